@@ -1,0 +1,70 @@
+// mlperf_log_accuracy.json: the responses of the logged samples, streamed out during the run.
+#ifndef MLPERF_LOADGEN_ACCURACY_LOG_H_
+#define MLPERF_LOADGEN_ACCURACY_LOG_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "output_file.h"
+
+namespace mlperf::loadgen {
+
+// One logged response.
+struct AccuracyRecord {
+  uint64_t sequence_id;   // Sample sequence number within the test.
+  uint64_t sample_index;  // In the library.
+  const void* data;
+  size_t size;
+  const void* token_data;  // What FirstTokenComplete handed over.
+  size_t token_size;
+  int64_t token_count;     // n_tokens as reported.
+};
+
+// Which fields a record has.
+struct AccuracyFormat {
+  bool token_data = false;
+  bool token_count = false;
+};
+
+// Completing threads format their records into blocks (hex digits straight from the user's
+// buffer); a thread of its own writes the blocks out. The queue of full blocks is bounded: a
+// completing thread waits when the disk cannot keep up. Blocks end with a whole record.
+class AccuracyLog {
+ public:
+  AccuracyLog(OutputFile* file, AccuracyFormat format);
+  ~AccuracyLog();
+
+  // From any thread.
+  void Append(const AccuracyRecord& record);
+
+  // Writes what is left and ends the JSON document. After it nothing may be appended.
+  void Finish();
+
+  uint64_t record_count() const;
+
+ private:
+  struct Block;
+  void WriteBlocks();
+
+  OutputFile* file_;
+  AccuracyFormat format_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_or_room_;
+  std::unique_ptr<Block> current_;
+  std::deque<std::unique_ptr<Block>> full_;
+  std::vector<std::unique_ptr<Block>> spare_;
+  uint64_t record_count_ = 0;
+  bool finishing_ = false;
+  std::thread writer_;
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_ACCURACY_LOG_H_

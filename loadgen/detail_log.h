@@ -1,0 +1,60 @@
+// mlperf_log_detail.txt: which records a test writes, in which order (spec: one key a fact).
+#ifndef MLPERF_LOADGEN_DETAIL_LOG_H_
+#define MLPERF_LOADGEN_DETAIL_LOG_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mllog.h"
+#include "run_plan.h"
+#include "run_record.h"
+#include "test_result.h"
+#include "test_settings.h"
+
+namespace mlperf::loadgen {
+
+// Facts of the system under test and the library, asked once at the start.
+struct TestSubject {
+  std::string sut_name;
+  int64_t sut_name_duration_ns = 0;
+  std::string qsl_name;
+  uint64_t qsl_total_count = 0;
+  uint64_t qsl_performance_count = 0;
+};
+
+// Writes records through an MlLog. Each function is one block of the file; `now_ns` is the clock
+// reading that the block's records carry.
+class DetailLog {
+ public:
+  explicit DetailLog(MlLog* log) : log_(log) {}
+
+  // loadgen_version ... qsl_reported_performance_count.
+  void WriteHeader(const TestSubject& subject, const std::string& test_datetime, int64_t now_ns);
+  // What FromConfig met, as error_invalid_config errors and warning_generic_message warnings.
+  void WriteConfigDiagnostics(const std::vector<ConfigDiagnostic>& diagnostics, int64_t now_ns);
+  // requested_* of `settings` (after audit and test05), from the settings table.
+  void WriteRequestedSettings(const TestSettings& settings, int64_t now_ns);
+  // The plan's remarks, then effective_*.
+  void WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns);
+  // Records of one set after it ran: loaded_qsl_set, generated_*, how issuing ended, contract
+  // violations, logger_* (all 0), power_begin, power_end.
+  void WriteSet(const RunPlan& plan, const RunRecord& record, int64_t now_ns);
+  // result_validity ... num_errors.
+  void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
+
+  void Message(std::string_view text, int64_t now_ns);            // generic_message
+  void Warning(std::string_view text, int64_t now_ns);            // warning_generic_message
+  void Error(std::string_view key, std::string_view text, int64_t now_ns);
+
+ private:
+  MlLog* log_;
+};
+
+// The error records of a contract violation: the text of one occurrence.
+std::string_view ViolationText(Violation kind);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_DETAIL_LOG_H_

@@ -1,0 +1,33 @@
+// Percentiles, means and extremes of latency lists. Pure.
+#ifndef MLPERF_LOADGEN_LATENCY_STATS_H_
+#define MLPERF_LOADGEN_LATENCY_STATS_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "run_record.h"
+#include "test_result.h"
+
+namespace mlperf::loadgen {
+
+// Statistics of `values_ns`, whose order is changed (selection, not a full sort). The percentile
+// index is floor(n * p) with the product in double, held to the last element. Empty: all 0.
+LatencyStats ComputeLatencyStats(std::span<int64_t> values_ns, double target_percentile);
+
+// The element of rank `index` (0-based, ascending) of `values_ns`, whose order is changed.
+int64_t SelectRank(std::span<int64_t> values_ns, size_t index);
+
+// Latencies of the completed samples of a set, in sample order: completion minus scheduled time.
+std::vector<int64_t> SampleLatencies(const RunRecord& record);
+
+// Latencies of the issued queries of which every sample was completed: latest completion minus
+// scheduled time.
+std::vector<int64_t> QueryLatencies(const RunRecord& record);
+
+// How late the queries of an open-loop set were issued: issued minus scheduled.
+Lateness ComputeLateness(const RunRecord& record);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_LATENCY_STATS_H_

@@ -1,0 +1,93 @@
+#include "output_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace mlperf::loadgen {
+namespace {
+constexpr size_t kBufferSize = size_t{1} << 20;
+}  // namespace
+
+OutputFile::OutputFile(const std::string& path) : path_(path) {
+  fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot open log file '" + path + "'");
+  }
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept { *this = std::move(other); }
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+  if (this == &other) return *this;
+  Close();
+  path_ = std::move(other.path_);
+  fd_ = std::exchange(other.fd_, -1);
+  error_ = std::exchange(other.error_, 0);
+  buffer_ = std::move(other.buffer_);
+  used_ = std::exchange(other.used_, 0);
+  return *this;
+}
+
+OutputFile::~OutputFile() { Close(); }
+
+void OutputFile::Append(std::string_view bytes) {
+  if (bytes.size() >= kBufferSize) {
+    Flush();
+    WriteAll(bytes.data(), bytes.size());
+    return;
+  }
+  std::memcpy(Reserve(bytes.size()), bytes.data(), bytes.size());
+  Commit(bytes.size());
+}
+
+char* OutputFile::Reserve(size_t size) {
+  if (size > kBufferSize) throw std::length_error("OutputFile::Reserve: more than the buffer");
+  if (!buffer_) buffer_.reset(new char[kBufferSize]);
+  if (used_ + size > kBufferSize) Flush();
+  return buffer_.get() + used_;
+}
+
+void OutputFile::Commit(size_t used) { used_ += used; }
+
+void OutputFile::Flush() {
+  WriteAll(buffer_.get(), used_);
+  used_ = 0;
+}
+
+void OutputFile::Overwrite(uint64_t offset, std::string_view bytes) {
+  Flush();
+  if (fd_ < 0) return;
+  const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+  if (written != static_cast<ssize_t>(bytes.size()) && error_ == 0) {
+    error_ = written < 0 ? errno : EIO;
+  }
+}
+
+void OutputFile::Close() {
+  if (fd_ < 0) return;
+  Flush();
+  if (close(fd_) != 0 && error_ == 0) error_ = errno;
+  fd_ = -1;
+  buffer_.reset();
+}
+
+void OutputFile::WriteAll(const char* data, size_t size) {
+  while (size > 0 && fd_ >= 0 && error_ == 0) {
+    const ssize_t written = write(fd_, data, size);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      error_ = errno;
+      return;
+    }
+    data += written;
+    size -= static_cast<size_t>(written);
+  }
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,93 @@
+// TestSettings to RunPlan: every number a test is run with, decided once.
+#ifndef MLPERF_LOADGEN_RUN_PLAN_H_
+#define MLPERF_LOADGEN_RUN_PLAN_H_
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "test_settings.h"
+
+namespace mlperf::loadgen {
+
+// A setting that cannot be used: the message names the setting, its value and the cure.
+class SettingsError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+// The shape of the issue loop.
+enum class LoopShape {
+  kClosedLoop,  // One query after another (SingleStream, MultiStream).
+  kOpenLoop,    // At scheduled times, whatever is outstanding (Server).
+  kOneShot,     // Everything in one query (Offline).
+};
+
+// A remark for the detail log that goes with a decision (two flags that exclude each other, say).
+struct PlanRemark {
+  std::string key;  // "error_invalid_test_settings", "error_invalid_config", ...
+  std::string text;
+  bool is_error;  // Else a warning.
+};
+
+// The `effective_` values. Durations keep the unit of the settings they come from.
+struct RunPlan {
+  TestScenario scenario = TestScenario::SingleStream;
+  TestMode mode = TestMode::PerformanceOnly;
+  LoopShape shape = LoopShape::kClosedLoop;
+
+  uint64_t library_total_count = 0;
+  uint64_t library_performance_count = 0;
+
+  uint64_t samples_per_query = 1;  // Before the padding of permutation mode.
+  double target_qps = 1;
+  uint64_t target_latency_ns = 0;  // Server only, else 0.
+  double target_latency_percentile = 0.99;
+  uint64_t max_async_queries = 1;
+  uint64_t target_duration_ms = 0;
+  uint64_t min_duration_ms = 0;
+  uint64_t max_duration_ms = 0;
+  uint64_t min_query_count = 1;
+  uint64_t max_query_count = 0;
+  uint64_t min_sample_count = 1;
+
+  uint64_t qsl_rng_seed = 0;
+  uint64_t sample_index_rng_seed = 0;
+  uint64_t schedule_rng_seed = 0;
+  uint64_t accuracy_log_rng_seed = 0;
+  // Probability with which a sample of a performance run is logged; the sampling target, where
+  // one is set, is already turned into a probability in `accuracy_log_effective_probability`.
+  double accuracy_log_probability = 0;
+  uint64_t accuracy_log_sampling_target = 0;
+  double accuracy_log_effective_probability = 0;
+
+  bool print_timestamps = false;
+  bool performance_issue_unique = false;
+  bool performance_issue_same = false;
+  uint64_t performance_issue_same_index = 0;
+  uint64_t performance_sample_count = 0;
+  uint64_t accuracy_sample_count = 0;
+  bool sample_concatenate_permutation = false;
+
+  bool use_token_latencies = false;
+  uint64_t ttft_latency_ns = 0;
+  uint64_t tpot_latency_ns = 0;
+  bool infer_token_latencies = false;
+  uint64_t token_latency_scaling_factor = 0;
+
+  bool coalesce_queries = false;
+  uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
+  int find_peak_decimals = 1;
+  double find_peak_step = 1;
+
+  std::vector<PlanRemark> remarks;
+};
+
+// Decides the plan. Throws SettingsError for settings no test can be run with.
+RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
+                    uint64_t library_performance_count);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_RUN_PLAN_H_

@@ -1,0 +1,91 @@
+// Memory for what is known of every query and sample of one issued set: what was planned, and
+// when things happened. Structure of arrays in fixed-size chunks, so that it grows without moving
+// and a slot stays valid while other threads write to it.
+#ifndef MLPERF_LOADGEN_SAMPLE_SLOTS_H_
+#define MLPERF_LOADGEN_SAMPLE_SLOTS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <stdexcept>
+
+namespace mlperf::loadgen {
+
+// An array of T that grows in chunks of 2^kChunkBits elements, zeroed. One thread grows it;
+// any thread that was told of an element (by a release/acquire pair) may use it.
+template <typename T>
+class ChunkedArray {
+ public:
+  static constexpr size_t kChunkBits = 16;
+  static constexpr size_t kChunkSize = size_t{1} << kChunkBits;
+  static constexpr size_t kMaxChunks = size_t{1} << 16;
+
+  ChunkedArray() = default;
+  ChunkedArray(const ChunkedArray&) = delete;
+  ChunkedArray& operator=(const ChunkedArray&) = delete;
+  ~ChunkedArray() {
+    for (size_t i = 0; i < chunk_count_; ++i) std::free(chunks_.get()[i]);
+  }
+
+  // Makes elements [0, count) usable. Not on the hot path: allocates and touches new memory.
+  void Grow(size_t count) {
+    if (count == 0) return;
+    if (count > kMaxChunks * kChunkSize) throw std::length_error("ChunkedArray: too many elements");
+    if (!chunks_) {
+      chunks_.reset(static_cast<T**>(std::calloc(kMaxChunks, sizeof(T*))));
+      if (!chunks_) throw std::bad_alloc();
+    }
+    const size_t wanted = (count + kChunkSize - 1) >> kChunkBits;
+    while (chunk_count_ < wanted) {
+      void* memory = std::calloc(kChunkSize, sizeof(T));
+      if (memory == nullptr) throw std::bad_alloc();
+      chunks_.get()[chunk_count_++] = static_cast<T*>(memory);
+    }
+  }
+
+  bool empty() const { return chunk_count_ == 0; }
+  size_t capacity() const { return chunk_count_ << kChunkBits; }
+
+  T& operator[](size_t i) { return chunks_.get()[i >> kChunkBits][i & (kChunkSize - 1)]; }
+  const T& operator[](size_t i) const {
+    return chunks_.get()[i >> kChunkBits][i & (kChunkSize - 1)];
+  }
+
+ private:
+  struct Free {
+    void operator()(T** p) const { std::free(p); }
+  };
+  std::unique_ptr<T*, Free> chunks_;
+  size_t chunk_count_ = 0;
+};
+
+// Slots of one set. Queries have a fixed number of samples, so query q owns the samples
+// [q * samples_per_query, (q + 1) * samples_per_query), both counted from 0 within the set.
+// Times are clock readings in ns; 0 means "has not happened".
+struct SampleSlots {
+  uint64_t samples_per_query = 1;
+  bool scheduled_is_issued = false;  // Closed loop: one array serves both times.
+
+  // Per query.
+  ChunkedArray<int64_t> scheduled_delta_ns;  // From the start of issuing; unused in closed loops.
+  ChunkedArray<std::atomic<int64_t>> issued_ns;
+  ChunkedArray<int64_t> issue_returned_ns;  // Only with the trace on.
+
+  // Per sample.
+  ChunkedArray<uint32_t> sample_index;
+  ChunkedArray<std::atomic<int64_t>> completed_ns;
+  ChunkedArray<std::atomic<int64_t>> first_token_ns;  // Only in token mode.
+  ChunkedArray<std::atomic<int64_t>> token_count;     // Only in token mode; as reported.
+  ChunkedArray<uint8_t> log_response;                 // Only with accuracy-log sampling.
+
+  uint64_t QueryOf(uint64_t sample) const {
+    return samples_per_query == 1 ? sample : sample / samples_per_query;
+  }
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_SAMPLE_SLOTS_H_

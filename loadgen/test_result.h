@@ -1,0 +1,138 @@
+// What a test means: metrics, verdict, reasons. Returned by StartTest.
+#ifndef MLPERF_LOADGEN_TEST_RESULT_H_
+#define MLPERF_LOADGEN_TEST_RESULT_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "test_settings.h"
+
+namespace mlperf {
+
+// The percentiles every list of latencies is reported at.
+constexpr std::array<double, 6> kReportedPercentiles = {0.50, 0.90, 0.95, 0.97, 0.99, 0.999};
+
+// Statistics of a list of durations, in ns. The value at percentile p of n values is the element
+// floor(n * p) of the ascending order, from 0, without interpolation.
+struct LatencyStats {
+  uint64_t count = 0;
+  int64_t min_ns = 0;
+  int64_t max_ns = 0;
+  int64_t mean_ns = 0;  // Truncated.
+  std::array<int64_t, kReportedPercentiles.size()> percentiles_ns{};
+  int64_t target_percentile_ns = 0;  // At the scenario's target percentile.
+};
+
+// How late queries were issued against their schedule (open loop only), in ns.
+struct Lateness {
+  uint64_t count = 0;
+  int64_t p50_ns = 0, p90_ns = 0, p99_ns = 0, p999_ns = 0, max_ns = 0;
+  // Queries that were already due when the system under test returned from the IssueQuery before.
+  uint64_t held_up_by_sut = 0;
+};
+
+// The early stopping verdict: enough queries for the stated confidence?
+struct EarlyStopping {
+  bool met = true;
+  std::string text;              // As printed; lines start with a space; empty: nothing to print.
+  int64_t estimate_ns = 0;       // At the target percentile; 0: none.
+  int64_t estimate_p99_ns = 0;   // SingleStream: at the 99th percentile; 0: none.
+};
+
+// Token metrics of a performance phase (use_token_latencies).
+struct TokenMetrics {
+  int64_t token_count = 0;
+  LatencyStats first_token;         // TTFT, ns.
+  LatencyStats time_per_token;      // TPOT, ns a token.
+  double throughput_with_overhead = 0;  // Tokens per second.
+  double throughput = 0;                // Tokens per second.
+  double completed_per_second = 0;      // Server.
+  double per_second = 0;                // Offline.
+  EarlyStopping early_stopping_ttft;
+  EarlyStopping early_stopping_tpot;
+};
+
+// One rate tried by a peak search.
+struct PeakTrial {
+  double qps = 0;
+  bool passed = false;
+};
+
+// The outcome of FindPeakPerformance.
+struct PeakSearchResult {
+  bool found = false;   // False: not even the first rate passed.
+  double qps = 0;       // The highest rate that passed.
+  std::vector<PeakTrial> trials;
+};
+
+// Everything a performance phase means.
+struct PerformanceResult {
+  bool valid = false;
+  bool perf_constraints_met = true;
+  bool min_duration_met = false;
+  bool min_queries_met = false;
+  bool early_stopping_met = false;
+  // Lines of the summary's recommendations, without the leading " * ".
+  std::vector<std::string> recommendations;
+  // The detail log's result_invalid_reason.
+  std::string invalid_reason;
+  // Why the result is not VALID, in words, one a reason; empty if VALID.
+  std::vector<std::string> reasons;
+
+  uint64_t query_count = 0;    // Issued.
+  uint64_t sample_count = 0;   // Completed.
+  uint64_t overlatency_query_count = 0;  // Server: samples over the latency bound.
+  double target_qps = 0;
+
+  LatencyStats sample_latency;
+  std::optional<LatencyStats> query_latency;  // MultiStream.
+  EarlyStopping early_stopping;               // Outside token mode.
+  std::optional<TokenMetrics> tokens;         // Token mode.
+  Lateness lateness;
+
+  double qps_with_overhead = 0;             // SingleStream.
+  double qps_without_overhead = 0;          // SingleStream.
+  double scheduled_samples_per_second = 0;  // Server.
+  double completed_samples_per_second = 0;  // Server.
+  double samples_per_second = 0;            // Offline.
+  double inferred_tokens_per_second = 0;    // infer_token_latencies, Server and Offline.
+
+  double final_query_scheduled_s = 0;
+  double final_query_issued_s = 0;
+  double final_query_done_s = 0;
+  double max_latency_s = 0;
+};
+
+struct LogPaths {
+  std::string summary, detail, accuracy, trace, samples;  // Empty: not written.
+};
+
+// What StartTest returns.
+struct TestResult {
+  TestScenario scenario = TestScenario::SingleStream;
+  TestMode mode = TestMode::PerformanceOnly;
+  std::string sut_name;
+  std::optional<PerformanceResult> performance;  // Absent in accuracy-only and aborted tests.
+  std::optional<PeakSearchResult> peak;          // FindPeakPerformance.
+  bool aborted = false;
+  uint64_t accuracy_sample_count = 0;  // Responses in the accuracy log.
+  uint64_t error_count = 0;            // Error records of the detail log.
+  uint64_t warning_count = 0;
+  std::vector<std::string> errors;     // Texts of the first few error records.
+  std::vector<std::string> warnings;
+  LogPaths logs;
+
+  // True if a performance result exists and is VALID, or the test had no performance phase and
+  // met no error.
+  bool valid() const {
+    return !aborted && (performance ? performance->valid : error_count == 0);
+  }
+};
+
+}  // namespace mlperf
+
+#endif  // MLPERF_LOADGEN_TEST_RESULT_H_

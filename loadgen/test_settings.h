@@ -1,0 +1,131 @@
+// What the user asks for: the test itself (TestSettings) and its log files (LogSettings).
+//
+// Every member of TestSettings has its row in settings_table.cc, which says its unit, its key in
+// config files and what it does; docs/settings.md is made from that table.
+#ifndef MLPERF_LOADGEN_TEST_SETTINGS_H_
+#define MLPERF_LOADGEN_TEST_SETTINGS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mlperf {
+
+enum class TestScenario {
+  SingleStream,  // One sample at a time, the next when the last is answered.
+  MultiStream,   // One query of several samples at a time.
+  Server,        // Single samples that arrive as a Poisson process, whatever is outstanding.
+  Offline,       // All samples at once, in one query.
+};
+
+enum class TestMode {
+  SubmissionRun,        // AccuracyOnly, then PerformanceOnly.
+  AccuracyOnly,         // Every sample of the library once, responses logged.
+  PerformanceOnly,      // Timed traffic, judged at the end.
+  FindPeakPerformance,  // Search for the highest Server rate that keeps the latency bound.
+};
+
+// Accepted for compatibility. Logs are always written outside the timed path.
+enum class LoggingMode { AsyncPoll, EndOfTestOnly, Synchronous };
+
+// Something a config file said that was refused, ignored or read in an unexpected way.
+struct ConfigDiagnostic {
+  enum class Severity { kError, kWarning };
+  Severity severity;
+  std::string file;
+  uint64_t line;        // From 1; 0 where the whole file is meant.
+  std::string message;  // What was found, and the cure.
+};
+
+struct TestSettings {
+  TestScenario scenario = TestScenario::SingleStream;
+  TestMode mode = TestMode::PerformanceOnly;
+
+  double single_stream_expected_latency_ns = 1000000;
+  double single_stream_target_latency_percentile = 0.90;
+
+  double multi_stream_expected_latency_ns = 8000000;
+  double multi_stream_target_latency_percentile = 0.99;
+  uint64_t multi_stream_samples_per_query = 8;
+
+  double server_target_qps = 1;
+  uint64_t server_target_latency_ns = 100000000;
+  double server_target_latency_percentile = 0.99;
+  bool server_coalesce_queries = false;
+  int server_find_peak_qps_decimals_of_precision = 1;
+  double server_find_peak_qps_boundary_step_size = 1;
+  uint64_t server_max_async_queries = 0;  // 0: no limit.
+  uint64_t server_num_issue_query_threads = 0;
+
+  double offline_expected_qps = 1;
+
+  bool sample_concatenate_permutation = false;
+
+  uint64_t min_duration_ms = 10000;
+  uint64_t max_duration_ms = 0;  // 0: no limit.
+  uint64_t min_query_count = 100;
+  uint64_t max_query_count = 0;  // 0: no limit.
+
+  // Traffic depends on the low 32 bits of each seed.
+  uint64_t qsl_rng_seed = 0;
+  uint64_t sample_index_rng_seed = 0;
+  uint64_t schedule_rng_seed = 0;
+  uint64_t accuracy_log_rng_seed = 0;
+
+  double accuracy_log_probability = 0.0;
+  uint64_t accuracy_log_sampling_target = 0;
+
+  bool test05 = false;
+  uint64_t test05_qsl_rng_seed = 0;
+  uint64_t test05_sample_index_rng_seed = 0;
+  uint64_t test05_schedule_rng_seed = 0;
+
+  bool print_timestamps = false;
+
+  bool performance_issue_unique = false;
+  bool performance_issue_same = false;
+  uint64_t performance_issue_same_index = 0;
+
+  uint64_t performance_sample_count_override = 0;  // 0: the library's count.
+  uint64_t accuracy_sample_count_override = 0;     // 0: the library's count.
+
+  bool use_token_latencies = false;
+  uint64_t server_ttft_latency = 100000000;
+  uint64_t server_tpot_latency = 100000000;
+  bool infer_token_latencies = false;
+  uint64_t token_latency_scaling_factor = 0;
+
+  // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
+  // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an
+  // audit file. Returns 0; -2 if the file cannot be opened; -22 if a line is malformed, and then
+  // nothing of that file is applied. What was found is appended to `config_diagnostics`.
+  int FromConfig(const std::string& path, const std::string& model, const std::string& scenario,
+                 int conf_type = 1);
+
+  // What FromConfig met on this object; logged by the next test that uses it.
+  std::vector<ConfigDiagnostic> config_diagnostics = {};
+  // How many user config files (conf_type 1) this object has read.
+  uint64_t config_user_file_count = 0;
+};
+
+struct LogOutputSettings {
+  std::string outdir = ".";  // Created if its parent exists.
+  std::string prefix = "mlperf_log_";
+  std::string suffix = "";
+  bool prefix_with_datetime = false;
+  bool copy_detail_to_stdout = false;
+  bool copy_summary_to_stdout = false;
+};
+
+struct LogSettings {
+  LogOutputSettings log_output;
+  LoggingMode log_mode = LoggingMode::AsyncPoll;
+  uint64_t log_mode_async_poll_interval_ms = 1000;  // Accepted for compatibility.
+  bool enable_trace = true;
+  // Write every query to `<prefix>samples.npy`.
+  bool enable_sample_log = true;
+};
+
+}  // namespace mlperf
+
+#endif  // MLPERF_LOADGEN_TEST_SETTINGS_H_

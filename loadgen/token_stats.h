@@ -1,0 +1,25 @@
+// Time to first token (TTFT) and time per output token (TPOT). Pure.
+#ifndef MLPERF_LOADGEN_TOKEN_STATS_H_
+#define MLPERF_LOADGEN_TOKEN_STATS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "run_record.h"
+
+namespace mlperf::loadgen {
+
+// Token times of the completed samples of a set.
+struct TokenTimes {
+  std::vector<int64_t> first_token_ns;     // TTFT: first token minus scheduled.
+  std::vector<int64_t> time_per_token_ns;  // TPOT: (latency - TTFT) / (n_tokens - 1), truncated.
+  int64_t token_count = 0;                 // Sum of n_tokens, where they are valid (>= 2).
+};
+
+// Samples without a first token are in neither list; samples with fewer than 2 tokens have no
+// TPOT (there is no second token to time).
+TokenTimes ComputeTokenTimes(const RunRecord& record);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_TOKEN_STATS_H_
