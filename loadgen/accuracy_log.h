@@ -24,7 +24,7 @@ struct AccuracyRecord {
   size_t size;
   const void* token_data;  // What FirstTokenComplete handed over.
   size_t token_size;
-  int64_t token_count;     // n_tokens as reported.
+  int64_t token_count;  // n_tokens as reported.
 };
 
 // Which fields a record has.
@@ -35,11 +35,12 @@ struct AccuracyFormat {
 
 // Completing threads format their records into blocks (hex digits straight from the user's
 // buffer); a thread of its own writes the blocks out. The queue of full blocks is bounded: a
-// completing thread waits when the disk cannot keep up. Blocks end with a whole record.
+// completing thread waits when the disk cannot keep up. Blocks end with a whole record. The lock
+// is held to take space in a block, not to fill it.
 class AccuracyLog {
  public:
   AccuracyLog(OutputFile* file, AccuracyFormat format);
-  ~AccuracyLog();
+  ~AccuracyLog();  // Finishes the document if that was not done.
 
   // From any thread.
   void Append(const AccuracyRecord& record);
@@ -51,6 +52,15 @@ class AccuracyLog {
 
  private:
   struct Block;
+  struct Space {  // For one record.
+    Block* block;
+    char* begin;
+  };
+  Space TakeSpace(size_t record_size);
+  void GiveBack(const Space& space);
+  void RequireRoom(size_t size, std::unique_lock<std::mutex>* lock);
+  std::unique_ptr<Block> EmptyBlock(size_t size);
+  std::unique_ptr<Block> NextBlock(std::unique_ptr<Block> written);
   void WriteBlocks();
 
   OutputFile* file_;

@@ -1,10 +1,13 @@
 // Early stopping: how many queries must be seen, given how many were over the latency bound, to
-// say with confidence c that the percentile holds. Pure.
+// say with confidence c that the percentile holds; and its verdicts as the logs print them. Pure.
 #ifndef MLPERF_LOADGEN_EARLY_STOPPING_H_
 #define MLPERF_LOADGEN_EARLY_STOPPING_H_
 
 #include <cstdint>
 #include <optional>
+#include <span>
+
+#include "test_result.h"
 
 namespace mlperf::loadgen {
 
@@ -20,6 +23,16 @@ uint64_t MinQueriesForOverlatency(uint64_t t, double p);
 
 // The largest t with n(t) <= n; nothing if even n(0) > n.
 std::optional<uint64_t> MaxOverlatency(uint64_t n, double p);
+
+// Server: `over_count` of `count` values were over the bound.
+EarlyStopping JudgeOverlatency(uint64_t count, uint64_t over_count, double percentile);
+
+// SingleStream and MultiStream: the estimate of `percentile` that `values_ns`, whose order is
+// changed, support; met if they are enough for one.
+EarlyStopping EstimatePercentile(std::span<int64_t> values_ns, double percentile);
+
+// The same, and once met, an estimate of the 99th percentile, which does not affect the verdict.
+EarlyStopping EstimatePercentileAndP99(std::span<int64_t> values_ns, double percentile);
 
 }  // namespace mlperf::loadgen
 

@@ -25,6 +25,9 @@ std::vector<int64_t> SampleLatencies(const RunRecord& record);
 // scheduled time.
 std::vector<int64_t> QueryLatencies(const RunRecord& record);
 
+// Clock reading at which the last sample of a query was completed; 0 if any of them never was.
+int64_t QueryDoneNs(const RunRecord& record, uint64_t query);
+
 // How late the queries of an open-loop set were issued: issued minus scheduled.
 Lateness ComputeLateness(const RunRecord& record);
 

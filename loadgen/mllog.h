@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "output_file.h"
@@ -18,6 +17,7 @@ namespace mlperf::loadgen {
 // A value already written as JSON.
 struct JsonText {
   std::string text;
+  std::string plain = {};  // Of a string: what it says, without quotes and escapes.
 };
 
 JsonText ToJson(int64_t value);
@@ -26,6 +26,7 @@ JsonText ToJson(bool value);
 // Six significant digits, as C++ streams print; NaN and infinities become null.
 JsonText ToJson(double value);
 JsonText ToJson(std::string_view value);  // Quoted and escaped; invalid UTF-8 is replaced.
+JsonText ToJson(const char* value);       // Or a literal would become a bool.
 JsonText ToJson(std::span<const uint64_t> values);
 JsonText ToJson(const std::map<std::string, std::string>& values);
 

@@ -79,6 +79,9 @@ struct RunRecord {
   uint64_t queries_issued = 0;
   uint64_t samples_issued = 0;
   uint64_t samples_completed = 0;
+  // One beyond the last issued query. Larger than queries_issued only where several issue threads
+  // stopped at different points; the queries between that were not issued have an issue time of 0.
+  uint64_t query_end = 0;
   std::shared_ptr<const SampleSlots> slots;
 
   // Clock readings, ns.
@@ -106,6 +109,18 @@ struct RunRecord {
   }
   int64_t IssuedNs(uint64_t query) const {
     return slots->issued_ns[query].load(std::memory_order_relaxed);
+  }
+  // Calls visit(query) for each issued query of the set, in order. Where several threads issue,
+  // one may have ended before the others: then there are gaps between the issued queries.
+  template <typename Visit>
+  void ForEachIssuedQuery(Visit visit) const {
+    uint64_t seen = 0;
+    for (uint64_t query = 0; seen < queries_issued; ++query) {
+      if (query == slots->issued_ns.capacity()) return;
+      if (IssuedNs(query) == 0) continue;
+      visit(query);
+      ++seen;
+    }
   }
   int64_t CompletedNs(uint64_t sample) const {  // 0: never.
     return slots->completed_ns[sample].load(std::memory_order_relaxed);

@@ -19,17 +19,17 @@ using SettingMember =
                  uint64_t TestSettings::*, int TestSettings::*, bool TestSettings::*>;
 
 // Which scenario part of `model.scenario.key` a key is looked up under.
-enum class KeyScope { kNone, kArgument, kSingleStream, kMultiStream, kServer };
+enum class KeyScope { kNone, kArgument, kSingleStream, kMultiStream, kServer, kOffline };
 
 // How the text of a config value becomes the member's value. Scale factors are applied as the
 // reference does: integer parse times integer factor, double parse times double factor.
 enum class ValueForm {
-  kInteger,           // strtoull base 0, times `factor`.
-  kFloat,             // strtod, times `factor`.
-  kTrueIfOne,         // strtoull base 0 == 1.
-  kTrueIfNonZero,     // strtoull base 0 != 0.
-  kSigned32,          // strtoull base 0, through a signed 32-bit conversion.
-  kMode,              // 0..3: SubmissionRun, AccuracyOnly, PerformanceOnly, FindPeakPerformance.
+  kInteger,        // strtoull base 0, times `factor`.
+  kFloat,          // strtod, times `factor`.
+  kTrueIfOne,      // strtoull base 0 == 1.
+  kTrueIfNonZero,  // strtoull base 0 != 0.
+  kSigned32,       // strtoull base 0, through a signed 32-bit conversion.
+  kMode,           // 0..3: SubmissionRun, AccuracyOnly, PerformanceOnly, FindPeakPerformance.
 };
 
 // When a key counts at all.
@@ -49,18 +49,26 @@ struct ConfigKey {
 };
 
 // In which scenarios a setting is used; also decides the `requested_` record of the detail log.
-enum class AppliesTo { kAll, kSingleStream, kMultiStream, kServer, kOffline, kTokens,
-                       kServerTokens };
+// kTokens: where use_token_latencies is on; kServerTokens: there, but not in Offline.
+enum class AppliesTo {
+  kAll,
+  kSingleStream,
+  kMultiStream,
+  kServer,
+  kOffline,
+  kTokens,
+  kServerTokens
+};
 
 struct Setting {
-  std::string_view name;       // The Python attribute.
+  std::string_view name;  // The Python attribute.
   SettingMember member;
-  std::string_view unit;       // "ns", "ms", "fraction", "queries per second", "" ...
+  std::string_view unit;  // "ns", "ms", "fraction", "queries/s", "" ...
   AppliesTo applies_to;
-  // Name of its `requested_<name>` record in the detail log; empty: not logged.
+  // The <name> of its `requested_<name>` record in the detail log; empty: not logged.
   std::string_view log_name;
   ConfigKey key;
-  std::string_view doc;        // One or two sentences.
+  std::string_view doc;  // One or two sentences.
 };
 
 // All settings in the order of their `requested_` records, which is also an order in which config
@@ -70,6 +78,7 @@ std::span<const Setting> AllSettings();
 // The row called `name` (a Python attribute), or nullptr.
 const Setting* FindSetting(std::string_view name);
 
+// The names used in config files and logs; "Unknown" for a value outside the enum.
 std::string_view ToString(TestScenario scenario);
 std::string_view ToString(TestMode mode);
 

@@ -41,6 +41,7 @@ struct EarlyStopping {
   std::string text;              // As printed; lines start with a space; empty: nothing to print.
   int64_t estimate_ns = 0;       // At the target percentile; 0: none.
   int64_t estimate_p99_ns = 0;   // SingleStream: at the 99th percentile; 0: none.
+  uint64_t queries_missing = 0;  // How many more it needs at least; 0 if met.
 };
 
 // Token metrics of a performance phase (use_token_latencies).
@@ -116,7 +117,7 @@ struct TestResult {
   TestScenario scenario = TestScenario::SingleStream;
   TestMode mode = TestMode::PerformanceOnly;
   std::string sut_name;
-  std::optional<PerformanceResult> performance;  // Absent in accuracy-only and aborted tests.
+  std::optional<PerformanceResult> performance;  // Absent where no query was timed.
   std::optional<PeakSearchResult> peak;          // FindPeakPerformance.
   bool aborted = false;
   uint64_t accuracy_sample_count = 0;  // Responses in the accuracy log.
@@ -125,6 +126,7 @@ struct TestResult {
   std::vector<std::string> errors;     // Texts of the first few error records.
   std::vector<std::string> warnings;
   LogPaths logs;
+  std::string log_failure;  // What could not be written to the logs; empty: they are complete.
 
   // True if a performance result exists and is VALID, or the test had no performance phase and
   // met no error.

@@ -1,0 +1,49 @@
+// Reading logs.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "accuracy_reader.h"
+#include "bind.h"
+
+namespace mlperf::python {
+namespace {
+
+namespace py = pybind11;
+using namespace py::literals;
+
+// Moves a vector into a NumPy array without copying its elements.
+template <typename T>
+py::array_t<T> ToArray(std::vector<T>&& values) {
+  auto* owned = new std::vector<T>(std::move(values));
+  const py::capsule owner(owned, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  return py::array_t<T>(static_cast<py::ssize_t>(owned->size()), owned->data(), owner);
+}
+
+py::dict ReadAccuracy(const std::string& path) {
+  loadgen::AccuracyData data = [&path] {
+    const py::gil_scoped_release without_gil;
+    return loadgen::ReadAccuracyLog(path);
+  }();
+  return py::dict("sequence_ids"_a = ToArray(std::move(data.sequence_ids)),
+                  "indices"_a = ToArray(std::move(data.sample_indices)),
+                  "payload"_a = ToArray(std::move(data.payload)),
+                  "payload_offsets"_a = ToArray(std::move(data.payload_offsets)),
+                  "token_payload"_a = ToArray(std::move(data.token_payload)),
+                  "token_payload_offsets"_a = ToArray(std::move(data.token_payload_offsets)),
+                  "token_counts"_a = ToArray(std::move(data.token_counts)),
+                  "truncated"_a = data.truncated, "used_bytes"_a = data.used_bytes);
+}
+
+}  // namespace
+
+void BindLogs(py::module_& module) {
+  py::register_exception<loadgen::AccuracyFormatError>(module, "AccuracyFormatError",
+                                                       PyExc_ValueError);
+  module.def("read_accuracy", ReadAccuracy, py::arg("path"));
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,247 @@
+// TestResult and its parts: read-only attributes, and to_dict for the whole.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <span>
+#include <string>
+
+#include "bind.h"
+#include "test_result.h"
+
+namespace mlperf::python {
+namespace {
+
+namespace py = pybind11;
+using namespace py::literals;
+
+py::dict LatencyAsDict(const LatencyStats& stats) {
+  py::dict percentiles;
+  for (size_t i = 0; i < kReportedPercentiles.size(); ++i) {
+    percentiles[py::float_(kReportedPercentiles[i])] = stats.percentiles_ns[i];
+  }
+  return py::dict("count"_a = stats.count, "min_ns"_a = stats.min_ns, "max_ns"_a = stats.max_ns,
+                  "mean_ns"_a = stats.mean_ns, "percentiles_ns"_a = percentiles,
+                  "target_percentile_ns"_a = stats.target_percentile_ns);
+}
+
+py::dict EarlyStoppingAsDict(const EarlyStopping& stopping) {
+  return py::dict("met"_a = stopping.met, "text"_a = stopping.text,
+                  "estimate_ns"_a = stopping.estimate_ns,
+                  "estimate_p99_ns"_a = stopping.estimate_p99_ns,
+                  "queries_missing"_a = stopping.queries_missing);
+}
+
+py::dict LatenessAsDict(const Lateness& lateness) {
+  return py::dict("count"_a = lateness.count, "p50_ns"_a = lateness.p50_ns,
+                  "p90_ns"_a = lateness.p90_ns, "p99_ns"_a = lateness.p99_ns,
+                  "p999_ns"_a = lateness.p999_ns, "max_ns"_a = lateness.max_ns,
+                  "held_up_by_sut"_a = lateness.held_up_by_sut);
+}
+
+py::dict TokensAsDict(const TokenMetrics& tokens) {
+  return py::dict(
+      "token_count"_a = tokens.token_count,
+      "first_token"_a = LatencyAsDict(tokens.first_token),
+      "time_per_token"_a = LatencyAsDict(tokens.time_per_token),
+      "throughput_with_overhead"_a = tokens.throughput_with_overhead,
+      "throughput"_a = tokens.throughput, "completed_per_second"_a = tokens.completed_per_second,
+      "per_second"_a = tokens.per_second,
+      "early_stopping_ttft"_a = EarlyStoppingAsDict(tokens.early_stopping_ttft),
+      "early_stopping_tpot"_a = EarlyStoppingAsDict(tokens.early_stopping_tpot));
+}
+
+py::dict PerformanceAsDict(const PerformanceResult& result) {
+  py::dict values("valid"_a = result.valid,
+                  "perf_constraints_met"_a = result.perf_constraints_met,
+                  "min_duration_met"_a = result.min_duration_met,
+                  "min_queries_met"_a = result.min_queries_met,
+                  "early_stopping_met"_a = result.early_stopping_met,
+                  "recommendations"_a = result.recommendations, "reasons"_a = result.reasons,
+                  "query_count"_a = result.query_count, "sample_count"_a = result.sample_count,
+                  "overlatency_query_count"_a = result.overlatency_query_count,
+                  "target_qps"_a = result.target_qps,
+                  "sample_latency"_a = LatencyAsDict(result.sample_latency),
+                  "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
+                  "lateness"_a = LatenessAsDict(result.lateness));
+  values["query_latency"] =
+      result.query_latency ? py::object(LatencyAsDict(*result.query_latency)) : py::none();
+  values["tokens"] = result.tokens ? py::object(TokensAsDict(*result.tokens)) : py::none();
+  values["qps_with_overhead"] = result.qps_with_overhead;
+  values["qps_without_overhead"] = result.qps_without_overhead;
+  values["scheduled_samples_per_second"] = result.scheduled_samples_per_second;
+  values["completed_samples_per_second"] = result.completed_samples_per_second;
+  values["samples_per_second"] = result.samples_per_second;
+  values["inferred_tokens_per_second"] = result.inferred_tokens_per_second;
+  values["final_query_scheduled_s"] = result.final_query_scheduled_s;
+  values["final_query_issued_s"] = result.final_query_issued_s;
+  values["final_query_done_s"] = result.final_query_done_s;
+  values["max_latency_s"] = result.max_latency_s;
+  return values;
+}
+
+py::dict PeakAsDict(const PeakSearchResult& peak) {
+  py::list trials;
+  for (const PeakTrial& trial : peak.trials) {
+    trials.append(py::dict("qps"_a = trial.qps, "passed"_a = trial.passed));
+  }
+  return py::dict("found"_a = peak.found, "qps"_a = peak.qps, "trials"_a = trials);
+}
+
+py::dict ResultAsDict(const TestResult& result) {
+  py::dict values("scenario"_a = py::str(py::cast(result.scenario).attr("name")),
+                  "mode"_a = py::str(py::cast(result.mode).attr("name")),
+                  "sut_name"_a = result.sut_name, "valid"_a = result.valid(),
+                  "aborted"_a = result.aborted,
+                  "accuracy_sample_count"_a = result.accuracy_sample_count,
+                  "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
+                  "errors"_a = result.errors, "warnings"_a = result.warnings,
+                  "log_failure"_a = result.log_failure);
+  values["performance"] =
+      result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
+  values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
+  const LogPaths& logs = result.logs;
+  values["logs"] = py::dict("summary"_a = logs.summary, "detail"_a = logs.detail,
+                            "accuracy"_a = logs.accuracy, "trace"_a = logs.trace,
+                            "samples"_a = logs.samples);
+  return values;
+}
+
+void BindStatistics(py::module_& module) {
+  py::class_<LatencyStats>(module, "LatencyStats", "Statistics of a list of durations, in ns.")
+      .def_readonly("count", &LatencyStats::count, "How many durations there are.")
+      .def_readonly("min_ns", &LatencyStats::min_ns)
+      .def_readonly("max_ns", &LatencyStats::max_ns)
+      .def_readonly("mean_ns", &LatencyStats::mean_ns, "Truncated to whole ns.")
+      .def_readonly("target_percentile_ns", &LatencyStats::target_percentile_ns,
+                    "At the scenario's target percentile.")
+      .def_property_readonly(
+          "percentiles_ns",
+          [](const LatencyStats& self) { return LatencyAsDict(self)["percentiles_ns"]; },
+          "Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of "
+          "the n durations in ascending order.");
+  py::class_<Lateness>(module, "Lateness",
+                       "How late queries were issued against their schedule (Server), in ns.")
+      .def_readonly("count", &Lateness::count)
+      .def_readonly("p50_ns", &Lateness::p50_ns)
+      .def_readonly("p90_ns", &Lateness::p90_ns)
+      .def_readonly("p99_ns", &Lateness::p99_ns)
+      .def_readonly("p999_ns", &Lateness::p999_ns)
+      .def_readonly("max_ns", &Lateness::max_ns)
+      .def_readonly("held_up_by_sut", &Lateness::held_up_by_sut,
+                    "Queries already due when IssueQuery returned from the one before.");
+  py::class_<EarlyStopping>(module, "EarlyStopping",
+                            "Whether enough queries were seen for the stated confidence.")
+      .def_readonly("met", &EarlyStopping::met)
+      .def_readonly("text", &EarlyStopping::text, "As printed in the summary.")
+      .def_readonly("estimate_ns", &EarlyStopping::estimate_ns,
+                    "Of the target percentile's latency; 0: none.")
+      .def_readonly("estimate_p99_ns", &EarlyStopping::estimate_p99_ns,
+                    "SingleStream: of the 99th percentile's latency; 0: none.")
+      .def_readonly("queries_missing", &EarlyStopping::queries_missing, "0 if met.");
+}
+
+void BindPerformance(py::module_& module) {
+  py::class_<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
+      .def_readonly("token_count", &TokenMetrics::token_count)
+      .def_readonly("first_token", &TokenMetrics::first_token, "Time to first token, ns.")
+      .def_readonly("time_per_token", &TokenMetrics::time_per_token,
+                    "Time per output token after the first, ns.")
+      .def_readonly("throughput_with_overhead", &TokenMetrics::throughput_with_overhead,
+                    "Tokens per second, generator included.")
+      .def_readonly("throughput", &TokenMetrics::throughput, "Tokens per second of latency.")
+      .def_readonly("completed_per_second", &TokenMetrics::completed_per_second, "Server.")
+      .def_readonly("per_second", &TokenMetrics::per_second, "Offline.")
+      .def_readonly("early_stopping_ttft", &TokenMetrics::early_stopping_ttft)
+      .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot);
+  using P = PerformanceResult;
+  py::class_<P>(module, "PerformanceResult", "What a performance phase means.")
+      .def_readonly("valid", &P::valid)
+      .def_readonly("perf_constraints_met", &P::perf_constraints_met)
+      .def_readonly("min_duration_met", &P::min_duration_met)
+      .def_readonly("min_queries_met", &P::min_queries_met)
+      .def_readonly("early_stopping_met", &P::early_stopping_met)
+      .def_readonly("recommendations", &P::recommendations, "What to change, as in the summary.")
+      .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
+      .def_readonly("query_count", &P::query_count, "Issued.")
+      .def_readonly("sample_count", &P::sample_count, "Completed.")
+      .def_readonly("overlatency_query_count", &P::overlatency_query_count,
+                    "Server: over the latency bound.")
+      .def_readonly("target_qps", &P::target_qps)
+      .def_readonly("sample_latency", &P::sample_latency)
+      .def_readonly("query_latency", &P::query_latency, "MultiStream, else None.")
+      .def_readonly("early_stopping", &P::early_stopping)
+      .def_readonly("tokens", &P::tokens, "Token mode, else None.")
+      .def_readonly("lateness", &P::lateness)
+      .def_readonly("qps_with_overhead", &P::qps_with_overhead, "SingleStream, queries/s.")
+      .def_readonly("qps_without_overhead", &P::qps_without_overhead, "SingleStream, queries/s.")
+      .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second, "Server.")
+      .def_readonly("completed_samples_per_second", &P::completed_samples_per_second, "Server.")
+      .def_readonly("samples_per_second", &P::samples_per_second, "Offline.")
+      .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
+      .def_readonly("final_query_scheduled_s", &P::final_query_scheduled_s)
+      .def_readonly("final_query_issued_s", &P::final_query_issued_s)
+      .def_readonly("final_query_done_s", &P::final_query_done_s)
+      .def_readonly("max_latency_s", &P::max_latency_s);
+}
+
+void BindTestResult(py::module_& module) {
+  py::class_<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
+      .def_readonly("qps", &PeakTrial::qps)
+      .def_readonly("passed", &PeakTrial::passed);
+  py::class_<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
+      .def_readonly("found", &PeakSearchResult::found, "False: not even the first rate passed.")
+      .def_readonly("qps", &PeakSearchResult::qps, "The highest rate that passed.")
+      .def_readonly("trials", &PeakSearchResult::trials);
+  py::class_<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
+      .def_readonly("summary", &LogPaths::summary)
+      .def_readonly("detail", &LogPaths::detail)
+      .def_readonly("accuracy", &LogPaths::accuracy)
+      .def_readonly("trace", &LogPaths::trace)
+      .def_readonly("samples", &LogPaths::samples);
+  using R = TestResult;
+  py::class_<R>(module, "TestResult", "What a test means; print it for the whole.")
+      .def_readonly("scenario", &R::scenario)
+      .def_readonly("mode", &R::mode)
+      .def_readonly("sut_name", &R::sut_name)
+      .def_property_readonly("valid", &R::valid,
+                             "True if the performance result is VALID; without a performance phase "
+                             "if no error was met.")
+      .def_readonly("performance", &R::performance, "None where no query was timed.")
+      .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
+      .def_readonly("aborted", &R::aborted)
+      .def_readonly("accuracy_sample_count", &R::accuracy_sample_count,
+                    "Responses in the accuracy log.")
+      .def_readonly("error_count", &R::error_count, "Error records of the detail log.")
+      .def_readonly("warning_count", &R::warning_count)
+      .def_readonly("errors", &R::errors, "Texts of the first few errors.")
+      .def_readonly("warnings", &R::warnings, "Texts of the first few warnings.")
+      .def_readonly("logs", &R::logs)
+      .def_readonly("log_failure", &R::log_failure,
+                    "What could not be written to the logs; empty: they are complete.")
+      .def_property_readonly(
+          "samples",
+          [](const R& self) {
+            return py::module_::import("mlperf_loadgen.logs")
+                .attr("read_samples")(self.logs.samples);
+          },
+          "Every sample as a NumPy structured array, mapped from the sample log.")
+      .def("to_dict", ResultAsDict, "Everything as dicts, lists and numbers.")
+      .def("__str__",
+           [](const py::object& self) {
+             return py::module_::import("mlperf_loadgen.describe").attr("describe")(self);
+           })
+      .def("__repr__", [](const R& self) {
+        return "<TestResult " + py::str(py::cast(self.scenario)).cast<std::string>() + " " +
+               (self.valid() ? "VALID" : "INVALID") + ">";
+      });
+}
+
+}  // namespace
+
+void BindResults(py::module_& module) {
+  BindStatistics(module);
+  BindPerformance(module);
+  BindTestResult(module);
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,88 @@
+// Running tests: the adapters for Python callables, start_test, abort_test and issue threads.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+
+#include "bind.h"
+#include "loadgen.h"
+#include "python_sut.h"
+#include "run_plan.h"
+#include "sample_types.h"
+#include "test_run.h"
+
+namespace mlperf::python {
+namespace {
+
+TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
+                   const LogSettings& log_settings, const std::string& audit_config_filename) {
+  // Copies: another thread may change the settings while the GIL is released.
+  const TestSettings own_settings = settings;
+  const LogSettings own_log_settings = log_settings;
+  GilGate gate;
+  loadgen::TestEnvironment environment;
+  environment.gate = &gate;
+  return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,
+                          environment);
+}
+
+template <IssueForm form>
+std::unique_ptr<PythonSut> MakeSut(py::object issue, py::object flush, py::object name) {
+  return std::make_unique<PythonSut>(std::move(issue), std::move(flush), std::move(name), form);
+}
+
+}  // namespace
+
+PyObject* ViewOfBatch(PyObject* self, size_t field_offset) {
+  BatchObject* batch = reinterpret_cast<BatchObject*>(self);
+  try {
+    if (batch->list == nullptr) {
+      const char* first = reinterpret_cast<const char*>(batch->samples) + field_offset;
+      py::array view(py::dtype::of<uint64_t>(), {Py_SIZE(self)},
+                     {static_cast<py::ssize_t>(sizeof(QuerySample))}, first,
+                     py::reinterpret_borrow<py::object>(self));
+      view.attr("flags").attr("writeable") = false;
+      return view.release().ptr();
+    }
+    // The batch was used as a list and may have been changed.
+    const py::list list = py::reinterpret_borrow<py::list>(batch->list);
+    py::array_t<uint64_t> values(static_cast<py::ssize_t>(list.size()));
+    for (size_t i = 0; i < list.size(); ++i) {
+      const char* attribute = field_offset == offsetof(QuerySample, id) ? "id" : "index";
+      values.mutable_at(static_cast<py::ssize_t>(i)) =
+          list[i].attr(attribute).cast<uint64_t>();
+    }
+    return values.release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+void BindRun(py::module_& module) {
+  py::register_exception<loadgen::SettingsError>(module, "SettingsError", PyExc_ValueError);
+  py::class_<PythonSut>(module, "CallbackSut")
+      .def(py::init(&MakeSut<IssueForm::kSamples>), py::arg("issue_query"),
+           py::arg("flush_queries"), py::arg("name"));
+  module.def("make_list_sut", &MakeSut<IssueForm::kLists>, py::arg("issue_query"),
+             py::arg("flush_queries"), py::arg("name"));
+  py::class_<PythonQsl>(module, "CallbackQsl")
+      .def(py::init<size_t, size_t, py::object, py::object, std::string>(),
+           py::arg("total_sample_count"), py::arg("performance_sample_count"),
+           py::arg("load_samples"), py::arg("unload_samples"), py::arg("name"));
+  module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
+             py::arg("test_settings"), py::arg("log_settings"),
+             py::arg("audit_config_filename"));
+  module.def("AbortTest", AbortTest,
+             "Ends the running test from any thread: nothing more is issued, the logs are written "
+             "and StartTest returns a result marked aborted.");
+  module.def("RegisterIssueQueryThread", RegisterIssueQueryThread,
+             py::call_guard<py::gil_scoped_release>(),
+             "Lends the calling thread to the test for issuing queries (Server with "
+             "server_num_issue_query_threads > 0); returns when the test has ended.");
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,233 @@
+// TestSettings and LogSettings: their Python properties come from the settings table.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <string>
+#include <variant>
+
+#include "bind.h"
+#include "config_file.h"
+#include "sample_types.h"
+#include "settings_table.h"
+
+namespace mlperf::python {
+namespace {
+
+namespace py = pybind11;
+using loadgen::AllSettings;
+using loadgen::Setting;
+
+[[noreturn]] void Refuse(std::string_view name, const char* wanted, py::handle value) {
+  throw py::type_error(std::string(name) + " must be " + wanted + ", not " +
+                       py::repr(value).cast<std::string>());
+}
+
+// Strict conversions: what is not clearly meant is refused with a TypeError.
+
+uint64_t Convert(std::string_view name, py::handle value, uint64_t TestSettings::*) {
+  uint64_t number = 0;
+  if (!ToUnsigned(value.ptr(), std::string(name).c_str(), &number)) throw py::error_already_set();
+  return number;
+}
+
+int Convert(std::string_view name, py::handle value, int TestSettings::*) {
+  int64_t number = 0;
+  if (!ToSigned(value.ptr(), std::string(name).c_str(), &number)) throw py::error_already_set();
+  if (number != static_cast<int>(number)) Refuse(name, "a 32-bit integer", value);
+  return static_cast<int>(number);
+}
+
+double Convert(std::string_view name, py::handle value, double TestSettings::*) {
+  const bool text = PyUnicode_Check(value.ptr()) || PyBytes_Check(value.ptr());
+  const double number = text || value.is_none() ? NAN : PyFloat_AsDouble(value.ptr());
+  if (PyErr_Occurred() || text || value.is_none()) {
+    PyErr_Clear();
+    Refuse(name, "a number", value);
+  }
+  return number;
+}
+
+bool Convert(std::string_view name, py::handle value, bool TestSettings::*) {
+  const bool number = PyNumber_Check(value.ptr()) != 0 || value.is_none();
+  const int truth = number ? PyObject_IsTrue(value.ptr()) : -1;
+  if (truth < 0) {
+    PyErr_Clear();
+    Refuse(name, "a bool", value);
+  }
+  return truth == 1;
+}
+
+template <typename Enum>
+Enum Convert(std::string_view name, py::handle value, Enum TestSettings::*) {
+  if (!py::isinstance<Enum>(value)) {
+    Refuse(name, std::is_same_v<Enum, TestMode> ? "a TestMode" : "a TestScenario", value);
+  }
+  return value.cast<Enum>();
+}
+
+py::object GetMember(const TestSettings& settings, const Setting& setting) {
+  return std::visit([&](auto member) { return py::cast(settings.*member); }, setting.member);
+}
+
+void SetMember(TestSettings* settings, const Setting& setting, py::handle value) {
+  std::visit([&](auto member) { settings->*member = Convert(setting.name, value, member); },
+             setting.member);
+}
+
+const Setting& Find(const std::string& name) {
+  const Setting* setting = loadgen::FindSetting(name);
+  if (setting == nullptr) throw py::attribute_error("TestSettings has no setting '" + name + "'");
+  return *setting;
+}
+
+void SetFromDict(TestSettings* settings, const py::dict& values) {
+  for (const auto& [name, value] : values) {
+    SetMember(settings, Find(name.cast<std::string>()), value);
+  }
+}
+
+py::dict AsDict(const TestSettings& settings) {
+  py::dict values;
+  for (const Setting& setting : AllSettings()) {
+    values[py::str(std::string(setting.name))] = GetMember(settings, setting);
+  }
+  return values;
+}
+
+std::string Repr(const TestSettings& settings) {
+  const TestSettings defaults;
+  std::string text = "TestSettings(";
+  for (const Setting& setting : AllSettings()) {
+    const py::object value = GetMember(settings, setting);
+    if (value.equal(GetMember(defaults, setting))) continue;
+    if (text.back() != '(') text += ", ";
+    text += std::string(setting.name) + "=" + py::str(value).cast<std::string>();
+  }
+  return text + ")";
+}
+
+// Applies a config file; what it met is given to Python's warnings as well.
+int FromConfig(TestSettings& settings, const std::string& path, const std::string& model,
+               const std::string& scenario, int conf_type) {
+  const size_t known = settings.config_diagnostics.size();
+  const int status = settings.FromConfig(path, model, scenario, conf_type);
+  const py::object category =
+      py::module_::import("mlperf_loadgen").attr("ConfigWarning");
+  for (size_t i = known; i < settings.config_diagnostics.size(); ++i) {
+    const ConfigDiagnostic& diagnostic = settings.config_diagnostics[i];
+    std::string text = diagnostic.file;
+    if (diagnostic.line > 0) text += ":" + std::to_string(diagnostic.line);
+    text += ": " + diagnostic.message;
+    if (PyErr_WarnEx(category.ptr(), text.c_str(), 1) < 0) throw py::error_already_set();
+  }
+  return status;
+}
+
+std::string DocOf(const Setting& setting) {
+  std::string doc(setting.doc);
+  if (!setting.unit.empty()) doc += " Unit: " + std::string(setting.unit) + ".";
+  return doc;
+}
+
+void BindEnums(py::module_& module) {
+  py::enum_<TestScenario>(module, "TestScenario", "How queries arrive.")
+      .value("SingleStream", TestScenario::SingleStream)
+      .value("MultiStream", TestScenario::MultiStream)
+      .value("Server", TestScenario::Server)
+      .value("Offline", TestScenario::Offline);
+  py::enum_<TestMode>(module, "TestMode", "What a test is for.")
+      .value("SubmissionRun", TestMode::SubmissionRun)
+      .value("AccuracyOnly", TestMode::AccuracyOnly)
+      .value("PerformanceOnly", TestMode::PerformanceOnly)
+      .value("FindPeakPerformance", TestMode::FindPeakPerformance);
+  py::enum_<LoggingMode>(module, "LoggingMode", "Accepted for compatibility; has no effect.")
+      .value("AsyncPoll", LoggingMode::AsyncPoll)
+      .value("EndOfTestOnly", LoggingMode::EndOfTestOnly)
+      .value("Synchronous", LoggingMode::Synchronous);
+}
+
+void BindTestSettings(py::module_& module) {
+  py::class_<TestSettings> settings(module, "TestSettings",
+                                    "What a test is asked to do; see docs/settings.md.");
+  settings.def(py::init([](const py::kwargs& values) {
+    TestSettings made;
+    SetFromDict(&made, values);
+    return made;
+  }));
+  for (const Setting& setting : AllSettings()) {
+    settings.def_property(
+        std::string(setting.name).c_str(),
+        [&setting](const TestSettings& self) { return GetMember(self, setting); },
+        [&setting](TestSettings& self, py::handle value) { SetMember(&self, setting, value); },
+        DocOf(setting).c_str());
+  }
+  settings
+      .def("FromConfig", FromConfig, py::arg("path"), py::arg("model"), py::arg("scenario"),
+           py::arg("conf_type") = 1,
+           "Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be "
+           "opened) or -22 (a malformed line; nothing of the file is applied). What was refused, "
+           "ignored or read unexpectedly is warned about with ConfigWarning.")
+      .def("to_dict", AsDict, "All settings by name.")
+      .def_static(
+          "from_dict",
+          [](const py::dict& values) {
+            TestSettings made;
+            SetFromDict(&made, values);
+            return made;
+          },
+          py::arg("values"), "Settings by name; the rest keep their defaults.")
+      .def("__repr__", Repr)
+      .def("__copy__", [](const TestSettings& self) { return TestSettings(self); })
+      .def("__deepcopy__",
+           [](const TestSettings& self, const py::dict&) { return TestSettings(self); })
+      .def("__eq__",
+           [](const TestSettings& self, py::handle other) -> py::object {
+             if (!py::isinstance<TestSettings>(other)) {
+               return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+             }
+             return py::bool_(AsDict(self).equal(AsDict(other.cast<const TestSettings&>())));
+           })
+      .def(py::pickle([](const TestSettings& self) { return AsDict(self); },
+                      [](const py::dict& values) {
+                        TestSettings made;
+                        SetFromDict(&made, values);
+                        return made;
+                      }));
+  settings.attr("__hash__") = py::none();
+}
+
+void BindLogSettings(py::module_& module) {
+  py::class_<LogOutputSettings>(module, "LogOutputSettings", "Where the log files go.")
+      .def(py::init<>())
+      .def_readwrite("outdir", &LogOutputSettings::outdir,
+                     "Directory of the log files; created if its parent exists.")
+      .def_readwrite("prefix", &LogOutputSettings::prefix, "Start of each file name.")
+      .def_readwrite("suffix", &LogOutputSettings::suffix,
+                     "End of each file name, before the extension.")
+      .def_readwrite("prefix_with_datetime", &LogOutputSettings::prefix_with_datetime,
+                     "Put the UTC time after the prefix.")
+      .def_readwrite("copy_detail_to_stdout", &LogOutputSettings::copy_detail_to_stdout)
+      .def_readwrite("copy_summary_to_stdout", &LogOutputSettings::copy_summary_to_stdout);
+  py::class_<LogSettings>(module, "LogSettings", "What is logged, and where to.")
+      .def(py::init<>())
+      .def_readwrite("log_output", &LogSettings::log_output)
+      .def_readwrite("log_mode", &LogSettings::log_mode, "Accepted for compatibility.")
+      .def_readwrite("log_mode_async_poll_interval_ms",
+                     &LogSettings::log_mode_async_poll_interval_ms,
+                     "Accepted for compatibility.")
+      .def_readwrite("enable_trace", &LogSettings::enable_trace,
+                     "Write the trace file (Chrome trace event format).")
+      .def_readwrite("enable_sample_log", &LogSettings::enable_sample_log,
+                     "Write every query to <prefix>samples.npy.");
+}
+
+}  // namespace
+
+void BindSettings(py::module_& module) {
+  BindEnums(module);
+  BindTestSettings(module);
+  BindLogSettings(module);
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,62 @@
+"""Classes to subclass: what a user plugs into the load generator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._core import SampleBatch
+
+
+class SystemUnderTest(ABC):
+    """The system whose speed and accuracy are measured."""
+
+    @property
+    def name(self) -> str:
+        """Reported in the logs; the class's name unless overridden."""
+        return type(self).__name__
+
+    @abstractmethod
+    def issue_query(self, samples: SampleBatch) -> None:
+        """Takes one query.
+
+        Each sample must be completed exactly once (`mlperf_loadgen.complete` or
+        `QuerySamplesComplete`), before this returns or later from any thread. `samples` is a
+        sequence of `QuerySample`; `samples.ids` and `samples.indices` give the same as uint64
+        arrays of shape (n,). In the Server scenario the next query waits for the return.
+        """
+
+    def flush_queries(self) -> None:  # noqa: B027  (an optional hook)
+        """Called when no more queries follow for now: send what is held back for batching."""
+
+
+class QueryDispatchLibrary(SystemUnderTest):
+    """A system under test that forwards its queries to other machines; `name` is theirs."""
+
+
+class QuerySampleLibrary(ABC):
+    """The data set: how many samples there are, and which are held in memory."""
+
+    @property
+    def name(self) -> str:
+        """Reported in the logs; the class's name unless overridden."""
+        return type(self).__name__
+
+    @property
+    @abstractmethod
+    def total_sample_count(self) -> int:
+        """Number of samples in the library."""
+
+    @property
+    @abstractmethod
+    def performance_sample_count(self) -> int:
+        """Number of samples that fit into memory at once."""
+
+    @abstractmethod
+    def load_samples(self, indices: list[int]) -> None:
+        """Loads samples before they are issued. MultiStream may name a sample more than once."""
+
+    @abstractmethod
+    def unload_samples(self, indices: list[int]) -> None:
+        """Forgets the samples of one earlier `load_samples` call."""

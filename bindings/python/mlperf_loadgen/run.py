@@ -1,0 +1,39 @@
+"""Running a test."""
+
+from __future__ import annotations
+
+from . import _core
+from .handles import native_qsl, native_sut
+from .interfaces import QuerySampleLibrary, SystemUnderTest
+
+
+def StartTest(
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    test_settings: _core.TestSettings,
+    audit_config_filename: str = "audit.config",
+) -> _core.TestResult:
+    """Runs one test with the default log settings and blocks until it ends.
+
+    `sut` and `qsl` are instances of the classes to subclass, or handles. Returns what the test
+    means; the logs are in the current directory. Raises SettingsError for settings no test can be
+    run with, TypeError and ValueError for wrong handles, OSError if the logs cannot be opened,
+    RuntimeError if a test is running already, and whatever a callback raised, after the logs are
+    complete.
+    """
+    return StartTestWithLogSettings(
+        sut, qsl, test_settings, _core.LogSettings(), audit_config_filename
+    )
+
+
+def StartTestWithLogSettings(
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    test_settings: _core.TestSettings,
+    log_settings: _core.LogSettings,
+    audit_config_filename: str = "audit.config",
+) -> _core.TestResult:
+    """`StartTest` with settings of what is logged, and where to."""
+    return _core.start_test(
+        native_sut(sut), native_qsl(qsl), test_settings, log_settings, audit_config_filename
+    )

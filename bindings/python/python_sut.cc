@@ -1,0 +1,119 @@
+#include "python_sut.h"
+
+#include <utility>
+
+#include "sample_types.h"
+
+namespace mlperf::python {
+namespace {
+
+// Takes the GIL unless the thread has it already, as the one that runs the test does.
+class EnsureGil {
+ public:
+  EnsureGil() : held_(PyGILState_Check() != 0) {
+    if (!held_) state_ = PyGILState_Ensure();
+  }
+  ~EnsureGil() {
+    if (!held_) PyGILState_Release(state_);
+  }
+  EnsureGil(const EnsureGil&) = delete;
+  EnsureGil& operator=(const EnsureGil&) = delete;
+
+ private:
+  bool held_;
+  PyGILState_STATE state_ = PyGILState_UNLOCKED;
+};
+
+// Throws what a call raised, or drops what it returned.
+void Finish(PyObject* returned) {
+  if (returned == nullptr) throw py::error_already_set();
+  Py_DECREF(returned);
+}
+
+py::object RequireCallable(py::object callable, const char* name) {
+  if (PyCallable_Check(callable.ptr()) != 0) return callable;
+  throw py::type_error(std::string(name) + " must be callable, not " +
+                       Py_TYPE(callable.ptr())->tp_name);
+}
+
+py::list IndexList(const std::vector<QuerySampleIndex>& samples) {
+  py::list list(samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) list[i] = py::int_(samples[i]);
+  return list;
+}
+
+}  // namespace
+
+GilGate::GilGate() {
+  const py::object main = py::module_::import("threading").attr("main_thread")();
+  on_main_thread_ = main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
+  Leave();
+}
+
+GilGate::~GilGate() { Enter(); }
+
+void GilGate::Poll() {
+  if (!on_main_thread_) return;
+  const loadgen::GateScope inside(this);
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+PythonSut::PythonSut(py::object issue, py::object flush, py::object name, IssueForm form)
+    : issue_(RequireCallable(std::move(issue), "issue_query")),
+      flush_(RequireCallable(std::move(flush), "flush_queries")),
+      name_source_(std::move(name)),
+      form_(form) {}
+
+const std::string& PythonSut::Name() {
+  const EnsureGil gil;
+  const py::object name =
+      PyCallable_Check(name_source_.ptr()) != 0 ? name_source_() : name_source_;
+  if (!py::isinstance<py::str>(name)) {
+    throw py::type_error(std::string("the name of a system under test must be a str, not ") +
+                         Py_TYPE(name.ptr())->tp_name);
+  }
+  name_ = name.cast<std::string>();
+  return name_;
+}
+
+void PythonSut::IssueQuery(const std::vector<QuerySample>& samples) {
+  const EnsureGil gil;
+  if (form_ == IssueForm::kSamples) {
+    PyObject* batch = NewSampleBatch(samples.data(), samples.size());
+    if (batch == nullptr) throw py::error_already_set();
+    PyObject* returned = PyObject_CallOneArg(issue_.ptr(), batch);
+    Py_DECREF(batch);
+    return Finish(returned);
+  }
+  py::list ids(samples.size()), indices(samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) {
+    ids[i] = py::int_(samples[i].id);
+    indices[i] = py::int_(samples[i].index);
+  }
+  Finish(PyObject_CallFunctionObjArgs(issue_.ptr(), ids.ptr(), indices.ptr(), nullptr));
+}
+
+void PythonSut::FlushQueries() {
+  const EnsureGil gil;
+  Finish(PyObject_CallNoArgs(flush_.ptr()));
+}
+
+PythonQsl::PythonQsl(size_t total_sample_count, size_t performance_sample_count, py::object load,
+                     py::object unload, std::string name)
+    : total_sample_count_(total_sample_count),
+      performance_sample_count_(performance_sample_count),
+      load_(RequireCallable(std::move(load), "load_samples")),
+      unload_(RequireCallable(std::move(unload), "unload_samples")),
+      name_(std::move(name)) {}
+
+void PythonQsl::LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) {
+  const EnsureGil gil;
+  load_(IndexList(samples));
+}
+
+void PythonQsl::UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) {
+  const EnsureGil gil;
+  unload_(IndexList(samples));
+}
+
+}  // namespace mlperf::python

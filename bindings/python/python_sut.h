@@ -1,0 +1,80 @@
+// Systems under test and sample libraries whose callbacks are Python callables.
+#ifndef MLPERF_LOADGEN_BINDINGS_PYTHON_PYTHON_SUT_H_
+#define MLPERF_LOADGEN_BINDINGS_PYTHON_PYTHON_SUT_H_
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <vector>
+
+#include "query_dispatch_library.h"
+#include "query_sample_library.h"
+#include "run_control.h"
+
+namespace mlperf::python {
+
+namespace py = pybind11;
+
+// The GIL as the gate of a test: the thread that runs the test holds it while callbacks run and
+// releases it while the generator waits. Made and destroyed with the GIL held; in between the
+// thread is outside the gate.
+class GilGate : public loadgen::CallbackGate {
+ public:
+  GilGate();
+  ~GilGate() override;
+  void Enter() override { PyEval_RestoreThread(state_); }
+  void Leave() override { state_ = PyEval_SaveThread(); }
+  // Runs signal handlers on the main thread; throws what they raise.
+  void Poll() override;
+
+ private:
+  PyThreadState* state_;
+  bool on_main_thread_;
+};
+
+// How queries are handed to the issue callback.
+enum class IssueForm {
+  kSamples,  // issue(samples): a SampleBatch.
+  kLists,    // issue(ids, indices): two lists of int.
+};
+
+// A system under test made of callables. Threads without the GIL take it for each call.
+class PythonSut : public QueryDispatchLibrary {
+ public:
+  // `name`: a str, or a callable that returns one and is asked at the start of each test.
+  PythonSut(py::object issue, py::object flush, py::object name, IssueForm form);
+
+  const std::string& Name() override;
+  void IssueQuery(const std::vector<QuerySample>& samples) override;
+  void FlushQueries() override;
+
+ private:
+  py::object issue_;
+  py::object flush_;
+  py::object name_source_;
+  IssueForm form_;
+  std::string name_;
+};
+
+class PythonQsl : public QuerySampleLibrary {
+ public:
+  PythonQsl(size_t total_sample_count, size_t performance_sample_count, py::object load,
+            py::object unload, std::string name);
+
+  const std::string& Name() override { return name_; }
+  size_t TotalSampleCount() override { return total_sample_count_; }
+  size_t PerformanceSampleCount() override { return performance_sample_count_; }
+  void LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) override;
+  void UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) override;
+
+ private:
+  size_t total_sample_count_;
+  size_t performance_sample_count_;
+  py::object load_;
+  py::object unload_;
+  std::string name_;
+};
+
+}  // namespace mlperf::python
+
+#endif  // MLPERF_LOADGEN_BINDINGS_PYTHON_PYTHON_SUT_H_

@@ -1,0 +1,97 @@
+#include "completion_registry.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace mlperf::loadgen {
+namespace {
+
+std::atomic<Recorder*> active_recorder{nullptr};
+std::atomic<uint64_t> late_completions{0};
+
+// What a completing thread is using, told to the thread that ends the set (a hazard pointer).
+// Places are never freed, only handed on to other threads.
+struct alignas(64) UsePlace {
+  std::atomic<Recorder*> in_use{nullptr};
+  std::atomic<bool> owned{true};
+  UsePlace* next = nullptr;
+};
+
+std::atomic<UsePlace*> use_places{nullptr};
+
+UsePlace* ClaimUsePlace() {
+  for (UsePlace* place = use_places.load(); place != nullptr; place = place->next) {
+    bool expected = false;
+    if (place->owned.compare_exchange_strong(expected, true)) return place;
+  }
+  UsePlace* place = new UsePlace;
+  place->next = use_places.load();
+  while (!use_places.compare_exchange_weak(place->next, place)) {
+  }
+  return place;
+}
+
+// Hands the place on when the thread ends.
+struct UsePlaceOwner {
+  UsePlace* place = ClaimUsePlace();
+  ~UsePlaceOwner() { place->owned.store(false); }
+};
+
+UsePlace* ThisThreadsPlace() {
+  thread_local UsePlaceOwner owner;
+  return owner.place;
+}
+
+thread_local Recorder* issuing_recorder = nullptr;
+
+}  // namespace
+
+ActiveRecorder::ActiveRecorder(Recorder* recorder) : recorder_(recorder) {
+  active_recorder.store(recorder);
+}
+
+ActiveRecorder::~ActiveRecorder() {
+  active_recorder.store(nullptr);
+  for (UsePlace* place = use_places.load(); place != nullptr; place = place->next) {
+    while (place->in_use.load() == recorder_) {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+}
+
+IssuingThread::IssuingThread(Recorder* recorder) : outer_(issuing_recorder) {
+  issuing_recorder = recorder;
+}
+
+IssuingThread::~IssuingThread() { issuing_recorder = outer_; }
+
+CompletionScope::CompletionScope() : recorder_(issuing_recorder) {
+  if (recorder_ != nullptr) return;
+  UsePlace* place = ThisThreadsPlace();
+  outer_ = place->in_use.load(std::memory_order_relaxed);
+  guarded_ = true;
+  // Announce, then look again: a recorder that is still active after the announcement is waited
+  // for by whoever takes it down.
+  Recorder* recorder = active_recorder.load();
+  while (recorder != nullptr) {
+    place->in_use.store(recorder);
+    Recorder* again = active_recorder.load();
+    if (again == recorder) break;
+    recorder = again;
+  }
+  if (recorder == nullptr) place->in_use.store(outer_, std::memory_order_release);
+  recorder_ = recorder;
+}
+
+CompletionScope::~CompletionScope() {
+  if (guarded_) ThisThreadsPlace()->in_use.store(outer_, std::memory_order_release);
+}
+
+void CountLateCompletions(uint64_t count) {
+  late_completions.fetch_add(count, std::memory_order_relaxed);
+}
+
+uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory_order_relaxed); }
+
+}  // namespace mlperf::loadgen

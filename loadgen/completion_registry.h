@@ -1,0 +1,61 @@
+// The one process-wide object: which recorder takes completions now, which threads are lent for
+// issuing, and whether a test is running.
+#ifndef MLPERF_LOADGEN_COMPLETION_REGISTRY_H_
+#define MLPERF_LOADGEN_COMPLETION_REGISTRY_H_
+
+#include <cstdint>
+
+#include "recorder.h"
+
+namespace mlperf::loadgen {
+
+// Makes `recorder` the one that completions go to, for a scope. Leaving the scope waits for the
+// completing threads that still use it, so it must not hold anything they wait for.
+class ActiveRecorder {
+ public:
+  explicit ActiveRecorder(Recorder* recorder);
+  ~ActiveRecorder();
+  ActiveRecorder(const ActiveRecorder&) = delete;
+  ActiveRecorder& operator=(const ActiveRecorder&) = delete;
+
+ private:
+  Recorder* recorder_;
+};
+
+// Marks the calling thread as one that issues queries of `recorder`, for a scope inside that of
+// the ActiveRecorder: its completions need no further protection.
+class IssuingThread {
+ public:
+  explicit IssuingThread(Recorder* recorder);
+  ~IssuingThread();
+  IssuingThread(const IssuingThread&) = delete;
+  IssuingThread& operator=(const IssuingThread&) = delete;
+
+ private:
+  Recorder* outer_;
+};
+
+// The recorder for one completion call, kept alive for the scope; null if no set is being issued,
+// and then the completions come too late and are counted as such.
+class CompletionScope {
+ public:
+  CompletionScope();
+  ~CompletionScope();
+  CompletionScope(const CompletionScope&) = delete;
+  CompletionScope& operator=(const CompletionScope&) = delete;
+
+  Recorder* recorder() const { return recorder_; }
+
+ private:
+  Recorder* recorder_;
+  Recorder* outer_ = nullptr;
+  bool guarded_ = false;
+};
+
+// Completions that came while no set was being issued, since the last call.
+void CountLateCompletions(uint64_t count);
+uint64_t TakeLateCompletions();
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_COMPLETION_REGISTRY_H_

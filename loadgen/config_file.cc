@@ -1,0 +1,575 @@
+// Four steps, in this order: texts of numbers, lines to entries, entries to settings, FromConfig.
+//
+// The first three accept and read exactly what the reference does, its oddities included; what it
+// passes over in silence becomes a warning here.
+#include "config_file.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "settings_table.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+using Severity = ConfigDiagnostic::Severity;
+
+constexpr int kConfTypeBuiltIn = 0;
+constexpr int kConfTypeUser = 1;
+constexpr int kCannotOpen = -2;  // -ENOENT
+constexpr int kMalformed = -22;  // -EINVAL
+constexpr char kBuiltInName[] = "mlperf.conf";
+
+// ---- Diagnostics -------------------------------------------------------------------------------
+
+// `text` as it may be shown: printable ASCII, and not endless.
+std::string Quoted(std::string_view text) {
+  constexpr size_t kMaxShown = 80;
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string shown = "'";
+  for (const char c : text.substr(0, kMaxShown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7F) {
+      shown += c;
+    } else {
+      shown += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return shown + (text.size() > kMaxShown ? "...'" : "'");
+}
+
+// The diagnostics of one file. Their number is bounded, whatever the file holds.
+class Findings {
+ public:
+  explicit Findings(const std::string& file) : file_(file) {}
+
+  void Error(uint64_t line, std::string message) { Add(Severity::kError, line, message); }
+  void Warn(uint64_t line, std::string message) { Add(Severity::kWarning, line, message); }
+
+  // In the order of lines; of equal ones that follow each other, one.
+  std::vector<ConfigDiagnostic> TakeByLine() && {
+    std::ranges::stable_sort(list_, {}, &ConfigDiagnostic::line);
+    const auto repeated = std::ranges::unique(list_, [](const auto& a, const auto& b) {
+      return a.line == b.line && a.message == b.message;
+    });
+    list_.erase(repeated.begin(), repeated.end());
+    if (left_out_ > 0) {
+      list_.push_back({Severity::kWarning, file_, 0,
+                       std::to_string(left_out_) + " more problems of this file are not listed"});
+    }
+    return std::move(list_);
+  }
+
+ private:
+  static constexpr size_t kMaxListed = 1000;
+
+  void Add(Severity severity, uint64_t line, std::string& message) {
+    if (list_.size() >= kMaxListed) {
+      ++left_out_;
+    } else {
+      list_.push_back({severity, file_, line, std::move(message)});
+    }
+  }
+
+  std::string file_;
+  std::vector<ConfigDiagnostic> list_;
+  size_t left_out_ = 0;
+};
+
+// ---- Texts of numbers --------------------------------------------------------------------------
+// As strtoull (base 0) and strtod read them in the C locale, but whatever the locale is.
+
+struct IntegerText {
+  uint64_t value = 0;
+  size_t length = 0;  // Characters read; 0 if the text does not begin with an integer.
+  bool is_negative = false;
+  bool is_octal = false;
+  bool is_too_large = false;
+};
+
+struct FloatText {
+  double value = 0;
+  size_t length = 0;  // As above.
+  bool is_out_of_range = false;
+};
+
+bool IsSign(char c) { return c == '+' || c == '-'; }
+
+bool IsHexDigit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+bool HasHexPrefix(std::string_view text) {
+  return text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+}
+
+IntegerText ReadInteger(std::string_view text) {
+  IntegerText read;
+  size_t begin = 0;
+  if (!text.empty() && IsSign(text[0])) {
+    read.is_negative = text[0] == '-';
+    begin = 1;
+  }
+  int base = 10;
+  if (HasHexPrefix(text.substr(begin)) && IsHexDigit(text[begin + 2])) {
+    base = 16;
+    begin += 2;
+  } else if (text.substr(begin).starts_with('0')) {
+    base = 8;
+    read.is_octal = true;
+  }
+  const char* const first = text.data() + begin;
+  const auto [end, error] = std::from_chars(first, text.data() + text.size(), read.value, base);
+  if (error == std::errc::invalid_argument) return {};
+  read.length = static_cast<size_t>(end - text.data());
+  if (error == std::errc::result_out_of_range) {
+    read.is_too_large = true;
+    read.value = std::numeric_limits<uint64_t>::max();
+  } else if (read.is_negative) {
+    read.value = 0 - read.value;
+  }
+  return read;
+}
+
+// True if the magnitude of `digits`, a number that no double can hold, is too large rather than
+// too small. `digits` has neither sign nor prefix.
+bool IsTooLarge(std::string_view digits, bool is_hex) {
+  const size_t exponent_at = digits.find_first_of(is_hex ? "pP" : "eE");
+  const std::string_view mantissa = digits.substr(0, exponent_at);
+  const auto point = static_cast<int64_t>(std::min(mantissa.find('.'), mantissa.size()));
+  const auto leading = static_cast<int64_t>(mantissa.find_first_not_of("0."));
+  int64_t scale = (point - leading) * (is_hex ? 4 : 1);
+  if (exponent_at != std::string_view::npos) {
+    std::string_view text = digits.substr(exponent_at + 1);
+    const bool is_negative = text.starts_with('-');
+    if (IsSign(text[0])) text.remove_prefix(1);
+    int64_t exponent = 0;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), exponent);
+    if (result.ec == std::errc::result_out_of_range) return !is_negative;
+    exponent = std::clamp(exponent, -(int64_t{1} << 60), int64_t{1} << 60);
+    scale += is_negative ? -exponent : exponent;
+  }
+  return scale > 0;
+}
+
+FloatText ReadFloat(std::string_view text) {
+  size_t begin = !text.empty() && IsSign(text[0]) ? 1 : 0;
+  const bool is_negative = text.starts_with('-');
+  std::string_view digits = text.substr(begin);
+  if (digits.empty() || IsSign(digits[0])) return {};
+  bool is_hex = false;
+  if (HasHexPrefix(digits)) {
+    const bool has_point = digits[2] == '.' && digits.size() > 3;
+    is_hex = IsHexDigit(digits[has_point ? 3 : 2]);
+    if (is_hex) {
+      begin += 2;
+      digits.remove_prefix(2);
+    }
+  }
+  FloatText read;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), read.value,
+                      is_hex ? std::chars_format::hex : std::chars_format::general);
+  if (error == std::errc::invalid_argument) return {};
+  const auto length = static_cast<size_t>(end - digits.data());
+  read.length = begin + length;
+  if (error == std::errc::result_out_of_range) {
+    read.is_out_of_range = true;
+    read.value = IsTooLarge(digits.substr(0, length), is_hex)
+                     ? std::numeric_limits<double>::infinity()
+                     : 0.0;
+  }
+  if (is_negative) read.value = -read.value;
+  return read;
+}
+
+bool IsNumber(std::string_view text) {
+  return ReadInteger(text).length == text.size() || ReadFloat(text).length == text.size();
+}
+
+// ---- Lines to entries --------------------------------------------------------------------------
+
+// Takes the first token off `line`; empty at its end.
+std::string_view TakeToken(std::string_view* line) {
+  constexpr std::string_view kWhitespace = " \t\n\v\f\r";
+  const size_t begin = std::min(line->find_first_not_of(kWhitespace), line->size());
+  line->remove_prefix(begin);
+  const size_t end = std::min(line->find_first_of(kWhitespace), line->size());
+  const std::string_view token = line->substr(0, end);
+  line->remove_prefix(end);
+  return token;
+}
+
+// A key such as `#*.*.mode` never matches, which is what its author wants.
+bool IsCommentedOut(std::string_view key) { return key.starts_with('#'); }
+
+void WarnOfMissingValue(std::string_view key, uint64_t line, Findings* findings) {
+  if (IsCommentedOut(key)) return;
+  const size_t equals = key.find('=');
+  if (equals != std::string_view::npos && equals > 0) {
+    findings->Warn(line, Quoted(key) + " is ignored: write spaces around the =, as in 'key = 1'");
+  } else {
+    findings->Warn(line, Quoted(key) + " is ignored: it has no value; write 'key = value'");
+  }
+}
+
+// Returns false if the line breaks the grammar.
+bool ParseLine(std::string_view text, uint64_t line, ConfigFile* file, Findings* findings) {
+  const std::string_view key = TakeToken(&text);
+  if (key.empty() || key == "#") return true;
+  const std::string_view equals = TakeToken(&text);
+  if (equals.empty() || equals == "#") {
+    WarnOfMissingValue(key, line, findings);
+    return true;
+  }
+  if (equals != "=") {
+    findings->Error(line, "expected 'key=value', line=" + std::to_string(line));
+    return false;
+  }
+  std::string_view value;
+  std::string_view overwritten;
+  for (std::string_view token = TakeToken(&text); !token.empty(); token = TakeToken(&text)) {
+    if (!IsNumber(token)) {
+      findings->Error(line, "value needs to be integer or double, line=" + std::to_string(line));
+      return false;
+    }
+    overwritten = std::exchange(value, token);
+  }
+  if (value.empty()) {
+    WarnOfMissingValue(key, line, findings);
+    return true;
+  }
+  if (!overwritten.empty()) {
+    findings->Warn(line, Quoted(key) + " has several values: " + Quoted(value) + " replaces " +
+                             Quoted(overwritten) + "; write one value a line");
+  }
+  file->entries.insert_or_assign(std::string(key), ConfigEntry{std::string(value), line});
+  return true;
+}
+
+// ---- Entries to settings -----------------------------------------------------------------------
+
+constexpr std::array kScenarios = {TestScenario::SingleStream, TestScenario::MultiStream,
+                                   TestScenario::Server, TestScenario::Offline};
+
+// The scenario that `scope` stands for, `argument` being FromConfig's.
+std::string_view ScenarioOf(KeyScope scope, std::string_view argument) {
+  switch (scope) {
+    case KeyScope::kSingleStream:
+      return "SingleStream";
+    case KeyScope::kMultiStream:
+      return "MultiStream";
+    case KeyScope::kServer:
+      return "Server";
+    case KeyScope::kOffline:
+      return "Offline";
+    case KeyScope::kNone:
+    case KeyScope::kArgument:
+      break;
+  }
+  return argument;
+}
+
+// An entry's key and value, where they stand, and where to report what is odd about them.
+struct Source {
+  std::string_view key;
+  std::string_view text;
+  uint64_t line;
+  Findings* findings;
+
+  void Warn(const std::string& message) const {
+    findings->Warn(line, Quoted(key) + " = " + Quoted(text) + ": " + message);
+  }
+};
+
+std::optional<Source> FindEntry(const ConfigFile& file, std::string_view model,
+                                std::string_view scenario, std::string_view name,
+                                Findings* findings) {
+  const std::pair<std::string_view, std::string_view> kPrecedence[] = {
+      {model, scenario}, {"*", scenario}, {model, "*"}, {"*", "*"}};
+  for (const auto& [model_part, scenario_part] : kPrecedence) {
+    std::string key;
+    key.append(model_part).append(".").append(scenario_part).append(".").append(name);
+    const auto found = file.entries.find(key);
+    if (found != file.entries.end()) {
+      return Source{found->first, found->second.value, found->second.line, findings};
+    }
+  }
+  return std::nullopt;
+}
+
+void WarnOfOddInteger(const Source& source, const IntegerText& read) {
+  const std::string taken = std::to_string(read.value) + " was taken; ";
+  if (read.is_too_large) {
+    source.Warn("it does not fit into 64 bits, " + taken + "write a smaller number");
+    return;
+  }
+  if (read.is_negative && read.value != 0) {
+    source.Warn("a negative number wraps around, " + taken + "write a number of 0 or more");
+    return;
+  }
+  if (read.length == source.text.size() && !read.is_octal) return;
+  if (ReadFloat(source.text).value == static_cast<double>(read.value)) return;
+  source.Warn(read.is_octal && read.length == source.text.size()
+                  ? "the leading 0 makes it octal, " + taken + "write it without the 0"
+                  : "only whole numbers written in digits can be read, " + taken +
+                        "write all digits and no exponent or fraction");
+}
+
+uint64_t IntegerOf(const Source& source) {
+  const IntegerText read = ReadInteger(source.text);
+  WarnOfOddInteger(source, read);
+  return read.value;
+}
+
+uint64_t ScaledIntegerOf(const Source& source, double factor) {
+  const uint64_t value = IntegerOf(source);
+  const auto scale = static_cast<uint64_t>(factor);
+  const uint64_t scaled = value * scale;
+  if (scaled / scale != value) {
+    source.Warn("times " + std::to_string(scale) + " it does not fit into 64 bits, " +
+                std::to_string(scaled) + " was taken; write a smaller number");
+  }
+  return scaled;
+}
+
+double ScaledFloatOf(const Source& source, double factor) {
+  const FloatText read = ReadFloat(source.text);
+  if (read.is_out_of_range) {
+    source.Warn(std::string("it does not fit into a double, ") +
+                (std::isinf(read.value) ? "infinity" : "0") +
+                " was taken; write a number nearer to 1");
+  } else if (factor < 1 && !(read.value >= 0 && read.value <= 100)) {
+    source.Warn("it is a percentage; write a number from 0 to 100");
+  }
+  return read.value * factor;
+}
+
+bool TrueIfOneOf(const Source& source) {
+  const uint64_t value = IntegerOf(source);
+  if (value > 1) source.Warn("only 1 turns it on, so it is off; write 0 or 1");
+  return value == 1;
+}
+
+uint64_t Signed32Of(const Source& source) {
+  const uint64_t value = IntegerOf(source);
+  // Sign extension included: both conversions are modular.
+  const auto taken = static_cast<uint64_t>(static_cast<int32_t>(value));
+  if (taken != value) {
+    source.Warn("it does not fit into 31 bits, " + std::to_string(taken) +
+                " was taken; write a smaller number");
+  }
+  return taken;
+}
+
+void SetMode(const Source& source, TestMode* mode) {
+  const uint64_t value = IntegerOf(source);
+  if (value > static_cast<uint64_t>(TestMode::FindPeakPerformance)) {
+    source.findings->Error(source.line, "Invalid value passed to Mode key in config.");
+    return;
+  }
+  *mode = static_cast<TestMode>(value);
+}
+
+template <typename T>
+T& MemberOf(const Setting& setting, TestSettings* settings) {
+  return settings->*std::get<T TestSettings::*>(setting.member);
+}
+
+void SetMember(const Setting& setting, const Source& source, TestSettings* settings) {
+  const double factor = setting.key.factor;
+  switch (setting.key.form) {
+    case ValueForm::kInteger:
+      MemberOf<uint64_t>(setting, settings) = ScaledIntegerOf(source, factor);
+      return;
+    case ValueForm::kFloat:
+      MemberOf<double>(setting, settings) = ScaledFloatOf(source, factor);
+      return;
+    case ValueForm::kTrueIfOne:
+      MemberOf<bool>(setting, settings) = TrueIfOneOf(source);
+      return;
+    case ValueForm::kTrueIfNonZero:
+      MemberOf<bool>(setting, settings) = IntegerOf(source) != 0;
+      return;
+    case ValueForm::kSigned32:
+      MemberOf<uint64_t>(setting, settings) = Signed32Of(source);
+      return;
+    case ValueForm::kMode:
+      SetMode(source, &MemberOf<TestMode>(setting, settings));
+      return;
+  }
+}
+
+// Why an entry that names a setting does not count; empty if it does.
+std::string_view WhyIgnored(KeyRule rule, int conf_type, const TestSettings& settings) {
+  switch (rule) {
+    case KeyRule::kAlways:
+      break;
+    case KeyRule::kBuiltInOnly:
+      if (conf_type == kConfTypeBuiltIn) break;
+      return "ignored, only the built-in mlperf.conf may set it; remove the line, and set it in "
+             "the program where the rules allow that";
+    case KeyRule::kIfTokenLatencies:
+      if (settings.use_token_latencies) break;
+      return "ignored, because use_token_latencies is off; set that to 1 as well";
+    case KeyRule::kIfInferredLatencies:
+      if (settings.infer_token_latencies) break;
+      return "ignored, because infer_token_latencies is off; set that to 1 as well";
+  }
+  return {};
+}
+
+bool IsKnownScenario(std::string_view text, std::string_view argument) {
+  return text == "*" || text == argument || std::ranges::find(kScenarios, text, [](TestScenario s) {
+                                              return ToString(s);
+                                            }) != kScenarios.end();
+}
+
+// Why no call of FromConfig for any model reads `key`; empty if one does.
+std::string WhyUnread(std::string_view key, std::string_view scenario_argument) {
+  const size_t name_dot = key.rfind('.');
+  const size_t scenario_dot =
+      name_dot == std::string_view::npos || name_dot == 0 ? name_dot : key.rfind('.', name_dot - 1);
+  if (name_dot == 0 || scenario_dot == std::string_view::npos) {
+    return "a key has three parts; write model.scenario.key, as in *.*.min_duration";
+  }
+  const std::string_view name = key.substr(name_dot + 1);
+  const std::string_view scenario = key.substr(scenario_dot + 1, name_dot - scenario_dot - 1);
+  std::string read_under;
+  for (const Setting& setting : AllSettings()) {
+    if (name.empty() || setting.key.name != name) continue;
+    if (setting.key.scope == KeyScope::kArgument) {
+      if (IsKnownScenario(scenario, scenario_argument)) return {};
+      return "there is no scenario " + Quoted(scenario) +
+             "; write SingleStream, MultiStream, Server, Offline or *";
+    }
+    const std::string_view own = ScenarioOf(setting.key.scope, scenario_argument);
+    if (scenario == "*" || scenario == own) return {};
+    read_under.append(read_under.empty() ? "" : " or ").append(own);
+  }
+  if (read_under.empty()) return "there is no key " + Quoted(name) + "; check its spelling";
+  return "it has no effect under " + Quoted(scenario) + "; write " + read_under;
+}
+
+void WarnOfUnreadEntries(const ConfigFile& file, const std::string& model,
+                         const std::string& scenario, Findings* findings) {
+  for (const auto& [key, entry] : file.entries) {
+    if (IsCommentedOut(key)) continue;
+    std::string reason = WhyUnread(key, scenario);
+    if (reason.empty() && model == "*" && !key.starts_with("*.")) {
+      reason = "only keys for any model count in this file; write * for the model";
+    }
+    if (!reason.empty()) findings->Warn(entry.line, Quoted(key) + " is ignored: " + reason);
+  }
+}
+
+// ---- FromConfig --------------------------------------------------------------------------------
+
+// The file's text, or nothing and a diagnostic.
+std::optional<std::string> ReadFile(const std::string& path, Findings* findings) {
+  constexpr size_t kMaxBytes = size_t{64} << 20;
+  const std::string cannot_open = "can't open file " + path;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    findings->Error(0, cannot_open + ": it is a directory; give the path of a config file");
+    return std::nullopt;
+  }
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) {
+    findings->Error(0, cannot_open);
+    return std::nullopt;
+  }
+  // In blocks, because pipes and devices have no size to ask for.
+  std::string text;
+  std::array<char, 1 << 16> block;
+  while (stream && text.size() <= kMaxBytes) {
+    stream.read(block.data(), block.size());
+    text.append(block.data(), static_cast<size_t>(stream.gcount()));
+  }
+  if (text.size() > kMaxBytes) {
+    findings->Error(0, cannot_open + ": it is larger than 64 MiB; give the path of a config file");
+    return std::nullopt;
+  }
+  return text;
+}
+
+void Append(std::vector<ConfigDiagnostic> from, std::vector<ConfigDiagnostic>* to) {
+  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+void ApplyBuiltIn(const std::string& model, const std::string& scenario, TestSettings* settings) {
+  static const ConfigFile kBuiltIn = ParseConfig(EmbeddedMlperfConf(), kBuiltInName);
+  ApplyConfig(kBuiltIn, kBuiltInName, model, scenario, kConfTypeBuiltIn, settings);
+}
+
+}  // namespace
+
+ConfigFile ParseConfig(std::string_view text, const std::string& file_name) {
+  ConfigFile file;
+  Findings findings(file_name);
+  for (uint64_t line = 1; !text.empty(); ++line) {
+    const std::string_view line_text = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line_text.size() + 1));
+    if (!ParseLine(line_text, line, &file, &findings)) file.malformed = true;
+  }
+  file.diagnostics = std::move(findings).TakeByLine();
+  return file;
+}
+
+void ApplyConfig(const ConfigFile& file, const std::string& file_name, const std::string& model,
+                 const std::string& scenario, int conf_type, TestSettings* settings) {
+  Findings findings(file_name);
+  for (const Setting& setting : AllSettings()) {
+    if (setting.key.name.empty()) continue;
+    const auto source = FindEntry(file, model, ScenarioOf(setting.key.scope, scenario),
+                                  setting.key.name, &findings);
+    if (!source) continue;
+    const std::string_view ignored = WhyIgnored(setting.key.rule, conf_type, *settings);
+    if (ignored.empty()) {
+      SetMember(setting, *source, settings);
+    } else {
+      source->Warn(std::string(ignored));
+    }
+  }
+  // mlperf.conf keeps entries that nothing reads any more.
+  if (conf_type != kConfTypeBuiltIn) WarnOfUnreadEntries(file, model, scenario, &findings);
+  Append(std::move(findings).TakeByLine(), &settings->config_diagnostics);
+}
+
+}  // namespace mlperf::loadgen
+
+namespace mlperf {
+
+int TestSettings::FromConfig(const std::string& path, const std::string& model,
+                             const std::string& scenario_name, int conf_type) {
+  using namespace loadgen;
+  if (conf_type == kConfTypeBuiltIn) {
+    ApplyBuiltIn(model, scenario_name, this);
+    return 0;
+  }
+  Findings findings(path);
+  if (conf_type == kConfTypeUser && config_user_file_count++ == 0) {
+    ApplyBuiltIn(model, scenario_name, this);
+  } else if (conf_type == kConfTypeUser) {
+    findings.Error(0, "Multiple conf files are used. This is not valid for official submission.");
+  }
+  const std::optional<std::string> text = ReadFile(path, &findings);
+  Append(std::move(findings).TakeByLine(), &config_diagnostics);
+  if (!text) return kCannotOpen;
+  ConfigFile file = ParseConfig(*text, path);
+  Append(std::move(file.diagnostics), &config_diagnostics);
+  if (file.malformed) return kMalformed;
+  ApplyConfig(file, path, model, scenario_name, conf_type, this);
+  return 0;
+}
+
+}  // namespace mlperf

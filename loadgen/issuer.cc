@@ -1,0 +1,193 @@
+#include "issuer.h"
+
+#include <exception>
+
+#include "pacer.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// Hands queries to the system under test; the vector is reused, so that issuing allocates nothing.
+class Handover {
+ public:
+  explicit Handover(IssueContext* context)
+      : context_(context), samples_per_query_(context->recorder->samples_per_query()) {
+    samples_.reserve(samples_per_query_);
+  }
+
+  void Clear() { samples_.clear(); }
+
+  // Adds the samples of `query`, issued at `now_ns`.
+  void Add(uint64_t query, int64_t now_ns) {
+    Recorder& recorder = *context_->recorder;
+    recorder.MarkIssued(query, now_ns);
+    const uint64_t first = query * samples_per_query_;
+    for (uint64_t sample = first; sample < first + samples_per_query_; ++sample) {
+      samples_.push_back({recorder.IdOf(sample), recorder.SampleIndex(sample)});
+    }
+  }
+
+  // False if the system under test threw.
+  bool Issue(uint64_t first_query) {
+    try {
+      context_->sut->IssueQuery(samples_);
+    } catch (...) {
+      context_->control->ReportException(std::current_exception());
+      return false;
+    }
+    if (context_->recorder->keeps_issue_spans()) {
+      context_->recorder->MarkIssueReturned(first_query, context_->clock->NowNs());
+    }
+    return true;
+  }
+
+ private:
+  IssueContext* context_;
+  uint64_t samples_per_query_;
+  std::vector<QuerySample> samples_;
+};
+
+// Knows whether a query exists, and asks the feed only when it must.
+class Lookahead {
+ public:
+  explicit Lookahead(QueryFeed* feed) : feed_(feed) {}
+  bool Exists(uint64_t query) {
+    return query < ask_again_ || feed_->Ensure(query, &ask_again_);
+  }
+
+ private:
+  QueryFeed* feed_;
+  uint64_t ask_again_ = 0;
+};
+
+uint64_t Outstanding(const IssueContext& context) {
+  const uint64_t samples = context.recorder->completed_count();
+  return context.queries_issued.load(std::memory_order_relaxed) -
+         samples / context.recorder->samples_per_query();
+}
+
+StopReason EndOfList(const StopLimits& limits) {
+  const bool natural = limits.until_list_ends || !limits.natural_end;
+  return natural ? StopReason::kScheduleEnd : StopReason::kSamplesExhausted;
+}
+
+}  // namespace
+
+IssueEnd IssueClosedLoop(IssueContext* context, const StopLimits& limits, CallbackGate* gate) {
+  Recorder& recorder = *context->recorder;
+  const uint64_t samples_per_query = recorder.samples_per_query();
+  Handover handover(context);
+  Lookahead lookahead(context->feed);
+  IssueEnd end;
+  for (uint64_t query = 0;; ++query) {
+    if (!lookahead.Exists(query)) {
+      end.reason = EndOfList(limits);
+      break;
+    }
+    const uint64_t issued = query * samples_per_query;
+    if (!recorder.WaitForCompleted(issued, issued, context->control, gate) ||
+        context->control->stop_requested()) {
+      end.reason = StopReason::kAborted;
+      break;
+    }
+    const int64_t now_ns = context->clock->NowNs();
+    handover.Clear();
+    handover.Add(query, now_ns);
+    ++end.queries_issued;
+    end.elapsed_ns = now_ns - context->start_ns;
+    if (!handover.Issue(query)) {
+      end.reason = StopReason::kAborted;
+      break;
+    }
+    end.reason = Evaluate(limits, end.queries_issued, end.elapsed_ns, 0);
+    if (end.reason != StopReason::kNone) break;
+  }
+  context->queries_issued.store(end.queries_issued, std::memory_order_relaxed);
+  end.outstanding = Outstanding(*context);
+  return end;
+}
+
+namespace {
+
+// Adds the following queries of this share that are due as well. Returns how many.
+uint64_t Coalesce(IssueContext* context, const IssueShare& share, uint64_t query, int64_t now_ns,
+                  Lookahead* lookahead, Handover* handover) {
+  uint64_t merged = 0;
+  for (uint64_t next = query + share.stride; lookahead->Exists(next); next += share.stride) {
+    if (context->start_ns + context->recorder->ScheduledDeltaNs(next) > now_ns) break;
+    handover->Add(next, now_ns);
+    ++merged;
+  }
+  return merged;
+}
+
+}  // namespace
+
+IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const IssueShare& share,
+                       CallbackGate* gate) {
+  Recorder& recorder = *context->recorder;
+  PreciseSleep precise_sleep;
+  Pacer pacer(context->clock, gate, context->control);
+  Handover handover(context);
+  Lookahead lookahead(context->feed);
+  IssueEnd end;
+  uint64_t held_up = 0;
+  uint64_t query = share.first;
+  while (true) {
+    if (!lookahead.Exists(query)) {
+      end.reason = EndOfList(limits);
+      break;
+    }
+    bool overdue = false;
+    const int64_t due_ns = context->start_ns + recorder.ScheduledDeltaNs(query);
+    const int64_t now_ns = pacer.WaitUntil(due_ns, &overdue);
+    if (context->control->stop_requested()) {
+      end.reason = StopReason::kAborted;
+      break;
+    }
+    if (overdue && end.queries_issued > 0) ++held_up;
+    handover.Clear();
+    handover.Add(query, now_ns);
+    uint64_t issued = 1;
+    if (context->coalesce) {
+      issued += Coalesce(context, share, query, now_ns, &lookahead, &handover);
+    }
+    end.queries_issued += issued;
+    end.elapsed_ns = now_ns - context->start_ns;
+    uint64_t outstanding = 0;
+    if (limits.max_async_queries > 0) {
+      context->queries_issued.fetch_add(issued, std::memory_order_relaxed);
+    }
+    if (!handover.Issue(query)) {
+      end.reason = StopReason::kAborted;
+      break;
+    }
+    if (limits.max_async_queries > 0) outstanding = Outstanding(*context);
+    end.outstanding = outstanding;
+    end.reason = Evaluate(limits, end.queries_issued, end.elapsed_ns, outstanding);
+    if (end.reason != StopReason::kNone) break;
+    query += issued * share.stride;
+  }
+  context->held_up_by_sut.fetch_add(held_up, std::memory_order_relaxed);
+  return end;
+}
+
+IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits) {
+  Lookahead lookahead(context->feed);
+  IssueEnd end;
+  if (!lookahead.Exists(0)) {
+    end.reason = EndOfList(limits);
+    return end;
+  }
+  Handover handover(context);
+  const int64_t now_ns = context->clock->NowNs();
+  handover.Add(0, now_ns);
+  end.queries_issued = 1;
+  end.elapsed_ns = now_ns - context->start_ns;
+  const bool issued = handover.Issue(0);
+  end.reason = issued ? Evaluate(limits, 1, end.elapsed_ns, 0) : StopReason::kAborted;
+  if (end.reason == StopReason::kNone) end.reason = EndOfList(limits);
+  return end;
+}
+
+}  // namespace mlperf::loadgen

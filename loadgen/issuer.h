@@ -1,0 +1,48 @@
+// The issue loops: wait, issue, stop? One for each shape of traffic.
+#ifndef MLPERF_LOADGEN_ISSUER_H_
+#define MLPERF_LOADGEN_ISSUER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "clock.h"
+#include "query_feed.h"
+#include "query_sample.h"
+#include "recorder.h"
+#include "run_control.h"
+#include "run_record.h"
+#include "stop_condition.h"
+#include "system_under_test.h"
+
+namespace mlperf::loadgen {
+
+// What the issue loops of one set share.
+struct IssueContext {
+  SystemUnderTest* sut;
+  Recorder* recorder;
+  QueryFeed* feed;
+  Clock* clock;
+  RunControl* control;
+  int64_t start_ns = 0;
+  bool coalesce = false;                        // Open loop.
+  std::atomic<uint64_t> queries_issued{0};      // By all threads; kept where a limit needs it.
+  std::atomic<uint64_t> held_up_by_sut{0};      // Open loop.
+};
+
+// Which queries an issue thread takes: first, first + stride, first + 2 * stride, ...
+struct IssueShare {
+  uint64_t first = 0;
+  uint64_t stride = 1;
+};
+
+// Each runs on the issuing thread, inside `gate`, until the limits or the list end it. Exceptions
+// of the system under test go to context->control.
+IssueEnd IssueClosedLoop(IssueContext* context, const StopLimits& limits, CallbackGate* gate);
+IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const IssueShare& share,
+                       CallbackGate* gate);
+IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_ISSUER_H_

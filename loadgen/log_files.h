@@ -1,0 +1,32 @@
+// The files of one test: their names, where they go, and opening them.
+#ifndef MLPERF_LOADGEN_LOG_FILES_H_
+#define MLPERF_LOADGEN_LOG_FILES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "output_file.h"
+#include "test_result.h"
+#include "test_settings.h"
+
+namespace mlperf::loadgen {
+
+// UTC as 2026-11-20T02:55:54Z.
+std::string UtcDateTime(int64_t system_ns);
+
+struct LogFiles {
+  // Opens the files that `settings` asks for. A missing directory is created where its parent
+  // exists. Throws std::system_error naming the path, with no file left half open.
+  LogFiles(const LogSettings& settings, const std::string& datetime);
+
+  LogPaths paths() const;
+  // What went wrong in writing, one line a file; empty if nothing did.
+  std::string Failures() const;
+  void CloseAll();
+
+  OutputFile summary, detail, accuracy, trace, samples;
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_LOG_FILES_H_

@@ -1,0 +1,84 @@
+#include "pacer.h"
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+
+namespace mlperf::loadgen {
+namespace {
+
+// Leaving and entering the gate costs about as much as this.
+constexpr int64_t kWorthLeavingGateNs = 1000;
+// The longest sleep without a look at requests to stop.
+constexpr int64_t kPollIntervalNs = 20000000;
+
+void CpuRelax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+void SpinStretch::Observe(int64_t wanted_ns, int64_t woke_ns) {
+  const int64_t needed_ns = 2 * std::max<int64_t>(woke_ns - wanted_ns, 0);
+  // Longer at once, shorter by and by: one late query weighs more than some spinning. A rare
+  // preemption of milliseconds must not make it spin for ever.
+  if (needed_ns > kLongestNs) return;
+  stretch_ns_ = needed_ns > stretch_ns_ ? needed_ns : stretch_ns_ - (stretch_ns_ - needed_ns) / 16;
+  stretch_ns_ = std::clamp(stretch_ns_, kShortestNs, kLongestNs);
+}
+
+#if defined(__linux__)
+PreciseSleep::PreciseSleep() : previous_slack_ns_(prctl(PR_GET_TIMERSLACK)) {
+  prctl(PR_SET_TIMERSLACK, 1);
+}
+PreciseSleep::~PreciseSleep() {
+  if (previous_slack_ns_ > 0) prctl(PR_SET_TIMERSLACK, previous_slack_ns_);
+}
+#else
+PreciseSleep::PreciseSleep() : previous_slack_ns_(0) {}
+PreciseSleep::~PreciseSleep() = default;
+#endif
+
+int64_t Pacer::WaitUntil(int64_t due_ns, bool* overdue) {
+  const int64_t now_ns = clock_->NowNs();
+  *overdue = now_ns >= due_ns;
+  if (*overdue) return now_ns;
+  if (due_ns - now_ns < kWorthLeavingGateNs) {
+    int64_t spin_ns = now_ns;
+    while (spin_ns < due_ns) spin_ns = clock_->NowNs();
+    return spin_ns;
+  }
+  gate_->Leave();
+  try {
+    SleepAndSpin(due_ns);
+  } catch (...) {
+    control_->ReportException(std::current_exception());
+  }
+  gate_->Enter();
+  return clock_->NowNs();
+}
+
+void Pacer::SleepAndSpin(int64_t due_ns) {
+  int64_t now_ns = clock_->NowNs();
+  while (due_ns - now_ns > stretch_.ns() && !control_->stop_requested()) {
+    const int64_t wake_ns = std::min(due_ns - stretch_.ns(), now_ns + kPollIntervalNs);
+    clock_->SleepUntilNs(wake_ns);
+    now_ns = clock_->NowNs();
+    stretch_.Observe(wake_ns, now_ns);
+    gate_->Poll();
+  }
+  while (now_ns < due_ns && !control_->stop_requested()) {
+    CpuRelax();
+    now_ns = clock_->NowNs();
+  }
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,60 @@
+// Waits until a query is due: sleeps for most of the time and spins for the last stretch.
+#ifndef MLPERF_LOADGEN_PACER_H_
+#define MLPERF_LOADGEN_PACER_H_
+
+#include <cstdint>
+
+#include "clock.h"
+#include "run_control.h"
+
+namespace mlperf::loadgen {
+
+// How long to spin before a due time: a little longer than the wake-ups from sleep were late so
+// far. Pure: wake-ups in, stretch out.
+class SpinStretch {
+ public:
+  int64_t ns() const { return stretch_ns_; }
+  // A sleep that should have ended at `wanted_ns` ended at `woke_ns`.
+  void Observe(int64_t wanted_ns, int64_t woke_ns);
+
+ private:
+  static constexpr int64_t kShortestNs = 5000;
+  static constexpr int64_t kLongestNs = 200000;
+  int64_t stretch_ns_ = 60000;
+};
+
+// Sets the calling thread's timer slack to the least for a scope, so that sleeps end when they
+// should and not 50 us later.
+class PreciseSleep {
+ public:
+  PreciseSleep();
+  ~PreciseSleep();
+  PreciseSleep(const PreciseSleep&) = delete;
+  PreciseSleep& operator=(const PreciseSleep&) = delete;
+
+ private:
+  int previous_slack_ns_;
+};
+
+// One thread's pacer. The gate is left during waits that are long enough to be worth it.
+class Pacer {
+ public:
+  Pacer(Clock* clock, CallbackGate* gate, RunControl* control)
+      : clock_(clock), gate_(gate), control_(control) {}
+
+  // Returns the time at which the wait ended: not before `due_ns`, unless the test was told to
+  // stop. `overdue` receives whether `due_ns` had passed already on entry.
+  int64_t WaitUntil(int64_t due_ns, bool* overdue);
+
+ private:
+  void SleepAndSpin(int64_t due_ns);
+
+  Clock* clock_;
+  CallbackGate* gate_;
+  RunControl* control_;
+  SpinStretch stretch_;
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_PACER_H_

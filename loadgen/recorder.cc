@@ -1,0 +1,213 @@
+#include "recorder.h"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace mlperf::loadgen {
+namespace {
+
+constexpr size_t kViolationDetailsPerKind = 10;
+// How often a waiting issuer looks at requests to stop.
+constexpr std::chrono::milliseconds kPollInterval(20);
+// How long an issuer looks for a completion before it sleeps for one: long enough for a system
+// that answers from another core at once, short enough not to starve one that needs this core.
+constexpr int kSpinsBeforeSleep = 200;
+
+void CpuRelax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+Recorder::Recorder(const Options& options, const Clock* clock)
+    : options_(options),
+      clock_(clock),
+      id_base_((options.id_tag << kSampleIdBits) + options.first_sample),
+      slots_(std::make_shared<SampleSlots>()) {
+  slots_->samples_per_query = options.samples_per_query;
+  slots_->scheduled_is_issued = options.closed_loop;
+}
+
+void Recorder::Append(const QueryBlock& block) {
+  const uint64_t first_query = queries_ready_.load(std::memory_order_relaxed);
+  const uint64_t first_sample = first_query * options_.samples_per_query;
+  const uint64_t query_end = first_query + block.query_count;
+  const uint64_t sample_end = first_sample + block.sample_indices.size();
+
+  SampleSlots& slots = *slots_;
+  slots.issued_ns.Grow(query_end);
+  if (!options_.closed_loop) slots.scheduled_delta_ns.Grow(query_end);
+  if (options_.issue_spans) slots.issue_returned_ns.Grow(query_end);
+  slots.sample_index.Grow(sample_end);
+  slots.completed_ns.Grow(sample_end);
+  if (options_.tokens) {
+    slots.first_token_ns.Grow(sample_end);
+    slots.token_count.Grow(sample_end);
+  }
+  if (options_.sampling != nullptr) slots.log_response.Grow(sample_end);
+
+  // The times are written as well, though they are zero already: the page faults of new memory
+  // belong here, not between an issue and its record.
+  for (uint64_t i = 0; i < block.query_count; ++i) {
+    if (!options_.closed_loop) {
+      slots.scheduled_delta_ns[first_query + i] = block.scheduled_delta_ns[i];
+    }
+    slots.issued_ns[first_query + i].store(0, std::memory_order_relaxed);
+  }
+  for (uint64_t i = 0; i < block.sample_indices.size(); ++i) {
+    slots.sample_index[first_sample + i] = block.sample_indices[i];
+    slots.completed_ns[first_sample + i].store(0, std::memory_order_relaxed);
+    if (options_.sampling != nullptr) {
+      slots.log_response[first_sample + i] = options_.sampling->NextIsLogged() ? 1 : 0;
+    }
+  }
+  samples_ready_.store(sample_end, std::memory_order_release);
+  queries_ready_.store(query_end, std::memory_order_release);
+}
+
+bool Recorder::WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl* control,
+                                CallbackGate* gate) {
+  if (completed_count() >= count && ConfirmCompleted(count, sample_end)) return true;
+  gate->Leave();
+  bool done = false;
+  try {
+    for (int spin = 0; spin < kSpinsBeforeSleep && completed_count() < count; ++spin) CpuRelax();
+    while (true) {
+      if (completed_count() >= count && ConfirmCompleted(count, sample_end)) {
+        done = true;
+        break;
+      }
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (callback_exception_) control->ReportException(callback_exception_);
+        if (control->stop_requested()) break;
+        waiting_.store(true, std::memory_order_seq_cst);
+        if (completed_count_.load(std::memory_order_seq_cst) < count) {
+          completed_or_stopped_.wait_for(lock, kPollInterval);
+        }
+        waiting_.store(false, std::memory_order_relaxed);
+      }
+      gate->Poll();
+    }
+  } catch (...) {
+    control->ReportException(std::current_exception());
+  }
+  gate->Enter();
+  return done;
+}
+
+// Two threads that complete one sample at the same instant may both be counted. Counting the slots
+// tells; what was counted twice is taken back and reported.
+bool Recorder::ConfirmCompleted(uint64_t count, uint64_t sample_end) {
+  uint64_t completed = confirmed_count_;
+  for (uint64_t i = confirmed_count_; i < sample_end; ++i) {
+    completed += slots_->completed_ns[i].load(std::memory_order_relaxed) != 0 ? 1 : 0;
+  }
+  if (completed >= count) {
+    confirmed_count_ = sample_end;
+    return true;
+  }
+  const uint64_t counted_twice = count - completed;
+  completed_count_.fetch_sub(counted_twice, std::memory_order_seq_cst);
+  const int64_t now_ns = NowNs();
+  for (uint64_t i = 0; i < counted_twice; ++i) {
+    Violate(Violation::kDoubleCompletion, kResponseIdReserved, 0, now_ns);
+  }
+  return false;
+}
+
+bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
+  if (!Resolve(id, now_ns, sample)) return false;
+  if (slots_->completed_ns[*sample].load(std::memory_order_relaxed) != 0) {
+    Violate(Violation::kLateFirstToken, id, *sample, now_ns);
+    return false;
+  }
+  if (!options_.tokens) return true;
+  int64_t expected = 0;
+  if (!slots_->first_token_ns[*sample].compare_exchange_strong(expected, now_ns,
+                                                               std::memory_order_relaxed)) {
+    Violate(Violation::kDoubleFirstToken, id, *sample, now_ns);
+    return false;
+  }
+  return true;
+}
+
+void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens) {
+  slots_->token_count[sample].store(n_tokens, std::memory_order_relaxed);
+  if (slots_->first_token_ns[sample].load(std::memory_order_relaxed) == 0) {
+    Violate(Violation::kMissingFirstToken, id, sample, now_ns);
+  }
+  if (n_tokens >= 2) return;
+  const Violation kind = n_tokens == 0  ? Violation::kMissingTokenCount
+                         : n_tokens < 0 ? Violation::kNegativeTokenCount
+                                        : Violation::kTooFewTokens;
+  Violate(kind, id, sample, now_ns);
+}
+
+void Recorder::LogResponse(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns) {
+  size_t size = response.size;
+  if (size > 0 && response.data == 0) {
+    Violate(Violation::kNullData, response.id, sample, now_ns);
+    size = 0;
+  }
+  std::string token_data;
+  if (options_.token_data) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = token_data_.find(sample);
+    if (found != token_data_.end()) {
+      token_data = std::move(found->second);
+      token_data_.erase(found);
+    }
+  }
+  options_.accuracy_log->Append({options_.first_sample + sample, SampleIndex(sample),
+                                 reinterpret_cast<const void*>(response.data), size,
+                                 token_data.data(), token_data.size(), response.n_tokens});
+}
+
+void Recorder::KeepTokenData(uint64_t sample, const QuerySampleResponse& response,
+                             int64_t now_ns) {
+  if (response.size == 0) return;
+  if (response.data == 0) {
+    Violate(Violation::kNullData, response.id, sample, now_ns);
+    return;
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  token_data_[sample].assign(reinterpret_cast<const char*>(response.data), response.size);
+}
+
+void Recorder::RefuseId(ResponseId id, int64_t now_ns) {
+  const uint64_t tag = id >> kSampleIdBits;
+  const bool of_a_test = tag > 0 && tag <= options_.id_tag;
+  const bool too_new = tag == options_.id_tag && id >= id_base_;
+  Violate(of_a_test && !too_new ? Violation::kForeignId : Violation::kUnknownId, id, 0, now_ns);
+}
+
+void Recorder::Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (++violations_.counts[static_cast<size_t>(kind)] > kViolationDetailsPerKind) return;
+  violations_.first.push_back({kind, id, options_.first_query + slots_->QueryOf(sample),
+                               options_.first_sample + sample, now_ns});
+}
+
+void Recorder::ReportException(std::exception_ptr exception) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!callback_exception_) callback_exception_ = exception;
+  completed_or_stopped_.notify_all();
+}
+
+void Recorder::Wake() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  completed_or_stopped_.notify_all();
+}
+
+ViolationRecord Recorder::TakeViolations() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::move(violations_);
+}
+
+}  // namespace mlperf::loadgen

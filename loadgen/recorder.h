@@ -1,0 +1,162 @@
+// The recorder of one issued set: hands out slots for queries, checks response ids, takes
+// completions from any thread, and counts down what is outstanding.
+//
+// A completion allocates nothing and takes no lock: it is one clock reading for the call, one slot
+// write a sample and one addition a call.
+#ifndef MLPERF_LOADGEN_RECORDER_H_
+#define MLPERF_LOADGEN_RECORDER_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "accuracy_log.h"
+#include "accuracy_sampling.h"
+#include "clock.h"
+#include "query_sample.h"
+#include "query_source.h"
+#include "run_control.h"
+#include "run_record.h"
+
+namespace mlperf::loadgen {
+
+// A response id is a tag that differs between the tests of a process, then the sample's sequence
+// number within the test. Ids of other tests, of earlier sets and of nothing at all are told apart.
+constexpr int kSampleIdBits = 40;
+constexpr int kTagBits = 20;
+
+class Recorder {
+ public:
+  struct Options {
+    uint64_t id_tag = 1;        // 1 to 2^kTagBits - 1.
+    uint64_t first_query = 0;   // Sequence numbers of this set's first query and sample.
+    uint64_t first_sample = 0;
+    uint64_t samples_per_query = 1;
+    bool closed_loop = false;   // Scheduled and issued time are the same.
+    bool tokens = false;
+    bool issue_spans = false;   // Keep when IssueQuery returned.
+    AccuracyLog* accuracy_log = nullptr;     // None: no response is logged.
+    AccuracySampling* sampling = nullptr;    // With accuracy_log: log only the sampled ones.
+    bool token_data = false;    // The accuracy log has first-token bytes.
+  };
+
+  Recorder(const Options& options, const Clock* clock);
+
+  // --- The producer of queries (one thread at a time) ---
+
+  // Makes room for the block's queries and writes down what is planned of them.
+  void Append(const QueryBlock& block);
+  uint64_t queries_ready() const { return queries_ready_.load(std::memory_order_acquire); }
+
+  // --- The issuers ---
+
+  ResponseId IdOf(uint64_t sample) const { return id_base_ + sample; }
+  uint32_t SampleIndex(uint64_t sample) const { return slots_->sample_index[sample]; }
+  int64_t ScheduledDeltaNs(uint64_t query) const { return slots_->scheduled_delta_ns[query]; }
+  uint64_t samples_per_query() const { return options_.samples_per_query; }
+  // Must come before the system under test learns of the query.
+  void MarkIssued(uint64_t query, int64_t now_ns) {
+    slots_->issued_ns[query].store(now_ns, std::memory_order_release);
+  }
+  void MarkIssueReturned(uint64_t query, int64_t now_ns) {
+    slots_->issue_returned_ns[query] = now_ns;
+  }
+  bool keeps_issue_spans() const { return options_.issue_spans; }
+
+  uint64_t completed_count() const { return completed_count_.load(std::memory_order_acquire); }
+
+  // Waits until `count` samples are completed, which lie in [0, sample_end). False if the test was
+  // told to stop before that. The gate is left while waiting.
+  bool WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl* control,
+                        CallbackGate* gate);
+
+  // --- The completers (any thread, many at a time) ---
+
+  int64_t NowNs() const { return clock_->NowNs(); }
+  bool logs_responses() const { return options_.accuracy_log != nullptr; }
+
+  // Records a completion at `now_ns`. True, and the sample's position within the set, if the id
+  // was good; otherwise the violation is counted.
+  bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, uint64_t* sample) {
+    if (!Resolve(id, now_ns, sample)) return false;
+    std::atomic<int64_t>& slot = slots_->completed_ns[*sample];
+    if (slot.load(std::memory_order_relaxed) != 0) {
+      Violate(Violation::kDoubleCompletion, id, *sample, now_ns);
+      return false;
+    }
+    if (options_.tokens) RecordTokens(id, *sample, now_ns, n_tokens);
+    slot.store(now_ns, std::memory_order_relaxed);
+    return true;
+  }
+
+  // Records a first token at `now_ns`.
+  bool FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample);
+
+  bool LogsResponse(uint64_t sample) const {
+    return logs_responses() && (options_.sampling == nullptr || slots_->log_response[sample] != 0);
+  }
+  void LogResponse(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns);
+  bool keeps_token_data() const { return logs_responses() && options_.token_data; }
+  void KeepTokenData(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns);
+
+  // Publishes that `count` samples were completed; may wake the issuer.
+  void Publish(uint64_t count) {
+    completed_count_.fetch_add(count, std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_seq_cst)) Wake();
+  }
+
+  // A completing thread met an exception of a user's callback.
+  void ReportException(std::exception_ptr exception);
+
+  // --- After the set ---
+
+  ViolationRecord TakeViolations();
+  std::shared_ptr<const SampleSlots> slots() const { return slots_; }
+
+ private:
+  // True if `id` is that of an issued sample of this set.
+  bool Resolve(ResponseId id, int64_t now_ns, uint64_t* sample) {
+    const uint64_t position = id - id_base_;  // Wraps for ids below the base.
+    if (position >= samples_ready_.load(std::memory_order_acquire)) {
+      RefuseId(id, now_ns);
+      return false;
+    }
+    *sample = position;
+    if (slots_->issued_ns[slots_->QueryOf(position)].load(std::memory_order_acquire) == 0) {
+      Violate(Violation::kEarlyCompletion, id, position, now_ns);
+      return false;
+    }
+    return true;
+  }
+
+  void RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens);
+  void RefuseId(ResponseId id, int64_t now_ns);
+  void Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns);
+  void Wake();
+  bool ConfirmCompleted(uint64_t count, uint64_t sample_end);
+
+  const Options options_;
+  const Clock* clock_;
+  const uint64_t id_base_;
+  std::shared_ptr<SampleSlots> slots_;
+  std::atomic<uint64_t> queries_ready_{0};
+  std::atomic<uint64_t> samples_ready_{0};
+
+  alignas(64) std::atomic<uint64_t> completed_count_{0};
+  std::atomic<bool> waiting_{false};
+  uint64_t confirmed_count_ = 0;  // Samples [0, this) are known to be completed; the waiter's.
+
+  alignas(64) std::mutex mutex_;
+  std::condition_variable completed_or_stopped_;
+  ViolationRecord violations_;
+  std::exception_ptr callback_exception_;
+  std::unordered_map<uint64_t, std::string> token_data_;
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_RECORDER_H_

@@ -1,0 +1,178 @@
+#include "set_runner.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "completion_registry.h"
+#include "issuer.h"
+#include "query_feed.h"
+#include "query_source.h"
+#include "recorder.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+constexpr int64_t kNsPerMs = 1000000;
+
+Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request,
+                                  uint64_t samples_per_query) {
+  const bool accuracy = request.phase == Phase::kAccuracy;
+  const bool sampled = !accuracy && request.sampling != nullptr && request.sampling->enabled();
+  Recorder::Options options;
+  options.id_tag = request.id_tag;
+  options.first_query = request.first_query;
+  options.first_sample = request.first_sample;
+  options.samples_per_query = samples_per_query;
+  options.closed_loop = plan.shape == LoopShape::kClosedLoop;
+  options.tokens = plan.use_token_latencies;
+  options.issue_spans = request.trace;
+  options.accuracy_log = accuracy || sampled ? request.accuracy_log : nullptr;
+  options.sampling = sampled ? request.sampling : nullptr;
+  options.token_data = request.token_data;
+  return options;
+}
+
+// The limits of thread `k` of `threads`: counts are divided, thread k gets one more if it is among
+// the first (count mod threads).
+StopLimits LimitsOf(const RunPlan& plan, Phase phase, uint64_t k, uint64_t threads) {
+  const auto share = [k, threads](uint64_t count) {
+    return count / threads + (k < count % threads ? 1 : 0);
+  };
+  StopLimits limits;
+  limits.until_list_ends = phase == Phase::kAccuracy;
+  limits.natural_end = plan.shape != LoopShape::kOpenLoop;
+  limits.min_query_count = share(plan.min_query_count);
+  limits.target_duration_ns = static_cast<int64_t>(plan.target_duration_ms) * kNsPerMs;
+  limits.max_query_count = plan.max_query_count == 0 ? 0 : std::max<uint64_t>(1, share(plan.max_query_count));
+  limits.max_duration_ns = static_cast<int64_t>(plan.max_duration_ms) * kNsPerMs;
+  limits.max_async_queries = plan.shape == LoopShape::kOpenLoop ? plan.max_async_queries : 0;
+  return limits;
+}
+
+// Lent threads issue; this thread waits for them outside the gate.
+void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors,
+                        IssueContext* context, std::vector<IssueEnd>* ends) {
+  const size_t threads = plan.issue_thread_count;
+  ends->resize(threads);
+  actors.gate->Leave();
+  actors.issue_threads->RunOnAll(
+      threads,
+      [&](size_t k) {
+        CallbackGate no_gate;
+        IssuingThread issuing(context->recorder);
+        (*ends)[k] = IssueOpenLoop(context, LimitsOf(plan, phase, k, threads),
+                                   {k, threads}, &no_gate);
+      },
+      [&actors] {
+        try {
+          actors.gate->Poll();
+        } catch (...) {
+          actors.control->ReportException(std::current_exception());
+        }
+      });
+  actors.gate->Enter();
+}
+
+std::vector<IssueEnd> Issue(const RunPlan& plan, Phase phase, const Actors& actors,
+                            IssueContext* context) {
+  const StopLimits limits = LimitsOf(plan, phase, 0, 1);
+  switch (plan.shape) {
+    case LoopShape::kClosedLoop:
+      return {IssueClosedLoop(context, limits, actors.gate)};
+    case LoopShape::kOneShot:
+      return {IssueOneShot(context, limits)};
+    case LoopShape::kOpenLoop:
+      break;
+  }
+  if (plan.issue_thread_count == 0) {
+    return {IssueOpenLoop(context, limits, IssueShare{}, actors.gate)};
+  }
+  std::vector<IssueEnd> ends;
+  IssueOnLentThreads(plan, phase, actors, context, &ends);
+  return ends;
+}
+
+void Flush(const Actors& actors) {
+  if (actors.control->exception()) return;
+  try {
+    actors.sut->FlushQueries();
+  } catch (...) {
+    actors.control->ReportException(std::current_exception());
+  }
+}
+
+// Threads that stop at different points leave gaps; the range of queries ends after the last.
+void CountIssued(const SampleSlots& slots, uint64_t queries_ready, RunRecord* record) {
+  for (const IssueEnd& end : record->issue_ends) record->queries_issued += end.queries_issued;
+  record->query_end = record->queries_issued;
+  if (record->issue_ends.size() > 1) {
+    record->query_end = queries_ready;
+    while (record->query_end > 0 &&
+           slots.issued_ns[record->query_end - 1].load(std::memory_order_relaxed) == 0) {
+      --record->query_end;
+    }
+  }
+  record->samples_issued = record->queries_issued * slots.samples_per_query;
+}
+
+// Issues, flushes and drains with the recorder active, inside the gate.
+void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors& actors,
+                   IssueContext* context, RunRecord* record) {
+  Recorder& recorder = *context->recorder;
+  ActiveRecorder active(&recorder);
+  GateScope gate(actors.gate);
+  IssuingThread issuing(&recorder);
+  context->start_ns = record->start_ns = actors.clock->NowNs();
+  record->system_start_ns = actors.clock->SystemNowNs();
+  record->issue_ends = Issue(plan, request.phase, actors, context);
+  CountIssued(*recorder.slots(), recorder.queries_ready(), record);
+  Flush(actors);
+  record->issue_end_ns = actors.clock->NowNs();
+  if (!actors.control->stop_requested()) {
+    recorder.WaitForCompleted(record->samples_issued,
+                              record->query_end * recorder.samples_per_query(), actors.control,
+                              actors.gate);
+  }
+  record->drained_ns = actors.clock->NowNs();
+  record->system_drained_ns = actors.clock->SystemNowNs();
+}
+
+}  // namespace
+
+SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& actors) {
+  SetOutcome outcome;
+  RunRecord& record = outcome.record;
+  record.phase = request.phase;
+  record.loaded_set.assign(request.set->samples.begin(), request.set->samples.end());
+  record.first_query = request.first_query;
+  record.first_sample = request.first_sample;
+
+  record.generate_start_ns = actors.clock->NowNs();
+  QuerySource source(plan, request.phase, *request.set);
+  Recorder recorder(RecorderOptions(plan, request, source.samples_per_query()), actors.clock);
+  QueryFeed feed(&source, &recorder);
+  feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
+  record.generate_end_ns = actors.clock->NowNs();
+
+  IssueContext context{actors.sut, &recorder, &feed, actors.clock, actors.control,
+                       0, plan.coalesce_queries};
+  IssueAndDrain(plan, request, actors, &context, &record);
+  feed.Stop();
+
+  record.generated = source.Totals();
+  record.samples_completed = recorder.completed_count();
+  record.slots = recorder.slots();
+  record.violations = recorder.TakeViolations();
+  record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
+  record.aborted = actors.control->stop_requested();
+  record.exception = actors.control->exception();
+  outcome.next_query = request.first_query + recorder.queries_ready();
+  outcome.next_sample = request.first_sample + recorder.queries_ready() * source.samples_per_query();
+  if (request.phase == Phase::kAccuracy && request.sampling != nullptr) {
+    request.sampling->Skip(outcome.next_sample - request.first_sample);
+  }
+  return outcome;
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,57 @@
+// Runs the traffic of one loaded set: RunPlan in, RunRecord out.
+#ifndef MLPERF_LOADGEN_SET_RUNNER_H_
+#define MLPERF_LOADGEN_SET_RUNNER_H_
+
+#include <cstdint>
+
+#include "accuracy_log.h"
+#include "accuracy_sampling.h"
+#include "clock.h"
+#include "issue_threads.h"
+#include "loadable_set.h"
+#include "run_control.h"
+#include "run_plan.h"
+#include "run_record.h"
+#include "system_under_test.h"
+
+namespace mlperf::loadgen {
+
+// Who takes part in a test.
+struct Actors {
+  SystemUnderTest* sut;
+  Clock* clock;
+  CallbackGate* gate;
+  RunControl* control;
+  IssueThreads* issue_threads;
+  // Make queries on a thread of its own, ahead of an open loop. Off for clocks that do not run by
+  // themselves.
+  bool background_generation = true;
+};
+
+// What is to be issued, and how it fits into the test.
+struct SetRequest {
+  Phase phase = Phase::kPerformance;
+  const LoadableSet* set = nullptr;
+  uint64_t id_tag = 1;
+  uint64_t first_query = 0;
+  uint64_t first_sample = 0;
+  bool trace = false;
+  AccuracyLog* accuracy_log = nullptr;   // Receives the responses of accuracy sets.
+  AccuracySampling* sampling = nullptr;  // Performance sets: which responses are logged, if any.
+  bool token_data = false;
+};
+
+struct SetOutcome {
+  RunRecord record;
+  // Sequence numbers of the set that follows.
+  uint64_t next_query = 0;
+  uint64_t next_sample = 0;
+};
+
+// Generates, issues, flushes and waits until all is completed. Exceptions of the system under test
+// end up in the record. Called outside the gate.
+SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& actors);
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_SET_RUNNER_H_

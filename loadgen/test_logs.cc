@@ -1,0 +1,50 @@
+#include "test_logs.h"
+
+#include <cstdio>
+
+#include "summary_log.h"
+
+namespace mlperf::loadgen {
+
+TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock)
+    : copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
+      origin_ns_(clock.NowNs()),
+      datetime_(UtcDateTime(clock.SystemNowNs())),
+      files_(settings, datetime_),
+      mllog_(&files_.detail, origin_ns_, settings.log_output.copy_detail_to_stdout),
+      detail_(&mllog_),
+      accuracy_(&files_.accuracy, format) {
+  if (settings.enable_trace) trace_.emplace(&files_.trace, origin_ns_);
+  if (settings.enable_sample_log) samples_.emplace(&files_.samples);
+}
+
+void TestLogs::WriteQueries(const RunPlan& plan, const RunRecord& record) {
+  if (record.slots == nullptr) return;
+  if (first_start_ns_ == 0) first_start_ns_ = record.start_ns;
+  if (trace_) trace_->WriteSet(plan, record);
+  if (samples_) samples_->WriteSet(record, first_start_ns_);
+}
+
+void TestLogs::WriteSummary(const std::string& text) {
+  files_.summary.Append(text);
+  if (copy_summary_to_stdout_) std::fputs(text.c_str(), stdout);
+}
+
+void TestLogs::Finish(TestResult* result) {
+  accuracy_.Finish();
+  if (trace_) trace_->Finish();
+  if (samples_) samples_->Finish();
+  WriteSummary(SummaryTrailer(mllog_.warning_count(), mllog_.error_count()));
+  files_.CloseAll();
+  std::fflush(stdout);
+  result->accuracy_sample_count = accuracy_.record_count();
+  result->error_count = mllog_.error_count();
+  result->warning_count = mllog_.warning_count();
+  result->errors = mllog_.errors();
+  result->warnings = mllog_.warnings();
+  result->logs = files_.paths();
+  result->log_failure = files_.Failures();
+  if (!result->log_failure.empty()) std::fprintf(stderr, "%s\n", result->log_failure.c_str());
+}
+
+}  // namespace mlperf::loadgen

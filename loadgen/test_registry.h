@@ -1,0 +1,37 @@
+// Which test of the process is running, and the threads lent to it.
+#ifndef MLPERF_LOADGEN_TEST_REGISTRY_H_
+#define MLPERF_LOADGEN_TEST_REGISTRY_H_
+
+#include <cstdint>
+#include <mutex>
+
+#include "issue_threads.h"
+#include "run_control.h"
+
+namespace mlperf::loadgen {
+
+class RunningTests {
+ public:
+  // Marks a test as the running one. Throws std::logic_error if there is one already. Returns the
+  // test's tag, which differs from those of earlier tests.
+  uint64_t Begin(RunControl* control);
+  // Ends it and gives the lent threads back.
+  void End();
+  // Stops the running test, if there is one.
+  void Abort();
+
+  IssueThreads* issue_threads() { return &issue_threads_; }
+
+ private:
+  std::mutex mutex_;
+  RunControl* running_ = nullptr;
+  uint64_t test_count_ = 0;
+  IssueThreads issue_threads_;
+};
+
+// The process's own. Never destroyed: threads may use it while the process ends.
+RunningTests& TestRegistry();
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_TEST_REGISTRY_H_

@@ -1,0 +1,301 @@
+#include "test_run.h"
+
+#include <exception>
+#include <fstream>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "accuracy_sampling.h"
+#include "completion_registry.h"
+#include "loadable_set.h"
+#include "peak_search.h"
+#include "run_plan.h"
+#include "set_runner.h"
+#include "settings_table.h"
+#include "summary_log.h"
+#include "test_logs.h"
+#include "test_registry.h"
+#include "verdict.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// The running test of the process, for a scope.
+class RunningTest {
+ public:
+  explicit RunningTest(RunControl* control) : id_tag_(TestRegistry().Begin(control)) {}
+  ~RunningTest() { TestRegistry().End(); }
+  RunningTest(const RunningTest&) = delete;
+  RunningTest& operator=(const RunningTest&) = delete;
+  uint64_t id_tag() const { return id_tag_; }
+
+ private:
+  uint64_t id_tag_;
+};
+
+// The settings a test runs with, and what was overridden on the way.
+struct FinalSettings {
+  TestSettings settings;
+  std::vector<std::string> warnings;
+};
+
+FinalSettings Override(const TestSettings& requested, const std::string& audit_config_filename) {
+  FinalSettings final{requested, {}};
+  if (std::ifstream(audit_config_filename).is_open()) {
+    final.warnings.push_back(
+        "Found Audit Config file (audit.config). Overriding TestSettings from audit.config file.");
+    final.settings.FromConfig(audit_config_filename, "*",
+                              std::string(ToString(requested.scenario)), 2);
+  }
+  if (requested.test05) {
+    final.warnings.push_back("Test05 flag detected Overriding random seeds");
+    final.settings.mode = TestMode::PerformanceOnly;
+    final.settings.qsl_rng_seed = requested.test05_qsl_rng_seed;
+    final.settings.sample_index_rng_seed = requested.test05_sample_index_rng_seed;
+    final.settings.schedule_rng_seed = requested.test05_schedule_rng_seed;
+  }
+  return final;
+}
+
+// Runs the phases of one test.
+class TestRun {
+ public:
+  TestRun(const RunPlan& plan, QuerySampleLibrary* qsl, const Actors& actors, uint64_t id_tag,
+          bool token_data, TestLogs* logs, TestResult* result)
+      : plan_(plan),
+        qsl_(qsl),
+        actors_(actors),
+        id_tag_(id_tag),
+        token_data_(token_data),
+        logs_(logs),
+        result_(result),
+        sampling_(plan) {}
+
+  void RunPhases() {
+    switch (plan_.mode) {
+      case TestMode::AccuracyOnly:
+        return RunAccuracy();
+      case TestMode::PerformanceOnly:
+        return RunPerformance();
+      case TestMode::SubmissionRun:
+        RunAccuracy();
+        return Stopped() ? void() : RunPerformance();
+      case TestMode::FindPeakPerformance:
+        return plan_.shape == LoopShape::kOpenLoop ? FindPeak() : void();
+    }
+  }
+
+ private:
+  bool Stopped() const { return actors_.control->stop_requested(); }
+  int64_t NowNs() const { return actors_.clock->NowNs(); }
+
+  void RunAccuracy() {
+    logs_->detail().Message("Starting accuracy mode", NowNs());
+    for (const LoadableSet& set : MakeLoadableSets(plan_, Phase::kAccuracy)) {
+      if (Stopped()) return;
+      RunRecord record = RunLoaded(set, Phase::kAccuracy);
+      WriteSet(plan_, record);
+    }
+  }
+
+  void RunPerformance() {
+    logs_->detail().Message("Starting performance mode", NowNs());
+    const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
+    const RunRecord record = RunLoaded(sets.front(), Phase::kPerformance);
+    WriteSet(plan_, record);
+    if (record.queries_issued > 0) Judge(plan_, record);
+  }
+
+  void FindPeak() {
+    logs_->detail().Message("Starting FindPeakPerformance mode", NowNs());
+    const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
+    RunPlan reported_plan = plan_;
+    RunRecord reported;  // Of the last trial that passed, or of the first.
+    const auto run = [&](double qps) {
+      RunPlan trial = plan_;
+      trial.target_qps = qps;
+      RunRecord record = RunLoaded(sets.front(), Phase::kPerformance, trial);
+      logs_->detail().WriteSet(trial, record, NowNs());
+      const bool passed =
+          !Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
+      if (passed || reported.slots == nullptr) {
+        reported_plan = trial;
+        reported = std::move(record);
+      }
+      return passed;
+    };
+    const auto message = [&](const std::string& text) { logs_->detail().Message(text, NowNs()); };
+    result_->peak = SearchPeak({plan_.target_qps, plan_.find_peak_step, plan_.find_peak_decimals},
+                               run, message, [this] { return Stopped(); });
+    if (reported.slots == nullptr || reported.queries_issued == 0) return;
+    logs_->WriteQueries(reported_plan, reported);
+    if (!result_->peak->found && !Stopped()) {
+      logs_->detail().Error("error_runtime",
+                            "FindPeakPerformance: Initial lower bound does not satisfy "
+                            "performance constraints, msg: " +
+                                EvaluatePerformance(reported_plan, reported).invalid_reason,
+                            NowNs());
+    }
+    Judge(reported_plan, reported);
+  }
+
+  void WriteSet(const RunPlan& plan, const RunRecord& record) {
+    if (record.slots == nullptr) return;  // The set could not be loaded.
+    logs_->detail().WriteSet(plan, record, NowNs());
+    logs_->WriteQueries(plan, record);
+  }
+
+  void Judge(const RunPlan& plan, const RunRecord& record) {
+    result_->performance = EvaluatePerformance(plan, record);
+    logs_->WriteSummary(SummaryOfPerformance(plan, *result_->performance, result_->sut_name));
+    logs_->detail().WriteResult(plan, *result_->performance, NowNs());
+  }
+
+  RunRecord RunLoaded(const LoadableSet& set, Phase phase) { return RunLoaded(set, phase, plan_); }
+
+  // Loads, issues and unloads; the samples are unloaded whatever happens in between.
+  RunRecord RunLoaded(const LoadableSet& set, Phase phase, const RunPlan& plan) {
+    const int64_t load_start_ns = NowNs();
+    CallLibrary([&] { qsl_->LoadSamplesToRam(set.samples); });
+    const int64_t load_end_ns = NowNs();
+    SetRequest request;
+    request.phase = phase;
+    request.set = &set;
+    request.id_tag = id_tag_;
+    request.first_query = next_query_;
+    request.first_sample = next_sample_;
+    request.trace = logs_->has_trace();
+    request.accuracy_log = logs_->accuracy();
+    request.sampling = &sampling_;
+    request.token_data = token_data_;
+    SetOutcome outcome;
+    if (!Stopped()) outcome = RunSet(plan, request, actors_);
+    RunRecord& record = outcome.record;
+    next_query_ = outcome.next_query;
+    next_sample_ = outcome.next_sample;
+    record.load_start_ns = load_start_ns;
+    record.load_end_ns = load_end_ns;
+    record.unload_start_ns = NowNs();
+    CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
+    record.unload_end_ns = NowNs();
+    return std::move(record);
+  }
+
+  template <typename Call>
+  void CallLibrary(const Call& call) {
+    GateScope gate(actors_.gate);
+    try {
+      call();
+    } catch (...) {
+      actors_.control->ReportException(std::current_exception());
+    }
+  }
+
+  const RunPlan& plan_;
+  QuerySampleLibrary* qsl_;
+  const Actors& actors_;
+  uint64_t id_tag_;
+  bool token_data_;
+  TestLogs* logs_;
+  TestResult* result_;
+  AccuracySampling sampling_;
+  uint64_t next_query_ = 0;
+  uint64_t next_sample_ = 0;
+};
+
+// Waits for the threads a Server test is to be issued by. Too few or too many are refused: queries
+// would be missing, or threads would wait for nothing.
+void AwaitIssueThreads(uint64_t wanted, std::chrono::milliseconds timeout) {
+  if (wanted == 0) return;
+  const size_t lent = TestRegistry().issue_threads()->Await(wanted, timeout);
+  if (lent == wanted) return;
+  throw SettingsError("server_num_issue_query_threads is " + std::to_string(wanted) + ", but " +
+                      std::to_string(lent) +
+                      " threads called RegisterIssueQueryThread; register exactly as many threads "
+                      "as the setting says (within " +
+                      std::to_string(timeout.count()) + " ms of the start)");
+}
+
+TestSubject AskCounts(QuerySampleLibrary* qsl, CallbackGate* gate) {
+  const GateScope inside(gate);
+  TestSubject subject;
+  subject.qsl_name = qsl->Name();
+  subject.qsl_total_count = qsl->TotalSampleCount();
+  subject.qsl_performance_count = qsl->PerformanceSampleCount();
+  return subject;
+}
+
+void AskName(const Actors& actors, TestSubject* subject) {
+  const GateScope inside(actors.gate);
+  const int64_t start_ns = actors.clock->NowNs();
+  try {
+    subject->sut_name = actors.sut->Name();
+  } catch (...) {
+    actors.control->ReportException(std::current_exception());
+  }
+  subject->sut_name_duration_ns = actors.clock->NowNs() - start_ns;
+}
+
+// Everything the detail log says before the first phase.
+void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSubject& subject,
+                   const Clock& clock, TestLogs* logs) {
+  DetailLog& detail = logs->detail();
+  detail.WriteHeader(subject, logs->datetime(), clock.NowNs());
+  for (const std::string& warning : final.warnings) detail.Warning(warning, clock.NowNs());
+  if (const uint64_t late = TakeLateCompletions(); late > 0) {
+    detail.Warning(std::to_string(late) +
+                       " completions came between tests and were dropped: complete every sample "
+                       "before StartTest returns",
+                   clock.NowNs());
+  }
+  detail.WriteConfigDiagnostics(final.settings.config_diagnostics, clock.NowNs());
+  detail.WriteRequestedSettings(final.settings, clock.NowNs());
+  detail.WriteEffectiveSettings(plan, clock.NowNs());
+}
+
+void RefuseNull(const void* handle, const char* name) {
+  if (handle != nullptr) return;
+  throw std::invalid_argument(std::string("StartTest: ") + name +
+                              " is null; pass an object that lives until StartTest returns");
+}
+
+}  // namespace
+
+TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSettings& settings,
+                   const LogSettings& log_settings, const std::string& audit_config_filename,
+                   const TestEnvironment& environment) {
+  RefuseNull(sut, "sut");
+  RefuseNull(qsl, "qsl");
+  MonotonicClock machine_clock;
+  CallbackGate open_gate;
+  RunControl control;
+  const RunningTest running(&control);
+  Actors actors{sut, environment.clock ? environment.clock : &machine_clock,
+                environment.gate ? environment.gate : &open_gate, &control,
+                TestRegistry().issue_threads(), environment.clock == nullptr};
+
+  const FinalSettings final = Override(settings, audit_config_filename);
+  TestSubject subject = AskCounts(qsl, actors.gate);
+  const RunPlan plan =
+      MakeRunPlan(final.settings, subject.qsl_total_count, subject.qsl_performance_count);
+  AwaitIssueThreads(plan.issue_thread_count, environment.issue_thread_timeout);
+
+  TestResult result;
+  result.scenario = plan.scenario;
+  result.mode = plan.mode;
+  const bool token_data = settings.use_token_latencies && plan.shape != LoopShape::kOneShot;
+  TestLogs logs(log_settings, {token_data, settings.use_token_latencies}, *actors.clock);
+  AskName(actors, &subject);
+  result.sut_name = subject.sut_name;
+  WritePreamble(final, plan, subject, *actors.clock, &logs);
+  if (!control.stop_requested()) {
+    TestRun(plan, qsl, actors, running.id_tag(), token_data, &logs, &result).RunPhases();
+  }
+  result.aborted = control.stop_requested();
+  logs.Finish(&result);
+  if (const std::exception_ptr exception = control.exception()) std::rethrow_exception(exception);
+  return result;
+}
+
+}  // namespace mlperf::loadgen

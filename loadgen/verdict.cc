@@ -1,0 +1,427 @@
+#include "verdict.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "early_stopping.h"
+#include "latency_stats.h"
+#include "token_stats.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// ---------------------------------------------------------------------------------------------
+// Words.
+
+std::string Format(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+// With all digits, so that a duration never looks equal to a bound that it misses.
+std::string FormatDuration(double duration_ns) {
+  if (duration_ns >= 1e9) return Format("%.12g s", duration_ns / 1e9);
+  if (duration_ns >= 1e6) return Format("%.12g ms", duration_ns / 1e6);
+  if (duration_ns >= 1e3) return Format("%.12g us", duration_ns / 1e3);
+  return Format("%.12g ns", duration_ns);
+}
+
+std::string FormatPercentile(double percentile) { return "p" + Format("%g", percentile * 100); }
+
+std::string Join(std::span<const std::string> parts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& part : parts) {
+    if (!joined.empty()) joined += separator;
+    joined += part;
+  }
+  return joined;
+}
+
+struct ViolationWords {
+  const char* one;
+  const char* many;
+  const char* cure;
+};
+
+// In the order of Violation.
+constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
+    {"unknown response id", "unknown response ids",
+     "answer with the ids given to IssueQuery, unchanged"},
+    {"response id of an earlier test or set", "response ids of earlier tests or sets",
+     "let no worker of an earlier test or set answer late"},
+    {"early completion", "early completions", "answer a sample only after it was issued"},
+    {"double completion", "double completions", "complete each sample exactly once"},
+    {"double first token", "double first tokens",
+     "call FirstTokenComplete exactly once for each sample"},
+    {"late first token", "late first tokens",
+     "call FirstTokenComplete before QuerySamplesComplete"},
+    {"missing first token", "missing first tokens",
+     "call FirstTokenComplete for each sample before QuerySamplesComplete, or turn "
+     "use_token_latencies off"},
+    {"missing token count", "missing token counts",
+     "set n_tokens of each response, or turn use_token_latencies off"},
+    {"negative token count", "negative token counts",
+     "set n_tokens to the number of tokens of the response"},
+    {"token count of 1", "token counts of 1",
+     "the time per token needs responses of 2 tokens or more"},
+    {"response without data", "responses without data",
+     "give the address of the data with each response of a size above 0"},
+}};
+
+std::string CountViolation(const ViolationRecord& violations, size_t kind) {
+  const uint64_t count = violations.counts[kind];
+  const ViolationWords& words = kViolationWords[kind];
+  return std::to_string(count) + " " + (count == 1 ? words.one : words.many);
+}
+
+// Why issuing ended before the minimums were met, to be appended to a reason; empty: unknown.
+std::string_view WhyIssuingEnded(const RunRecord& record) {
+  for (const IssueEnd& end : record.issue_ends) {
+    switch (end.reason) {
+      case StopReason::kSamplesExhausted:
+        return " (issuing ended: no sample was left that was not issued yet)";
+      case StopReason::kMaxQueryCount:
+        return " (issuing ended: max_query_count was reached)";
+      case StopReason::kMaxDuration:
+        return " (issuing ended: max_duration was reached)";
+      case StopReason::kTooManyOutstanding:
+        return " (issuing ended: more queries were outstanding than server_max_async_queries)";
+      case StopReason::kAborted:
+        return " (issuing ended: the test was aborted)";
+      case StopReason::kNone:
+      case StopReason::kMinimumsMet:
+      case StopReason::kScheduleEnd:
+        break;
+    }
+  }
+  return "";
+}
+
+// ---------------------------------------------------------------------------------------------
+// Metrics.
+
+// Times of the last issued query, from the start of issuing.
+struct FinalQuery {
+  int64_t scheduled_ns = 0;
+  int64_t issued_ns = 0;
+  int64_t done_ns = 0;  // If it was not completed: the latest completion of any sample, or 0.
+};
+
+int64_t LatestCompletionNs(const RunRecord& record) {
+  int64_t latest_ns = 0;
+  record.ForEachIssuedQuery([&](uint64_t query) {
+    const uint64_t begin = query * record.slots->samples_per_query;
+    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
+      latest_ns = std::max(latest_ns, record.CompletedNs(begin + i));
+    }
+  });
+  return latest_ns;
+}
+
+FinalQuery FindFinalQuery(const RunRecord& record) {
+  FinalQuery final_query;
+  if (record.queries_issued == 0) return final_query;
+  uint64_t last = 0;
+  record.ForEachIssuedQuery([&](uint64_t query) { last = query; });
+  final_query.scheduled_ns = record.ScheduledNs(last) - record.start_ns;
+  final_query.issued_ns = record.IssuedNs(last) - record.start_ns;
+  int64_t done_ns = QueryDoneNs(record, last);
+  if (done_ns == 0) done_ns = LatestCompletionNs(record);
+  if (done_ns != 0) final_query.done_ns = done_ns - record.start_ns;
+  return final_query;
+}
+
+double Seconds(int64_t duration_ns) { return static_cast<double>(duration_ns) / 1e9; }
+
+// Of nothing, the rate is 0 whatever the time.
+double Rate(double count, double duration_s) { return count == 0 ? 0 : count / duration_s; }
+
+// The rate of what followed the first sample. 0 / 0 for a single sample that took no time.
+double RateAfterFirst(uint64_t sample_count, double duration_s) {
+  return sample_count == 0 ? 0 : static_cast<double>(sample_count - 1) / duration_s;
+}
+
+void ComputeRates(const RunPlan& plan, PerformanceResult* result) {
+  const uint64_t samples = result->sample_count;
+  const double tokens_per_sample =
+      plan.infer_token_latencies ? static_cast<double>(plan.token_latency_scaling_factor) : 0;
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+      result->qps_with_overhead = RateAfterFirst(samples, result->final_query_issued_s);
+      result->qps_without_overhead = samples == 0 ? 0 : 1 / Seconds(result->sample_latency.mean_ns);
+      break;
+    case TestScenario::MultiStream:
+      break;
+    case TestScenario::Server:
+      result->scheduled_samples_per_second =
+          RateAfterFirst(samples, result->final_query_scheduled_s);
+      result->completed_samples_per_second = RateAfterFirst(samples, result->final_query_done_s);
+      result->inferred_tokens_per_second = result->completed_samples_per_second * tokens_per_sample;
+      break;
+    case TestScenario::Offline:
+      result->samples_per_second = Rate(static_cast<double>(samples), result->max_latency_s);
+      result->inferred_tokens_per_second = result->samples_per_second * tokens_per_sample;
+      break;
+  }
+}
+
+uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
+  return static_cast<uint64_t>(
+      std::count_if(values_ns.begin(), values_ns.end(),
+                    [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
+}
+
+// `bound_ns` only counts in Server.
+EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_ns,
+                                 uint64_t bound_ns) {
+  const double percentile = plan.target_latency_percentile;
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+      return EstimatePercentileAndP99(values_ns, percentile);
+    case TestScenario::MultiStream:
+      return EstimatePercentile(values_ns, percentile);
+    case TestScenario::Server:
+      return JudgeOverlatency(values_ns.size(), CountOver(values_ns, bound_ns), percentile);
+    case TestScenario::Offline:
+      break;
+  }
+  return {};
+}
+
+TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
+                                 const PerformanceResult& result) {
+  TokenMetrics metrics;
+  TokenTimes times = ComputeTokenTimes(record);
+  metrics.token_count = times.token_count;
+  metrics.first_token = ComputeLatencyStats(times.first_token_ns, plan.target_latency_percentile);
+  metrics.time_per_token =
+      ComputeLatencyStats(times.time_per_token_ns, plan.target_latency_percentile);
+
+  const auto tokens = static_cast<double>(times.token_count);
+  if (plan.scenario == TestScenario::Offline) {
+    metrics.per_second = Rate(tokens, result.max_latency_s);
+    return metrics;
+  }
+  const LatencyStats& latency = result.sample_latency;
+  metrics.throughput_with_overhead = Rate(tokens, result.final_query_issued_s);
+  metrics.throughput = Rate(tokens, Seconds(latency.mean_ns) * static_cast<double>(latency.count));
+  metrics.completed_per_second = Rate(tokens, result.final_query_done_s);
+
+  // A query of several samples is as slow as its slowest.
+  if (plan.scenario == TestScenario::MultiStream) times = ComputeQueryTokenTimes(record);
+  metrics.early_stopping_ttft =
+      JudgeEarlyStopping(plan, times.first_token_ns, plan.ttft_latency_ns);
+  metrics.early_stopping_tpot =
+      JudgeEarlyStopping(plan, times.time_per_token_ns, plan.tpot_latency_ns);
+  return metrics;
+}
+
+void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
+                    PerformanceResult* result) {
+  result->query_count = record.queries_issued;
+  result->sample_count = record.samples_completed;
+  result->target_qps = plan.target_qps;
+
+  std::vector<int64_t> latencies_ns = SampleLatencies(record);
+  result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
+  if (plan.scenario == TestScenario::Server) {
+    result->overlatency_query_count = CountOver(latencies_ns, plan.target_latency_ns);
+  }
+  if (plan.scenario == TestScenario::MultiStream) {
+    latencies_ns = QueryLatencies(record);
+    result->query_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
+  }
+  if (plan.shape == LoopShape::kOpenLoop) result->lateness = ComputeLateness(record);
+
+  result->final_query_scheduled_s = Seconds(final_query.scheduled_ns);
+  result->final_query_issued_s = Seconds(final_query.issued_ns);
+  result->final_query_done_s = Seconds(final_query.done_ns);
+  result->max_latency_s = Seconds(result->sample_latency.max_ns);
+  ComputeRates(plan, result);
+
+  if (plan.use_token_latencies) {
+    result->tokens = ComputeTokenMetrics(plan, record, *result);
+  } else {
+    result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, plan.target_latency_ns);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Verdict: each Judge function decides one rule and says what speaks against the run.
+
+// Whether the target percentile of what was measured keeps the bound. Nothing measured shows
+// nothing.
+bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& stats,
+                uint64_t bound_ns, PerformanceResult* result) {
+  if (stats.count > 0 && !std::cmp_greater(stats.target_percentile_ns, bound_ns)) return true;
+  const std::string name =
+      FormatPercentile(plan.target_latency_percentile) + " " + std::string(what);
+  const std::string bound = "the bound of " + FormatDuration(static_cast<double>(bound_ns));
+  result->reasons.push_back(
+      stats.count == 0
+          ? name + " is unknown, nothing was measured against " + bound
+          : name + " " + FormatDuration(static_cast<double>(stats.target_percentile_ns)) +
+                " is above " + bound);
+  return false;
+}
+
+void JudgeConstraints(const RunPlan& plan, PerformanceResult* result) {
+  if (plan.scenario != TestScenario::Server) return;
+  std::vector<std::string> advice;
+  if (result->tokens) {
+    if (!KeepsBound(plan, "TTFT", result->tokens->first_token, plan.ttft_latency_ns, result)) {
+      advice.push_back("TTFT constrain not met: Reduce target QPS to improve latency.");
+    }
+    if (!KeepsBound(plan, "TPOT", result->tokens->time_per_token, plan.tpot_latency_ns, result)) {
+      advice.push_back("TPOT constrain not met: Reduce target QPS to improve latency.");
+    }
+  } else if (!KeepsBound(plan, "latency", result->sample_latency, plan.target_latency_ns, result)) {
+    advice.push_back("Reduce target QPS to improve latency.");
+  }
+  result->perf_constraints_met = advice.empty();
+  if (advice.empty()) return;
+  result->recommendations = advice;
+  result->invalid_reason += Join(advice, "  * ") + " ";
+}
+
+// What min_duration is compared with.
+int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
+                           const PerformanceResult& result) {
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+    case TestScenario::MultiStream:
+      return final_query.issued_ns;
+    case TestScenario::Server:
+      return final_query.scheduled_ns;
+    case TestScenario::Offline:
+      break;
+  }
+  return result.sample_latency.max_ns;
+}
+
+const char* DurationAdvice(TestScenario scenario) {
+  switch (scenario) {
+    case TestScenario::SingleStream:
+    case TestScenario::MultiStream:
+      return "Decrease the expected latency so the loadgen pre-generates more queries.";
+    case TestScenario::Server:
+      return "Increase the target QPS so the loadgen pre-generates more queries.";
+    case TestScenario::Offline:
+      break;
+  }
+  return "Increase expected QPS so the loadgen pre-generates a larger (coalesced) query.";
+}
+
+void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
+                   PerformanceResult* result) {
+  const int64_t measured_ns = MeasuredDurationNs(plan, final_query, *result);
+  // Whole milliseconds, as settings have no smaller ones and their ns may not fit 64 bits.
+  result->min_duration_met =
+      std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
+  if (result->min_duration_met) return;
+  const std::string advice = DurationAdvice(plan.scenario);
+  result->recommendations.push_back(advice);
+  result->invalid_reason += advice + " ";
+  result->reasons.push_back("ran " + FormatDuration(static_cast<double>(measured_ns)) +
+                            ", min_duration asks for " +
+                            FormatDuration(static_cast<double>(plan.min_duration_ms) * 1e6) +
+                            std::string(WhyIssuingEnded(record)));
+}
+
+void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  const bool enough_queries = result->query_count >= plan.min_query_count;
+  const bool enough_samples = result->sample_count >= plan.min_sample_count;
+  result->min_queries_met = enough_queries && enough_samples;
+  if (result->min_queries_met) return;
+  const std::string advice = "The test exited early, before enough queries were issued.";
+  result->recommendations.push_back(advice +
+                                    "\n   See the detailed log for why this may have occurred.");
+  result->invalid_reason += advice;
+  const std::string why(WhyIssuingEnded(record));
+  if (!enough_queries) {
+    result->reasons.push_back("issued " + std::to_string(result->query_count) +
+                              " queries, min_query_count asks for " +
+                              std::to_string(plan.min_query_count) + why);
+  } else {
+    result->reasons.push_back("completed " + std::to_string(result->sample_count) +
+                              " samples, the test asks for " +
+                              std::to_string(plan.min_sample_count) + why);
+  }
+}
+
+void JudgeConfidence(const EarlyStopping& early_stopping, const std::string& of_what,
+                     PerformanceResult* result) {
+  if (early_stopping.met) return;
+  result->early_stopping_met = false;
+  const uint64_t missing = early_stopping.queries_missing;
+  result->reasons.push_back("early stopping" + of_what + " needs " + std::to_string(missing) +
+                            (missing == 1 ? " more query" : " more queries"));
+}
+
+void Object(const std::string& line, PerformanceResult* result) {
+  result->recommendations.push_back(line);
+  std::string& all = result->invalid_reason;
+  if (!all.empty() && all.back() != ' ') all += ' ';
+  all += line;
+}
+
+// What the reference lets pass: a system that breaks the rules has no valid result.
+bool JudgeConduct(const RunRecord& record, PerformanceResult* result) {
+  std::vector<std::string> broken;
+  for (size_t kind = 0; kind < kViolationKinds; ++kind) {
+    if (record.violations.counts[kind] == 0) continue;
+    broken.push_back(CountViolation(record.violations, kind));
+    result->reasons.push_back(broken.back() + ": " + kViolationWords[kind].cure);
+  }
+  if (!broken.empty()) {
+    Object("The system under test broke its contract (" + Join(broken, ", ") +
+               "): see the detailed log.",
+           result);
+  }
+  if (record.aborted) {
+    Object("The test was aborted before its end: see the detailed log.", result);
+    result->reasons.push_back("the test was aborted: only a run to the end can be VALID");
+  }
+  const bool complete = record.samples_completed >= record.samples_issued;
+  if (!complete) {
+    const std::string counts = std::to_string(record.samples_issued - record.samples_completed) +
+                               " of " + std::to_string(record.samples_issued) +
+                               " issued samples were never completed: ";
+    Object("The test is incomplete, " + counts + "see the detailed log.", result);
+    result->reasons.push_back(counts +
+                              "call QuerySamplesComplete for every sample, even if it failed");
+  }
+  return broken.empty() && !record.aborted && complete;
+}
+
+}  // namespace
+
+PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record) {
+  PerformanceResult result;
+  const FinalQuery final_query = FindFinalQuery(record);
+  ComputeMetrics(plan, record, final_query, &result);
+
+  JudgeConstraints(plan, &result);
+  JudgeDuration(plan, record, final_query, &result);
+  JudgeCounts(plan, record, &result);
+  result.early_stopping_met = true;
+  if (result.tokens) {
+    JudgeConfidence(result.tokens->early_stopping_ttft, " of TTFT", &result);
+    JudgeConfidence(result.tokens->early_stopping_tpot, " of TPOT", &result);
+  } else {
+    JudgeConfidence(result.early_stopping, "", &result);
+  }
+  const bool kept_the_rules = JudgeConduct(record, &result);
+  result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
+                 result.early_stopping_met && kept_the_rules;
+  return result;
+}
+
+}  // namespace mlperf::loadgen

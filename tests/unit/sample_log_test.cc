@@ -1,0 +1,148 @@
+// Goal: the sample log is an NPY 1.0 file whose rows are the issued samples, openable after every
+// set.
+// Method: the header and the rows, read byte by byte as the NPY format says, against a record
+// typed in.
+#include "sample_log.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "record_builder.h"
+#include "test_file.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+using Row = std::vector<int64_t>;
+
+struct Npy {
+  std::string header;  // The Python literal.
+  size_t data_offset = 0;
+  std::vector<Row> rows;  // All that are in the file, whatever the header says.
+};
+
+Npy ParseNpy(const std::string& bytes) {
+  Npy npy;
+  EXPECT_EQ(bytes.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
+  const size_t length =
+      static_cast<unsigned char>(bytes.at(8)) + 256u * static_cast<unsigned char>(bytes.at(9));
+  npy.header = bytes.substr(10, length);
+  npy.data_offset = 10 + length;
+  for (size_t at = npy.data_offset; at + 56 <= bytes.size(); at += 56) {
+    Row row(7);
+    std::memcpy(row.data(), bytes.data() + at, 56);
+    npy.rows.push_back(row);
+  }
+  return npy;
+}
+
+// The header for `count` rows, without its padding.
+std::string Literal(const std::string& count) {
+  return "{'descr': [('query', '<u8'), ('sample_index', '<u8'), ('scheduled_ns', '<i8'), "
+         "('issued_ns', '<i8'), ('first_token_ns', '<i8'), ('completed_ns', '<i8'), "
+         "('tokens', '<i8')], 'fortran_order': False, 'shape': (" +
+         count + ",), }";
+}
+
+void ExpectHeader(const Npy& npy, const std::string& count) {
+  EXPECT_EQ(npy.data_offset % 64, 0u);
+  EXPECT_EQ(npy.header.back(), '\n');
+  EXPECT_EQ(npy.header.substr(0, npy.header.find_last_not_of(" \n") + 1), Literal(count));
+  EXPECT_GE(npy.header.size(), Literal("18446744073709551615").size() + 1) << "room for any count";
+}
+
+void SetSampleIndices(const std::vector<uint32_t>& indices, RunRecord* record) {
+  SampleSlots& slots = const_cast<SampleSlots&>(*record->slots);
+  slots.sample_index.Grow(indices.size());
+  for (size_t i = 0; i < indices.size(); ++i) slots.sample_index[i] = indices[i];
+}
+
+// Two queries of two samples, the second with a gap before it and a sample that never ended.
+RunRecord TwoQueries() {
+  RunRecord record = RecordBuilder(2)
+                         .Query(0, 10, {{100, 50, 7}, {110, 60, 8}})
+                         .Gap()
+                         .Query(200, 220, {{300, kNever, 0}, {kNever, 250, 0}})
+                         .Build();
+  SetSampleIndices({5, 6, 0, 0, 7, 5}, &record);
+  record.first_query = 1000;
+  return record;
+}
+
+TEST(SampleLog, WithoutASetIsAnEmptyArray) {
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  const Npy npy = ParseNpy(path.Read());
+  ExpectHeader(npy, "0");
+  EXPECT_TRUE(npy.rows.empty());
+}
+
+TEST(SampleLog, WritesTheIssuedSamples) {
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
+  const std::vector<Row> expected = {{1000, 5, 0, 10, 50, 100, 7},
+                                     {1000, 6, 0, 10, 60, 110, 8},
+                                     {1002, 7, 200, 220, -1, 300, 0},
+                                     {1002, 5, 200, 220, 250, -1, 0}};
+  const Npy after_set = ParseNpy(path.Read());
+  ExpectHeader(after_set, "4");
+  EXPECT_EQ(after_set.rows, expected);
+
+  log.Finish();
+  const Npy finished = ParseNpy(path.Read());
+  ExpectHeader(finished, "4");
+  EXPECT_EQ(finished.rows, expected);
+}
+
+TEST(SampleLog, LaterSetsAreAppendedAndCountFromTheGivenOrigin) {
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
+  log.WriteSet(TwoQueries(), RecordBuilder::kStartNs - 1000);
+  log.Finish();
+  const Npy npy = ParseNpy(path.Read());
+  ExpectHeader(npy, "8");
+  ASSERT_EQ(npy.rows.size(), 8u);
+  EXPECT_EQ(npy.rows[4], (Row{1000, 5, 1000, 1010, 1050, 1100, 7}));
+}
+
+TEST(SampleLog, ClosedLoopIsScheduledWhenItIsIssued) {
+  RunRecord record = RecordBuilder().Query(0, 30, {{40, kNever, 0}}).Build();
+  SetSampleIndices({2}, &record);
+  const_cast<SampleSlots&>(*record.slots).scheduled_is_issued = true;
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(record, RecordBuilder::kStartNs);
+  EXPECT_EQ(ParseNpy(path.Read()).rows, (std::vector<Row>{{0, 2, 30, 30, -1, 40, 0}}));
+}
+
+TEST(SampleLog, SetsWithoutQueriesAddNothing) {
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(RunRecord{}, 0);
+  log.Finish();
+  ExpectHeader(ParseNpy(path.Read()), "0");
+}
+
+TEST(SampleLog, FullDiskIsKeptAsTheFilesError) {
+  OutputFile file("/dev/full");
+  SampleLog log(&file);
+  log.WriteSet(TwoQueries(), 0);
+  log.Finish();
+  EXPECT_EQ(file.error(), ENOSPC);
+}
+
+}  // namespace
+}  // namespace mlperf::loadgen
