@@ -57,6 +57,18 @@ std::string OnOneLine(std::string text) {
   return text;
 }
 
+// The message, and where it was met as far as the message, in the reference's words, does not say.
+std::string WithPlace(const ConfigDiagnostic& diagnostic) {
+  const std::string& message = diagnostic.message;
+  const std::string line = std::to_string(diagnostic.line);
+  std::string place;
+  if (message.find(diagnostic.file) == std::string::npos) place = diagnostic.file;
+  if (diagnostic.line > 0 && !message.ends_with("line=" + line)) {
+    place += (place.empty() ? "line " : ", line ") + line;
+  }
+  return place.empty() ? message : message + " (" + place + ")";
+}
+
 bool IsRequested(const Setting& setting, const TestSettings& settings) {
   if (setting.log_name.empty()) return false;
   switch (setting.applies_to) {
@@ -408,9 +420,7 @@ void DetailLog::WriteHeader(const TestSubject& subject, const std::string& test_
 void DetailLog::WriteConfigDiagnostics(const std::vector<ConfigDiagnostic>& diagnostics,
                                        int64_t now_ns) {
   for (const ConfigDiagnostic& diagnostic : diagnostics) {
-    std::string text = diagnostic.message + " (" + diagnostic.file;
-    if (diagnostic.line > 0) text += ", line " + std::to_string(diagnostic.line);
-    text += ")";
+    const std::string text = WithPlace(diagnostic);
     if (diagnostic.severity == ConfigDiagnostic::Severity::kError) {
       Error("error_invalid_config", text, now_ns);
     } else {

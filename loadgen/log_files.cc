@@ -56,8 +56,9 @@ std::string LogFiles::Failures() const {
   std::string text;
   for (const OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples}) {
     if (file->error() == 0) continue;
-    text += (text.empty() ? "" : "\n") + ("cannot write log file '" + file->path() + "': ") +
-            std::strerror(file->error()) + "; its contents are incomplete";
+    if (!text.empty()) text += '\n';
+    text.append("cannot write log file '").append(file->path()).append("': ");
+    text.append(std::strerror(file->error())).append("; its contents are incomplete");
   }
   return text;
 }

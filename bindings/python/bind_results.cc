@@ -116,7 +116,9 @@ void BindStatistics(py::module_& module) {
                     "At the scenario's target percentile.")
       .def_property_readonly(
           "percentiles_ns",
-          [](const LatencyStats& self) { return LatencyAsDict(self)["percentiles_ns"]; },
+          [](const LatencyStats& self) {
+            return py::object(LatencyAsDict(self)["percentiles_ns"]);
+          },
           "Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of "
           "the n durations in ascending order.");
   py::class_<Lateness>(module, "Lateness",

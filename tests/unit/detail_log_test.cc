@@ -114,11 +114,18 @@ TEST_F(DetailLogTest, Header) {
 
 TEST_F(DetailLogTest, ConfigDiagnostics) {
   using Severity = ConfigDiagnostic::Severity;
-  detail_.WriteConfigDiagnostics({{Severity::kError, "user.conf", 3, "bad line"},
-                                  {Severity::kWarning, "user.conf", 0, "odd file"}},
-                                 kNow);
-  EXPECT_EQ(Keys(), (Strings{"error_invalid_config", "warning_generic_message"}));
-  EXPECT_EQ(Complaints(), (Strings{"E bad line (user.conf, line 3)", "W odd file (user.conf)"}));
+  detail_.WriteConfigDiagnostics(
+      {{Severity::kError, "user.conf", 0, "can't open file user.conf"},
+       {Severity::kError, "user.conf", 3, "expected 'key=value', line=3"},
+       {Severity::kError, "user.conf", 4, "Invalid value passed to Mode key in config."},
+       {Severity::kWarning, "user.conf", 0, "odd file"}},
+      kNow);
+  EXPECT_EQ(Keys(), Words("error_invalid_config error_invalid_config error_invalid_config "
+                          "warning_generic_message"));
+  EXPECT_EQ(Complaints(),
+            (Strings{"E can't open file user.conf", "E expected 'key=value', line=3 (user.conf)",
+                     "E Invalid value passed to Mode key in config. (user.conf, line 4)",
+                     "W odd file (user.conf)"}));
 }
 
 const std::map<TestScenario, std::string> kRequestedOfScenario = {
