@@ -44,8 +44,8 @@ class DetailLog {
   // result_validity ... num_errors.
   void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
 
-  void Message(std::string_view text, int64_t now_ns);            // generic_message
-  void Warning(std::string_view text, int64_t now_ns);            // warning_generic_message
+  void Message(std::string_view text, int64_t now_ns);  // generic_message
+  void Warning(std::string_view text, int64_t now_ns);  // warning_generic_message
   void Error(std::string_view key, std::string_view text, int64_t now_ns);
 
  private:

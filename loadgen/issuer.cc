@@ -51,9 +51,7 @@ class Handover {
 class Lookahead {
  public:
   explicit Lookahead(QueryFeed* feed) : feed_(feed) {}
-  bool Exists(uint64_t query) {
-    return query < ask_again_ || feed_->Ensure(query, &ask_again_);
-  }
+  bool Exists(uint64_t query) { return query < ask_again_ || feed_->Ensure(query, &ask_again_); }
 
  private:
   QueryFeed* feed_;

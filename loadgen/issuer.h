@@ -25,9 +25,9 @@ struct IssueContext {
   Clock* clock;
   RunControl* control;
   int64_t start_ns = 0;
-  bool coalesce = false;                        // Open loop.
-  std::atomic<uint64_t> queries_issued{0};      // By all threads; kept where a limit needs it.
-  std::atomic<uint64_t> held_up_by_sut{0};      // Open loop.
+  bool coalesce = false;                    // Open loop.
+  std::atomic<uint64_t> queries_issued{0};  // By all threads; kept where a limit needs it.
+  std::atomic<uint64_t> held_up_by_sut{0};  // Open loop.
 };
 
 // Which queries an issue thread takes: first, first + stride, first + 2 * stride, ...

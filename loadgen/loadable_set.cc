@@ -29,7 +29,8 @@ std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase) {
   const uint64_t wanted = accuracy ? plan.accuracy_sample_count : plan.performance_sample_count;
   const uint64_t count = std::min(wanted, plan.library_total_count);
   // Without a performance sample count everything is one set.
-  const uint64_t set_size = plan.performance_sample_count > 0 ? plan.performance_sample_count : count;
+  const uint64_t set_size =
+      plan.performance_sample_count > 0 ? plan.performance_sample_count : count;
   const uint64_t padding =
       plan.scenario == TestScenario::MultiStream ? plan.samples_per_query - 1 : 0;
 

@@ -35,8 +35,8 @@ std::string UtcDateTime(int64_t system_ns) {
 
 LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime) {
   const LogOutputSettings& output = settings.log_output;
-  const std::string stem = output.outdir + "/" + output.prefix +
-                           (output.prefix_with_datetime ? datetime + "_" : "");
+  const std::string stem =
+      output.outdir + "/" + output.prefix + (output.prefix_with_datetime ? datetime + "_" : "");
   const auto path = [&](const char* name, const char* extension) {
     return stem + name + output.suffix + extension;
   };

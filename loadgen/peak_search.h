@@ -11,10 +11,10 @@
 namespace mlperf::loadgen {
 
 struct PeakSearchOptions {
-  double first_qps = 1;   // Must pass, or nothing is found.
-  double step = 1;        // Each widening multiplies the load by 1 + step; > 0.
-  int decimals = 1;       // Ends when the bounds agree in this many decimals.
-  double limit_qps = 1e9; // No load above this is tried: the schedule's resolution is 1 ns.
+  double first_qps = 1;    // Must pass, or nothing is found.
+  double step = 1;         // Each widening multiplies the load by 1 + step; > 0.
+  int decimals = 1;        // Ends when the bounds agree in this many decimals.
+  double limit_qps = 1e9;  // No load above this is tried: the schedule's resolution is 1 ns.
 };
 
 using PeakTrialFunction = std::function<bool(double qps)>;

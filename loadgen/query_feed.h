@@ -43,10 +43,10 @@ class QueryFeed {
   std::thread ahead_;
   std::atomic<uint64_t> wanted_{0};  // Queries that should be ready.
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> ended_{false};   // Nothing more will be made.
+  std::atomic<bool> ended_{false};  // Nothing more will be made.
   std::mutex mutex_;
   std::condition_variable made_;
-  std::exception_ptr failure_;       // Guarded by mutex_.
+  std::exception_ptr failure_;  // Guarded by mutex_.
 };
 
 }  // namespace mlperf::loadgen

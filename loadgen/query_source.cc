@@ -91,8 +91,7 @@ void QuerySource::Next(uint64_t max_queries, QueryBlock* block) {
   block->sample_indices.resize(max_queries * samples_per_query_);
   while (block->query_count < max_queries && !AtEnd()) {
     const std::span<uint32_t> samples(
-        block->sample_indices.data() + block->query_count * samples_per_query_,
-        samples_per_query_);
+        block->sample_indices.data() + block->query_count * samples_per_query_, samples_per_query_);
     if (!selection_.Next(samples)) {
       exhausted_ = true;
       break;
@@ -118,7 +117,8 @@ GeneratedTotals QuerySource::ClosedLoopTotals() const {
   const uint64_t period_ns = static_cast<uint64_t>(arrivals_.period_ns());
   uint64_t count = first_min_query_count_;
   if (duration_ns_ > 0 && period_ns > 0) {
-    const uint64_t until_due = (static_cast<uint64_t>(duration_ns_) + period_ns - 1) / period_ns + 1;
+    const uint64_t until_due =
+        (static_cast<uint64_t>(duration_ns_) + period_ns - 1) / period_ns + 1;
     if (until_due > count) {
       count = permutation_growth_ ? RoundUp(until_due, loaded_size_) : until_due;
     }

@@ -16,8 +16,8 @@ namespace mlperf::loadgen {
 // A few queries that follow one another.
 struct QueryBlock {
   uint64_t query_count = 0;
-  std::vector<uint32_t> sample_indices;      // samples_per_query for each query.
-  std::vector<int64_t> scheduled_delta_ns;   // One for each query.
+  std::vector<uint32_t> sample_indices;     // samples_per_query for each query.
+  std::vector<int64_t> scheduled_delta_ns;  // One for each query.
 };
 
 // Open loops, one shots and accuracy sets make a list that ends; closed loops of a performance

@@ -169,8 +169,7 @@ void Recorder::LogResponse(uint64_t sample, const QuerySampleResponse& response,
                                  token_data.data(), token_data.size(), response.n_tokens});
 }
 
-void Recorder::KeepTokenData(uint64_t sample, const QuerySampleResponse& response,
-                             int64_t now_ns) {
+void Recorder::KeepTokenData(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns) {
   if (response.size == 0) return;
   if (response.data == 0) {
     Violate(Violation::kNullData, response.id, sample, now_ns);

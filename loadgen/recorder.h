@@ -32,16 +32,16 @@ constexpr int kTagBits = 20;
 class Recorder {
  public:
   struct Options {
-    uint64_t id_tag = 1;        // 1 to 2^kTagBits - 1.
-    uint64_t first_query = 0;   // Sequence numbers of this set's first query and sample.
+    uint64_t id_tag = 1;       // 1 to 2^kTagBits - 1.
+    uint64_t first_query = 0;  // Sequence numbers of this set's first query and sample.
     uint64_t first_sample = 0;
     uint64_t samples_per_query = 1;
-    bool closed_loop = false;   // Scheduled and issued time are the same.
+    bool closed_loop = false;  // Scheduled and issued time are the same.
     bool tokens = false;
-    bool issue_spans = false;   // Keep when IssueQuery returned.
-    AccuracyLog* accuracy_log = nullptr;     // None: no response is logged.
-    AccuracySampling* sampling = nullptr;    // With accuracy_log: log only the sampled ones.
-    bool token_data = false;    // The accuracy log has first-token bytes.
+    bool issue_spans = false;              // Keep when IssueQuery returned.
+    AccuracyLog* accuracy_log = nullptr;   // None: no response is logged.
+    AccuracySampling* sampling = nullptr;  // With accuracy_log: log only the sampled ones.
+    bool token_data = false;               // The accuracy log has first-token bytes.
   };
 
   Recorder(const Options& options, const Clock* clock);

@@ -19,17 +19,17 @@ enum class Phase { kAccuracy, kPerformance };
 
 // Ways in which a system under test breaks its contract, one counter each.
 enum class Violation : uint8_t {
-  kUnknownId,            // An id no sample of this test has.
-  kForeignId,            // An id of another test of this process, or of an earlier set.
-  kEarlyCompletion,      // A sample that was not issued yet.
-  kDoubleCompletion,     // A sample that was completed before.
-  kDoubleFirstToken,     // A sample whose first token was reported before.
-  kLateFirstToken,       // A first token after the completion.
-  kMissingFirstToken,    // Token mode: completed without a first token.
-  kMissingTokenCount,    // Token mode: n_tokens is 0.
-  kNegativeTokenCount,   // Token mode: n_tokens < 0.
-  kTooFewTokens,         // Token mode: n_tokens is 1.
-  kNullData,             // Logged response with size > 0 at address 0.
+  kUnknownId,           // An id no sample of this test has.
+  kForeignId,           // An id of another test of this process, or of an earlier set.
+  kEarlyCompletion,     // A sample that was not issued yet.
+  kDoubleCompletion,    // A sample that was completed before.
+  kDoubleFirstToken,    // A sample whose first token was reported before.
+  kLateFirstToken,      // A first token after the completion.
+  kMissingFirstToken,   // Token mode: completed without a first token.
+  kMissingTokenCount,   // Token mode: n_tokens is 0.
+  kNegativeTokenCount,  // Token mode: n_tokens < 0.
+  kTooFewTokens,        // Token mode: n_tokens is 1.
+  kNullData,            // Logged response with size > 0 at address 0.
   kCount
 };
 constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
@@ -38,7 +38,7 @@ constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
 struct ViolationDetail {
   Violation kind;
   uint64_t response_id;
-  uint64_t query;   // Sequence numbers within the test; meaningless for ids of no sample.
+  uint64_t query;  // Sequence numbers within the test; meaningless for ids of no sample.
   uint64_t sample;
   int64_t time_ns;  // Clock reading.
 };
@@ -64,17 +64,17 @@ struct GeneratedTotals {
 // One issue thread's end.
 struct IssueEnd {
   StopReason reason = StopReason::kNone;
-  uint64_t queries_issued = 0;      // By this thread.
-  uint64_t outstanding = 0;         // Whole test, at the end of issuing.
-  int64_t elapsed_ns = 0;           // Issue time of its last query minus start.
+  uint64_t queries_issued = 0;  // By this thread.
+  uint64_t outstanding = 0;     // Whole test, at the end of issuing.
+  int64_t elapsed_ns = 0;       // Issue time of its last query minus start.
 };
 
 struct RunRecord {
   Phase phase = Phase::kPerformance;
-  std::vector<uint64_t> loaded_set;      // Sample indices as loaded, with padding.
+  std::vector<uint64_t> loaded_set;  // Sample indices as loaded, with padding.
   GeneratedTotals generated;
 
-  uint64_t first_query = 0;   // Sequence number within the test of this set's query 0.
+  uint64_t first_query = 0;  // Sequence number within the test of this set's query 0.
   uint64_t first_sample = 0;
   uint64_t queries_issued = 0;
   uint64_t samples_issued = 0;
@@ -85,19 +85,19 @@ struct RunRecord {
   std::shared_ptr<const SampleSlots> slots;
 
   // Clock readings, ns.
-  int64_t start_ns = 0;            // Issuing starts.
+  int64_t start_ns = 0;  // Issuing starts.
   int64_t load_start_ns = 0, load_end_ns = 0;
   int64_t unload_start_ns = 0, unload_end_ns = 0;
   int64_t generate_start_ns = 0, generate_end_ns = 0;
-  int64_t issue_end_ns = 0;        // Issuing ended, before the flush.
-  int64_t drained_ns = 0;          // Nothing outstanding any more.
-  int64_t system_start_ns = 0;     // Wall clock at start_ns, since the Unix epoch.
-  int64_t system_drained_ns = 0;   // Wall clock at drained_ns.
+  int64_t issue_end_ns = 0;       // Issuing ended, before the flush.
+  int64_t drained_ns = 0;         // Nothing outstanding any more.
+  int64_t system_start_ns = 0;    // Wall clock at start_ns, since the Unix epoch.
+  int64_t system_drained_ns = 0;  // Wall clock at drained_ns.
 
   std::vector<IssueEnd> issue_ends;  // One an issue thread.
   ViolationRecord violations;
-  bool aborted = false;              // AbortTest, an interrupt or a callback's exception.
-  std::exception_ptr exception;      // What a callback threw.
+  bool aborted = false;          // AbortTest, an interrupt or a callback's exception.
+  std::exception_ptr exception;  // What a callback threw.
 
   // Open loop: queries that were already due when the system under test returned from the
   // previous IssueQuery, so that the generator could not issue them in time.

@@ -29,8 +29,7 @@ SampleSelection::SampleSelection(const RunPlan& plan, Phase phase, const Loadabl
       random_(plan.sample_index_rng_seed),
       equal_start_(0),
       equal_random_(0) {
-  const uint64_t stride =
-      plan.scenario == TestScenario::MultiStream ? plan.samples_per_query : 1;
+  const uint64_t stride = plan.scenario == TestScenario::MultiStream ? plan.samples_per_query : 1;
   if (phase == Phase::kAccuracy) {
     starts_ = ShuffledStarts(set.unpadded_size, stride, &random_);
   }
@@ -96,8 +95,7 @@ uint32_t SampleSelection::NextEqualIssue() {
 // set for what is left.
 void SampleSelection::FillWholeSet(std::span<uint32_t> samples) {
   if (same_) {
-    std::fill(samples.begin(), samples.end(),
-              static_cast<uint32_t>(set_.samples[same_position_]));
+    std::fill(samples.begin(), samples.end(), static_cast<uint32_t>(set_.samples[same_position_]));
     return;
   }
   const std::vector<QuerySampleIndex>& loaded = set_.samples;

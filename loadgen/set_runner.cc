@@ -44,7 +44,8 @@ StopLimits LimitsOf(const RunPlan& plan, Phase phase, uint64_t k, uint64_t threa
   limits.natural_end = plan.shape != LoopShape::kOpenLoop;
   limits.min_query_count = share(plan.min_query_count);
   limits.target_duration_ns = static_cast<int64_t>(plan.target_duration_ms) * kNsPerMs;
-  limits.max_query_count = plan.max_query_count == 0 ? 0 : std::max<uint64_t>(1, share(plan.max_query_count));
+  limits.max_query_count =
+      plan.max_query_count == 0 ? 0 : std::max<uint64_t>(1, share(plan.max_query_count));
   limits.max_duration_ns = static_cast<int64_t>(plan.max_duration_ms) * kNsPerMs;
   limits.max_async_queries = plan.shape == LoopShape::kOpenLoop ? plan.max_async_queries : 0;
   return limits;
@@ -61,8 +62,8 @@ void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors,
       [&](size_t k) {
         CallbackGate no_gate;
         IssuingThread issuing(context->recorder);
-        (*ends)[k] = IssueOpenLoop(context, LimitsOf(plan, phase, k, threads),
-                                   {k, threads}, &no_gate);
+        (*ends)[k] =
+            IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
       },
       [&actors] {
         try {
@@ -155,8 +156,8 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
 
-  IssueContext context{actors.sut, &recorder, &feed, actors.clock, actors.control,
-                       0, plan.coalesce_queries};
+  IssueContext context{actors.sut,           &recorder, &feed, actors.clock, actors.control, 0,
+                       plan.coalesce_queries};
   IssueAndDrain(plan, request, actors, &context, &record);
   feed.Stop();
 
@@ -168,7 +169,8 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   record.aborted = actors.control->stop_requested();
   record.exception = actors.control->exception();
   outcome.next_query = request.first_query + recorder.queries_ready();
-  outcome.next_sample = request.first_sample + recorder.queries_ready() * source.samples_per_query();
+  outcome.next_sample =
+      request.first_sample + recorder.queries_ready() * source.samples_per_query();
   if (request.phase == Phase::kAccuracy && request.sampling != nullptr) {
     request.sampling->Skip(outcome.next_sample - request.first_sample);
   }

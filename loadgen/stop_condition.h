@@ -7,10 +7,10 @@
 namespace mlperf::loadgen {
 
 enum class StopReason : uint8_t {
-  kNone,                // Go on.
-  kMinimumsMet,         // The natural end of closed loops and one shot.
-  kScheduleEnd,         // The natural end of the open loop and of accuracy sets.
-  kSamplesExhausted,    // performance_issue_unique: no unissued sample is left.
+  kNone,              // Go on.
+  kMinimumsMet,       // The natural end of closed loops and one shot.
+  kScheduleEnd,       // The natural end of the open loop and of accuracy sets.
+  kSamplesExhausted,  // performance_issue_unique: no unissued sample is left.
   kMaxQueryCount,
   kMaxDuration,
   kTooManyOutstanding,
@@ -23,9 +23,9 @@ struct StopLimits {
   bool natural_end = true;       // Ends once the minimums are met (all but the open loop).
   uint64_t min_query_count = 1;
   int64_t target_duration_ns = 0;
-  uint64_t max_query_count = 0;     // 0: none.
-  int64_t max_duration_ns = 0;      // 0: none.
-  uint64_t max_async_queries = 0;   // 0: none; only tested in the open loop.
+  uint64_t max_query_count = 0;    // 0: none.
+  int64_t max_duration_ns = 0;     // 0: none.
+  uint64_t max_async_queries = 0;  // 0: none; only tested in the open loop.
 };
 
 // Asked after each IssueQuery. `issued`: queries issued by this thread so far; `elapsed_ns`: issue

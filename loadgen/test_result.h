@@ -47,8 +47,8 @@ struct EarlyStopping {
 // Token metrics of a performance phase (use_token_latencies).
 struct TokenMetrics {
   int64_t token_count = 0;
-  LatencyStats first_token;         // TTFT, ns.
-  LatencyStats time_per_token;      // TPOT, ns a token.
+  LatencyStats first_token;             // TTFT, ns.
+  LatencyStats time_per_token;          // TPOT, ns a token.
   double throughput_with_overhead = 0;  // Tokens per second.
   double throughput = 0;                // Tokens per second.
   double completed_per_second = 0;      // Server.
@@ -65,8 +65,8 @@ struct PeakTrial {
 
 // The outcome of FindPeakPerformance.
 struct PeakSearchResult {
-  bool found = false;   // False: not even the first rate passed.
-  double qps = 0;       // The highest rate that passed.
+  bool found = false;  // False: not even the first rate passed.
+  double qps = 0;      // The highest rate that passed.
   std::vector<PeakTrial> trials;
 };
 
@@ -84,8 +84,8 @@ struct PerformanceResult {
   // Why the result is not VALID, in words, one a reason; empty if VALID.
   std::vector<std::string> reasons;
 
-  uint64_t query_count = 0;    // Issued.
-  uint64_t sample_count = 0;   // Completed.
+  uint64_t query_count = 0;              // Issued.
+  uint64_t sample_count = 0;             // Completed.
   uint64_t overlatency_query_count = 0;  // Server: samples over the latency bound.
   double target_qps = 0;
 
@@ -120,19 +120,20 @@ struct TestResult {
   std::optional<PerformanceResult> performance;  // Absent where no query was timed.
   std::optional<PeakSearchResult> peak;          // FindPeakPerformance.
   bool aborted = false;
+  // Why valid() is false, in words: what spoilt an accuracy phase, and what speaks against the
+  // performance result.
+  std::vector<std::string> reasons;
   uint64_t accuracy_sample_count = 0;  // Responses in the accuracy log.
   uint64_t error_count = 0;            // Error records of the detail log.
   uint64_t warning_count = 0;
-  std::vector<std::string> errors;     // Texts of the first few error records.
+  std::vector<std::string> errors;  // Texts of the first few error records.
   std::vector<std::string> warnings;
   LogPaths logs;
   std::string log_failure;  // What could not be written to the logs; empty: they are complete.
 
-  // True if a performance result exists and is VALID, or the test had no performance phase and
-  // met no error.
-  bool valid() const {
-    return !aborted && (performance ? performance->valid : error_count == 0);
-  }
+  // True if all phases ran to their end, the system under test kept its contract in all of them,
+  // and the performance result, if there is one, is VALID.
+  bool valid() const { return !aborted && reasons.empty(); }
 };
 
 }  // namespace mlperf

@@ -45,8 +45,8 @@ FinalSettings Override(const TestSettings& requested, const std::string& audit_c
   if (std::ifstream(audit_config_filename).is_open()) {
     final.warnings.push_back(
         "Found Audit Config file (audit.config). Overriding TestSettings from audit.config file.");
-    final.settings.FromConfig(audit_config_filename, "*",
-                              std::string(ToString(requested.scenario)), 2);
+    final.settings.FromConfig(audit_config_filename, "*", std::string(ToString(requested.scenario)),
+                              2);
   }
   if (requested.test05) {
     final.warnings.push_back("Test05 flag detected Overriding random seeds");
@@ -82,7 +82,8 @@ class TestRun {
         RunAccuracy();
         return Stopped() ? void() : RunPerformance();
       case TestMode::FindPeakPerformance:
-        return plan_.shape == LoopShape::kOpenLoop ? FindPeak() : void();
+        if (plan_.shape == LoopShape::kOpenLoop) return FindPeak();
+        return AddReasons({"finding peak performance is only supported in the Server scenario"});
     }
   }
 
@@ -94,8 +95,9 @@ class TestRun {
     logs_->detail().Message("Starting accuracy mode", NowNs());
     for (const LoadableSet& set : MakeLoadableSets(plan_, Phase::kAccuracy)) {
       if (Stopped()) return;
-      RunRecord record = RunLoaded(set, Phase::kAccuracy);
+      const RunRecord record = RunLoaded(set, Phase::kAccuracy);
       WriteSet(plan_, record);
+      AddReasons(ConductReasons(record));
     }
   }
 
@@ -117,8 +119,7 @@ class TestRun {
       trial.target_qps = qps;
       RunRecord record = RunLoaded(sets.front(), Phase::kPerformance, trial);
       logs_->detail().WriteSet(trial, record, NowNs());
-      const bool passed =
-          !Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
+      const bool passed = !Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
       if (passed || reported.slots == nullptr) {
         reported_plan = trial;
         reported = std::move(record);
@@ -150,6 +151,11 @@ class TestRun {
     result_->performance = EvaluatePerformance(plan, record);
     logs_->WriteSummary(SummaryOfPerformance(plan, *result_->performance, result_->sut_name));
     logs_->detail().WriteResult(plan, *result_->performance, NowNs());
+    AddReasons(result_->performance->reasons);
+  }
+
+  void AddReasons(const std::vector<std::string>& reasons) {
+    result_->reasons.insert(result_->reasons.end(), reasons.begin(), reasons.end());
   }
 
   RunRecord RunLoaded(const LoadableSet& set, Phase phase) { return RunLoaded(set, phase, plan_); }
@@ -271,9 +277,12 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   CallbackGate open_gate;
   RunControl control;
   const RunningTest running(&control);
-  Actors actors{sut, environment.clock ? environment.clock : &machine_clock,
-                environment.gate ? environment.gate : &open_gate, &control,
-                TestRegistry().issue_threads(), environment.clock == nullptr};
+  Actors actors{sut,
+                environment.clock ? environment.clock : &machine_clock,
+                environment.gate ? environment.gate : &open_gate,
+                &control,
+                TestRegistry().issue_threads(),
+                environment.clock == nullptr};
 
   const FinalSettings final = Override(settings, audit_config_filename);
   TestSubject subject = AskCounts(qsl, actors.gate);

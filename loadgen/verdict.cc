@@ -372,13 +372,21 @@ void Object(const std::string& line, PerformanceResult* result) {
   all += line;
 }
 
+std::string IncompleteWords(const RunRecord& record) {
+  return std::to_string(record.samples_issued - record.samples_completed) + " of " +
+         std::to_string(record.samples_issued) + " issued samples were never completed: ";
+}
+
+bool IsComplete(const RunRecord& record) {
+  return record.samples_completed >= record.samples_issued;
+}
+
 // What the reference lets pass: a system that breaks the rules has no valid result.
-bool JudgeConduct(const RunRecord& record, PerformanceResult* result) {
+void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   std::vector<std::string> broken;
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
-    if (record.violations.counts[kind] == 0) continue;
-    broken.push_back(CountViolation(record.violations, kind));
-    result->reasons.push_back(broken.back() + ": " + kViolationWords[kind].cure);
+    if (record.violations.counts[kind] > 0)
+      broken.push_back(CountViolation(record.violations, kind));
   }
   if (!broken.empty()) {
     Object("The system under test broke its contract (" + Join(broken, ", ") +
@@ -387,21 +395,29 @@ bool JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   }
   if (record.aborted) {
     Object("The test was aborted before its end: see the detailed log.", result);
-    result->reasons.push_back("the test was aborted: only a run to the end can be VALID");
   }
-  const bool complete = record.samples_completed >= record.samples_issued;
-  if (!complete) {
-    const std::string counts = std::to_string(record.samples_issued - record.samples_completed) +
-                               " of " + std::to_string(record.samples_issued) +
-                               " issued samples were never completed: ";
-    Object("The test is incomplete, " + counts + "see the detailed log.", result);
-    result->reasons.push_back(counts +
-                              "call QuerySamplesComplete for every sample, even if it failed");
+  if (!IsComplete(record)) {
+    Object("The test is incomplete, " + IncompleteWords(record) + "see the detailed log.", result);
   }
-  return broken.empty() && !record.aborted && complete;
 }
 
 }  // namespace
+
+std::vector<std::string> ConductReasons(const RunRecord& record) {
+  std::vector<std::string> reasons;
+  for (size_t kind = 0; kind < kViolationKinds; ++kind) {
+    if (record.violations.counts[kind] == 0) continue;
+    reasons.push_back(CountViolation(record.violations, kind) + ": " + kViolationWords[kind].cure);
+  }
+  if (record.aborted) {
+    reasons.push_back("the test was aborted: only a run to the end can be VALID");
+  }
+  if (!IsComplete(record)) {
+    reasons.push_back(IncompleteWords(record) +
+                      "call QuerySamplesComplete for every sample, even if it failed");
+  }
+  return reasons;
+}
 
 PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record) {
   PerformanceResult result;
@@ -418,9 +434,11 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
   } else {
     JudgeConfidence(result.early_stopping, "", &result);
   }
-  const bool kept_the_rules = JudgeConduct(record, &result);
+  JudgeConduct(record, &result);
+  const std::vector<std::string> conduct = ConductReasons(record);
+  result.reasons.insert(result.reasons.end(), conduct.begin(), conduct.end());
   result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
-                 result.early_stopping_met && kept_the_rules;
+                 result.early_stopping_met && conduct.empty();
   return result;
 }
 

@@ -2,11 +2,18 @@
 #ifndef MLPERF_LOADGEN_VERDICT_H_
 #define MLPERF_LOADGEN_VERDICT_H_
 
+#include <string>
+#include <vector>
+
 #include "run_plan.h"
 #include "run_record.h"
 #include "test_result.h"
 
 namespace mlperf::loadgen {
+
+// How the set was spoilt, whatever its numbers: broken promises of the system under test, an abort,
+// samples that were never completed. One reason each, in words; empty: not at all.
+std::vector<std::string> ConductReasons(const RunRecord& record);
 
 // Judges a performance set that was run by `plan`.
 PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record);

@@ -40,8 +40,7 @@ py::dict LatenessAsDict(const Lateness& lateness) {
 
 py::dict TokensAsDict(const TokenMetrics& tokens) {
   return py::dict(
-      "token_count"_a = tokens.token_count,
-      "first_token"_a = LatencyAsDict(tokens.first_token),
+      "token_count"_a = tokens.token_count, "first_token"_a = LatencyAsDict(tokens.first_token),
       "time_per_token"_a = LatencyAsDict(tokens.time_per_token),
       "throughput_with_overhead"_a = tokens.throughput_with_overhead,
       "throughput"_a = tokens.throughput, "completed_per_second"_a = tokens.completed_per_second,
@@ -51,18 +50,16 @@ py::dict TokensAsDict(const TokenMetrics& tokens) {
 }
 
 py::dict PerformanceAsDict(const PerformanceResult& result) {
-  py::dict values("valid"_a = result.valid,
-                  "perf_constraints_met"_a = result.perf_constraints_met,
-                  "min_duration_met"_a = result.min_duration_met,
-                  "min_queries_met"_a = result.min_queries_met,
-                  "early_stopping_met"_a = result.early_stopping_met,
-                  "recommendations"_a = result.recommendations, "reasons"_a = result.reasons,
-                  "query_count"_a = result.query_count, "sample_count"_a = result.sample_count,
-                  "overlatency_query_count"_a = result.overlatency_query_count,
-                  "target_qps"_a = result.target_qps,
-                  "sample_latency"_a = LatencyAsDict(result.sample_latency),
-                  "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
-                  "lateness"_a = LatenessAsDict(result.lateness));
+  py::dict values(
+      "valid"_a = result.valid, "perf_constraints_met"_a = result.perf_constraints_met,
+      "min_duration_met"_a = result.min_duration_met, "min_queries_met"_a = result.min_queries_met,
+      "early_stopping_met"_a = result.early_stopping_met,
+      "recommendations"_a = result.recommendations, "reasons"_a = result.reasons,
+      "query_count"_a = result.query_count, "sample_count"_a = result.sample_count,
+      "overlatency_query_count"_a = result.overlatency_query_count,
+      "target_qps"_a = result.target_qps, "sample_latency"_a = LatencyAsDict(result.sample_latency),
+      "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
+      "lateness"_a = LatenessAsDict(result.lateness));
   values["query_latency"] =
       result.query_latency ? py::object(LatencyAsDict(*result.query_latency)) : py::none();
   values["tokens"] = result.tokens ? py::object(TokensAsDict(*result.tokens)) : py::none();
@@ -91,7 +88,7 @@ py::dict ResultAsDict(const TestResult& result) {
   py::dict values("scenario"_a = py::str(py::cast(result.scenario).attr("name")),
                   "mode"_a = py::str(py::cast(result.mode).attr("name")),
                   "sut_name"_a = result.sut_name, "valid"_a = result.valid(),
-                  "aborted"_a = result.aborted,
+                  "aborted"_a = result.aborted, "reasons"_a = result.reasons,
                   "accuracy_sample_count"_a = result.accuracy_sample_count,
                   "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
                   "errors"_a = result.errors, "warnings"_a = result.warnings,
@@ -100,9 +97,9 @@ py::dict ResultAsDict(const TestResult& result) {
       result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
   values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
   const LogPaths& logs = result.logs;
-  values["logs"] = py::dict("summary"_a = logs.summary, "detail"_a = logs.detail,
-                            "accuracy"_a = logs.accuracy, "trace"_a = logs.trace,
-                            "samples"_a = logs.samples);
+  values["logs"] =
+      py::dict("summary"_a = logs.summary, "detail"_a = logs.detail, "accuracy"_a = logs.accuracy,
+               "trace"_a = logs.trace, "samples"_a = logs.samples);
   return values;
 }
 
@@ -206,8 +203,9 @@ void BindTestResult(py::module_& module) {
       .def_readonly("mode", &R::mode)
       .def_readonly("sut_name", &R::sut_name)
       .def_property_readonly("valid", &R::valid,
-                             "True if the performance result is VALID; without a performance phase "
-                             "if no error was met.")
+                             "True if all phases ran to their end, the system under test kept its "
+                             "contract, and the performance result, if there is one, is VALID.")
+      .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
       .def_readonly("performance", &R::performance, "None where no query was timed.")
       .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
       .def_readonly("aborted", &R::aborted)

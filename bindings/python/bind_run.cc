@@ -16,7 +16,7 @@ namespace mlperf::python {
 namespace {
 
 TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
-                   const LogSettings& log_settings, const std::string& audit_config_filename) {
+                     const LogSettings& log_settings, const std::string& audit_config_filename) {
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
@@ -50,8 +50,7 @@ PyObject* ViewOfBatch(PyObject* self, size_t field_offset) {
     py::array_t<uint64_t> values(static_cast<py::ssize_t>(list.size()));
     for (size_t i = 0; i < list.size(); ++i) {
       const char* attribute = field_offset == offsetof(QuerySample, id) ? "id" : "index";
-      values.mutable_at(static_cast<py::ssize_t>(i)) =
-          list[i].attr(attribute).cast<uint64_t>();
+      values.mutable_at(static_cast<py::ssize_t>(i)) = list[i].attr(attribute).cast<uint64_t>();
     }
     return values.release().ptr();
   } catch (py::error_already_set& error) {
@@ -74,8 +73,7 @@ void BindRun(py::module_& module) {
            py::arg("total_sample_count"), py::arg("performance_sample_count"),
            py::arg("load_samples"), py::arg("unload_samples"), py::arg("name"));
   module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
-             py::arg("test_settings"), py::arg("log_settings"),
-             py::arg("audit_config_filename"));
+             py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"));
   module.def("AbortTest", AbortTest,
              "Ends the running test from any thread: nothing more is issued, the logs are written "
              "and StartTest returns a result marked aborted.");

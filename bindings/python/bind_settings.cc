@@ -112,8 +112,7 @@ int FromConfig(TestSettings& settings, const std::string& path, const std::strin
                const std::string& scenario, int conf_type) {
   const size_t known = settings.config_diagnostics.size();
   const int status = settings.FromConfig(path, model, scenario, conf_type);
-  const py::object category =
-      py::module_::import("mlperf_loadgen").attr("ConfigWarning");
+  const py::object category = py::module_::import("mlperf_loadgen").attr("ConfigWarning");
   for (size_t i = known; i < settings.config_diagnostics.size(); ++i) {
     const ConfigDiagnostic& diagnostic = settings.config_diagnostics[i];
     std::string text = diagnostic.file;
@@ -214,8 +213,7 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("log_output", &LogSettings::log_output)
       .def_readwrite("log_mode", &LogSettings::log_mode, "Accepted for compatibility.")
       .def_readwrite("log_mode_async_poll_interval_ms",
-                     &LogSettings::log_mode_async_poll_interval_ms,
-                     "Accepted for compatibility.")
+                     &LogSettings::log_mode_async_poll_interval_ms, "Accepted for compatibility.")
       .def_readwrite("enable_trace", &LogSettings::enable_trace,
                      "Write the trace file (Chrome trace event format).")
       .def_readwrite("enable_sample_log", &LogSettings::enable_sample_log,

@@ -107,8 +107,7 @@ bool ParseKeywords(PyObject* const* values, PyObject* names, PyObject** response
     PyObject* name = PyTuple_GET_ITEM(names, i);
     if (*responses == nullptr && PyUnicode_CompareWithASCIIString(name, "responses") == 0) {
       *responses = values[i];
-    } else if (*callback == nullptr &&
-               PyUnicode_CompareWithASCIIString(name, "response_cb") == 0) {
+    } else if (*callback == nullptr && PyUnicode_CompareWithASCIIString(name, "response_cb") == 0) {
       *callback = values[i];
     } else {
       PyErr_Format(PyExc_TypeError, "unexpected or repeated argument %R", name);
@@ -139,8 +138,7 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
   } else if (PySequence_Check(responses) && !PyUnicode_Check(responses)) {
     arguments->responses = PySequence_Fast(responses, "responses must be a sequence");
   } else {
-    PyErr_Format(PyExc_TypeError,
-                 "responses must be a sequence of QuerySampleResponse, not %.100s",
+    PyErr_Format(PyExc_TypeError, "responses must be a sequence of QuerySampleResponse, not %.100s",
                  Py_TYPE(responses)->tp_name);
   }
   arguments->callback = callback;
@@ -381,8 +379,8 @@ PyObject* Complete(PyObject*, PyObject* arguments, PyObject* keywords) {
   Call call;
   static const char* names[] = {"ids", "data", "n_tokens", nullptr};
   PyObject *ids = nullptr, *data = Py_None, *n_tokens = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|OO:complete",
-                                   const_cast<char**>(names), &ids, &data, &n_tokens)) {
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|OO:complete", const_cast<char**>(names),
+                                   &ids, &data, &n_tokens)) {
     return nullptr;
   }
   Column id_column, token_column;
@@ -444,9 +442,9 @@ bool AddHotTypes(PyObject* module) {
     const char* name;
     PyTypeObject* type;
   };
-  for (const Named& named : {Named{"QuerySample", &SampleType},
-                             Named{"QuerySampleResponse", &ResponseType},
-                             Named{"SampleBatch", &BatchType}}) {
+  for (const Named& named :
+       {Named{"QuerySample", &SampleType}, Named{"QuerySampleResponse", &ResponseType},
+        Named{"SampleBatch", &BatchType}}) {
     PyObject* object = reinterpret_cast<PyObject*>(named.type);
     if (PyType_Ready(named.type) < 0 || PyModule_AddObjectRef(module, named.name, object) < 0) {
       return false;

@@ -66,8 +66,7 @@ PythonSut::PythonSut(py::object issue, py::object flush, py::object name, IssueF
 
 const std::string& PythonSut::Name() {
   const EnsureGil gil;
-  const py::object name =
-      PyCallable_Check(name_source_.ptr()) != 0 ? name_source_() : name_source_;
+  const py::object name = PyCallable_Check(name_source_.ptr()) != 0 ? name_source_() : name_source_;
   if (!py::isinstance<py::str>(name)) {
     throw py::type_error(std::string("the name of a system under test must be a str, not ") +
                          Py_TYPE(name.ptr())->tp_name);

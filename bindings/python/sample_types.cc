@@ -46,12 +46,12 @@ bool ToSigned(PyObject* value, const char* what, int64_t* out) {
 
 namespace {
 
-template <typename Object, uint64_t Object::*member>
+template <typename Object, uint64_t Object::* member>
 PyObject* GetUnsigned(PyObject* self, void*) {
   return PyLong_FromUnsignedLongLong(reinterpret_cast<Object*>(self)->*member);
 }
 
-template <typename Object, uint64_t Object::*member>
+template <typename Object, uint64_t Object::* member>
 int SetUnsigned(PyObject* self, PyObject* value, void* name) {
   if (value == nullptr) {
     PyErr_Format(PyExc_AttributeError, "cannot delete %s", static_cast<const char*>(name));
@@ -63,7 +63,7 @@ int SetUnsigned(PyObject* self, PyObject* value, void* name) {
   return 0;
 }
 
-template <typename Object, uint64_t Object::*member>
+template <typename Object, uint64_t Object::* member>
 constexpr PyGetSetDef UnsignedAttribute(const char* name, const char* doc) {
   return {name, GetUnsigned<Object, member>, SetUnsigned<Object, member>, doc,
           const_cast<char*>(name)};
@@ -126,12 +126,11 @@ PyObject* ReduceSample(PyObject* self, PyObject*) {
                        static_cast<unsigned long long>(sample->index));
 }
 
-PyGetSetDef sample_attributes[] = {
-    UnsignedAttribute<SampleObject, &SampleObject::id>(
-        "id", "Names the sample in its completion; opaque."),
-    UnsignedAttribute<SampleObject, &SampleObject::index>("index",
-                                                          "Position in the sample library."),
-    {}};
+PyGetSetDef sample_attributes[] = {UnsignedAttribute<SampleObject, &SampleObject::id>(
+                                       "id", "Names the sample in its completion; opaque."),
+                                   UnsignedAttribute<SampleObject, &SampleObject::index>(
+                                       "index", "Position in the sample library."),
+                                   {}};
 
 PyMethodDef sample_methods[] = {{"__reduce__", ReduceSample, METH_NOARGS, "Pickles the sample."},
                                 {}};
@@ -303,8 +302,7 @@ PyObject* ReduceBatch(PyObject* self, PyObject*) {
 }
 
 struct BatchIterator {
-  PyObject_HEAD
-  PyObject* batch;
+  PyObject_HEAD PyObject* batch;
   Py_ssize_t next;
 };
 
@@ -363,9 +361,9 @@ PyTypeObject MakeType(const char* name, size_t size, const char* doc) {
 }
 
 PyTypeObject MakeSampleType() {
-  PyTypeObject type = MakeType(
-      "mlperf_loadgen.QuerySample", sizeof(SampleObject),
-      "QuerySample() or QuerySample(id, index): one sample to be answered.");
+  PyTypeObject type =
+      MakeType("mlperf_loadgen.QuerySample", sizeof(SampleObject),
+               "QuerySample() or QuerySample(id, index): one sample to be answered.");
   type.tp_new = NewSampleFromTuple;
   type.tp_vectorcall = CallSample;
   type.tp_getset = sample_attributes;

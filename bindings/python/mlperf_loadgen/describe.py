@@ -48,7 +48,6 @@ def _performance(result: _core.PerformanceResult, scenario: _core.TestScenario) 
             f"  issued late by: p50 {_duration(late.p50_ns)}, p99 {_duration(late.p99_ns)}, "
             f"max {_duration(late.max_ns)}"
         )
-    lines += [f"  reason: {reason}" for reason in result.reasons]
     lines += [f"  advice: {' '.join(advice.split())}" for advice in result.recommendations]
     return lines
 
@@ -62,6 +61,7 @@ def describe(result: _core.TestResult) -> str:
         lines.append(f"  peak: {found} ({len(result.peak.trials)} trials)")
     if result.performance:
         lines += _performance(result.performance, result.scenario)
+    lines += [f"  reason: {reason}" for reason in result.reasons]
     if result.accuracy_sample_count:
         lines.append(f"  {result.accuracy_sample_count} responses in the accuracy log")
     if result.error_count or result.warning_count:
