@@ -12,14 +12,14 @@ from ._core import (
     AccuracyFormatError,
     EarlyStopping,
     FirstTokenComplete,
-    Lateness,
     LatencyStats,
+    Lateness,
     LoggingMode,
     LogOutputSettings,
     LogPaths,
     LogSettings,
-    PeakTrial,
     PeakSearchResult,
+    PeakTrial,
     PerformanceResult,
     QuerySample,
     QuerySampleResponse,
@@ -76,6 +76,7 @@ def __getattr__(name: str) -> object:
         return version("mlperf_loadgen")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+
 __all__ = [
     "AbortTest",
     "AccuracyFormatError",
@@ -91,8 +92,8 @@ __all__ = [
     "DestroySUT",
     "EarlyStopping",
     "FirstTokenComplete",
-    "Lateness",
     "LatencyStats",
+    "Lateness",
     "LogOutputSettings",
     "LogPaths",
     "LogSettings",

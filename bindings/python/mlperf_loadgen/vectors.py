@@ -18,9 +18,7 @@ class _TypedList(list):  # type: ignore[type-arg]
 
     def _checked(self, item: Any) -> Any:
         if not isinstance(item, self._item_type):
-            raise TypeError(
-                f"{type(self).__name__} holds {self._item_type.__name__}, not {item!r}"
-            )
+            raise TypeError(f"{type(self).__name__} holds {self._item_type.__name__}, not {item!r}")
         return item
 
     def append(self, item: Any) -> None:
@@ -38,7 +36,7 @@ class _TypedList(list):  # type: ignore[type-arg]
         else:
             super().__setitem__(index, self._checked(value))
 
-    def __iadd__(self, items: Iterable[Any]) -> _TypedList:  # type: ignore[misc,override]
+    def __iadd__(self, items: Iterable[Any]) -> _TypedList:  # type: ignore[misc]
         self.extend(items)
         return self
 

@@ -1,0 +1,647 @@
+"""Native part of mlperf_loadgen."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Protocol, SupportsIndex, TypedDict, overload
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer
+
+class SettingsError(ValueError): ...
+class AccuracyFormatError(ValueError): ...
+
+class TestScenario:
+    """How queries arrive."""
+
+    SingleStream: ClassVar[TestScenario]
+    MultiStream: ClassVar[TestScenario]
+    Server: ClassVar[TestScenario]
+    Offline: ClassVar[TestScenario]
+    __members__: ClassVar[dict[str, TestScenario]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+class TestMode:
+    """What a test is for."""
+
+    SubmissionRun: ClassVar[TestMode]
+    AccuracyOnly: ClassVar[TestMode]
+    PerformanceOnly: ClassVar[TestMode]
+    FindPeakPerformance: ClassVar[TestMode]
+    __members__: ClassVar[dict[str, TestMode]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+class LoggingMode:
+    """Accepted for compatibility; has no effect."""
+
+    AsyncPoll: ClassVar[LoggingMode]
+    EndOfTestOnly: ClassVar[LoggingMode]
+    Synchronous: ClassVar[LoggingMode]
+    __members__: ClassVar[dict[str, LoggingMode]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+class TestSettings:
+    """What a test is asked to do; see docs/settings.md."""
+
+    def __init__(
+        self,
+        *,
+        scenario: TestScenario = ...,
+        mode: TestMode = ...,
+        single_stream_expected_latency_ns: float = ...,
+        single_stream_target_latency_percentile: float = ...,
+        multi_stream_expected_latency_ns: float = ...,
+        multi_stream_target_latency_percentile: float = ...,
+        multi_stream_samples_per_query: int = ...,
+        server_target_qps: float = ...,
+        server_target_latency_ns: int = ...,
+        server_target_latency_percentile: float = ...,
+        server_coalesce_queries: bool = ...,
+        server_find_peak_qps_decimals_of_precision: int = ...,
+        server_find_peak_qps_boundary_step_size: float = ...,
+        server_max_async_queries: int = ...,
+        server_num_issue_query_threads: int = ...,
+        offline_expected_qps: float = ...,
+        min_duration_ms: int = ...,
+        max_duration_ms: int = ...,
+        min_query_count: int = ...,
+        max_query_count: int = ...,
+        qsl_rng_seed: int = ...,
+        sample_index_rng_seed: int = ...,
+        schedule_rng_seed: int = ...,
+        accuracy_log_rng_seed: int = ...,
+        accuracy_log_probability: float = ...,
+        accuracy_log_sampling_target: int = ...,
+        test05: bool = ...,
+        test05_qsl_rng_seed: int = ...,
+        test05_sample_index_rng_seed: int = ...,
+        test05_schedule_rng_seed: int = ...,
+        print_timestamps: bool = ...,
+        performance_issue_unique: bool = ...,
+        performance_issue_same: bool = ...,
+        performance_issue_same_index: int = ...,
+        performance_sample_count_override: int = ...,
+        accuracy_sample_count_override: int = ...,
+        sample_concatenate_permutation: bool = ...,
+        use_token_latencies: bool = ...,
+        ttft_latency: int = ...,
+        tpot_latency: int = ...,
+        infer_token_latencies: bool = ...,
+        token_latency_scaling_factor: int = ...,
+    ) -> None: ...
+    scenario: TestScenario
+    """How samples arrive: SingleStream, MultiStream, Server or Offline."""
+    mode: TestMode
+    """What is run: SubmissionRun (accuracy, then performance), AccuracyOnly, PerformanceOnly or
+    FindPeakPerformance. Config files use the numbers 0 to 3 in this order.
+    """
+    single_stream_expected_latency_ns: float
+    """Expected latency of a query. It sizes the traffic and is no bound. Unit: ns."""
+    single_stream_target_latency_percentile: float
+    """The latency percentile that is reported and that early stopping estimates. Unit: fraction."""
+    multi_stream_expected_latency_ns: float
+    """Expected latency of a whole query. It sizes the traffic and is no bound. Unit: ns."""
+    multi_stream_target_latency_percentile: float
+    """The percentile of query latencies that is reported and that early stopping estimates. Unit:
+    fraction.
+    """
+    multi_stream_samples_per_query: int
+    """Samples in each query. Unit: samples."""
+    server_target_qps: float
+    """Mean rate of the Poisson arrivals. FindPeakPerformance starts its search here. Unit:
+    queries/s.
+    """
+    server_target_latency_ns: int
+    """Latency bound that the target percentile of queries must keep. In config files whole
+    milliseconds. Unit: ns.
+    """
+    server_target_latency_percentile: float
+    """Share of queries that must keep the latency bound. Unit: fraction."""
+    server_coalesce_queries: bool
+    """Issue all queries that are due in one call of IssueQuery."""
+    server_find_peak_qps_decimals_of_precision: int
+    """Decimals to which FindPeakPerformance determines the highest rate. Unit: decimals."""
+    server_find_peak_qps_boundary_step_size: float
+    """FindPeakPerformance multiplies the rate by 1 + this value until the bound is missed."""
+    server_max_async_queries: int
+    """Stop the run when more queries than this are outstanding; 0 is no limit. Unit: queries."""
+    server_num_issue_query_threads: int
+    """Registered threads that issue the queries; with 0 the thread that called StartTest does.
+    Unit: threads.
+    """
+    offline_expected_qps: float
+    """Expected throughput. It sizes the one query so that it lasts min_duration_ms and 10 % more.
+    Unit: samples/s.
+    """
+    min_duration_ms: int
+    """A performance run lasts at least this long. Unit: ms."""
+    max_duration_ms: int
+    """Stop issuing after this time, with an error; 0 is no limit. Unit: ms."""
+    min_query_count: int
+    """A performance run issues at least this many queries; in Offline, samples. Unit: queries."""
+    max_query_count: int
+    """Stop issuing after this many queries, with an error; 0 is no limit. Unit: queries."""
+    qsl_rng_seed: int
+    """Seed of the order in which samples are loaded. Only its low 32 bits count."""
+    sample_index_rng_seed: int
+    """Seed of the choice of samples. Only its low 32 bits count."""
+    schedule_rng_seed: int
+    """Seed of the Server arrival times. Only its low 32 bits count."""
+    accuracy_log_rng_seed: int
+    """Seed of the choice of responses that a performance run logs. Only its low 32 bits count."""
+    accuracy_log_probability: float
+    """Share of the responses of a performance run that goes to the accuracy log. Unit: fraction."""
+    accuracy_log_sampling_target: int
+    """About how many responses of a performance run go to the accuracy log; unless 0, it replaces
+    accuracy_log_probability. Unit: samples.
+    """
+    test05: bool
+    """Run PerformanceOnly with the three test05 seeds in place of the usual ones."""
+    test05_qsl_rng_seed: int
+    """Replaces qsl_rng_seed where test05 is on."""
+    test05_sample_index_rng_seed: int
+    """Replaces sample_index_rng_seed where test05 is on."""
+    test05_schedule_rng_seed: int
+    """Replaces schedule_rng_seed where test05 is on."""
+    print_timestamps: bool
+    """Print a comparison of the timers to the standard output during a performance run."""
+    performance_issue_unique: bool
+    """Issue every loaded sample once and none twice."""
+    performance_issue_same: bool
+    """Issue one and the same sample again and again."""
+    performance_issue_same_index: int
+    """Which sample performance_issue_same repeats: its position in the loaded set, from 0."""
+    performance_sample_count_override: int
+    """Samples that are loaded at once; 0 is the library's performance sample count. Unit: samples.
+    """
+    accuracy_sample_count_override: int
+    """Samples of an accuracy run, the first ones of the library; 0 is all of them. Unit: samples.
+    """
+    sample_concatenate_permutation: bool
+    """Issue every loaded sample equally often, in permutations one after the other."""
+    use_token_latencies: bool
+    """Measure the time to the first token (TTFT) and per output token (TPOT) of each sample."""
+    ttft_latency: int
+    """Server bound on the time to the first token, kept by the target percentile of samples. Unit:
+    ns.
+    """
+    tpot_latency: int
+    """Server bound on the time per output token, kept by the target percentile of samples. Unit:
+    ns/token.
+    """
+    infer_token_latencies: bool
+    """Server and Offline also report token rates, inferred from the sample rate."""
+    token_latency_scaling_factor: int
+    """Tokens of a sample, as assumed by infer_token_latencies. Unit: tokens/sample."""
+    def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
+        """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
+        opened) or -22 (a malformed line; nothing of the file is applied). What was refused, ignored
+        or read unexpectedly is warned about with ConfigWarning.
+        """
+    def to_dict(self) -> dict[str, Any]:
+        """All settings by name."""
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> TestSettings:
+        """Settings by name; the rest keep their defaults."""
+    def __copy__(self) -> TestSettings: ...
+    def __deepcopy__(self, memo: dict[int, Any], /) -> TestSettings: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class LogOutputSettings:
+    """Where the log files go."""
+
+    outdir: str
+    """Directory of the log files; created if its parent exists."""
+    prefix: str
+    """Start of each file name."""
+    suffix: str
+    """End of each file name, before the extension."""
+    prefix_with_datetime: bool
+    """Put the UTC time after the prefix."""
+    copy_detail_to_stdout: bool
+    copy_summary_to_stdout: bool
+
+class LogSettings:
+    """What is logged, and where to."""
+
+    log_output: LogOutputSettings
+    log_mode: LoggingMode
+    """Accepted for compatibility."""
+    log_mode_async_poll_interval_ms: int
+    """Accepted for compatibility."""
+    enable_trace: bool
+    """Write the trace file (Chrome trace event format)."""
+    enable_sample_log: bool
+    """Write every query to <prefix>samples.npy."""
+
+class LatencyStats:
+    """Statistics of a list of durations, in ns."""
+
+    @property
+    def count(self) -> int:
+        """How many durations there are."""
+    @property
+    def min_ns(self) -> int: ...
+    @property
+    def max_ns(self) -> int: ...
+    @property
+    def mean_ns(self) -> int:
+        """Truncated to whole ns."""
+    @property
+    def target_percentile_ns(self) -> int:
+        """At the scenario's target percentile."""
+    @property
+    def percentiles_ns(self) -> dict[float, int]:
+        """Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of the n
+        durations in ascending order.
+        """
+
+class Lateness:
+    """How late queries were issued against their schedule (Server), in ns."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def p50_ns(self) -> int: ...
+    @property
+    def p90_ns(self) -> int: ...
+    @property
+    def p99_ns(self) -> int: ...
+    @property
+    def p999_ns(self) -> int: ...
+    @property
+    def max_ns(self) -> int: ...
+    @property
+    def held_up_by_sut(self) -> int:
+        """Queries already due when IssueQuery returned from the one before."""
+
+class EarlyStopping:
+    """Whether enough queries were seen for the stated confidence."""
+
+    @property
+    def met(self) -> bool: ...
+    @property
+    def text(self) -> str:
+        """As printed in the summary."""
+    @property
+    def estimate_ns(self) -> int:
+        """Of the target percentile's latency; 0: none."""
+    @property
+    def estimate_p99_ns(self) -> int:
+        """SingleStream: of the 99th percentile's latency; 0: none."""
+    @property
+    def queries_missing(self) -> int:
+        """0 if met."""
+
+class TokenMetrics:
+    """Token metrics of a performance phase."""
+
+    @property
+    def token_count(self) -> int: ...
+    @property
+    def first_token(self) -> LatencyStats:
+        """Time to first token, ns."""
+    @property
+    def time_per_token(self) -> LatencyStats:
+        """Time per output token after the first, ns."""
+    @property
+    def throughput_with_overhead(self) -> float:
+        """Tokens per second, generator included."""
+    @property
+    def throughput(self) -> float:
+        """Tokens per second of latency."""
+    @property
+    def completed_per_second(self) -> float:
+        """Server."""
+    @property
+    def per_second(self) -> float:
+        """Offline."""
+    @property
+    def early_stopping_ttft(self) -> EarlyStopping: ...
+    @property
+    def early_stopping_tpot(self) -> EarlyStopping: ...
+
+class PerformanceResult:
+    """What a performance phase means."""
+
+    @property
+    def valid(self) -> bool: ...
+    @property
+    def perf_constraints_met(self) -> bool: ...
+    @property
+    def min_duration_met(self) -> bool: ...
+    @property
+    def min_queries_met(self) -> bool: ...
+    @property
+    def early_stopping_met(self) -> bool: ...
+    @property
+    def recommendations(self) -> list[str]:
+        """What to change, as in the summary."""
+    @property
+    def reasons(self) -> list[str]:
+        """Why the result is not VALID, in words."""
+    @property
+    def query_count(self) -> int:
+        """Issued."""
+    @property
+    def sample_count(self) -> int:
+        """Completed."""
+    @property
+    def overlatency_query_count(self) -> int:
+        """Server: over the latency bound."""
+    @property
+    def target_qps(self) -> float: ...
+    @property
+    def sample_latency(self) -> LatencyStats: ...
+    @property
+    def query_latency(self) -> LatencyStats | None:
+        """MultiStream, else None."""
+    @property
+    def early_stopping(self) -> EarlyStopping: ...
+    @property
+    def tokens(self) -> TokenMetrics | None:
+        """Token mode, else None."""
+    @property
+    def lateness(self) -> Lateness: ...
+    @property
+    def qps_with_overhead(self) -> float:
+        """SingleStream, queries/s."""
+    @property
+    def qps_without_overhead(self) -> float:
+        """SingleStream, queries/s."""
+    @property
+    def scheduled_samples_per_second(self) -> float:
+        """Server."""
+    @property
+    def completed_samples_per_second(self) -> float:
+        """Server."""
+    @property
+    def samples_per_second(self) -> float:
+        """Offline."""
+    @property
+    def inferred_tokens_per_second(self) -> float: ...
+    @property
+    def final_query_scheduled_s(self) -> float: ...
+    @property
+    def final_query_issued_s(self) -> float: ...
+    @property
+    def final_query_done_s(self) -> float: ...
+    @property
+    def max_latency_s(self) -> float: ...
+
+class PeakTrial:
+    """One rate tried by a peak search."""
+
+    @property
+    def qps(self) -> float: ...
+    @property
+    def passed(self) -> bool: ...
+
+class PeakSearchResult:
+    """What FindPeakPerformance found."""
+
+    @property
+    def found(self) -> bool:
+        """False: not even the first rate passed."""
+    @property
+    def qps(self) -> float:
+        """The highest rate that passed."""
+    @property
+    def trials(self) -> list[PeakTrial]: ...
+
+class LogPaths:
+    """Paths of the log files; empty: not written."""
+
+    @property
+    def summary(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def accuracy(self) -> str: ...
+    @property
+    def trace(self) -> str: ...
+    @property
+    def samples(self) -> str: ...
+
+class TestResult:
+    """What a test means; print it for the whole."""
+
+    @property
+    def scenario(self) -> TestScenario: ...
+    @property
+    def mode(self) -> TestMode: ...
+    @property
+    def sut_name(self) -> str: ...
+    @property
+    def valid(self) -> bool:
+        """True if all phases ran to their end, the system under test kept its contract, and the
+        performance result, if there is one, is VALID.
+        """
+    @property
+    def reasons(self) -> list[str]:
+        """Why valid is false, in words; empty if it is true."""
+    @property
+    def performance(self) -> PerformanceResult | None:
+        """None where no query was timed."""
+    @property
+    def peak(self) -> PeakSearchResult | None:
+        """FindPeakPerformance, else None."""
+    @property
+    def aborted(self) -> bool: ...
+    @property
+    def accuracy_sample_count(self) -> int:
+        """Responses in the accuracy log."""
+    @property
+    def error_count(self) -> int:
+        """Error records of the detail log."""
+    @property
+    def warning_count(self) -> int: ...
+    @property
+    def errors(self) -> list[str]:
+        """Texts of the first few errors."""
+    @property
+    def warnings(self) -> list[str]:
+        """Texts of the first few warnings."""
+    @property
+    def logs(self) -> LogPaths: ...
+    @property
+    def log_failure(self) -> str:
+        """What could not be written to the logs; empty: they are complete."""
+    @property
+    def samples(self) -> npt.NDArray[np.void]:
+        """Every sample as a NumPy structured array, mapped from the sample log."""
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts, lists and numbers."""
+
+class QuerySample:
+    """QuerySample() or QuerySample(id, index): one sample to be answered."""
+
+    id: int
+    """Names the sample in its completion; opaque."""
+    index: int
+    """Position in the sample library."""
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, id: int, index: int, /) -> None: ...
+
+class QuerySampleResponse:
+    """QuerySampleResponse(), (id, data, size) or (id, data, size, n_tokens): the answer to one
+    sample. `data` is the address of `size` bytes.
+    """
+
+    id: int
+    data: int
+    size: int
+    n_tokens: int
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, id: int, data: int, size: int, n_tokens: int = 0, /) -> None: ...
+
+class _SortKey(Protocol):
+    def __lt__(self, other: Any, /) -> bool: ...
+
+class SampleBatch(Sequence[QuerySample]):
+    """The samples of one query, as a sequence of QuerySample; `ids` and `indices` give them as
+    NumPy arrays without copying.
+    """
+
+    @property
+    def ids(self) -> npt.NDArray[np.uint64]:
+        """Response ids, uint64 array of shape (n,), not copied."""
+    @property
+    def indices(self) -> npt.NDArray[np.uint64]:
+        """Library indices, uint64 array of shape (n,), not copied."""
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[QuerySample]: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> QuerySample: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[QuerySample]: ...
+    @overload
+    def __setitem__(self, index: SupportsIndex, value: QuerySample, /) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Iterable[QuerySample], /) -> None: ...
+    def __delitem__(self, index: SupportsIndex | slice, /) -> None: ...
+    def __add__(self, other: list[QuerySample] | SampleBatch, /) -> list[QuerySample]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    # What a list can do.
+    def append(self, sample: QuerySample, /) -> None: ...
+    def clear(self) -> None: ...
+    def copy(self) -> list[QuerySample]: ...
+    def extend(self, samples: Iterable[QuerySample], /) -> None: ...
+    def insert(self, index: SupportsIndex, sample: QuerySample, /) -> None: ...
+    def pop(self, index: SupportsIndex = -1, /) -> QuerySample: ...
+    def remove(self, sample: QuerySample, /) -> None: ...
+    def reverse(self) -> None: ...
+    def sort(self, *, key: Callable[[QuerySample], _SortKey], reverse: bool = False) -> None: ...
+
+class CallbackSut:
+    def __init__(
+        self,
+        issue_query: Callable[[SampleBatch], object],
+        flush_queries: Callable[[], object],
+        name: str | Callable[[], str],
+    ) -> None: ...
+
+class CallbackQsl:
+    def __init__(
+        self,
+        total_sample_count: int,
+        performance_sample_count: int,
+        load_samples: Callable[[list[int]], object],
+        unload_samples: Callable[[list[int]], object],
+        name: str,
+    ) -> None: ...
+
+class _AccuracyArrays(TypedDict):
+    sequence_ids: npt.NDArray[np.uint64]
+    indices: npt.NDArray[np.uint64]
+    payload: npt.NDArray[np.uint8]
+    payload_offsets: npt.NDArray[np.uint64]
+    token_payload: npt.NDArray[np.uint8]
+    token_payload_offsets: npt.NDArray[np.uint64]
+    token_counts: npt.NDArray[np.int64]
+    truncated: bool
+    used_bytes: int
+
+def QuerySamplesComplete(
+    responses: Sequence[QuerySampleResponse],
+    response_cb: Callable[[QuerySampleResponse], object] | None = None,
+) -> None:
+    """Completes samples, from any thread. `responses`: sequence of QuerySampleResponse. The
+    completion time is read once, at entry. `response_cb(response)` is called for each response that
+    will be logged, before its bytes are read, and may change it.
+    """
+
+def FirstTokenComplete(
+    responses: Sequence[QuerySampleResponse],
+    response_cb: Callable[[QuerySampleResponse], object] | None = None,
+) -> None:
+    """Reports the first token of samples that are not completed yet. `response_cb` is accepted for
+    compatibility and never called.
+    """
+
+def complete(
+    ids: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int],
+    data: npt.NDArray[Any] | Buffer | Sequence[Buffer] | None = None,
+    n_tokens: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int] | None = None,
+) -> None:
+    """Completes a whole batch from arrays, at one time. `ids`: response ids, 1-D array of 64-bit
+    integers (samples.ids or a part of it) or a sequence of ints. `data`: None, a list of contiguous
+    buffers, or one C-contiguous array with a row a sample. `n_tokens`: None or as many integers.
+    Raises TypeError and ValueError before anything is completed.
+    """
+
+def make_list_sut(
+    issue_query: Callable[[list[int], list[int]], object],
+    flush_queries: Callable[[], object],
+    name: str | Callable[[], str],
+) -> CallbackSut: ...
+def start_test(
+    sut: CallbackSut,
+    qsl: CallbackQsl,
+    test_settings: TestSettings,
+    log_settings: LogSettings,
+    audit_config_filename: str,
+) -> TestResult: ...
+def read_accuracy(path: str) -> _AccuracyArrays: ...
+def AbortTest() -> None:
+    """Ends the running test from any thread: nothing more is issued, the logs are written and
+    StartTest returns a result marked aborted.
+    """
+
+def RegisterIssueQueryThread() -> None:
+    """Lends the calling thread to the test for issuing queries (Server with
+    server_num_issue_query_threads > 0); returns when the test has ended.
+    """
