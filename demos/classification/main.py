@@ -1,38 +1,61 @@
 """Measures a classifier of handwritten digits: is it right, and how fast is it?"""
 
+import sys
 from pathlib import Path
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import TestMode, TestScenario
-from sut import OnnxRuntime
+import numpy as np
+from model import Classifier, prepare
+from performance import RUNS
+from sut import DigitImages, OnnxRuntime
 
 LOGS = Path("demo_logs")
 REQUIRED_ACCURACY = 0.95
-PERFORMANCE_RUNS = [
-    lg.TestSettings(scenario=TestScenario.SingleStream, min_duration_ms=2000),
-    lg.TestSettings(scenario=TestScenario.MultiStream, min_duration_ms=2000, min_query_count=700),
-    lg.TestSettings(
-        scenario=TestScenario.Server,
-        min_duration_ms=3000,
-        server_target_qps=500,
-        server_target_latency_ns=20_000_000,
-    ),
-    lg.TestSettings(
-        scenario=TestScenario.Offline, min_duration_ms=500, offline_expected_qps=100_000
-    ),
-    lg.TestSettings(
-        scenario=TestScenario.Server,
-        mode=TestMode.FindPeakPerformance,
-        min_duration_ms=500,
-        server_target_qps=500,
-        server_target_latency_ns=20_000_000,
-        server_find_peak_qps_decimals_of_precision=0,
-    ),
-]
 
 
-def run(sut: OnnxRuntime, settings: lg.TestSettings, name: str) -> lg.TestResult:
-    (LOGS / name).mkdir(parents=True, exist_ok=True)
+def run(name: str, sut: OnnxRuntime, settings: lg.TestSettings) -> lg.TestResult:
+    """One test, with its logs in a folder of its own."""
+    folder = LOGS / name
+    folder.mkdir(parents=True, exist_ok=True)
     log_settings = lg.LogSettings()
-    log_settings.log_output.outdir = str(LOGS / name)
+    log_settings.log_output.outdir = str(folder)
     return lg.StartTestWithLogSettings(sut, sut.images, settings, log_settings)
+
+
+def print_row(name: str, verdict: str, found: str) -> None:
+    print(f"{name:<20} {verdict:<8} {found}", flush=True)
+
+
+def check_accuracy(sut: OnnxRuntime, labels_file: Path) -> bool:
+    """Scores what the system answered, and compares it with asking the model directly."""
+    result = run("accuracy", sut, lg.TestSettings(mode=lg.TestMode.AccuracyOnly))
+    log = lg.read_accuracy(result.logs.accuracy)
+    answers = log.payloads.as_array(np.int64)[:, 0]
+    labels = np.load(labels_file)
+    accuracy = np.mean(answers == labels[log.indices])
+
+    direct_answers = sut.classifier.classify(np.asarray(sut.images.file))
+    all_asked = np.array_equal(np.sort(log.indices), np.arange(len(labels)))
+    equal = all_asked and np.array_equal(answers, direct_answers[log.indices])
+
+    passed = bool(result.valid and equal and accuracy > REQUIRED_ACCURACY)
+    how = "equal to" if equal else "DIFFERENT FROM"
+    found = f"{accuracy:.4f} on {len(log)} images, {how} the model asked directly"
+    print_row("accuracy", "PASSED" if passed else "FAILED", found)
+    return passed
+
+
+def main() -> int:
+    files = prepare()
+    with OnnxRuntime(Classifier(files.model), DigitImages(files.images)) as sut:
+        print_row("run", "result", "found")
+        passed = check_accuracy(sut, files.labels)
+        for name, (settings, describe) in RUNS.items():
+            result = run(name, sut, settings)
+            print_row(name, "VALID" if result.valid else "INVALID", describe(result))
+    print(f"The logs are in {LOGS.resolve()}, a folder for each run.")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
