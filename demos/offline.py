@@ -4,9 +4,8 @@ A whole query is answered with arrays: `samples.indices` and `samples.ids` go in
 Python object for each sample.
 """
 
-import numpy as np
-
 import mlperf_loadgen as lg
+import numpy as np
 
 
 class Images(lg.QuerySampleLibrary):

@@ -7,9 +7,8 @@ into a queue. A worker thread takes what is waiting and answers it as one batch.
 import queue
 import threading
 
-import numpy as np
-
 import mlperf_loadgen as lg
+import numpy as np
 
 
 class Numbers(lg.QuerySampleLibrary):
@@ -50,7 +49,7 @@ class SquareRoots(lg.SystemUnderTest):
 
     def take_batch(self) -> list[lg.QuerySample]:
         """Waits for a sample and takes those behind it; empty after `close`."""
-        batch = []
+        batch: list[lg.QuerySample] = []
         while not batch or (len(batch) < self.max_batch and not self.waiting.empty()):
             sample = self.waiting.get()
             if sample is None:

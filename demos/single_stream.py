@@ -3,10 +3,9 @@
 The simplest system under test answers inside `issue_query`.
 """
 
+import mlperf_loadgen as lg
 import numpy as np
 import numpy.typing as npt
-
-import mlperf_loadgen as lg
 
 
 class Vectors(lg.QuerySampleLibrary):
@@ -37,7 +36,7 @@ class MatrixProduct(lg.SystemUnderTest):
     def issue_query(self, samples: lg.SampleBatch) -> None:
         for sample in samples:
             answer = self.matrix @ self.library.loaded[sample.index]
-            lg.complete([sample.id], [answer])
+            lg.complete([sample.id], [answer.tobytes()])
 
 
 library = Vectors()

@@ -1,5 +1,6 @@
 #include "test_run.h"
 
+#include <cstdio>
 #include <exception>
 #include <fstream>
 #include <stdexcept>
@@ -58,6 +59,20 @@ FinalSettings Override(const TestSettings& requested, const std::string& audit_c
   return final;
 }
 
+// What print_timestamps asks for: the two clocks over the measured time, side by side.
+void PrintTimestamps(const RunRecord& record) {
+  const double run_ms = static_cast<double>(record.drained_ns - record.start_ns) / 1e6;
+  const double system_ms =
+      static_cast<double>(record.system_drained_ns - record.system_start_ns) / 1e6;
+  std::printf("Start (system clock, s since the epoch): %.6f\n",
+              static_cast<double>(record.system_start_ns) / 1e9);
+  std::printf("Stop (system clock, s since the epoch): %.6f\n",
+              static_cast<double>(record.system_drained_ns) / 1e9);
+  std::printf("Duration (performance clock, ms): %.3f\n", run_ms);
+  std::printf("Duration (system clock, ms): %.3f\n", system_ms);
+  std::printf("Ratio of the durations: %.4f\n", run_ms / system_ms);
+}
+
 // Runs the phases of one test.
 class TestRun {
  public:
@@ -106,6 +121,7 @@ class TestRun {
     const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
     const RunRecord record = RunLoaded(sets.front(), Phase::kPerformance);
     WriteSet(plan_, record);
+    if (plan_.print_timestamps) PrintTimestamps(record);
     if (record.queries_issued > 0) Judge(plan_, record);
   }
 

@@ -129,6 +129,64 @@ std::string DocOf(const Setting& setting) {
   return doc;
 }
 
+const char* NameOf(loadgen::AppliesTo applies_to) {
+  switch (applies_to) {
+    case loadgen::AppliesTo::kAll:
+      return "all";
+    case loadgen::AppliesTo::kSingleStream:
+      return "SingleStream";
+    case loadgen::AppliesTo::kMultiStream:
+      return "MultiStream";
+    case loadgen::AppliesTo::kServer:
+      return "Server";
+    case loadgen::AppliesTo::kOffline:
+      return "Offline";
+    case loadgen::AppliesTo::kTokens:
+      return "token mode";
+    case loadgen::AppliesTo::kServerTokens:
+      return "token mode, Server";
+  }
+  return "";
+}
+
+// The scenario part of a config key; "*" stands for that of the FromConfig call.
+const char* NameOf(loadgen::KeyScope scope) {
+  switch (scope) {
+    case loadgen::KeyScope::kNone:
+      return "";
+    case loadgen::KeyScope::kArgument:
+      return "*";
+    case loadgen::KeyScope::kSingleStream:
+      return "SingleStream";
+    case loadgen::KeyScope::kMultiStream:
+      return "MultiStream";
+    case loadgen::KeyScope::kServer:
+      return "Server";
+    case loadgen::KeyScope::kOffline:
+      return "Offline";
+  }
+  return "";
+}
+
+// The settings table as Python objects, for docs/settings.md.
+py::list SettingsTable() {
+  using namespace py::literals;
+  const TestSettings defaults;
+  py::list rows;
+  for (const Setting& setting : AllSettings()) {
+    const std::string scope = NameOf(setting.key.scope);
+    const std::string key =
+        setting.key.name.empty() ? "" : "*." + scope + "." + std::string(setting.key.name);
+    rows.append(py::dict("name"_a = std::string(setting.name),
+                         "default"_a = GetMember(defaults, setting),
+                         "unit"_a = std::string(setting.unit),
+                         "applies_to"_a = NameOf(setting.applies_to), "config_key"_a = key,
+                         "built_in_only"_a = setting.key.rule == loadgen::KeyRule::kBuiltInOnly,
+                         "factor"_a = setting.key.factor, "doc"_a = std::string(setting.doc)));
+  }
+  return rows;
+}
+
 void BindEnums(py::module_& module) {
   py::enum_<TestScenario>(module, "TestScenario", "How queries arrive.")
       .value("SingleStream", TestScenario::SingleStream)
@@ -226,6 +284,7 @@ void BindSettings(py::module_& module) {
   BindEnums(module);
   BindTestSettings(module);
   BindLogSettings(module);
+  module.def("settings_table", SettingsTable);
 }
 
 }  // namespace mlperf::python

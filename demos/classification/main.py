@@ -6,7 +6,7 @@ from pathlib import Path
 import mlperf_loadgen as lg
 import numpy as np
 from model import Classifier, prepare
-from performance import RUNS
+from performance import RUNS, describe
 from sut import DigitImages, OnnxRuntime
 
 LOGS = Path("demo_logs")
@@ -50,7 +50,7 @@ def main() -> int:
     with OnnxRuntime(Classifier(files.model), DigitImages(files.images)) as sut:
         print_row("run", "result", "found")
         passed = check_accuracy(sut, files.labels)
-        for name, (settings, describe) in RUNS.items():
+        for name, settings in RUNS.items():
             result = run(name, sut, settings)
             print_row(name, "VALID" if result.valid else "INVALID", describe(result))
     print(f"The logs are in {LOGS.resolve()}, a folder for each run.")

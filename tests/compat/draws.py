@@ -201,7 +201,7 @@ def draw_server(rng, final, percentile, total):
     final["max_duration_ms"] = rng.choice([0, 0, 0, 5]) if final["min_duration_ms"] > 20 else 0
     # No phase takes much longer than 0.1 s.
     least = 10 * max(final["min_query_count"], total, 10)
-    final["server_target_qps"] = rng.choice([least, least * rng.uniform(1, 20)])
+    final["server_target_qps"] = rng.choice([least, least * rng.uniform(1, 8)])
     if final["min_duration_ms"] < 5:
         final["server_target_qps"] = rng.choice([final["server_target_qps"], 1e6, 12345.678])
     final["server_find_peak_qps_decimals_of_precision"] = rng.choice([0, 1, 2])
@@ -272,6 +272,10 @@ def spread_over_files(rng, drawn):
         write_user_config(rng, drawn, settings)
     if rng.random() < 0.25:
         write_audit(rng, drawn, settings)
+    # The accuracy log goes by what was requested, the rest by the audit file.
+    tokens = drawn["settings"].get("use_token_latencies") or drawn["final"]["use_token_latencies"]
+    drawn["sut"]["first_token"] |= tokens
+    drawn["sut"]["n_tokens"] |= tokens
 
 
 def text_of(name, value):
@@ -298,7 +302,7 @@ def write_user_config(rng, drawn, settings):
         # Of lower precedence, so without effect here.
         written += [f"{s}.{key} = 77" for s in scopes[chosen + 1 :] if s not in scopes[: chosen + 1]]
         rng.shuffle(written)
-        lines += written[: rng.randint(1, 3)] if chosen == 3 else written
+        lines += written
     if rng.random() < 0.5:
         for name in ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed"):
             settings.pop(name)
@@ -317,8 +321,6 @@ def write_audit(rng, drawn, settings):
         lines.append(f"*.{rng.choice(['*', part or settings['scenario']])}.{key} = "
                      f"{text_of(name, settings[name])}")
         settings[name] = decoy(rng, name, settings[name])
-    if settings["test05"]:
-        settings["mode"] = "PerformanceOnly"
     lines += ["*.*.qsl_rng_seed = 5", "*.*.test05 = 1", "resnet50.*.min_query_count = 1234567"]
     drawn["audit"] = "\n".join(lines) + "\n"
     if rng.random() < 0.15:
@@ -360,9 +362,11 @@ def draw_config_calls(rng, drawn):
                 "model": rng.choice(MODELS),
                 "scenario": rng.choice(SCENARIOS + ["*", "Nonsense"]),
                 "conf_type": rng.choice([0, 1, 1, 1, 2, 2, 3, -1]),
-                "object": rng.randrange(2),
             }
         )
+    # Whether a file with conf_type 1 is the first is known of the process, or of the object.
+    for config in drawn["configs"]:
+        config["object"] = 0 if config["conf_type"] == 1 else rng.randrange(2)
 
 
 def draw_config_text(rng):
