@@ -7,9 +7,14 @@
 namespace mlperf::python {
 
 void BindSettings(pybind11::module_& module);  // Enums, TestSettings, LogSettings.
-void BindResults(pybind11::module_& module);   // TestResult and its parts.
 void BindRun(pybind11::module_& module);       // SUT, QSL, start_test, threads, abort.
 void BindLogs(pybind11::module_& module);      // read_accuracy.
+
+// TestResult and its parts, which are many: not at import but when first needed, which is either
+// of the first test or of the first look at one of them. Must come last, since everything that is
+// not in the module yet counts as such a look.
+void BindResultsLater(pybind11::module_& module);
+void BindResultsOnce(pybind11::module_& module);
 
 }  // namespace mlperf::python
 

@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 
 #include "bind.h"
 #include "test_result.h"
@@ -238,10 +239,26 @@ void BindTestResult(py::module_& module) {
 
 }  // namespace
 
-void BindResults(py::module_& module) {
+void BindResultsOnce(py::module_& module) {
+  static bool bound = false;
+  if (std::exchange(bound, true)) return;
   BindStatistics(module);
   BindPerformance(module);
   BindTestResult(module);
+}
+
+void BindResultsLater(py::module_& module) {
+  module.def(
+      "__getattr__",
+      [](const py::str& name) -> py::object {
+        py::module_ self = py::module_::import("mlperf_loadgen._core");
+        BindResultsOnce(self);
+        const py::dict members = self.attr("__dict__");
+        if (members.contains(name)) return members[name];
+        throw py::attribute_error("module 'mlperf_loadgen._core' has no attribute '" +
+                                  name.cast<std::string>() + "'");
+      },
+      "Adds the result types on first use.");
 }
 
 }  // namespace mlperf::python

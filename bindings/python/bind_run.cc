@@ -17,6 +17,8 @@ namespace {
 
 TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
                      const LogSettings& log_settings, const std::string& audit_config_filename) {
+  py::module_ module = py::module_::import("mlperf_loadgen._core");
+  BindResultsOnce(module);
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;

@@ -7,8 +7,8 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Native part of mlperf_loadgen.";
   mlperf::python::BindSettings(module);
-  mlperf::python::BindResults(module);
   mlperf::python::BindRun(module);
   mlperf::python::BindLogs(module);
   if (!mlperf::python::AddHotTypes(module.ptr())) throw pybind11::error_already_set();
+  mlperf::python::BindResultsLater(module);
 }

@@ -13,20 +13,23 @@
 namespace mlperf::python {
 
 struct SampleObject {
-  PyObject_HEAD uint64_t id;
+  PyObject head;
+  uint64_t id;
   uint64_t index;
 };
 
 struct ResponseObject {
-  PyObject_HEAD uint64_t id;
+  PyObject head;
+  uint64_t id;
   uint64_t data;
   uint64_t size;
   int64_t n_tokens;
 };
 
 struct BatchObject {
-  PyObject_VAR_HEAD PyObject* list;  // The samples as objects, once someone needed them; else null.
-  QuerySample samples[1];            // Py_SIZE of them.
+  PyVarObject head;
+  PyObject* list;          // The samples as objects, once someone needed them; else null.
+  QuerySample samples[1];  // Py_SIZE of them.
 };
 
 extern PyTypeObject SampleType;

@@ -49,6 +49,7 @@ MASKED_VALUES_OF_TIMED = {
 # Detail records that are dropped from timed draws: key, start of the value, reason.
 DROPPED_RECORDS_OF_TIMED = [
     ("generic_message", '"Ending naturally', "the reference may run out of queries, we do not"),
+    ("result_invalid_reason", "", "depends on the count of queries"),
     ("error_runtime", '"Ending early: Ran out', "the reference may run out of queries, we do not"),
     ("error_runtime", '"IssueQueryThread 0 Ending early', "the reference may run out before"),
 ]
@@ -72,6 +73,7 @@ MASKED_TEXT = [
     (r"percentile estimate: \d+", "percentile estimate: #", "estimate from measured latencies"),
     (r"duration_ns \d+", "duration_ns #", "a time of the clock"),
     (r"^-9223372036854775808$", "0", "generated_query_duration at a rate of 0"),
+    (r"^-?(nan|inf)$", "null", "ours: the detail log is valid JSON"),
     (r" \(FOLDER[^)]*\)", "", "ours: the config file that an error is in"),
     (r"(Ran out of generated queries).*", r"\1", "ours names the cause and the cure"),
 ]
@@ -81,6 +83,12 @@ MASKED_LINES = {
     r".* latency \(ns\) +: ": "measured latency",
     r".*(First Token latency|Output Token|output token) \(ns\) +: ": "measured latency",
     r"(Completed|Samples|Tokens|QPS|TPS) .*: ": "measured rate",
+}
+
+# Lines of the standard output that are not compared: pattern, reason.
+DROPPED_OUTPUT = {
+    r":::MLLOG ": "the detail log, which is compared as a file",
+    r"Loadgen :: |(Start|Stop|Duration|Ratio) .*: ": "print_timestamps, in our own words",
 }
 
 # Parts of the summary that are not compared: first line, line after the last, when, reason.
@@ -144,7 +152,7 @@ def run_worker(python, draw, folder):
     seen["stdout"] = process.stdout
     logs = sorted((folder / "logs").glob("*")) if (folder / "logs").exists() else []
     seen["files"] = {
-        path.name: path.read_text()
+        re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ_", "DATETIME_", path.name): path.read_text()
         for path in logs
         if not any(re.fullmatch(pattern, path.name) for pattern in DROPPED_FILES)
     }
@@ -177,7 +185,8 @@ def detail_records(text):
         r'"is_error": (true|false), "is_warning": (true|false)'
     )
     records = []
-    for line in text.splitlines():
+    # A line break in a value is written as it is by the reference.
+    for line in re.sub(r"\n(?!:::MLLOG )(?=.)", " ", text).splitlines():
         match = pattern.match(line)
         records.append(match.groups() if match else ("UNREADABLE", line, "false", "false"))
     return records
@@ -295,7 +304,8 @@ class Comparison:
     def file(self, side, kind):
         name, extension = kind.split(".")
         log = self.draw["log"]
-        return side["files"].get(f"{log['prefix']}{name}{log['suffix']}.{extension}", "")
+        prefix = log["prefix"] + ("DATETIME_" if log["prefix_with_datetime"] else "")
+        return side["files"].get(f"{prefix}{name}{log['suffix']}.{extension}", "")
 
     # ---- Detail log
 
@@ -354,8 +364,8 @@ class Comparison:
         details = self.both(lambda side: self.file(side, "detail.txt"))
         outputs = self.both(lambda side: side["stdout"])
         for what, texts in {"summary": summaries, "standard output": outputs}.items():
-            if what == "standard output" and self.draw["log"]["copy_detail_to_stdout"]:
-                texts = ["".join(without_records(text)) for text in texts]
+            if what == "standard output":
+                texts = [without_other_output(text) for text in texts]
             lines = [
                 self.summary_lines(text, self.dropped_counts(detail))
                 for text, detail in zip(texts, details)
@@ -438,8 +448,12 @@ def reduced_count(line, errors, warnings):
     return f"{count - (errors if kind == 'error' else warnings)} {kind}s"
 
 
-def without_records(text):
-    return [line for line in text.splitlines(True) if not line.startswith(":::MLLOG ")]
+def without_other_output(text):
+    """What of the standard output is a summary."""
+    lines = text.splitlines(True)
+    return "".join(
+        line for line in lines if not any(re.match(pattern, line) for pattern in DROPPED_OUTPUT)
+    )
 
 
 def mask_text(text):

@@ -12,6 +12,7 @@ A draw is a plain dictionary, all of it from its seed:
     audit      text of the audit file (None: no such file)
     final      the settings that the test then runs with, however they were set
     sut, log   how the system under test answers, and the log settings
+    tests      how often the test is run in the process
 """
 
 import random
@@ -67,18 +68,26 @@ def draw(seed):
 
 def draw_test(rng, drawn):
     total = rng.choice([1, 2, rng.randint(1, 20), rng.randint(10, 400)])
+    if rng.random() < 0.01:
+        total = rng.randint(65500, 65600)  # Another way to shuffle begins at 65536.
     drawn["library"] = [total, rng.choice([total, rng.randint(1, total), rng.randint(1, 2 * total)])]
     final = drawn["final"] = draw_settings(rng, *drawn["library"])
     drawn["sut"] = draw_sut(rng, final)
+    # A process may run several tests; the last is compared.
+    drawn["tests"] = 1 if drawn["configs"] or rng.random() < 0.85 else 2
     if final["mode"] == "FindPeakPerformance":
         draw_peak_search(rng, drawn)
     drawn["log"] = {
-        "enable_trace": rng.random() < 0.5,
+        "enable_trace": rng.random() < (0.8 if final["scenario"] == "Server" else 0.3),
         "prefix": rng.choice(["mlperf_log_", "mlperf_log_", "p ", ""]),
         "suffix": rng.choice(["", "", "_S"]),
-        "copy_summary_to_stdout": rng.random() < 0.2 and not final["print_timestamps"],
+        "prefix_with_datetime": rng.random() < 0.1,
+        "copy_summary_to_stdout": rng.random() < 0.2 and drawn["tests"] == 1,
         "copy_detail_to_stdout": rng.random() < 0.1,
     }
+    if final["print_timestamps"]:
+        # In the reference it changes how the numbers on the standard output are written.
+        drawn["log"]["copy_summary_to_stdout"] = False
     spread_over_files(rng, drawn)
 
 
@@ -97,6 +106,8 @@ def draw_settings(rng, total, performance):
     for name in ("qsl", "sample_index", "schedule"):
         final["test05_" + name + "_rng_seed"] = draw_seed(rng)
     final["test05"] = rng.random() < 0.1 and not peak
+    if total > 1000:
+        final["mode"] = "PerformanceOnly"
     draw_logged_share(rng, final)
     draw_tokens(rng, final)
     draw_sample_choice(rng, final, total, performance)
@@ -137,6 +148,8 @@ def draw_sample_choice(rng, final, total, performance):
     final["performance_issue_same"] = kind in ("same", "both")
     _, smallest = set_sizes(final, total, performance)
     final["performance_issue_same_index"] = rng.randrange(smallest) if kind != "" else 0
+    if total > 1000:
+        final["performance_issue_unique"] = False
     unique = final["performance_issue_unique"]
     if unique and final["scenario"] == "Offline":
         # More samples than are loaded make no query at all.
@@ -197,10 +210,11 @@ def draw_server(rng, final, percentile, total):
     final["server_target_latency_ns"] = rng.choice([FAR_BOUND_NS, FAR_BOUND_NS, 0, 1])
     final["min_duration_ms"] = rng.choice([0, rng.randint(1, 60)])
     if final["min_duration_ms"] > 0 and rng.random() < 0.2:
-        final["min_query_count"] = 0
+        # Permutation mode divides by it.
+        final["min_query_count"] = int(final["sample_concatenate_permutation"])
     final["max_duration_ms"] = rng.choice([0, 0, 0, 5]) if final["min_duration_ms"] > 20 else 0
     # No phase takes much longer than 0.1 s.
-    least = 10 * max(final["min_query_count"], total, 10)
+    least = 10 * max(final["min_query_count"], min(total, 1000), 10)
     final["server_target_qps"] = rng.choice([least, least * rng.uniform(1, 8)])
     if final["min_duration_ms"] < 5:
         final["server_target_qps"] = rng.choice([final["server_target_qps"], 1e6, 12345.678])
@@ -227,10 +241,11 @@ def draw_sut(rng, final):
         "kind": rng.choice(["SUT", "SUT", "FastSUT", "QDL"]),
         "name": rng.choice(["a name", "QDL-1", ""]),
         "deferred": can_defer and rng.random() < 0.3,
+        "threaded": not final["server_max_async_queries"] and rng.random() < 0.1,
         "first_token": tokens or rng.random() < 0.1,
         "n_tokens": tokens or rng.random() < 0.1,
         "response_cb": rng.random() < 0.2,
-        "size_modulus": rng.choice([1, 3, 9]),
+        "size_modulus": rng.choice([1, 3, 9, 280]),
         "call_size": rng.choice([0, 0, 1, 3]),
         "reversed": rng.random() < 0.3,
         "trials_pass": [],
@@ -241,7 +256,8 @@ def draw_peak_search(rng, drawn):
     """A search that fails at once, or whose trials pass and fail as drawn."""
     final, sut = drawn["final"], drawn["sut"]
     final |= {"max_query_count": 0, "max_duration_ms": 0, "server_max_async_queries": 0}
-    sut |= {"deferred": False, "call_size": 0}
+    sut |= {"deferred": False, "threaded": False, "call_size": 0}
+    drawn["tests"] = 1
     if final["scenario"] != "Server":
         return
     bound = 0 if rng.random() < 0.3 else 30_000_000
@@ -333,6 +349,8 @@ def decoy(rng, name, value):
     """Another value, which the audit file replaces."""
     if name == "mode":
         return rng.choice(MODES[:3])
+    if name == "use_token_latencies":
+        return True  # Token mode that only the audit file turns on crashes.
     if isinstance(value, bool):
         return rng.random() < 0.5
     return value + rng.randint(1, 5)

@@ -6,7 +6,10 @@ to FOLDER/logs, what its callbacks and settings saw to FOLDER/result.json.
 
 import array
 import json
+import queue
 import sys
+import threading
+import time
 from pathlib import Path
 
 import mlperf_loadgen as lg
@@ -57,7 +60,10 @@ class System:
         self.name_calls = 0
         self.held = []
         self.trial = 0
-        self.response_cb = self.change_response if plan["response_cb"] else None
+        self.callback = [self.change_response] if plan["response_cb"] else []
+        self.calls = queue.SimpleQueue()
+        if plan["threaded"]:
+            threading.Thread(target=self.complete_from_thread, daemon=True).start()
 
     def construct(self):
         kind = self.plan["kind"]
@@ -87,8 +93,14 @@ class System:
         self.events.append(["issue", indices])
         if self.is_deferring():
             self.held.append((ids, indices))
+        elif self.plan["threaded"]:
+            self.calls.put((ids, indices))
         else:
             self.complete(ids, indices)
+
+    def complete_from_thread(self):
+        while True:
+            self.complete(*self.calls.get())
 
     def is_deferring(self):
         """In a search for the peak, a trial fails by answering far too late."""
@@ -98,8 +110,6 @@ class System:
     def flush(self):
         self.events.append(["flush"])
         if self.is_deferring() and self.plan["trials_pass"]:
-            import time
-
             time.sleep(0.06)
         held, self.held = self.held, []
         for ids, indices in held:
@@ -117,13 +127,11 @@ class System:
                     [
                         lg.QuerySampleResponse(id_, PATTERN_ADDRESS + 200 + index % 50, index % 3)
                         for id_, index in zip(call_ids, call_indices)
-                    ]
+                    ],
+                    *self.callback,
                 )
             responses = [self.response(*sample) for sample in zip(call_ids, call_indices)]
-            if self.response_cb:
-                lg.QuerySamplesComplete(responses, self.response_cb)
-            else:
-                lg.QuerySamplesComplete(responses)
+            lg.QuerySamplesComplete(responses, *self.callback)
 
     def response(self, id_, index):
         data, size = PATTERN_ADDRESS + index % 200, index % self.plan["size_modulus"]
@@ -135,6 +143,8 @@ class System:
         self.callback_calls += 1
         response.data = PATTERN_ADDRESS + 17
         response.size = response.size + 2
+        if self.plan["n_tokens"]:
+            response.n_tokens = 9
 
 
 def apply_configs(configs, folder, settings_of):
@@ -156,8 +166,9 @@ def log_settings(folder, log):
     settings = lg.LogSettings()
     settings.enable_trace = log["enable_trace"]
     settings.log_output.outdir = str(folder / "logs")
-    for name in ("prefix", "suffix", "copy_summary_to_stdout", "copy_detail_to_stdout"):
-        setattr(settings.log_output, name, log[name])
+    for name, value in log.items():
+        if name != "enable_trace":
+            setattr(settings.log_output, name, value)
     return settings
 
 
@@ -186,7 +197,7 @@ def run(draw, folder, settings):
 def refusals(cases):
     """Of each case, whether the test is refused with a SettingsError."""
     refused = []
-    system = System({"kind": "SUT", "response_cb": False})
+    system = System({"kind": "SUT", "response_cb": False, "threaded": False})
     sut, _ = system.construct()
     for case in cases:
         qsl = lg.ConstructQSL(*case["library"], system.load, system.unload)
@@ -211,7 +222,8 @@ def main():
         result = {"configs": apply_configs(draw["configs"], folder, objects)}
         if draw["settings"] is not None:
             (folder / "logs").mkdir()
-            result["run"] = run(draw, folder, objects.setdefault(0, lg.TestSettings()))
+            for _ in range(draw["tests"]):
+                result["run"] = run(draw, folder, objects.setdefault(0, lg.TestSettings()))
     (folder / "result.json").write_text(json.dumps(result))
 
 

@@ -12,9 +12,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 import mlperf_loadgen as lg
+import pytest
 
 HANG_LIMIT_S = 60
 """A subprocess that takes longer than this hangs."""
@@ -31,6 +30,15 @@ def strict_json(text):
         raise ValueError(f"{constant} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+BUILT_DIRTY = "The load generator was built with uncommitted changes"
+"""Starts the one error of a test that is about the build and not about the test."""
+
+
+def errors_of(result):
+    """The error texts of a result, but for that about the build."""
+    return [text for text in result.errors if not text.startswith(BUILT_DIRTY)]
 
 
 class Run:
@@ -56,6 +64,10 @@ class Run:
     @property
     def issued(self):
         return list(itertools.chain.from_iterable(self.batches))
+
+    @property
+    def errors(self):
+        return errors_of(self.result)
 
     def text(self, name):
         return (self.outdir / f"mlperf_log_{name}").read_text()

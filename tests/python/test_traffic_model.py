@@ -11,11 +11,10 @@ import math
 import random
 from dataclasses import dataclass, field
 
+import mlperf_loadgen as lg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-import mlperf_loadgen as lg
 
 # ---- The random engine ---------------------------------------------------------------------------
 
@@ -230,9 +229,9 @@ class Model:
             last = due
             step = schedule.exponential(self.target_qps) if self.server else 1 / self.target_qps
             due += math.trunc(step * 1e9 if self.server else 1e9 * step)
-            if permutation and not self.offline:
-                if len(traffic.queries) >= min_count and last < gen_ns:
-                    min_count += len(traffic.loaded)
+            grows = permutation and not self.offline and last < gen_ns
+            if grows and len(traffic.queries) >= min_count:
+                min_count += len(traffic.loaded)
         traffic.duration_ns = due
         self.next_sample += sum(map(len, traffic.queries))
 

@@ -3,11 +3,14 @@
 #ifndef MLPERF_LOADGEN_TESTS_UNIT_SCRIPTED_SYSTEM_H_
 #define MLPERF_LOADGEN_TESTS_UNIT_SCRIPTED_SYSTEM_H_
 
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "loadgen.h"
@@ -138,6 +141,52 @@ class ScriptedLibrary final : public QuerySampleLibrary {
   size_t performance_count_;
   std::vector<std::vector<QuerySampleIndex>> loaded_;
   std::vector<std::vector<QuerySampleIndex>> unloaded_;
+};
+
+// Answers on a thread of its own, in the order of issue.
+class Worker {
+ public:
+  ~Worker() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  // `answer` is called on the worker for each query.
+  explicit Worker(std::function<void(const std::vector<QuerySample>&)> answer)
+      : answer_(std::move(answer)), thread_([this] { Work(); }) {}
+
+  void Take(const std::vector<QuerySample>& samples) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      queue_.push_back(samples);
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  void Work() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ended_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      const std::vector<QuerySample> samples = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      answer_(samples);
+      lock.lock();
+    }
+  }
+
+  std::function<void(const std::vector<QuerySample>&)> answer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::vector<QuerySample>> queue_;
+  bool ended_ = false;
+  std::thread thread_;
 };
 
 }  // namespace mlperf::loadgen

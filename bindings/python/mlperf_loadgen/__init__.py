@@ -10,17 +10,10 @@ from collections.abc import Sequence
 from ._core import (
     AbortTest,
     AccuracyFormatError,
-    EarlyStopping,
     FirstTokenComplete,
-    LatencyStats,
-    Lateness,
     LoggingMode,
     LogOutputSettings,
-    LogPaths,
     LogSettings,
-    PeakSearchResult,
-    PeakTrial,
-    PerformanceResult,
     QuerySample,
     QuerySampleResponse,
     QuerySamplesComplete,
@@ -28,10 +21,8 @@ from ._core import (
     SampleBatch,
     SettingsError,
     TestMode,
-    TestResult,
     TestScenario,
     TestSettings,
-    TokenMetrics,
     complete,
 )
 from .handles import (
@@ -46,11 +37,22 @@ from .handles import (
 )
 from .interfaces import QueryDispatchLibrary, QuerySampleLibrary, SystemUnderTest
 from .run import StartTest, StartTestWithLogSettings
-from .vectors import VectorQuerySample, VectorQuerySampleResponse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._core import (
+        EarlyStopping,
+        Lateness,
+        LatencyStats,
+        LogPaths,
+        PeakSearchResult,
+        PeakTrial,
+        PerformanceResult,
+        TestResult,
+        TokenMetrics,
+    )
     from .logs import AccuracyLog, Payloads, read_accuracy, read_samples
+    from .vectors import VectorQuerySample, VectorQuerySampleResponse
 
     __version__: str
 
@@ -61,15 +63,34 @@ class ConfigWarning(UserWarning):
 
 Sequence.register(SampleBatch)
 
-_IN_LOGS = ("AccuracyLog", "Payloads", "read_accuracy", "read_samples")
+# Imported on first use: a benchmark does not need them to start.
+_LATER = {
+    "AccuracyLog": "logs",
+    "EarlyStopping": "_core",
+    "Lateness": "_core",
+    "LatencyStats": "_core",
+    "LogPaths": "_core",
+    "Payloads": "logs",
+    "PeakSearchResult": "_core",
+    "PeakTrial": "_core",
+    "PerformanceResult": "_core",
+    "TestResult": "_core",
+    "TokenMetrics": "_core",
+    "VectorQuerySample": "vectors",
+    "VectorQuerySampleResponse": "vectors",
+    "read_accuracy": "logs",
+    "read_samples": "logs",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Imports on first use what a benchmark does not need to start."""
-    if name in _IN_LOGS:
-        from . import logs
+    """Imports what is in `_LATER`, and the version."""
+    if name in _LATER:
+        from importlib import import_module
 
-        return getattr(logs, name)
+        found = getattr(import_module("." + _LATER[name], __name__), name)
+        globals()[name] = found
+        return found
     if name == "__version__":
         from importlib.metadata import version
 
@@ -125,3 +146,7 @@ __all__ = [
     "read_accuracy",
     "read_samples",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

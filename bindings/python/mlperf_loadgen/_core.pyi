@@ -595,6 +595,16 @@ class _AccuracyArrays(TypedDict):
     truncated: bool
     used_bytes: int
 
+class _SettingRow(TypedDict):
+    name: str
+    default: TestScenario | TestMode | float | bool
+    unit: str
+    applies_to: str
+    config_key: str
+    built_in_only: bool
+    factor: float
+    doc: str
+
 def QuerySamplesComplete(
     responses: Sequence[QuerySampleResponse],
     response_cb: Callable[[QuerySampleResponse], object] | None = None,
@@ -635,8 +645,8 @@ def start_test(
     log_settings: LogSettings,
     audit_config_filename: str,
 ) -> TestResult: ...
-def settings_table() -> list[dict[str, Any]]: ...
 def read_accuracy(path: str) -> _AccuracyArrays: ...
+def settings_table() -> list[_SettingRow]: ...
 def AbortTest() -> None:
     """Ends the running test from any thread: nothing more is issued, the logs are written and
     StartTest returns a result marked aborted.

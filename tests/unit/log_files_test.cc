@@ -1,0 +1,234 @@
+// Goal: the log files of a test are where its settings say, and what stands in the way is refused
+// by its path. Method: a table of settings and names; directories that are missing, files in the
+// place of directories and the other way round; /dev/full as the disk that is full.
+#include "log_files.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace mlperf::loadgen {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kDateTime[] = "2026-11-20T02:55:54Z";
+
+// An empty directory, removed afterwards with all that is in it.
+class TestDirectory {
+ public:
+  TestDirectory() {
+    static int count = 0;
+    path_ = testing::TempDir() + "log_files_test_" + std::to_string(getpid()) + "_" +
+            std::to_string(count++);
+    fs::create_directory(path_);
+  }
+  ~TestDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TestDirectory(const TestDirectory&) = delete;
+  TestDirectory& operator=(const TestDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+  // The files in it and below, without the leading path.
+  std::set<std::string> Files() const {
+    std::set<std::string> files;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path_)) {
+      if (!entry.is_directory()) files.insert(fs::relative(entry.path(), path_).string());
+    }
+    return files;
+  }
+
+ private:
+  std::string path_;
+};
+
+LogSettings Settings(const std::string& outdir) {
+  LogSettings settings;
+  settings.log_output.outdir = outdir;
+  return settings;
+}
+
+// What is thrown when the files are opened.
+std::string Refusal(const LogSettings& settings) {
+  try {
+    LogFiles files(settings, kDateTime);
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+int OpenDescriptors() {
+  int count = 0;
+  for (int fd = 0; fd < 1024; ++fd) count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  return count;
+}
+
+// ---- Names -------------------------------------------------------------------------------------
+
+TEST(LogFilesTest, UtcDateTime) {
+  EXPECT_EQ(UtcDateTime(0), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(UtcDateTime(1795143354'000000000), kDateTime);
+  EXPECT_EQ(UtcDateTime(1795143354'999999999), kDateTime);
+  EXPECT_EQ(UtcDateTime(951782400'000000000), "2000-02-29T00:00:00Z");
+}
+
+TEST(LogFilesTest, NamesFollowTheSettings) {
+  struct Case {
+    std::string prefix, suffix;
+    bool prefix_with_datetime;
+    std::string summary;  // The others have their own word and extension in its place.
+  };
+  const std::vector<Case> kCases = {
+      {"mlperf_log_", "", false, "mlperf_log_summary.txt"},
+      {"mlperf_log_", "_S", false, "mlperf_log_summary_S.txt"},
+      {"mlperf_log_", "_S", true, "mlperf_log_2026-11-20T02:55:54Z_summary_S.txt"},
+      {"", "", false, "summary.txt"},
+      {"", "", true, "2026-11-20T02:55:54Z_summary.txt"},
+      {"runs/a_", "", false, "runs/a_summary.txt"},
+      {"runs/", "-b", true, "runs/2026-11-20T02:55:54Z_summary-b.txt"},
+  };
+  for (const Case& c : kCases) {
+    TestDirectory directory;
+    LogSettings settings = Settings(directory.path());
+    settings.log_output.prefix = c.prefix;
+    settings.log_output.suffix = c.suffix;
+    settings.log_output.prefix_with_datetime = c.prefix_with_datetime;
+    LogFiles files(settings, kDateTime);
+    const auto named = [&](const std::string& word, const std::string& extension) {
+      std::string name = c.summary;
+      name.replace(name.rfind(".txt"), 4, extension);
+      return name.replace(name.rfind("summary"), 7, word);
+    };
+    const std::string base = directory.path() + "/";
+    const LogPaths paths = files.paths();
+    EXPECT_EQ(paths.summary, base + c.summary);
+    EXPECT_EQ(paths.detail, base + named("detail", ".txt"));
+    EXPECT_EQ(paths.accuracy, base + named("accuracy", ".json"));
+    EXPECT_EQ(paths.trace, base + named("trace", ".json"));
+    EXPECT_EQ(paths.samples, base + named("samples", ".npy"));
+    EXPECT_EQ(directory.Files(),
+              (std::set<std::string>{c.summary, named("detail", ".txt"), named("accuracy", ".json"),
+                                     named("trace", ".json"), named("samples", ".npy")}));
+  }
+}
+
+TEST(LogFilesTest, SampleLogIsMadeOnlyIfAskedForAndTheTraceAlways) {
+  TestDirectory directory;
+  LogSettings settings = Settings(directory.path());
+  settings.enable_sample_log = false;
+  settings.enable_trace = false;
+  LogFiles files(settings, kDateTime);
+  EXPECT_FALSE(files.samples.is_open());
+  EXPECT_EQ(files.paths().samples, "");
+  EXPECT_EQ(directory.Files(),
+            (std::set<std::string>{"mlperf_log_summary.txt", "mlperf_log_detail.txt",
+                                   "mlperf_log_accuracy.json", "mlperf_log_trace.json"}));
+}
+
+TEST(LogFilesTest, FilesOfAnEarlierTestAreReplaced) {
+  TestDirectory directory;
+  const std::string path = directory.path() + "/mlperf_log_summary.txt";
+  std::ofstream(path) << "old";
+  LogFiles files(Settings(directory.path()), kDateTime);
+  files.CloseAll();
+  EXPECT_EQ(fs::file_size(path), 0u);
+}
+
+// ---- Directories -------------------------------------------------------------------------------
+
+TEST(LogFilesTest, MissingDirectoryIsMadeInsideAnExistingOne) {
+  TestDirectory directory;
+  LogFiles files(Settings(directory.path() + "/new"), kDateTime);
+  EXPECT_EQ(directory.Files().count("new/mlperf_log_detail.txt"), 1u);
+}
+
+TEST(LogFilesTest, MissingParentIsRefused) {
+  TestDirectory directory;
+  const std::string outdir = directory.path() + "/no/such";
+  const std::string refusal = Refusal(Settings(outdir));
+  EXPECT_NE(refusal.find("'" + outdir + "'"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("its parent must exist"), std::string::npos) << refusal;
+  EXPECT_FALSE(fs::exists(directory.path() + "/no"));
+}
+
+TEST(LogFilesTest, PrefixMayNotNameTwoMissingDirectories) {
+  TestDirectory directory;
+  LogSettings settings = Settings(directory.path());
+  settings.log_output.prefix = "no/such/log_";
+  const std::string refusal = Refusal(settings);
+  EXPECT_NE(refusal.find(directory.path() + "/no/such"), std::string::npos) << refusal;
+}
+
+TEST(LogFilesTest, FileInThePlaceOfTheDirectoryIsRefused) {
+  TestDirectory directory;
+  const std::string outdir = directory.path() + "/taken";
+  std::ofstream(outdir) << "a file";
+  const std::string refusal = Refusal(Settings(outdir));
+  EXPECT_NE(refusal.find(outdir), std::string::npos) << refusal;
+}
+
+TEST(LogFilesTest, DirectoryWithoutWritePermissionIsRefused) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
+  TestDirectory directory;
+  fs::permissions(directory.path(), fs::perms::owner_read | fs::perms::owner_exec);
+  const std::string refusal = Refusal(Settings(directory.path()));
+  fs::permissions(directory.path(), fs::perms::owner_all);
+  EXPECT_NE(refusal.find(directory.path()), std::string::npos) << refusal;
+}
+
+// ---- Files -------------------------------------------------------------------------------------
+
+TEST(LogFilesTest, DirectoryInThePlaceOfAFileIsRefusedAndNothingStaysOpen) {
+  for (const char* name :
+       {"mlperf_log_summary.txt", "mlperf_log_detail.txt", "mlperf_log_accuracy.json",
+        "mlperf_log_trace.json", "mlperf_log_samples.npy"}) {
+    TestDirectory directory;
+    const std::string path = directory.path() + "/" + name;
+    fs::create_directory(path);
+    const int open_before = OpenDescriptors();
+    const std::string refusal = Refusal(Settings(directory.path()));
+    EXPECT_NE(refusal.find("'" + path + "'"), std::string::npos) << refusal;
+    EXPECT_EQ(OpenDescriptors(), open_before) << name;
+  }
+}
+
+TEST(LogFilesTest, CloseAllClosesEveryFile) {
+  TestDirectory directory;
+  const int open_before = OpenDescriptors();
+  LogFiles files(Settings(directory.path()), kDateTime);
+  EXPECT_EQ(OpenDescriptors(), open_before + 5);
+  files.summary.Append("text");
+  files.CloseAll();
+  EXPECT_EQ(OpenDescriptors(), open_before);
+  EXPECT_EQ(files.Failures(), "");
+  EXPECT_EQ(fs::file_size(files.paths().summary), 4u);
+}
+
+TEST(LogFilesTest, FailuresNameEachFileOnALineOfItsOwn) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "needs /dev/full";
+  TestDirectory directory;
+  const std::string detail = directory.path() + "/mlperf_log_detail.txt";
+  const std::string trace = directory.path() + "/mlperf_log_trace.json";
+  for (const std::string& path : {detail, trace}) fs::create_symlink("/dev/full", path);
+  LogFiles files(Settings(directory.path()), kDateTime);
+  for (OutputFile* file : {&files.summary, &files.detail, &files.trace}) file->Append("text");
+  EXPECT_EQ(files.Failures(), "") << "still in the buffer";
+  files.CloseAll();
+  const std::string reason = "': No space left on device; its contents are incomplete";
+  EXPECT_EQ(files.Failures(), "cannot write log file '" + detail + reason +
+                                  "\ncannot write log file '" + trace + reason);
+}
+
+}  // namespace
+}  // namespace mlperf::loadgen
