@@ -7,6 +7,8 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1000000;
 constexpr int64_t kFarFutureNs = int64_t{1} << 61;
+// A list that the run did not use up is counted on by at most this much: a fraction of a second.
+constexpr uint64_t kMostCountedOn = uint64_t{1} << 24;
 
 uint64_t RoundUp(uint64_t value, uint64_t step) {
   return step == 0 ? value : (value + step - 1) / step * step;
@@ -107,7 +109,9 @@ GeneratedTotals QuerySource::Totals() const {
   if (arrivals_.is_constant()) return ClosedLoopTotals();
   Progress progress = progress_;
   ArrivalProcess arrivals = arrivals_;
-  while (!ListEnded(progress)) Advance(&progress, &arrivals);
+  for (uint64_t i = 0; i < kMostCountedOn && !ListEnded(progress); ++i) {
+    Advance(&progress, &arrivals);
+  }
   return {progress.query_count, samples_per_query_, progress.next_ns};
 }
 
@@ -123,7 +127,10 @@ GeneratedTotals QuerySource::ClosedLoopTotals() const {
       count = permutation_growth_ ? RoundUp(until_due, loaded_size_) : until_due;
     }
   }
-  return {count, samples_per_query_, static_cast<int64_t>(count * period_ns)};
+  const double duration_ns = static_cast<double>(count) * static_cast<double>(period_ns);
+  const bool representable = duration_ns < static_cast<double>(kFarFutureNs);
+  return {count, samples_per_query_,
+          representable ? static_cast<int64_t>(count * period_ns) : kFarFutureNs};
 }
 
 }  // namespace mlperf::loadgen

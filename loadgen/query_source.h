@@ -37,7 +37,7 @@ class QuerySource {
   bool AtEnd() const;
 
   // What the whole list amounts to. For an open loop whose list was not read to its end the rest
-  // is counted without being made.
+  // is counted without being made, but for no more than the next 16 million queries.
   GeneratedTotals Totals() const;
 
  private:

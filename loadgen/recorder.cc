@@ -51,20 +51,23 @@ void Recorder::Append(const QueryBlock& block) {
   }
   if (options_.sampling != nullptr) slots.log_response.Grow(sample_end);
 
-  // The times are written as well, though they are zero already: the page faults of new memory
-  // belong here, not between an issue and its record.
-  for (uint64_t i = 0; i < block.query_count; ++i) {
-    if (!options_.closed_loop) {
-      slots.scheduled_delta_ns[first_query + i] = block.scheduled_delta_ns[i];
-    }
-    slots.issued_ns[first_query + i].store(0, std::memory_order_relaxed);
+  if (!options_.closed_loop) {
+    slots.scheduled_delta_ns.Assign(first_query, block.scheduled_delta_ns.data(),
+                                    block.query_count);
   }
-  for (uint64_t i = 0; i < block.sample_indices.size(); ++i) {
-    slots.sample_index[first_sample + i] = block.sample_indices[i];
-    slots.completed_ns[first_sample + i].store(0, std::memory_order_relaxed);
-    if (options_.sampling != nullptr) {
-      slots.log_response[first_sample + i] = options_.sampling->NextIsLogged() ? 1 : 0;
+  slots.sample_index.Assign(first_sample, block.sample_indices.data(), block.sample_indices.size());
+  if (options_.sampling != nullptr) {
+    for (uint64_t sample = first_sample; sample < sample_end; ++sample) {
+      slots.log_response[sample] = options_.sampling->NextIsLogged() ? 1 : 0;
     }
+  }
+  // The page faults of new memory belong here, not between an issue and its record.
+  slots.issued_ns.Touch(first_query, query_end);
+  slots.completed_ns.Touch(first_sample, sample_end);
+  if (options_.issue_spans) slots.issue_returned_ns.Touch(first_query, query_end);
+  if (options_.tokens) {
+    slots.first_token_ns.Touch(first_sample, sample_end);
+    slots.token_count.Touch(first_sample, sample_end);
   }
   samples_ready_.store(sample_end, std::memory_order_release);
   queries_ready_.store(query_end, std::memory_order_release);

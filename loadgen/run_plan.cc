@@ -17,11 +17,11 @@ constexpr uint64_t kMaxUint64 = std::numeric_limits<uint64_t>::max();
 // Sample numbers are drawn as 32-bit numbers.
 constexpr uint64_t kMaxSampleCount = kMaxUint32;
 constexpr uint64_t kMaxMultiStreamSamples = uint64_t{1} << 31;
-// Twice this, the time that traffic is made for, still fits into int64 nanoseconds.
-constexpr uint64_t kMaxDurationMs = std::numeric_limits<int64_t>::max() / 2 / 1000000;
-// A year of queries at more than 30 000 a second. The selection of samples draws numbers for
-// each query of the minimum beforehand, so without a bound it could go on for ever.
-constexpr uint64_t kMaxMinQueryCount = uint64_t{1} << 40;
+// Due times count up to twice this, 2^61 ns.
+constexpr uint64_t kMaxDurationMs = (uint64_t{1} << 60) / 1000000;
+// A month of queries at more than 25 000 a second. The selection of samples draws numbers for each
+// query of the minimum beforehand, so without a bound it could go on for ever.
+constexpr uint64_t kMaxMinQueryCount = uint64_t{1} << 36;
 // Arrival times are whole nanoseconds.
 constexpr double kMaxServerQps = 1e9;
 constexpr uint64_t kMaxIssueThreads = 1024;

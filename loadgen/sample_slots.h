@@ -4,10 +4,12 @@
 #ifndef MLPERF_LOADGEN_SAMPLE_SLOTS_H_
 #define MLPERF_LOADGEN_SAMPLE_SLOTS_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -46,6 +48,27 @@ class ChunkedArray {
     }
   }
 
+  // Copies `values` to the elements from `begin` on, which must be usable.
+  template <typename Value>
+  void Assign(size_t begin, const Value* values, size_t count) {
+    static_assert(sizeof(Value) == sizeof(T));
+    while (count > 0) {
+      const size_t run = std::min(count, kChunkSize - begin % kChunkSize);
+      std::memcpy(static_cast<void*>(&(*this)[begin]), values, run * sizeof(T));
+      begin += run;
+      values += run;
+      count -= run;
+    }
+  }
+
+  // Writes one zero element in each page of [begin, end), which is all zero: its first use later
+  // meets no page fault.
+  void Touch(size_t begin, size_t end) {
+    constexpr size_t kStep = 4096 / sizeof(T);
+    for (size_t i = begin; i < end; i += kStep) Zero(&(*this)[i]);
+    if (begin < end) Zero(&(*this)[end - 1]);
+  }
+
   bool empty() const { return chunk_count_ == 0; }
   size_t capacity() const { return chunk_count_ << kChunkBits; }
 
@@ -55,6 +78,15 @@ class ChunkedArray {
   }
 
  private:
+  template <typename Value>
+  static void Zero(std::atomic<Value>* element) {
+    element->store(0, std::memory_order_relaxed);
+  }
+  template <typename Value>
+  static void Zero(Value* element) {
+    *static_cast<volatile Value*>(element) = 0;
+  }
+
   struct Free {
     void operator()(T** p) const { std::free(p); }
   };

@@ -70,8 +70,9 @@ def draw_test(rng, drawn):
     total = rng.choice([1, 2, rng.randint(1, 20), rng.randint(10, 400)])
     if rng.random() < 0.01:
         total = rng.randint(65500, 65600)  # Another way to shuffle begins at 65536.
-    drawn["library"] = [total, rng.choice([total, rng.randint(1, total), rng.randint(1, 2 * total)])]
-    final = drawn["final"] = draw_settings(rng, *drawn["library"])
+    performance = rng.choice([total, rng.randint(1, total), rng.randint(1, 2 * total)])
+    drawn["library"] = [total, performance]
+    final = drawn["final"] = draw_settings(rng, total, performance)
     drawn["sut"] = draw_sut(rng, final)
     # A process may run several tests; the last is compared.
     drawn["tests"] = 1 if drawn["configs"] or rng.random() < 0.85 else 2
@@ -96,7 +97,7 @@ def draw_settings(rng, total, performance):
     peak = rng.random() < (0.15 if scenario == "Server" else 0.03)
     final = {
         "scenario": scenario,
-        "mode": "FindPeakPerformance" if peak else rng.choice(MODES[:3] + ["PerformanceOnly"]),
+        "mode": "FindPeakPerformance" if peak else rng.choice([*MODES[:3], "PerformanceOnly"]),
         "server_coalesce_queries": rng.random() < 0.2,
         "server_max_async_queries": rng.choice([0, 0, 1, 3, 10]),
         "print_timestamps": rng.random() < 0.1,
@@ -316,7 +317,8 @@ def write_user_config(rng, drawn, settings):
         chosen = rng.randrange(4)
         written = [f"{scopes[chosen]}.{key} = {text_of(name, settings.pop(name))}"]
         # Of lower precedence, so without effect here.
-        written += [f"{s}.{key} = 77" for s in scopes[chosen + 1 :] if s not in scopes[: chosen + 1]]
+        lower = set(scopes[chosen + 1 :]) - set(scopes[: chosen + 1])
+        written += [f"{scope}.{key} = 77" for scope in sorted(lower)]
         rng.shuffle(written)
         lines += written
     if rng.random() < 0.5:
@@ -334,8 +336,8 @@ def write_audit(rng, drawn, settings):
         if name == "print_timestamps":
             continue
         key, part, _ = KEYS[name]
-        lines.append(f"*.{rng.choice(['*', part or settings['scenario']])}.{key} = "
-                     f"{text_of(name, settings[name])}")
+        scope = rng.choice(["*", part or settings["scenario"]])
+        lines.append(f"*.{scope}.{key} = {text_of(name, settings[name])}")
         settings[name] = decoy(rng, name, settings[name])
     lines += ["*.*.qsl_rng_seed = 5", "*.*.test05 = 1", "resnet50.*.min_query_count = 1234567"]
     drawn["audit"] = "\n".join(lines) + "\n"
@@ -360,7 +362,7 @@ def decoy(rng, name, value):
 
 VALUES = """0 1 2 3 7 10 100 4294967295 4294967296 18446744073709551615 99999999999999999999 -1 -0
 +5 010 08 0x10 0X1f 0x 1e3 1E-2 1.5 2.9 .5 5. 99.9 97 90 1e400 1e-400 -1e400 inf -inf nan NAN
-infinity 0x1p4 0x1.8p1 true yes 1,000 5ms "5" 1_000 # #5 = 12.7 0.5 1e 1e+ -.5 --5 0b1""".split()
+infinity 0x1p4 0x1.8p1 true yes 1,000 5ms "5" 1_000 # #5 = 12.7 0.5 1e 1e+ -.5 --5 0b1""".split()  # noqa: SIM905
 
 ALL_KEYS = """mode qsl_rng_seed sample_index_rng_seed schedule_rng_seed accuracy_log_probability
 test05 test05_qsl_rng_seed test05_sample_index_rng_seed test05_schedule_rng_seed
@@ -369,7 +371,7 @@ target_latency_percentile samples_per_query target_latency performance_issue_uni
 performance_issue_same performance_issue_same_index sample_concatenate_permutation coalesce_queries
 max_async_queries min_duration max_duration min_query_count max_query_count
 performance_sample_count_override accuracy_sample_count_override target_qps print_timestamps
-accuracy_log_rng_seed accuracy_log_sampling_target target_duration unknown_key Mode""".split()
+accuracy_log_rng_seed accuracy_log_sampling_target target_duration unknown_key Mode""".split()  # noqa: SIM905
 
 
 def draw_config_calls(rng, drawn):
@@ -378,7 +380,7 @@ def draw_config_calls(rng, drawn):
             {
                 "text": None if rng.random() < 0.08 else draw_config_text(rng),
                 "model": rng.choice(MODELS),
-                "scenario": rng.choice(SCENARIOS + ["*", "Nonsense"]),
+                "scenario": rng.choice([*SCENARIOS, "*", "Nonsense"]),
                 "conf_type": rng.choice([0, 1, 1, 1, 2, 2, 3, -1]),
             }
         )
@@ -411,6 +413,7 @@ def draw_config_line(rng, odd):
 
 def is_number(text):
     """Whether the reference takes it for one, as far as the values above go."""
-    return text.lstrip("+-").lower() in ("inf", "nan", "infinity", "010", "0x10", "0x1f", "0x1p4") or (
-        text[-1:].isdigit() and all(c.isdigit() or c in "+-.eE" for c in text) and text != "--5"
-    )
+    special = ("inf", "nan", "infinity", "0x10", "0x1f", "0x1p4", "0x1.8p1", ".5", "5.")
+    if text.lstrip("+-").lower() in special:
+        return True
+    return text[-1:].isdigit() and set(text) <= set("0123456789+-.eE") and text != "--5"

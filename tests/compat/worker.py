@@ -18,22 +18,21 @@ import mlperf_loadgen as lg
 PATTERN = array.array("B", ((37 * i + 11) % 256 for i in range(512)))
 PATTERN_ADDRESS = PATTERN.buffer_info()[0]
 
-FIELDS = [
-    name
-    for name in """scenario mode single_stream_expected_latency_ns
-    single_stream_target_latency_percentile multi_stream_expected_latency_ns
-    multi_stream_target_latency_percentile multi_stream_samples_per_query server_target_qps
-    server_target_latency_ns server_target_latency_percentile server_coalesce_queries
-    server_find_peak_qps_decimals_of_precision server_find_peak_qps_boundary_step_size
-    server_max_async_queries server_num_issue_query_threads offline_expected_qps
-    sample_concatenate_permutation min_duration_ms max_duration_ms min_query_count max_query_count
-    qsl_rng_seed sample_index_rng_seed schedule_rng_seed accuracy_log_rng_seed
-    accuracy_log_probability accuracy_log_sampling_target test05 test05_qsl_rng_seed
-    test05_sample_index_rng_seed test05_schedule_rng_seed print_timestamps
-    performance_issue_unique performance_issue_same performance_issue_same_index
-    performance_sample_count_override accuracy_sample_count_override use_token_latencies
-    ttft_latency tpot_latency infer_token_latencies token_latency_scaling_factor""".split()
-]
+FIELDS = """
+scenario mode single_stream_expected_latency_ns single_stream_target_latency_percentile
+multi_stream_expected_latency_ns multi_stream_target_latency_percentile
+multi_stream_samples_per_query server_target_qps server_target_latency_ns
+server_target_latency_percentile server_coalesce_queries
+server_find_peak_qps_decimals_of_precision server_find_peak_qps_boundary_step_size
+server_max_async_queries server_num_issue_query_threads offline_expected_qps
+sample_concatenate_permutation min_duration_ms max_duration_ms min_query_count max_query_count
+qsl_rng_seed sample_index_rng_seed schedule_rng_seed accuracy_log_rng_seed
+accuracy_log_probability accuracy_log_sampling_target test05 test05_qsl_rng_seed
+test05_sample_index_rng_seed test05_schedule_rng_seed print_timestamps performance_issue_unique
+performance_issue_same performance_issue_same_index performance_sample_count_override
+accuracy_sample_count_override use_token_latencies ttft_latency tpot_latency
+infer_token_latencies token_latency_scaling_factor
+""".split()  # noqa: SIM905
 
 
 def set_field(settings, name, value):
@@ -126,11 +125,13 @@ class System:
                 lg.FirstTokenComplete(
                     [
                         lg.QuerySampleResponse(id_, PATTERN_ADDRESS + 200 + index % 50, index % 3)
-                        for id_, index in zip(call_ids, call_indices)
+                        for id_, index in zip(call_ids, call_indices, strict=True)
                     ],
                     *self.callback,
                 )
-            responses = [self.response(*sample) for sample in zip(call_ids, call_indices)]
+            responses = [
+                self.response(*sample) for sample in zip(call_ids, call_indices, strict=True)
+            ]
             lg.QuerySamplesComplete(responses, *self.callback)
 
     def response(self, id_, index):
@@ -181,9 +182,7 @@ def run(draw, folder, settings):
     system = System(draw["sut"])
     sut, destroy_sut = system.construct()
     qsl = lg.ConstructQSL(*draw["library"], system.load, system.unload)
-    lg.StartTestWithLogSettings(
-        sut, qsl, settings, log_settings(folder, draw["log"]), str(audit)
-    )
+    lg.StartTestWithLogSettings(sut, qsl, settings, log_settings(folder, draw["log"]), str(audit))
     lg.DestroyQSL(qsl)
     destroy_sut(sut)
     return {
@@ -199,10 +198,11 @@ def refusals(cases):
     refused = []
     system = System({"kind": "SUT", "response_cb": False, "threaded": False})
     sut, _ = system.construct()
-    for case in cases:
-        qsl = lg.ConstructQSL(*case["library"], system.load, system.unload)
+    for library, values in cases:
+        qsl = lg.ConstructQSL(*library, system.load, system.unload)
         settings = lg.TestSettings()
-        for name, value in case["settings"].items():
+        settings.min_duration_ms = 0
+        for name, value in values.items():
             set_field(settings, name, float(value) if value in ("inf", "nan") else value)
         try:
             lg.StartTestWithLogSettings(sut, qsl, settings, lg.LogSettings(), "none")

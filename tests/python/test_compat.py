@@ -19,13 +19,13 @@ ENVIRONMENT = ROOT / "build" / "reference-venv"
 DRAWS = 40
 
 
-def run(*command: object, timeout_s: float) -> subprocess.CompletedProcess[str]:
+def run(*command, timeout_s):
     return subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, timeout=timeout_s
     )
 
 
-def install_reference(python: Path) -> str:
+def install_reference(python):
     """Returns why it could not be installed, or an empty text."""
     pip = (python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--retries", "1")
     for command in ((sys.executable, "-m", "venv", ENVIRONMENT), (*pip, REFERENCE)):
@@ -39,7 +39,7 @@ def install_reference(python: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def reference() -> Path:
+def reference():
     """An interpreter that has the reference."""
     if os.environ.get("LOADGEN_SKIP_COMPAT"):
         pytest.skip("LOADGEN_SKIP_COMPAT is set")
@@ -55,7 +55,7 @@ def reference() -> Path:
     return python
 
 
-def test_random_draws_agree_with_the_reference(reference: Path) -> None:
+def test_random_draws_agree_with_the_reference(reference):
     compare = ROOT / "tests" / "compat" / "compare.py"
     command = (sys.executable, compare, "--reference", reference, "--draws", DRAWS, "--seed", 1)
     done = run(*command, timeout_s=600)

@@ -95,17 +95,35 @@ TEST(Recorder, WritesDownWhatIsPlannedBlockByBlock) {
   EXPECT_EQ(recorder.slots()->samples_per_query, 2u);
 }
 
+// Blocks whose samples lie across the borders of chunks.
 TEST(Recorder, KeepsWhatWasWrittenWhenItGrowsPastAChunk) {
-  constexpr uint64_t kCount = 3 * ChunkedArray<int64_t>::kChunkSize + 5;
-  Set set(1000);
-  ASSERT_TRUE(set.Complete(set.recorder.IdOf(0)));
-  const std::atomic<int64_t>* first = &set.recorder.slots()->completed_ns[0];
-  set.recorder.Append(Block(kCount));
-  set.recorder.MarkIssued(kCount, 1);
-  ASSERT_TRUE(set.Complete(set.recorder.IdOf(kCount), 88));
-  EXPECT_EQ(&set.recorder.slots()->completed_ns[0], first);
-  EXPECT_EQ(set.recorder.slots()->completed_ns[0], 77);
-  EXPECT_EQ(set.recorder.slots()->completed_ns[kCount], 88);
+  constexpr uint64_t kBlockQueries = 30'000;
+  constexpr uint32_t kSamplesPerQuery = 3;
+  Set set(SetOptions(kSamplesPerQuery), 0, 0);
+  const std::atomic<int64_t>* first = nullptr;
+  for (uint32_t round = 0; round < 5; ++round) {
+    QueryBlock block = Block(kBlockQueries, kSamplesPerQuery);
+    std::iota(block.sample_indices.begin(), block.sample_indices.end(),
+              round * kBlockQueries * kSamplesPerQuery);
+    std::iota(block.scheduled_delta_ns.begin(), block.scheduled_delta_ns.end(),
+              static_cast<int64_t>(round * kBlockQueries));
+    set.recorder.Append(block);
+    const uint64_t last_query = (round + 1) * kBlockQueries - 1;
+    set.recorder.MarkIssued(last_query, 1);
+    ASSERT_TRUE(set.Complete(set.recorder.IdOf(kSamplesPerQuery * last_query), 77));
+    if (round == 0) first = &set.recorder.slots()->completed_ns[0];
+  }
+  const SampleSlots& slots = *set.recorder.slots();
+  EXPECT_EQ(&slots.completed_ns[0], first) << "slots stay where they are";
+  for (uint32_t query = 0; query < 5 * kBlockQueries; ++query) {
+    const bool issued = (query + 1) % kBlockQueries == 0;
+    ASSERT_EQ(slots.scheduled_delta_ns[query], query);
+    ASSERT_EQ(slots.issued_ns[query], issued ? 1 : 0);
+    for (uint32_t sample = 3 * query; sample < 3 * query + 3; ++sample) {
+      ASSERT_EQ(slots.sample_index[sample], sample);
+      ASSERT_EQ(slots.completed_ns[sample], issued && sample == 3 * query ? 77 : 0);
+    }
+  }
 }
 
 TEST(Recorder, TellsTheSampleAndKeepsTheTimeOfACompletion) {

@@ -575,12 +575,12 @@ TEST(RunPlanTest, AllowsNoMinimumWhereSomethingElseMakesQueries) {
 
 TEST(RunPlanTest, AllowsTheLimitsThemselves) {
   TestSettings s = Settings(kServer, TestMode::FindPeakPerformance);
-  s.min_duration_ms = 4611686018427;
+  s.min_duration_ms = 1152921504606;
   s.max_duration_ms = 4611686018427;
   s.server_target_qps = 1e9;
   s.server_find_peak_qps_decimals_of_precision = 15;
   s.accuracy_log_probability = 1;
-  s.min_query_count = uint64_t{1} << 40;
+  s.min_query_count = uint64_t{1} << 36;
   EXPECT_NO_THROW(Plan(s, k2To32 - 1, k2To32 - 1));
   s = Settings(kMulti);
   s.multi_stream_samples_per_query = uint64_t{1} << 31;
