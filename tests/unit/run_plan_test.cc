@@ -465,7 +465,7 @@ TEST(RunPlanTest, RefusesProbabilitiesOutsideZeroToOne) {
 }
 
 TEST(RunPlanTest, RefusesDurationsThatNanosecondsCannotHold) {
-  const Change minimum = [](TestSettings* s) { s->min_duration_ms = 4611686018428; };
+  const Change minimum = [](TestSettings* s) { s->min_duration_ms = 1152921504607; };
   const Change maximum = [](TestSettings* s) { s->max_duration_ms = kMaxUint64; };
   for (const TestMode mode : {TestMode::PerformanceOnly, TestMode::AccuracyOnly}) {
     const auto in_mode = [mode](const Change& change) {
@@ -474,7 +474,7 @@ TEST(RunPlanTest, RefusesDurationsThatNanosecondsCannotHold) {
         change(s);
       };
     };
-    ExpectRefused({kServer, in_mode(minimum), "min_duration_ms is 4611686018428"});
+    ExpectRefused({kServer, in_mode(minimum), "min_duration_ms is 1152921504607"});
     ExpectRefused({kServer, in_mode(maximum), "max_duration_ms is 18446744073709551615"});
   }
 }
@@ -576,7 +576,7 @@ TEST(RunPlanTest, AllowsNoMinimumWhereSomethingElseMakesQueries) {
 TEST(RunPlanTest, AllowsTheLimitsThemselves) {
   TestSettings s = Settings(kServer, TestMode::FindPeakPerformance);
   s.min_duration_ms = 1152921504606;
-  s.max_duration_ms = 4611686018427;
+  s.max_duration_ms = 1152921504606;
   s.server_target_qps = 1e9;
   s.server_find_peak_qps_decimals_of_precision = 15;
   s.accuracy_log_probability = 1;
