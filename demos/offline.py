@@ -6,6 +6,7 @@ Python object for each sample.
 
 import mlperf_loadgen as lg
 import numpy as np
+import numpy.typing as npt
 
 
 class Images(lg.QuerySampleLibrary):
@@ -15,7 +16,7 @@ class Images(lg.QuerySampleLibrary):
     performance_sample_count = 1024
 
     def __init__(self) -> None:
-        self.images = np.empty((0, 32, 32), np.float32)
+        self.images: npt.NDArray[np.float32] = np.empty((0, 32, 32), np.float32)
         self.row_of = np.zeros(self.total_sample_count, np.intp)
 
     def load_samples(self, indices: list[int]) -> None:

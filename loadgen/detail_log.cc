@@ -417,7 +417,7 @@ void DetailLog::WriteHeader(const TestSubject& subject, const std::string& test_
   block.Add("qsl_reported_performance_count", subject.qsl_performance_count);
 }
 
-void DetailLog::WriteConfigDiagnostics(const std::vector<ConfigDiagnostic>& diagnostics,
+void DetailLog::WriteConfigDiagnostics(std::span<const ConfigDiagnostic> diagnostics,
                                        int64_t now_ns) {
   for (const ConfigDiagnostic& diagnostic : diagnostics) {
     const std::string text = WithPlace(diagnostic);
@@ -437,11 +437,14 @@ void DetailLog::WriteRequestedSettings(const TestSettings& settings, int64_t now
   }
 }
 
-void DetailLog::WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns) {
+void DetailLog::WriteRemarks(const RunPlan& plan, int64_t now_ns) {
   for (const PlanRemark& remark : plan.remarks) {
     log_->Record(remark.key, ToJson(remark.text), now_ns,
                  remark.is_error ? MlLogLevel::kError : MlLogLevel::kWarning);
   }
+}
+
+void DetailLog::WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns) {
   Block block(log_, now_ns);
   block.Add("effective_scenario", ToString(plan.scenario));
   block.Add("effective_test_mode", ToString(plan.mode));
@@ -471,9 +474,12 @@ void DetailLog::WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns) {
   block.Add("effective_sample_concatenate_permutation", plan.sample_concatenate_permutation);
 }
 
-void DetailLog::WriteSet(const RunPlan&, const RunRecord& record, int64_t now_ns) {
+void DetailLog::WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns) {
+  log_->Record("loaded_qsl_set", ToJson(indices), now_ns);
+}
+
+void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
   Block block(log_, now_ns);
-  block.Add("loaded_qsl_set", std::span<const uint64_t>(record.loaded_set));
   block.Add("generated_query_count", record.generated.query_count);
   block.Add("generated_samples_per_query", record.generated.samples_per_query);
   block.Add("generated_query_duration", record.generated.duration_ns);

@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_DETAIL_LOG_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,14 +34,17 @@ class DetailLog {
   // loadgen_version ... qsl_reported_performance_count.
   void WriteHeader(const TestSubject& subject, const std::string& test_datetime, int64_t now_ns);
   // What FromConfig met, as error_invalid_config errors and warning_generic_message warnings.
-  void WriteConfigDiagnostics(const std::vector<ConfigDiagnostic>& diagnostics, int64_t now_ns);
+  void WriteConfigDiagnostics(std::span<const ConfigDiagnostic> diagnostics, int64_t now_ns);
   // requested_* of `settings` (after audit and test05), from the settings table.
   void WriteRequestedSettings(const TestSettings& settings, int64_t now_ns);
-  // The plan's remarks, then effective_*.
+  void WriteRemarks(const RunPlan& plan, int64_t now_ns);
+  // effective_*.
   void WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns);
-  // Records of one set after it ran: loaded_qsl_set, generated_*, how issuing ended, contract
-  // violations, logger_* (all 0), power_begin, power_end.
-  void WriteSet(const RunPlan& plan, const RunRecord& record, int64_t now_ns);
+  // loaded_qsl_set: the samples that are in memory now, with padding.
+  void WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns);
+  // Records of one set after it ran: generated_*, how issuing ended, contract violations, logger_*
+  // (all 0), power_begin, power_end.
+  void WriteSet(const RunRecord& record, int64_t now_ns);
   // result_validity ... num_errors.
   void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
 

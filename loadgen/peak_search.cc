@@ -13,16 +13,17 @@ std::string Bounds(double low, double high) {
 class Search {
  public:
   Search(const PeakSearchOptions& options, const PeakTrialFunction& run,
-         const PeakMessageFunction& message, const std::function<bool()>& stopped)
-      : options_(options), run_(run), message_(message), stopped_(stopped) {}
+         const PeakMessageFunction& message, const std::function<bool()>& stopped,
+         const PeakPartFunction& around)
+      : options_(options), run_(run), message_(message), stopped_(stopped), around_(around) {}
 
   PeakSearchResult Run() {
     message_("FindPeakPerformance: Check validity of the base settings field: " +
              std::to_string(options_.first_qps));
-    if (!Try(options_.first_qps)) return result_;
+    if (!TryAlone(options_.first_qps)) return result_;
     result_.found = true;
     const bool bounded = Widen();
-    if (bounded) Bisect();
+    if (bounded) around_([this] { Bisect(); });
     message_("FindPeakPerformance: Found peak performance field: " + std::to_string(result_.qps));
     return result_;
   }
@@ -32,6 +33,12 @@ class Search {
     const bool passed = run_(qps);
     result_.trials.push_back({qps, passed});
     if (passed) result_.qps = qps;
+    return passed;
+  }
+
+  bool TryAlone(double qps) {
+    bool passed = false;
+    around_([&] { passed = Try(qps); });
     return passed;
   }
 
@@ -46,7 +53,7 @@ class Search {
         return false;
       }
       message_("FindBoundaries: Checking fields " + Bounds(low, high_));
-      if (!Try(high_)) {
+      if (!TryAlone(high_)) {
         message_("FindPeakPerformance: Found boundaries: " + Bounds(low, high_));
         return true;
       }
@@ -75,6 +82,7 @@ class Search {
   const PeakTrialFunction& run_;
   const PeakMessageFunction& message_;
   const std::function<bool()>& stopped_;
+  const PeakPartFunction& around_;
   double high_ = 0;
   PeakSearchResult result_;
 };
@@ -83,8 +91,8 @@ class Search {
 
 PeakSearchResult SearchPeak(const PeakSearchOptions& options, const PeakTrialFunction& run,
                             const PeakMessageFunction& message,
-                            const std::function<bool()>& stopped) {
-  return Search(options, run, message, stopped).Run();
+                            const std::function<bool()>& stopped, const PeakPartFunction& around) {
+  return Search(options, run, message, stopped, around).Run();
 }
 
 }  // namespace mlperf::loadgen

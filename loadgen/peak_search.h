@@ -20,11 +20,16 @@ struct PeakSearchOptions {
 using PeakTrialFunction = std::function<bool(double qps)>;
 using PeakMessageFunction = std::function<void(const std::string& text)>;
 
+// Runs a part of the search, between whatever the trials in it need to share.
+using PeakPartFunction = std::function<void(const std::function<void()>& part)>;
+
 // Checks the first load, widens until one fails, then bisects. `run` is called once a trial; the
-// last load it passed is the result. `stopped` ends the search early (an aborted test).
-PeakSearchResult SearchPeak(const PeakSearchOptions& options, const PeakTrialFunction& run,
-                            const PeakMessageFunction& message,
-                            const std::function<bool()>& stopped);
+// last load it passed is the result. `stopped` ends the search early (an aborted test). Each trial
+// before the bisection, and the bisection as a whole, is run through `around`.
+PeakSearchResult SearchPeak(
+    const PeakSearchOptions& options, const PeakTrialFunction& run,
+    const PeakMessageFunction& message, const std::function<bool()>& stopped,
+    const PeakPartFunction& around = [](const auto& part) { part(); });
 
 }  // namespace mlperf::loadgen
 

@@ -304,11 +304,6 @@ void AddRemarks(RunPlan* plan) {
          "time. performance_issue_unique: 1 performance_issue_same: 1",
          true});
   }
-  if (plan->mode == TestMode::FindPeakPerformance && plan->scenario != TestScenario::Server) {
-    plan->remarks.push_back({"error_invalid_config",
-                             "Finding peak performance is only supported in Server scenarios.",
-                             true});
-  }
 }
 
 // The values that are used as they were asked for, and the defaults of those that scenarios change.

@@ -18,10 +18,12 @@ TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clo
   if (settings.enable_sample_log) samples_.emplace(&files_.samples);
 }
 
-void TestLogs::WriteQueries(const RunPlan& plan, const RunRecord& record) {
-  if (record.slots == nullptr) return;
-  if (first_start_ns_ == 0) first_start_ns_ = record.start_ns;
+void TestLogs::WriteTrace(const RunPlan& plan, const RunRecord& record) {
   if (trace_) trace_->WriteSet(plan, record);
+}
+
+void TestLogs::WriteSamples(const RunRecord& record) {
+  if (first_start_ns_ == 0) first_start_ns_ = record.start_ns;
   if (samples_) samples_->WriteSet(record, first_start_ns_);
 }
 

@@ -30,8 +30,9 @@ class TestLogs {
   bool has_trace() const { return trace_.has_value(); }
   const std::string& datetime() const { return datetime_; }
 
-  // Writes a set to the files that hold queries.
-  void WriteQueries(const RunPlan& plan, const RunRecord& record);
+  // Write a set to the files that hold queries.
+  void WriteTrace(const RunPlan& plan, const RunRecord& record);
+  void WriteSamples(const RunRecord& record);
   void WriteSummary(const std::string& text);
   // Ends and closes all files, and tells `result` about them.
   void Finish(TestResult* result);

@@ -77,6 +77,8 @@ struct PerformanceResult {
   bool min_duration_met = false;
   bool min_queries_met = false;
   bool early_stopping_met = false;
+  // What speaks against the performance constraints; empty if they are met.
+  std::string perf_constraints_reason;
   // Lines of the summary's recommendations, without the leading " * ".
   std::vector<std::string> recommendations;
   // The detail log's result_invalid_reason.

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <functional>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -39,10 +41,11 @@ class RunningTest {
 struct FinalSettings {
   TestSettings settings;
   std::vector<std::string> warnings;
+  size_t requested_diagnostics = 0;  // How many of the settings' diagnostics the user brought.
 };
 
 FinalSettings Override(const TestSettings& requested, const std::string& audit_config_filename) {
-  FinalSettings final{requested, {}};
+  FinalSettings final{requested, {}, requested.config_diagnostics.size()};
   if (std::ifstream(audit_config_filename).is_open()) {
     final.warnings.push_back(
         "Found Audit Config file (audit.config). Overriding TestSettings from audit.config file.");
@@ -59,18 +62,21 @@ FinalSettings Override(const TestSettings& requested, const std::string& audit_c
   return final;
 }
 
-// What print_timestamps asks for: the two clocks over the measured time, side by side.
+// What print_timestamps asks for, in the reference's words: the two clocks over the measured time.
 void PrintTimestamps(const RunRecord& record) {
-  const double run_ms = static_cast<double>(record.drained_ns - record.start_ns) / 1e6;
-  const double system_ms =
-      static_cast<double>(record.system_drained_ns - record.system_start_ns) / 1e6;
-  std::printf("Start (system clock, s since the epoch): %.6f\n",
-              static_cast<double>(record.system_start_ns) / 1e9);
-  std::printf("Stop (system clock, s since the epoch): %.6f\n",
-              static_cast<double>(record.system_drained_ns) / 1e9);
-  std::printf("Duration (performance clock, ms): %.3f\n", run_ms);
-  std::printf("Duration (system clock, ms): %.3f\n", system_ms);
-  std::printf("Ratio of the durations: %.4f\n", run_ms / system_ms);
+  const int64_t run_ns = record.drained_ns - record.start_ns;
+  const int64_t system_ns = record.system_drained_ns - record.system_start_ns;
+  const auto print = [](const char* what, int64_t value, const char* unit) {
+    std::printf("%s%lld%s\n", what, static_cast<long long>(value), unit);
+  };
+  print("Loadgen :: Perf mode start. system_clock Timestamp = ",
+        record.system_start_ns / 1000000000, "");
+  print("Loadgen :: Perf mode stop. systme_clock Timestamp = ",
+        record.system_drained_ns / 1000000000, "");
+  print("Loadgen :: PerfClock Perf duration = ", run_ns / 1000000, "ms");
+  print("Loadgen :: system_clock Perf duration = ", system_ns / 1000000, "ms");
+  std::printf("Loadgen :: PerfClock/system_clock ratio = %.4f\n",
+              static_cast<double>(run_ns) / static_cast<double>(system_ns));
 }
 
 // Runs the phases of one test.
@@ -97,8 +103,7 @@ class TestRun {
         RunAccuracy();
         return Stopped() ? void() : RunPerformance();
       case TestMode::FindPeakPerformance:
-        if (plan_.shape == LoopShape::kOpenLoop) return FindPeak();
-        return AddReasons({"finding peak performance is only supported in the Server scenario"});
+        return FindPeak();
     }
   }
 
@@ -127,14 +132,21 @@ class TestRun {
 
   void FindPeak() {
     logs_->detail().Message("Starting FindPeakPerformance mode", NowNs());
+    if (plan_.shape != LoopShape::kOpenLoop) {
+      const std::string text = "Finding peak performance is only supported in Server scenarios.";
+      logs_->detail().Error("error_invalid_config", text, NowNs());
+      return AddReasons({text});
+    }
     const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
     RunPlan reported_plan = plan_;
     RunRecord reported;  // Of the last trial that passed, or of the first.
     const auto run = [&](double qps) {
       RunPlan trial = plan_;
       trial.target_qps = qps;
-      RunRecord record = RunLoaded(sets.front(), Phase::kPerformance, trial);
-      logs_->detail().WriteSet(trial, record, NowNs());
+      RunRecord record = Issue(sets.front(), Phase::kPerformance, trial);
+      if (record.slots == nullptr) return false;
+      logs_->detail().WriteSet(record, NowNs());
+      logs_->WriteTrace(trial, record);
       const bool passed = !Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
       if (passed || reported.slots == nullptr) {
         reported_plan = trial;
@@ -143,24 +155,32 @@ class TestRun {
       return passed;
     };
     const auto message = [&](const std::string& text) { logs_->detail().Message(text, NowNs()); };
-    result_->peak = SearchPeak({plan_.target_qps, plan_.find_peak_step, plan_.find_peak_decimals},
-                               run, message, [this] { return Stopped(); });
-    if (reported.slots == nullptr || reported.queries_issued == 0) return;
-    logs_->WriteQueries(reported_plan, reported);
+    const auto around = [&](const std::function<void()>& part) { WithLoaded(sets.front(), part); };
+    result_->peak = SearchPeak(
+        {plan_.target_qps, plan_.find_peak_step, plan_.find_peak_decimals}, run, message,
+        [this] { return Stopped(); }, around);
+    ReportPeak(reported_plan, reported);
+  }
+
+  // The logs of the trial that stands for the search.
+  void ReportPeak(const RunPlan& plan, const RunRecord& record) {
+    if (record.slots == nullptr || record.queries_issued == 0) return;
+    logs_->WriteSamples(record);
     if (!result_->peak->found && !Stopped()) {
       logs_->detail().Error("error_runtime",
                             "FindPeakPerformance: Initial lower bound does not satisfy "
                             "performance constraints, msg: " +
-                                EvaluatePerformance(reported_plan, reported).invalid_reason,
+                                EvaluatePerformance(plan, record).perf_constraints_reason,
                             NowNs());
     }
-    Judge(reported_plan, reported);
+    Judge(plan, record);
   }
 
   void WriteSet(const RunPlan& plan, const RunRecord& record) {
     if (record.slots == nullptr) return;  // The set could not be loaded.
-    logs_->detail().WriteSet(plan, record, NowNs());
-    logs_->WriteQueries(plan, record);
+    logs_->detail().WriteSet(record, NowNs());
+    logs_->WriteTrace(plan, record);
+    logs_->WriteSamples(record);
   }
 
   void Judge(const RunPlan& plan, const RunRecord& record) {
@@ -174,13 +194,31 @@ class TestRun {
     result_->reasons.insert(result_->reasons.end(), reasons.begin(), reasons.end());
   }
 
-  RunRecord RunLoaded(const LoadableSet& set, Phase phase) { return RunLoaded(set, phase, plan_); }
+  RunRecord RunLoaded(const LoadableSet& set, Phase phase) {
+    RunRecord record;
+    WithLoaded(set, [&] { record = Issue(set, phase, plan_); }, &record);
+    return record;
+  }
 
-  // Loads, issues and unloads; the samples are unloaded whatever happens in between.
-  RunRecord RunLoaded(const LoadableSet& set, Phase phase, const RunPlan& plan) {
+  // Loads, runs `part` and unloads; the samples are unloaded whatever happens in between. The times
+  // go to `record`, if there is one.
+  void WithLoaded(const LoadableSet& set, const std::function<void()>& part,
+                  RunRecord* record = nullptr) {
     const int64_t load_start_ns = NowNs();
     CallLibrary([&] { qsl_->LoadSamplesToRam(set.samples); });
     const int64_t load_end_ns = NowNs();
+    logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
+    if (!Stopped()) part();
+    const int64_t unload_start_ns = NowNs();
+    CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
+    if (record == nullptr) return;
+    record->load_start_ns = load_start_ns;
+    record->load_end_ns = load_end_ns;
+    record->unload_start_ns = unload_start_ns;
+    record->unload_end_ns = NowNs();
+  }
+
+  RunRecord Issue(const LoadableSet& set, Phase phase, const RunPlan& plan) {
     SetRequest request;
     request.phase = phase;
     request.set = &set;
@@ -191,17 +229,10 @@ class TestRun {
     request.accuracy_log = logs_->accuracy();
     request.sampling = &sampling_;
     request.token_data = token_data_;
-    SetOutcome outcome;
-    if (!Stopped()) outcome = RunSet(plan, request, actors_);
-    RunRecord& record = outcome.record;
+    SetOutcome outcome = RunSet(plan, request, actors_);
     next_query_ = outcome.next_query;
     next_sample_ = outcome.next_sample;
-    record.load_start_ns = load_start_ns;
-    record.load_end_ns = load_end_ns;
-    record.unload_start_ns = NowNs();
-    CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
-    record.unload_end_ns = NowNs();
-    return std::move(record);
+    return std::move(outcome.record);
   }
 
   template <typename Call>
@@ -263,15 +294,18 @@ void AskName(const Actors& actors, TestSubject* subject) {
 void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSubject& subject,
                    const Clock& clock, TestLogs* logs) {
   DetailLog& detail = logs->detail();
+  const std::span<const ConfigDiagnostic> diagnostics(final.settings.config_diagnostics);
+  detail.WriteConfigDiagnostics(diagnostics.first(final.requested_diagnostics), clock.NowNs());
   detail.WriteHeader(subject, logs->datetime(), clock.NowNs());
   for (const std::string& warning : final.warnings) detail.Warning(warning, clock.NowNs());
+  detail.WriteConfigDiagnostics(diagnostics.subspan(final.requested_diagnostics), clock.NowNs());
   if (const uint64_t late = TakeLateCompletions(); late > 0) {
     detail.Warning(std::to_string(late) +
                        " completions came between tests and were dropped: complete every sample "
                        "before StartTest returns",
                    clock.NowNs());
   }
-  detail.WriteConfigDiagnostics(final.settings.config_diagnostics, clock.NowNs());
+  detail.WriteRemarks(plan, clock.NowNs());
   detail.WriteRequestedSettings(final.settings, clock.NowNs());
   detail.WriteEffectiveSettings(plan, clock.NowNs());
 }

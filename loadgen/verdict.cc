@@ -288,7 +288,8 @@ void JudgeConstraints(const RunPlan& plan, PerformanceResult* result) {
   result->perf_constraints_met = advice.empty();
   if (advice.empty()) return;
   result->recommendations = advice;
-  result->invalid_reason += Join(advice, "  * ") + " ";
+  result->perf_constraints_reason = Join(advice, "  * ");
+  result->invalid_reason += result->perf_constraints_reason + " ";
 }
 
 // What min_duration is compared with.

@@ -56,7 +56,6 @@ class System:
         self.plan = plan
         self.events = []
         self.callback_calls = 0
-        self.name_calls = 0
         self.held = []
         self.trial = 0
         self.callback = [self.change_response] if plan["response_cb"] else []
@@ -73,7 +72,6 @@ class System:
         return lg.ConstructSUT(self.issue, self.flush), lg.DestroySUT
 
     def name(self):
-        self.name_calls += 1
         return self.plan["name"]
 
     def load(self, indices):
@@ -188,7 +186,6 @@ def run(draw, folder, settings):
     return {
         "events": system.events,
         "callback_calls": system.callback_calls,
-        "name_calls": system.name_calls,
         "settings": values_of(settings),
     }
 

@@ -201,6 +201,7 @@ TEST_F(DetailLogTest, EffectiveSettings) {
   plan.min_duration_ms = 10000;
   plan.remarks = {{"error_invalid_test_settings", "Invalid value", true},
                   {"warning_generic_message", "odd", false}};
+  detail_.WriteRemarks(plan, kNow);
   detail_.WriteEffectiveSettings(plan, kNow);
   EXPECT_EQ(Keys(),
             (Strings{"error_invalid_test_settings", "warning_generic_message"} +
@@ -225,7 +226,7 @@ TEST_F(DetailLogTest, EffectiveSettings) {
 // ---- Sets ----
 
 const char kSetStart[] =
-    "loaded_qsl_set generated_query_count generated_samples_per_query generated_query_duration";
+    "generated_query_count generated_samples_per_query generated_query_duration";
 const char kSetEnd[] =
     "logger_swap_request_slots_retry_count logger_swap_request_slots_retry_retry_count "
     "logger_swap_request_slots_retry_reencounter_count logger_start_reading_entries_retry_count "
@@ -240,8 +241,8 @@ RunRecord CleanSet(StopReason reason) {
 }
 
 TEST_F(DetailLogTest, CleanSets) {
-  detail_.WriteSet({}, CleanSet(StopReason::kMinimumsMet), kNow);
-  detail_.WriteSet({}, CleanSet(StopReason::kScheduleEnd), kNow);
+  detail_.WriteSet(CleanSet(StopReason::kMinimumsMet), kNow);
+  detail_.WriteSet(CleanSet(StopReason::kScheduleEnd), kNow);
   EXPECT_EQ(Keys(), Words(kSetStart) + Words("generic_message") + Words(kSetEnd) +
                         Words(kSetStart) + Words(kSetEnd));
   EXPECT_EQ(Complaints(), Strings{});
@@ -251,10 +252,10 @@ TEST_F(DetailLogTest, CleanSets) {
 
 TEST_F(DetailLogTest, SetValues) {
   RunRecord record = CleanSet(StopReason::kScheduleEnd);
-  record.loaded_set = {3, 1, 2};
   record.generated = {100, 8, -5};
   record.system_start_ns = 1'795'143'064'893'931'750;  // 2026-11-20 02:51:04.893 UTC.
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteLoadedSet(std::vector<uint64_t>{3, 1, 2}, kNow);
+  detail_.WriteSet(record, kNow);
   ExpectValues({{"generated_query_count", "100"},
                 {"generated_samples_per_query", "8"},
                 {"generated_query_duration", "-5"},
@@ -265,7 +266,7 @@ TEST_F(DetailLogTest, SetValues) {
 }
 
 TEST_F(DetailLogTest, EmptySetBeginsAndEndsAtOnce) {
-  detail_.WriteSet({}, RunRecord{}, kNow);
+  detail_.WriteSet(RunRecord{}, kNow);
   EXPECT_EQ(Value("power_begin"), "01-01-1970 00:00:00.000");
   EXPECT_EQ(Value("power_end"), "01-01-1970 00:00:00.000");
   EXPECT_EQ(Complaints(), Strings{});
@@ -292,7 +293,7 @@ TEST_F(DetailLogTest, EarlyEnds) {
     RunRecord record = CleanSet(StopReason::kNone);
     record.issue_ends = {c.end};
     const size_t before = Complaints().size();
-    detail_.WriteSet({}, record, kNow);
+    detail_.WriteSet(record, kNow);
     const Strings complaints = Complaints();
     ASSERT_EQ(complaints.size(), before + 1) << c.text;
     EXPECT_EQ(complaints.back().substr(0, c.text.size()), c.text);
@@ -305,7 +306,7 @@ TEST_F(DetailLogTest, EachIssueThreadSaysHowItEnded) {
   record.issue_ends = {{StopReason::kMaxQueryCount, 5, 0, 0},
                        {StopReason::kScheduleEnd, 4, 0, 0},
                        {StopReason::kMaxQueryCount, 6, 0, 0}};
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteSet(record, kNow);
   EXPECT_EQ(Complaints(),
             (Strings{"E IssueQueryThread 0 Ending early: Max query count reached. query_count 5",
                      "E IssueQueryThread 2 Ending early: Max query count reached. query_count 6"}));
@@ -314,11 +315,11 @@ TEST_F(DetailLogTest, EachIssueThreadSaysHowItEnded) {
 TEST_F(DetailLogTest, AnAbortIsSaidOnceAlsoIfIssuingHadEnded) {
   RunRecord record = CleanSet(StopReason::kAborted);
   record.issue_ends.push_back(record.issue_ends[0]);
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteSet(record, kNow);
   EXPECT_EQ(Complaints(), Strings{"E Ending early: the test was aborted."});
   record.issue_ends = {{StopReason::kScheduleEnd, 1, 0, 0}};
   record.aborted = true;
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteSet(record, kNow);
   EXPECT_EQ(Complaints().size(), 2u);
 }
 
@@ -348,7 +349,7 @@ TEST_F(DetailLogTest, Violations) {
                              {Violation::kDoubleCompletion, 0, 0, 0, kOrigin + 3'000'000}};
   record.violations.counts[static_cast<size_t>(Violation::kDoubleCompletion)] = 7;
   record.violations.counts[static_cast<size_t>(Violation::kUnknownId)] = 1;
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteSet(record, kNow);
   const std::string unknown(ViolationText(Violation::kUnknownId));
   EXPECT_EQ(
       Complaints(),
@@ -369,7 +370,7 @@ TEST_F(DetailLogTest, IncompleteSamples) {
   RunRecord record = builder.Build();
   record.first_query = 100;
   record.first_sample = 200;
-  detail_.WriteSet({}, record, kNow);
+  detail_.WriteSet(record, kNow);
   EXPECT_EQ(Complaints(),
             Strings{"E 7 of 8 issued samples were never completed. Complete each sample exactly "
                     "once with QuerySamplesComplete. The first of them: sample 201 (query 100), "
@@ -404,7 +405,7 @@ TEST_F(DetailLogTest, ClockSanity) {
     record.system_start_ns = 1'795'143'064'893'931'750;
     record.system_drained_ns = record.system_start_ns + c.system_ns;
     const size_t before = Complaints().size();
-    detail_.WriteSet({}, record, kNow);
+    detail_.WriteSet(record, kNow);
     const Strings complaints = Complaints();
     ASSERT_EQ(complaints.size(), before + (c.severity.empty() ? 0 : 1)) << c.run_ns;
     if (c.severity.empty()) continue;

@@ -49,7 +49,7 @@ thread_local constinit Allocations allocations;
 // While set, calloc of this many bytes and more fails, on every thread.
 constinit std::atomic<size_t> failing_calloc_size{SIZE_MAX};
 
-void Count(bool aligned) {
+[[maybe_unused]] void Count(bool aligned) {
   if (!allocations.counting) return;
   ++allocations.count;
   allocations.aligned_count += aligned ? 1 : 0;

@@ -189,17 +189,16 @@ INSTANTIATE_TEST_SUITE_P(
         ClosedLoopStop{"DurationNotReached", Limits(3, 501), StopReason::kMinimumsMet, 7},
         ClosedLoopStop{"CountAfterDuration", Limits(8, 500), StopReason::kMinimumsMet, 8},
         ClosedLoopStop{"MaxCount", Limits(10, 0, 4), StopReason::kMaxQueryCount, 4},
-        ClosedLoopStop{"MaxDurationMustBeExceeded", Limits(10, 0, 0, 300),
-                       StopReason::kMaxDuration, 5},
+        ClosedLoopStop{"MaxDurationMustBeExceeded", Limits(10, 0, 0, 300), StopReason::kMaxDuration,
+                       5},
         ClosedLoopStop{"MinimumsBeforeMaxCount", Limits(4, 0, 4), StopReason::kMinimumsMet, 4},
-        ClosedLoopStop{"MinimumsBeforeMaxDuration", Limits(5, 0, 0, 300),
-                       StopReason::kMinimumsMet, 5},
+        ClosedLoopStop{"MinimumsBeforeMaxDuration", Limits(5, 0, 0, 300), StopReason::kMinimumsMet,
+                       5},
         ClosedLoopStop{"MaxCountBeforeMaxDuration", Limits(10, 0, 5, 300),
                        StopReason::kMaxQueryCount, 5},
         ClosedLoopStop{"ListTooShort", Limits(13), StopReason::kSamplesExhausted, 12},
         ClosedLoopStop{"AccuracyTestsNothing", WholeList(), StopReason::kScheduleEnd, 12},
-        ClosedLoopStop{"AsyncLimitIsForOpenLoops", WithAsyncLimit(), StopReason::kMinimumsMet,
-                       3}),
+        ClosedLoopStop{"AsyncLimitIsForOpenLoops", WithAsyncLimit(), StopReason::kMinimumsMet, 3}),
     [](const testing::TestParamInfo<ClosedLoopStop>& stop) { return stop.param.name; });
 
 TEST(ClosedLoop, WaitsForAnswersOfAnotherThread) {

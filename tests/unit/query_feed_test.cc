@@ -68,20 +68,20 @@ Slot SlotOf(const Recorder& recorder, uint64_t query) {
 std::vector<Slot> Take(Feeding* feeding, uint64_t first, uint64_t stride) {
   std::vector<Slot> slots;
   uint64_t ask_again = 0;
-  for (uint64_t query = first;
-       query < ask_again || feeding->feed.Ensure(query, &ask_again); query += stride) {
+  for (uint64_t query = first; query < ask_again || feeding->feed.Ensure(query, &ask_again);
+       query += stride) {
     slots.push_back(SlotOf(feeding->recorder, query));
   }
   return slots;
 }
 
 TEST(QueryFeed, FeedsTheReferencesTraffic) {
-  const std::vector<uint32_t> indices = {89, 7,  21, 34, 94, 42, 42, 105, 64, 45,
+  const std::vector<uint32_t> indices = {89,  7,  21, 34, 94, 42, 42, 105, 64, 45,
                                          118, 29, 91, 19, 83, 60, 2,  102, 60, 91};
-  const std::vector<int64_t> due_ns = {
-      0,        1843654,  2301577,  3587439,  4300433,  4686839,  6935180,
-      8026759,  8128505,  9589851,  9911224,  11454687, 11822203, 12159423,
-      12317285, 12527105, 13993468, 15006522, 15740767, 16045086, 20066160};
+  const std::vector<int64_t> due_ns = {0,        1843654,  2301577,  3587439,  4300433,  4686839,
+                                       6935180,  8026759,  8128505,  9589851,  9911224,  11454687,
+                                       11822203, 12159423, 12317285, 12527105, 13993468, 15006522,
+                                       15740767, 16045086, 20066160};
   for (const bool ahead : {false, true}) {
     Feeding feeding(Settings(TestScenario::Server, 100));
     feeding.feed.Start(ahead);

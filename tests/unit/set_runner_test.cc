@@ -1,7 +1,7 @@
 // Goal: the record of a set says exactly what was planned and what happened: times, counts, ends,
 // broken promises, in every shape of traffic and on lent threads.
-// Method: plans and sets with the seeds of the reference and its literal traffic; a clock that moves
-// by 1 ns per reading and by what the scripted system takes.
+// Method: plans and sets with the seeds of the reference and its literal traffic; a clock that
+// moves by 1 ns per reading and by what the scripted system takes.
 #include "set_runner.h"
 
 #include <gtest/gtest.h>
@@ -94,9 +94,8 @@ TEST_F(SetRunnerTest, RecordsAClosedLoop) {
   EXPECT_EQ(record.phase, Phase::kPerformance);
   EXPECT_EQ(record.loaded_set.size(), 128u);
   EXPECT_EQ(First(10, record.loaded_set), (Indices{1, 5, 112, 64, 11, 37, 58, 70, 96, 67}));
-  EXPECT_EQ(First(20, sut_.issued_indices()),
-            (Indices{89, 7, 21, 34, 94, 42, 42, 105, 64, 45, 118, 29, 91, 19, 83, 60, 2, 102, 60,
-                     91}));
+  EXPECT_EQ(First(20, sut_.issued_indices()), (Indices{89,  7,  21, 34, 94, 42, 42, 105, 64, 45,
+                                                       118, 29, 91, 19, 83, 60, 2,  102, 60, 91}));
   EXPECT_EQ(record.generated.query_count, 100u);
   EXPECT_EQ(record.generated.samples_per_query, 1u);
   EXPECT_EQ(record.generated.duration_ns, 100'000'000);
@@ -195,8 +194,8 @@ TEST_F(SetRunnerTest, CountsTheWholeScheduleThoughIssuingEndedBefore) {
 TEST_F(SetRunnerTest, RecordsAOneShot) {
   TestSettings settings = Settings(TestScenario::Offline, 25);
   const RunRecord record = Run(settings, 10, 10).record;
-  EXPECT_EQ(sut_.issued_indices(), (Indices{1, 5, 7, 6, 0, 8, 3, 2, 9, 4, 1, 5, 7,
-                                            6, 0, 8, 3, 2, 9, 4, 1, 5, 7, 6, 0}));
+  EXPECT_EQ(sut_.issued_indices(),
+            (Indices{1, 5, 7, 6, 0, 8, 3, 2, 9, 4, 1, 5, 7, 6, 0, 8, 3, 2, 9, 4, 1, 5, 7, 6, 0}));
   EXPECT_EQ(record.queries_issued, 1u);
   EXPECT_EQ(record.samples_issued, 25u);
   EXPECT_EQ(record.samples_completed, 25u);

@@ -137,8 +137,7 @@ class TestRunTest : public testing::Test {
 // ---- Scenarios and modes -----------------------------------------------------------------------
 
 class ScenariosAndModes : public TestRunTest,
-                          public testing::WithParamInterface<std::tuple<TestScenario, TestMode>> {
-};
+                          public testing::WithParamInterface<std::tuple<TestScenario, TestMode>> {};
 
 TEST_P(ScenariosAndModes, WriteAllLogsAndTheResult) {
   const auto [scenario, mode] = GetParam();
@@ -159,8 +158,7 @@ TEST_P(ScenariosAndModes, WriteAllLogsAndTheResult) {
   EXPECT_FALSE(result.peak.has_value());
   // 10 samples in sets of 4, 4 and 2; a query of MultiStream has 4, so the last set is padded.
   const uint64_t accuracy_samples = multi_stream ? 12 : 10;
-  EXPECT_EQ(result.accuracy_sample_count,
-            mode == TestMode::PerformanceOnly ? 0 : accuracy_samples);
+  EXPECT_EQ(result.accuracy_sample_count, mode == TestMode::PerformanceOnly ? 0 : accuracy_samples);
   ASSERT_EQ(result.performance.has_value(), mode != TestMode::AccuracyOnly);
   if (result.performance) {
     const bool offline = scenario == TestScenario::Offline;
@@ -199,9 +197,9 @@ TEST_F(TestRunTest, LoadsIssuesFlushesAndUnloadsEachSetInTurn) {
   SetSeeds(&settings);
   Run(settings);
   EXPECT_EQ(journal_.words(),
-            (Words{"load 4", "issue 4", "flush", "unload 4",    // Accuracy: all 10 samples.
-                   "load 4", "issue 4", "flush", "unload 4",    //
-                   "load 2", "issue 2", "flush", "unload 2",    //
+            (Words{"load 4", "issue 4", "flush", "unload 4",      // Accuracy: all 10 samples.
+                   "load 4", "issue 4", "flush", "unload 4",      //
+                   "load 2", "issue 2", "flush", "unload 2",      //
                    "load 4", "issue 20", "flush", "unload 4"}));  // Performance.
   const std::vector<std::vector<QuerySampleIndex>> accuracy_sets = {
       {1, 5, 7, 6}, {0, 8, 3, 2}, {9, 4}};
@@ -298,8 +296,8 @@ TEST_F(TestRunTest, Test05ReplacesSeedsAndMode) {
   EXPECT_TRUE(Contains(result.warnings, "Test05 flag detected Overriding random seeds"));
   Indices first = sut_.issued_indices();
   first.resize(20);
-  EXPECT_EQ(first, (Indices{83, 64, 95, 110, 60, 121, 114, 85, 63, 32,
-                            114, 18, 18, 79, 102, 50, 103, 37, 77, 106}));
+  EXPECT_EQ(first, (Indices{83,  64, 95, 110, 60,  121, 114, 85, 63, 32,
+                            114, 18, 18, 79,  102, 50,  103, 37, 77, 106}));
 }
 
 // ---- Refusals ----------------------------------------------------------------------------------
@@ -469,9 +467,8 @@ TEST_F(TestRunTest, AbortTestEndsALongWaitForTheNextQuery) {
 }
 
 TEST_F(TestRunTest, AbortTestEndsAStuckRunInEveryScenario) {
-  for (const TestScenario scenario :
-       {TestScenario::SingleStream, TestScenario::MultiStream, TestScenario::Server,
-        TestScenario::Offline}) {
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::MultiStream,
+                                      TestScenario::Server, TestScenario::Offline}) {
     for (const TestMode mode : {TestMode::AccuracyOnly, TestMode::PerformanceOnly}) {
       Aborter aborter;
       bool told = false;
@@ -552,9 +549,8 @@ TEST_F(TestRunTest, ATestOnASecondThreadIsRefusedAndTheFirstGoesOn) {
 // ---- Threads -----------------------------------------------------------------------------------
 
 TEST_F(TestRunTest, TakesAnswersFromOtherThreads) {
-  for (const TestScenario scenario :
-       {TestScenario::SingleStream, TestScenario::MultiStream, TestScenario::Server,
-        TestScenario::Offline}) {
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::MultiStream,
+                                      TestScenario::Server, TestScenario::Offline}) {
     std::vector<std::unique_ptr<Worker>> workers;
     for (int k = 0; k < 3; ++k) workers.push_back(std::make_unique<Worker>(CompleteAll));
     size_t next = 0;
