@@ -114,12 +114,12 @@ TEST_F(DetailLogTest, Header) {
 
 TEST_F(DetailLogTest, ConfigDiagnostics) {
   using Severity = ConfigDiagnostic::Severity;
-  detail_.WriteConfigDiagnostics(
-      {{Severity::kError, "user.conf", 0, "can't open file user.conf"},
-       {Severity::kError, "user.conf", 3, "expected 'key=value', line=3"},
-       {Severity::kError, "user.conf", 4, "Invalid value passed to Mode key in config."},
-       {Severity::kWarning, "user.conf", 0, "odd file"}},
-      kNow);
+  const std::vector<ConfigDiagnostic> diagnostics = {
+      {Severity::kError, "user.conf", 0, "can't open file user.conf"},
+      {Severity::kError, "user.conf", 3, "expected 'key=value', line=3"},
+      {Severity::kError, "user.conf", 4, "Invalid value passed to Mode key in config."},
+      {Severity::kWarning, "user.conf", 0, "odd file"}};
+  detail_.WriteConfigDiagnostics(diagnostics, kNow);
   EXPECT_EQ(Keys(), Words("error_invalid_config error_invalid_config error_invalid_config "
                           "warning_generic_message"));
   EXPECT_EQ(Complaints(),
