@@ -4,9 +4,10 @@ A whole query is answered with arrays: `samples.indices` and `samples.ids` go in
 Python object for each sample.
 """
 
-import mlperf_loadgen as lg
 import numpy as np
 import numpy.typing as npt
+
+import mlperf_loadgen as lg
 
 
 class Images(lg.QuerySampleLibrary):

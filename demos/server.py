@@ -7,8 +7,9 @@ into a queue. A worker thread takes what is waiting and answers it as one batch.
 import queue
 import threading
 
-import mlperf_loadgen as lg
 import numpy as np
+
+import mlperf_loadgen as lg
 
 
 class Numbers(lg.QuerySampleLibrary):

@@ -3,9 +3,10 @@
 The simplest system under test answers inside `issue_query`.
 """
 
-import mlperf_loadgen as lg
 import numpy as np
 import numpy.typing as npt
+
+import mlperf_loadgen as lg
 
 
 class Vectors(lg.QuerySampleLibrary):

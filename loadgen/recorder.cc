@@ -73,15 +73,13 @@ void Recorder::Append(const QueryBlock& block) {
   queries_ready_.store(query_end, std::memory_order_release);
 }
 
-bool Recorder::WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl* control,
-                                CallbackGate* gate) {
-  if (completed_count() >= count && ConfirmCompleted(count, sample_end)) return true;
+bool Recorder::Wait(uint64_t count, uint64_t sample_end, RunControl* control, CallbackGate* gate) {
   gate->Leave();
   bool done = false;
   try {
     for (int spin = 0; spin < kSpinsBeforeSleep && completed_count() < count; ++spin) CpuRelax();
     while (true) {
-      if (completed_count() >= count && ConfirmCompleted(count, sample_end)) {
+      if (AllCompleted(count, sample_end)) {
         done = true;
         break;
       }
@@ -104,24 +102,12 @@ bool Recorder::WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl*
   return done;
 }
 
-// Two threads that complete one sample at the same instant may both be counted. Counting the slots
-// tells; what was counted twice is taken back and reported.
-bool Recorder::ConfirmCompleted(uint64_t count, uint64_t sample_end) {
-  uint64_t completed = confirmed_count_;
-  for (uint64_t i = confirmed_count_; i < sample_end; ++i) {
-    completed += slots_->completed_ns[i].load(std::memory_order_relaxed) != 0 ? 1 : 0;
-  }
-  if (completed >= count) {
-    confirmed_count_ = sample_end;
-    return true;
-  }
-  const uint64_t counted_twice = count - completed;
+void Recorder::TakeBack(uint64_t counted_twice) {
   completed_count_.fetch_sub(counted_twice, std::memory_order_seq_cst);
   const int64_t now_ns = NowNs();
   for (uint64_t i = 0; i < counted_twice; ++i) {
     Violate(Violation::kDoubleCompletion, kResponseIdReserved, 0, now_ns);
   }
-  return false;
 }
 
 bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
@@ -200,6 +186,11 @@ void Recorder::ReportException(std::exception_ptr exception) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!callback_exception_) callback_exception_ = exception;
   completed_or_stopped_.notify_all();
+}
+
+std::exception_ptr Recorder::callback_exception() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return callback_exception_;
 }
 
 void Recorder::Wake() {

@@ -72,7 +72,9 @@ class Recorder {
   // Waits until `count` samples are completed, which lie in [0, sample_end). False if the test was
   // told to stop before that. The gate is left while waiting.
   bool WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl* control,
-                        CallbackGate* gate);
+                        CallbackGate* gate) {
+    return AllCompleted(count, sample_end) || Wait(count, sample_end, control, gate);
+  }
 
   // --- The completers (any thread, many at a time) ---
 
@@ -115,6 +117,8 @@ class Recorder {
   // --- After the set ---
 
   ViolationRecord TakeViolations();
+  // What a completing thread reported; null: nothing.
+  std::exception_ptr callback_exception();
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
  private:
@@ -137,7 +141,24 @@ class Recorder {
   void RefuseId(ResponseId id, int64_t now_ns);
   void Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns);
   void Wake();
-  bool ConfirmCompleted(uint64_t count, uint64_t sample_end);
+  bool Wait(uint64_t count, uint64_t sample_end, RunControl* control, CallbackGate* gate);
+
+  // True if `count` samples of [0, sample_end) are completed. The count alone does not tell: two
+  // threads that complete one sample at the same instant may both be counted.
+  bool AllCompleted(uint64_t count, uint64_t sample_end) {
+    if (completed_count() < count) return false;
+    uint64_t completed = confirmed_count_;
+    for (uint64_t i = confirmed_count_; i < sample_end; ++i) {
+      completed += slots_->completed_ns[i].load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    }
+    if (completed < count) {
+      TakeBack(count - completed);
+      return false;
+    }
+    confirmed_count_ = sample_end;
+    return true;
+  }
+  void TakeBack(uint64_t counted_twice);
 
   const Options options_;
   const Clock* clock_;

@@ -160,6 +160,9 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
                        plan.coalesce_queries};
   IssueAndDrain(plan, request, actors, &context, &record);
   feed.Stop();
+  if (const std::exception_ptr exception = recorder.callback_exception()) {
+    actors.control->ReportException(exception);
+  }
 
   record.generated = source.Totals();
   record.samples_completed = recorder.completed_count();

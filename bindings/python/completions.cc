@@ -89,15 +89,20 @@ struct Arguments {
   ~Arguments() { Py_XDECREF(responses); }
 
   Py_ssize_t size() const { return PySequence_Fast_GET_SIZE(responses); }
-  // Null with a TypeError set if item `i` is no response.
-  const ResponseObject* at(Py_ssize_t i) const {
-    PyObject* item = PySequence_Fast_GET_ITEM(responses, i);
-    if (!Py_IS_TYPE(item, &ResponseType)) {
+  const ResponseObject& at(Py_ssize_t i) const {
+    return *reinterpret_cast<ResponseObject*>(PySequence_Fast_GET_ITEM(responses, i));
+  }
+  // False with a TypeError set if an item is no response. Comes first: a call that is refused has
+  // completed nothing.
+  bool CheckItems() const {
+    for (Py_ssize_t i = 0; i < size(); ++i) {
+      PyObject* item = PySequence_Fast_GET_ITEM(responses, i);
+      if (Py_IS_TYPE(item, &ResponseType)) continue;
       PyErr_Format(PyExc_TypeError, "responses[%zd] must be a QuerySampleResponse, not %.100s", i,
                    Py_TYPE(item)->tp_name);
-      return nullptr;
+      return false;
     }
-    return reinterpret_cast<ResponseObject*>(item);
+    return true;
   }
 };
 
@@ -142,7 +147,7 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
                  Py_TYPE(responses)->tp_name);
   }
   arguments->callback = callback;
-  return arguments->responses != nullptr;
+  return arguments->responses != nullptr && arguments->CheckItems();
 }
 
 // Passes the response through the user's callback, which may change it. False with the exception
@@ -157,21 +162,21 @@ bool CallBack(PyObject* callback, Recorder* recorder, QuerySampleResponse* respo
   // The caller sees the exception, and so does the thread that called StartTest.
   try {
     throw pybind11::error_already_set();
-  } catch (pybind11::error_already_set& error) {
+  } catch (const pybind11::error_already_set& error) {
     recorder->ReportException(std::current_exception());
-    error.restore();
+    // Not error.restore(), which would take it away from that thread.
+    PyErr_Restore(error.type().inc_ref().ptr(), error.value().inc_ref().ptr(),
+                  error.trace().inc_ref().ptr());
   }
   return false;
 }
 
-// Responses that are logged: converted before anything is counted, logged without the GIL.
+// Responses that are logged: copied first, so that they can be logged without the GIL.
 PyObject* CompleteLogged(const Arguments& arguments, Call* call) {
   std::vector<QuerySampleResponse> responses;
   responses.reserve(static_cast<size_t>(arguments.size()));
   for (Py_ssize_t i = 0; i < arguments.size(); ++i) {
-    const ResponseObject* object = arguments.at(i);
-    if (object == nullptr) return nullptr;
-    responses.push_back(Native(*object));
+    responses.push_back(Native(arguments.at(i)));
   }
   uint64_t sample = 0;
   if (arguments.callback == nullptr) {
@@ -196,10 +201,9 @@ PyObject* QuerySamplesComplete(PyObject*, PyObject* const* values, Py_ssize_t co
   if (!Parse(values, count, names, &arguments)) return nullptr;
   if (call.logs()) return CompleteLogged(arguments, &call);
   for (Py_ssize_t i = 0; i < arguments.size(); ++i) {
-    const ResponseObject* object = arguments.at(i);
-    if (object == nullptr) return nullptr;
+    const ResponseObject& response = arguments.at(i);
     uint64_t sample;
-    call.Complete(object->id, object->n_tokens, &sample);
+    call.Complete(response.id, response.n_tokens, &sample);
   }
   Py_RETURN_NONE;
 }
@@ -210,9 +214,7 @@ PyObject* FirstTokenComplete(PyObject*, PyObject* const* values, Py_ssize_t coun
   Arguments arguments;
   if (!Parse(values, count, names, &arguments)) return nullptr;
   for (Py_ssize_t i = 0; i < arguments.size(); ++i) {
-    const ResponseObject* object = arguments.at(i);
-    if (object == nullptr) return nullptr;
-    call.FirstToken(Native(*object));
+    call.FirstToken(Native(arguments.at(i)));
   }
   Py_RETURN_NONE;
 }

@@ -273,12 +273,12 @@ int AssignBatchItem(PyObject* self, PyObject* key, PyObject* value) {
   return value == nullptr ? PyObject_DelItem(list, key) : PyObject_SetItem(list, key, value);
 }
 
-PyObject* ConcatBatch(PyObject* self, PyObject* other) {
-  PyObject* list = BatchList(self);
-  if (list == nullptr) return nullptr;
-  if (!IsSampleBatch(other)) return PySequence_Concat(list, other);
-  PyObject* other_list = BatchList(other);
-  return other_list == nullptr ? nullptr : PySequence_Concat(list, other_list);
+// Either side may be the batch.
+PyObject* ConcatBatch(PyObject* left, PyObject* right) {
+  PyObject* left_list = IsSampleBatch(left) ? BatchList(left) : left;
+  PyObject* right_list = IsSampleBatch(right) ? BatchList(right) : right;
+  if (left_list == nullptr || right_list == nullptr) return nullptr;
+  return PySequence_Concat(left_list, right_list);
 }
 
 PyObject* CompareBatch(PyObject* self, PyObject* other, int operation) {
@@ -360,7 +360,13 @@ PySequenceMethods batch_sequence = [] {
   PySequenceMethods methods{};
   methods.sq_length = BatchLength;
   methods.sq_item = BatchItem;
-  methods.sq_concat = ConcatBatch;
+  return methods;
+}();
+
+// A number's slot, because only that is asked when a list stands on the left.
+PyNumberMethods batch_number = [] {
+  PyNumberMethods methods{};
+  methods.nb_add = ConcatBatch;
   return methods;
 }();
 
@@ -425,6 +431,7 @@ PyTypeObject MakeBatchType() {
   type.tp_dealloc = DeallocateBatch;
   type.tp_as_sequence = &batch_sequence;
   type.tp_as_mapping = &batch_mapping;
+  type.tp_as_number = &batch_number;
   type.tp_iter = IterateBatch;
   type.tp_repr = ReprBatch;
   type.tp_richcompare = CompareBatch;

@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 
-import mlperf_loadgen as lg
 import numpy as np
 from model import Classifier, prepare
 from performance import RUNS, describe
 from sut import DigitImages, OnnxRuntime
+
+import mlperf_loadgen as lg
 
 LOGS = Path("demo_logs")
 REQUIRED_ACCURACY = 0.95

@@ -4,10 +4,11 @@ import queue
 import threading
 from pathlib import Path
 
-import mlperf_loadgen as lg
 import numpy as np
 import numpy.typing as npt
 from model import Classifier
+
+import mlperf_loadgen as lg
 
 
 class DigitImages(lg.QuerySampleLibrary):

@@ -12,8 +12,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-import mlperf_loadgen as lg
 import pytest
+
+import mlperf_loadgen as lg
 
 HANG_LIMIT_S = 60
 """A subprocess that takes longer than this hangs."""

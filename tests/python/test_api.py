@@ -17,10 +17,11 @@ import weakref
 from decimal import Decimal
 from pathlib import Path
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import answer, errors_of, log_settings
+
+import mlperf_loadgen as lg
 
 # ---- Names and enums -----------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ import pickle
 import random
 from collections.abc import Sequence
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import answer
+
+import mlperf_loadgen as lg
 
 N = 8
 

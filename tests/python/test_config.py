@@ -6,8 +6,9 @@ sets more than it should is seen. Warnings must name the file and the line.
 
 import warnings
 
-import mlperf_loadgen as lg
 import pytest
+
+import mlperf_loadgen as lg
 
 CONF_SEEDS = {
     "qsl_rng_seed": 2085463073848966840,

@@ -11,9 +11,10 @@ import signal
 import threading
 import traceback
 
-import mlperf_loadgen as lg
 import pytest
 from conftest import answer, log_settings
+
+import mlperf_loadgen as lg
 
 # ---- Settings no test can be run with ------------------------------------------------------------
 

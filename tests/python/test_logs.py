@@ -9,10 +9,11 @@ import itertools
 import re
 from pathlib import Path
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import BUILT_DIRTY, SCENARIOS, answer, strict_json
+
+import mlperf_loadgen as lg
 
 MODES = ("PerformanceOnly", "AccuracyOnly", "SubmissionRun")
 TOKENS = 5

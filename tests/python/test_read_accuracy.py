@@ -4,10 +4,11 @@ Method: real tests in all scenarios and token modes, read back and compared with
 same file cut off anywhere, and other text.
 """
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import SCENARIOS
+
+import mlperf_loadgen as lg
 
 
 def respond(tokens):

@@ -9,10 +9,11 @@ import json
 import math
 import threading
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import SCENARIOS, answer, errors_of
+
+import mlperf_loadgen as lg
 
 # ---- Attributes and texts ------------------------------------------------------------------------
 

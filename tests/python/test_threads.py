@@ -7,10 +7,11 @@ be completed exactly once; no test depends on how long anything takes.
 import queue
 import threading
 
-import mlperf_loadgen as lg
 import numpy as np
 import pytest
 from conftest import SCENARIOS, answer, errors_of, log_settings
+
+import mlperf_loadgen as lg
 
 WORKERS = 4
 

@@ -11,10 +11,11 @@ import math
 import random
 from dataclasses import dataclass, field
 
-import mlperf_loadgen as lg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import mlperf_loadgen as lg
 
 # ---- The random engine ---------------------------------------------------------------------------
 

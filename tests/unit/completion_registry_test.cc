@@ -151,9 +151,14 @@ TEST_F(CompletionRegistryTest, AScopeWithinAScopeKeepsTheOuterOneProtected) {
     EXPECT_EQ(RecorderOfThisThread(), set.get());
     inside.count_down();
     inactive.wait();
-    EXPECT_EQ(RecorderOfThisThread(), nullptr) << "the set has ended for new completions";
+    {
+      const CompletionScope inner;
+      EXPECT_EQ(inner.recorder(), nullptr) << "the set has ended for new completions";
+      YieldForAWhile();
+      EXPECT_FALSE(taken_down) << "within the inner scope";
+    }
     YieldForAWhile();
-    EXPECT_FALSE(taken_down);
+    EXPECT_FALSE(taken_down) << "after it";
     EXPECT_EQ(outer.recorder(), set.get());
   });
   inside.wait();

@@ -23,6 +23,7 @@ from ._core import (
     TestMode,
     TestScenario,
     TestSettings,
+    __version__,
     complete,
 )
 from .handles import (
@@ -42,8 +43,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._core import (
         EarlyStopping,
-        Lateness,
         LatencyStats,
+        Lateness,
         LogPaths,
         PeakSearchResult,
         PeakTrial,
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
     )
     from .logs import AccuracyLog, Payloads, read_accuracy, read_samples
     from .vectors import VectorQuerySample, VectorQuerySampleResponse
-
-    __version__: str
 
 
 class ConfigWarning(UserWarning):
@@ -84,17 +83,13 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    """Imports what is in `_LATER`, and the version."""
+    """Imports what is in `_LATER`."""
     if name in _LATER:
         from importlib import import_module
 
         found = getattr(import_module("." + _LATER[name], __name__), name)
         globals()[name] = found
         return found
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("mlperf_loadgen")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

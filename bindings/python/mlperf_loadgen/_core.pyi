@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
 
+__version__: str
+
 class SettingsError(ValueError): ...
 class AccuracyFormatError(ValueError): ...
 

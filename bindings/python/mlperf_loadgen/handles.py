@@ -117,6 +117,9 @@ def _find(handle: int, native: type[_Native], kind: str) -> _Native:
 def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     """The native object behind a handle or for an instance."""
     if isinstance(sut, SystemUnderTest):
+        # What `samples.ids` needs; importing it takes longer than any query should.
+        import numpy  # noqa: F401
+
         return _core.CallbackSut(sut.issue_query, sut.flush_queries, lambda: sut.name)
     if isinstance(sut, int):
         return _find(sut, _core.CallbackSut, "SUT")
