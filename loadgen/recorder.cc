@@ -85,7 +85,6 @@ bool Recorder::Wait(uint64_t count, uint64_t sample_end, RunControl* control, Ca
       }
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        if (callback_exception_) control->ReportException(callback_exception_);
         if (control->stop_requested()) break;
         waiting_.store(true, std::memory_order_seq_cst);
         if (completed_count_.load(std::memory_order_seq_cst) < count) {
@@ -183,14 +182,9 @@ void Recorder::Violate(Violation kind, ResponseId id, uint64_t sample, int64_t n
 }
 
 void Recorder::ReportException(std::exception_ptr exception) {
+  options_.control->ReportException(exception);
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!callback_exception_) callback_exception_ = exception;
   completed_or_stopped_.notify_all();
-}
-
-std::exception_ptr Recorder::callback_exception() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return callback_exception_;
 }
 
 void Recorder::Wake() {

@@ -42,6 +42,7 @@ class Recorder {
     AccuracyLog* accuracy_log = nullptr;   // None: no response is logged.
     AccuracySampling* sampling = nullptr;  // With accuracy_log: log only the sampled ones.
     bool token_data = false;               // The accuracy log has first-token bytes.
+    RunControl* control = nullptr;         // Told at once of exceptions in completing threads.
   };
 
   Recorder(const Options& options, const Clock* clock);
@@ -111,14 +112,12 @@ class Recorder {
     if (waiting_.load(std::memory_order_seq_cst)) Wake();
   }
 
-  // A completing thread met an exception of a user's callback.
+  // A completing thread met an exception of a user's callback: tells Options::control.
   void ReportException(std::exception_ptr exception);
 
   // --- After the set ---
 
   ViolationRecord TakeViolations();
-  // What a completing thread reported; null: nothing.
-  std::exception_ptr callback_exception();
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
  private:
@@ -174,7 +173,6 @@ class Recorder {
   alignas(64) std::mutex mutex_;
   std::condition_variable completed_or_stopped_;
   ViolationRecord violations_;
-  std::exception_ptr callback_exception_;
   std::unordered_map<uint64_t, std::string> token_data_;
 };
 

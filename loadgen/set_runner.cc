@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kNsPerMs = 1000000;
 
 Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request,
-                                  uint64_t samples_per_query) {
+                                  uint64_t samples_per_query, RunControl* control) {
   const bool accuracy = request.phase == Phase::kAccuracy;
   const bool sampled = !accuracy && request.sampling != nullptr && request.sampling->enabled();
   Recorder::Options options;
@@ -30,6 +30,7 @@ Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request
   options.accuracy_log = accuracy || sampled ? request.accuracy_log : nullptr;
   options.sampling = sampled ? request.sampling : nullptr;
   options.token_data = request.token_data;
+  options.control = control;
   return options;
 }
 
@@ -151,7 +152,8 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
 
   record.generate_start_ns = actors.clock->NowNs();
   QuerySource source(plan, request.phase, *request.set);
-  Recorder recorder(RecorderOptions(plan, request, source.samples_per_query()), actors.clock);
+  Recorder recorder(RecorderOptions(plan, request, source.samples_per_query(), actors.control),
+                    actors.clock);
   QueryFeed feed(&source, &recorder);
   feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
@@ -160,9 +162,6 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
                        plan.coalesce_queries};
   IssueAndDrain(plan, request, actors, &context, &record);
   feed.Stop();
-  if (const std::exception_ptr exception = recorder.callback_exception()) {
-    actors.control->ReportException(exception);
-  }
 
   record.generated = source.Totals();
   record.samples_completed = recorder.completed_count();

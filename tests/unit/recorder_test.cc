@@ -479,16 +479,19 @@ TEST(WaitForCompleted, EndsWhenTheTestIsStopped) {
 }
 
 TEST(WaitForCompleted, EndsWithTheExceptionOfACompletersCallback) {
-  Set set(3);
+  RunControl control;
+  Recorder::Options options = SetOptions();
+  options.control = &control;
+  Set set(options, 3, 3);
   std::thread completer([&] {
     while (set.gate.held() != 0) std::this_thread::yield();
     set.recorder.ReportException(std::make_exception_ptr(std::runtime_error("first")));
     set.recorder.ReportException(std::make_exception_ptr(std::logic_error("second")));
   });
-  EXPECT_FALSE(set.Wait(3));
+  EXPECT_FALSE(set.recorder.WaitForCompleted(3, 3, &control, &set.gate));
   completer.join();
-  EXPECT_TRUE(set.control.stop_requested());
-  EXPECT_THROW(std::rethrow_exception(set.control.exception()), std::runtime_error);
+  EXPECT_TRUE(control.stop_requested());
+  EXPECT_THROW(std::rethrow_exception(control.exception()), std::runtime_error);
 }
 
 TEST(WaitForCompleted, EndsWithTheExceptionOfPoll) {
