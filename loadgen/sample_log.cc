@@ -40,6 +40,43 @@ std::string Header(uint64_t row_count) {
   return header;
 }
 
+// Puts rows straight into the file's buffer, many between two looks at it.
+class RowWriter {
+ public:
+  explicit RowWriter(OutputFile* file) : file_(file) {}
+
+  void Add(const SampleRow& row) {
+    if (left_ == 0) Refill();
+    std::memcpy(next_, &row, sizeof(row));
+    next_ += sizeof(row);
+    --left_;
+  }
+
+  // Hands over the last rows; returns how many there were in all.
+  uint64_t Finish() {
+    const uint64_t unused = left_;
+    if (reserved_) file_->Commit((kRowsAtOnce - unused) * sizeof(SampleRow));
+    return blocks_ * kRowsAtOnce - unused;
+  }
+
+ private:
+  static constexpr uint64_t kRowsAtOnce = 4096;
+
+  void Refill() {
+    if (reserved_) file_->Commit(kRowsAtOnce * sizeof(SampleRow));
+    next_ = file_->Reserve(kRowsAtOnce * sizeof(SampleRow));
+    reserved_ = true;
+    left_ = kRowsAtOnce;
+    ++blocks_;
+  }
+
+  OutputFile* file_;
+  char* next_ = nullptr;
+  uint64_t left_ = 0;
+  uint64_t blocks_ = 0;
+  bool reserved_ = false;
+};
+
 }  // namespace
 
 SampleLog::SampleLog(OutputFile* file) : file_(file) {
@@ -51,6 +88,7 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
   const auto since_origin = [&](int64_t time_ns) {
     return time_ns == 0 ? -1 : time_ns - origin_ns;
   };
+  RowWriter rows(file_);
   record.ForEachIssuedQuery([&](uint64_t query) {
     SampleRow row{};
     row.query = record.first_query + query;
@@ -63,11 +101,10 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
       row.first_token_ns = since_origin(record.FirstTokenNs(sample));
       row.completed_ns = since_origin(record.CompletedNs(sample));
       row.tokens = record.TokenCount(sample);
-      std::memcpy(file_->Reserve(sizeof(row)), &row, sizeof(row));
-      file_->Commit(sizeof(row));
-      ++row_count_;
+      rows.Add(row);
     }
   });
+  row_count_ += rows.Finish();
   Finish();
 }
 
