@@ -14,7 +14,7 @@ CXX_FILES = $(shell find $(wildcard loadgen bindings demos tests benchmarks) -na
 # The sanitizers need the usual memory layout, which kernels that randomise more bits do not give.
 FIXED_LAYOUT = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
-.PHONY: help demo test test-cpp test-python sanitize lint format clean gtest
+.PHONY: help demo test test-cpp test-python sanitize bench lint format clean gtest
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers
 	  $(FIXED_LAYOUT) $(BIN)/cmake --build --preset $$preset -j $(JOBS); \
 	  $(FIXED_LAYOUT) $(BIN)/ctest --preset $$preset -j $(JOBS); \
 	done
+
+bench: $(STAMPS)/package  ## Measure the speed of the load generator on this machine
+	PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 
 lint: $(STAMPS)/tools  ## Check formatting, style and types
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 #include "mlperf_loadgen_c.h"
 
 #include <exception>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -44,6 +45,20 @@ Result Guard(const Call& call, Result failed) {
   return failed;
 }
 
+// `value` as a member's type, refused if it does not fit.
+template <typename Member, typename Value>
+Member Checked(const char* name, Value value) {
+  if constexpr (!std::is_same_v<Member, double> && !std::is_same_v<Member, Value>) {
+    const uint64_t limit = std::is_same_v<Member, bool> ? 1 : std::numeric_limits<int>::max();
+    if (value > limit) {
+      throw std::invalid_argument("setting '" + std::string(name) + "' is " +
+                                  std::to_string(value) + ": set it to at most " +
+                                  std::to_string(limit));
+    }
+  }
+  return static_cast<Member>(value);
+}
+
 template <typename Value>
 int Set(mlperf_settings* settings, const char* name, Value value) {
   return Guard(
@@ -61,7 +76,7 @@ int Set(mlperf_settings* settings, const char* name, Value value) {
                                             "' is no floating-point number; use "
                                             "mlperf_settings_set_integer");
               } else {
-                settings->settings.*member = static_cast<Member>(value);
+                settings->settings.*member = Checked<Member>(name, value);
               }
             },
             setting->member);

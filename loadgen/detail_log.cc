@@ -62,7 +62,7 @@ std::string WithPlace(const ConfigDiagnostic& diagnostic) {
   const std::string& message = diagnostic.message;
   const std::string line = std::to_string(diagnostic.line);
   std::string place;
-  if (message.find(diagnostic.file) == std::string::npos) place = diagnostic.file;
+  if (!message.ends_with(diagnostic.file)) place = diagnostic.file;
   if (diagnostic.line > 0 && !message.ends_with("line=" + line)) {
     place += (place.empty() ? "line " : ", line ") + line;
   }
@@ -350,13 +350,20 @@ void WriteInferredTokens(const RunPlan& plan, double tokens_per_second, Block* b
 }
 
 // How late we were ourselves. Not in the reference.
-void WriteLateness(const Lateness& lateness, Block* block) {
+void WriteLateness(const PerformanceResult& result, Block* block) {
+  const Lateness& lateness = result.lateness;
   block->Add("result_lateness_p50_ns", lateness.p50_ns);
   block->Add("result_lateness_p90_ns", lateness.p90_ns);
   block->Add("result_lateness_p99_ns", lateness.p99_ns);
   block->Add("result_lateness_p99.9_ns", lateness.p999_ns);
   block->Add("result_lateness_max_ns", lateness.max_ns);
   block->Add("result_queries_held_up_by_sut", lateness.held_up_by_sut);
+  block->Add("result_lateness_held_up_p50_ns", result.lateness_held_up.p50_ns);
+  block->Add("result_lateness_held_up_p99_ns", result.lateness_held_up.p99_ns);
+  block->Add("result_lateness_others_p50_ns", result.lateness_others.p50_ns);
+  block->Add("result_lateness_others_p99_ns", result.lateness_others.p99_ns);
+  block->Add("result_pacing", ToString(result.pacing));
+  block->Add("result_spin_s", result.spin_s);
 }
 
 }  // namespace
@@ -498,7 +505,7 @@ void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result
   WriteSampleLatency(result.sample_latency, &block);
   if (result.tokens) WriteTokenMetrics(*result.tokens, plan.scenario, &block);
   WriteInferredTokens(plan, result.inferred_tokens_per_second, &block);
-  if (plan.scenario == TestScenario::Server) WriteLateness(result.lateness, &block);
+  if (plan.scenario == TestScenario::Server) WriteLateness(result, &block);
   block.Add("num_errors", log_->error_count());
 }
 

@@ -5,16 +5,25 @@
 namespace mlperf::loadgen {
 namespace {
 constexpr std::chrono::milliseconds kIdleInterval(20);
+constexpr std::chrono::milliseconds kGiveUpInterval(200);
 }  // namespace
 
-void IssueThreads::Lend() {
+void IssueThreads::Lend(const std::function<bool()>& give_up) {
   Lent self;
   std::unique_lock<std::mutex> lock(mutex_);
   const size_t index = lent_.size();
   lent_.push_back(&self);
   changed_.notify_all();
   while (true) {
-    changed_.wait(lock, [&self] { return self.job != nullptr || self.released; });
+    const auto wanted = [&self] { return self.job != nullptr || self.released; };
+    while (!changed_.wait_for(lock, kGiveUpInterval, wanted)) {
+      lock.unlock();
+      const bool gives_up = give_up();
+      lock.lock();
+      if (!gives_up || wanted()) continue;
+      std::erase(lent_, &self);
+      return;
+    }
     if (self.job == nullptr) return;
     const std::function<void(size_t)>* job = self.job;
     lock.unlock();

@@ -50,11 +50,22 @@ class Handover {
 // Knows whether a query exists, and asks the feed only when it must.
 class Lookahead {
  public:
-  explicit Lookahead(QueryFeed* feed) : feed_(feed) {}
-  bool Exists(uint64_t query) { return query < ask_again_ || feed_->Ensure(query, &ask_again_); }
+  explicit Lookahead(IssueContext* context) : context_(context) {}
+
+  bool Exists(uint64_t query) { return query < ask_again_ || Ask(query); }
 
  private:
-  QueryFeed* feed_;
+  // Memory may run out where queries are made; that ends the test like any other failure.
+  bool Ask(uint64_t query) {
+    try {
+      return context_->feed->Ensure(query, &ask_again_);
+    } catch (...) {
+      context_->control->ReportException(std::current_exception());
+      return false;
+    }
+  }
+
+  IssueContext* context_;
   uint64_t ask_again_ = 0;
 };
 
@@ -64,7 +75,8 @@ uint64_t Outstanding(const IssueContext& context) {
          samples / context.recorder->samples_per_query();
 }
 
-StopReason EndOfList(const StopLimits& limits) {
+StopReason EndOfList(const IssueContext& context, const StopLimits& limits) {
+  if (context.control->stop_requested()) return StopReason::kAborted;
   const bool natural = limits.until_list_ends || !limits.natural_end;
   return natural ? StopReason::kScheduleEnd : StopReason::kSamplesExhausted;
 }
@@ -75,15 +87,14 @@ IssueEnd IssueClosedLoop(IssueContext* context, const StopLimits& limits, Callba
   Recorder& recorder = *context->recorder;
   const uint64_t samples_per_query = recorder.samples_per_query();
   Handover handover(context);
-  Lookahead lookahead(context->feed);
+  Lookahead lookahead(context);
   IssueEnd end;
   for (uint64_t query = 0;; ++query) {
     if (!lookahead.Exists(query)) {
-      end.reason = EndOfList(limits);
+      end.reason = EndOfList(*context, limits);
       break;
     }
-    const uint64_t issued = query * samples_per_query;
-    if (!recorder.WaitForCompleted(issued, issued, context->control, gate) ||
+    if (!recorder.WaitForCompleted(query * samples_per_query, context->control, gate) ||
         context->control->stop_requested()) {
       end.reason = StopReason::kAborted;
       break;
@@ -125,15 +136,15 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
                        CallbackGate* gate) {
   Recorder& recorder = *context->recorder;
   PreciseSleep precise_sleep;
-  Pacer pacer(context->clock, gate, context->control);
+  Pacer pacer(context->clock, gate, context->control, context->pacing);
   Handover handover(context);
-  Lookahead lookahead(context->feed);
+  Lookahead lookahead(context);
   IssueEnd end;
   uint64_t held_up = 0;
   uint64_t query = share.first;
   while (true) {
     if (!lookahead.Exists(query)) {
-      end.reason = EndOfList(limits);
+      end.reason = EndOfList(*context, limits);
       break;
     }
     bool overdue = false;
@@ -143,7 +154,10 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
       end.reason = StopReason::kAborted;
       break;
     }
-    if (overdue && end.queries_issued > 0) ++held_up;
+    if (overdue && end.queries_issued > 0) {
+      ++held_up;
+      recorder.MarkHeldUp(query);
+    }
     handover.Clear();
     handover.Add(query, now_ns);
     uint64_t issued = 1;
@@ -167,14 +181,15 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     query += issued * share.stride;
   }
   context->held_up_by_sut.fetch_add(held_up, std::memory_order_relaxed);
+  context->spun_ns.fetch_add(pacer.spun_ns(), std::memory_order_relaxed);
   return end;
 }
 
 IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits) {
-  Lookahead lookahead(context->feed);
+  Lookahead lookahead(context);
   IssueEnd end;
   if (!lookahead.Exists(0)) {
-    end.reason = EndOfList(limits);
+    end.reason = EndOfList(*context, limits);
     return end;
   }
   Handover handover(context);
@@ -184,7 +199,7 @@ IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits) {
   end.elapsed_ns = now_ns - context->start_ns;
   const bool issued = handover.Issue(0);
   end.reason = issued ? Evaluate(limits, 1, end.elapsed_ns, 0) : StopReason::kAborted;
-  if (end.reason == StopReason::kNone) end.reason = EndOfList(limits);
+  if (end.reason == StopReason::kNone) end.reason = EndOfList(*context, limits);
   return end;
 }
 

@@ -14,20 +14,23 @@
 #include "run_record.h"
 #include "stop_condition.h"
 #include "system_under_test.h"
+#include "test_settings.h"
 
 namespace mlperf::loadgen {
 
 // What the issue loops of one set share.
 struct IssueContext {
-  SystemUnderTest* sut;
-  Recorder* recorder;
-  QueryFeed* feed;
-  Clock* clock;
-  RunControl* control;
+  SystemUnderTest* sut = nullptr;
+  Recorder* recorder = nullptr;
+  QueryFeed* feed = nullptr;
+  Clock* clock = nullptr;
+  RunControl* control = nullptr;
   int64_t start_ns = 0;
+  Pacing pacing = Pacing::Auto;             // Open loop.
   bool coalesce = false;                    // Open loop.
   std::atomic<uint64_t> queries_issued{0};  // By all threads; kept where a limit needs it.
   std::atomic<uint64_t> held_up_by_sut{0};  // Open loop.
+  std::atomic<int64_t> spun_ns{0};          // Open loop: by all threads.
 };
 
 // Which queries an issue thread takes: first, first + stride, first + 2 * stride, ...

@@ -101,10 +101,16 @@ std::vector<int64_t> QueryLatencies(const RunRecord& record) {
   return latencies_ns;
 }
 
-Lateness ComputeLateness(const RunRecord& record) {
+Lateness ComputeLateness(const RunRecord& record, LateQueries which) {
+  const auto is_meant = [&](uint64_t query) {
+    if (which == LateQueries::kAll) return true;
+    const bool held_up = !record.slots->held_up.empty() && record.slots->held_up[query] != 0;
+    return held_up == (which == LateQueries::kHeldUp);
+  };
   std::vector<int64_t> lateness_ns;
   lateness_ns.reserve(record.queries_issued);
   record.ForEachIssuedQuery([&](uint64_t query) {
+    if (!is_meant(query)) return;
     lateness_ns.push_back(record.IssuedNs(query) - record.ScheduledNs(query));
   });
   Lateness lateness;

@@ -28,8 +28,15 @@ std::vector<int64_t> QueryLatencies(const RunRecord& record);
 // Clock reading at which the last sample of a query was completed; 0 if any of them never was.
 int64_t QueryDoneNs(const RunRecord& record, uint64_t query);
 
+// Which queries' lateness is meant.
+enum class LateQueries {
+  kAll,
+  kHeldUp,  // Those that IssueQuery of an earlier one held up.
+  kOthers,
+};
+
 // How late the queries of an open-loop set were issued: issued minus scheduled.
-Lateness ComputeLateness(const RunRecord& record);
+Lateness ComputeLateness(const RunRecord& record, LateQueries which = LateQueries::kAll);
 
 }  // namespace mlperf::loadgen
 

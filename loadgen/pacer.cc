@@ -66,19 +66,41 @@ int64_t Pacer::WaitUntil(int64_t due_ns, bool* overdue) {
   return clock_->NowNs();
 }
 
+// How much of the wait from now on is spun.
+int64_t Pacer::StretchNs(int64_t now_ns, int64_t due_ns) const {
+  switch (pacing_) {
+    case Pacing::Auto:
+      break;
+    case Pacing::Sleep:
+      return 0;
+    case Pacing::Spin:
+      return due_ns - now_ns;
+  }
+  // A spinning thread would keep the only CPU from the system under test.
+  static const bool single_cpu = std::thread::hardware_concurrency() == 1;
+  return single_cpu ? 0 : stretch_.ns();
+}
+
 void Pacer::SleepAndSpin(int64_t due_ns) {
   int64_t now_ns = clock_->NowNs();
-  while (due_ns - now_ns > stretch_.ns() && !control_->stop_requested()) {
-    const int64_t wake_ns = std::min(due_ns - stretch_.ns(), now_ns + kPollIntervalNs);
+  const int64_t spin_from_ns = due_ns - StretchNs(now_ns, due_ns);
+  while (now_ns < spin_from_ns && !control_->stop_requested()) {
+    const int64_t wake_ns = std::min(spin_from_ns, now_ns + kPollIntervalNs);
     clock_->SleepUntilNs(wake_ns);
     now_ns = clock_->NowNs();
     stretch_.Observe(wake_ns, now_ns);
     gate_->Poll();
   }
+  const int64_t spin_start_ns = now_ns;
+  int64_t poll_ns = now_ns + kPollIntervalNs;
   while (now_ns < due_ns && !control_->stop_requested()) {
     CpuRelax();
     now_ns = clock_->NowNs();
+    if (now_ns < poll_ns) continue;
+    gate_->Poll();
+    poll_ns = now_ns + kPollIntervalNs;
   }
+  spun_ns_ += now_ns - spin_start_ns;
 }
 
 }  // namespace mlperf::loadgen

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "run_control.h"
+#include "test_settings.h"
 
 namespace mlperf::loadgen {
 
@@ -39,20 +40,25 @@ class PreciseSleep {
 // One thread's pacer. The gate is left during waits that are long enough to be worth it.
 class Pacer {
  public:
-  Pacer(Clock* clock, CallbackGate* gate, RunControl* control)
-      : clock_(clock), gate_(gate), control_(control) {}
+  Pacer(Clock* clock, CallbackGate* gate, RunControl* control, Pacing pacing = Pacing::Auto)
+      : clock_(clock), gate_(gate), control_(control), pacing_(pacing) {}
 
   // Returns the time at which the wait ended: not before `due_ns`, unless the test was told to
   // stop. `overdue` receives whether `due_ns` had passed already on entry.
   int64_t WaitUntil(int64_t due_ns, bool* overdue);
 
+  int64_t spun_ns() const { return spun_ns_; }
+
  private:
   void SleepAndSpin(int64_t due_ns);
+  int64_t StretchNs(int64_t now_ns, int64_t due_ns) const;
 
   Clock* clock_;
   CallbackGate* gate_;
   RunControl* control_;
+  Pacing pacing_;
   SpinStretch stretch_;
+  int64_t spun_ns_ = 0;
 };
 
 }  // namespace mlperf::loadgen

@@ -8,6 +8,8 @@ namespace mlperf::loadgen {
 namespace {
 
 constexpr size_t kViolationDetailsPerKind = 10;
+// No address space holds a larger one.
+constexpr size_t kLargestResponse = size_t{1} << 47;
 // How often a waiting issuer looks at requests to stop.
 constexpr std::chrono::milliseconds kPollInterval(20);
 // How long an issuer looks for a completion before it sleeps for one: long enough for a system
@@ -41,7 +43,10 @@ void Recorder::Append(const QueryBlock& block) {
 
   SampleSlots& slots = *slots_;
   slots.issued_ns.Grow(query_end);
-  if (!options_.closed_loop) slots.scheduled_delta_ns.Grow(query_end);
+  if (!options_.closed_loop) {
+    slots.scheduled_delta_ns.Grow(query_end);
+    slots.held_up.Grow(query_end);
+  }
   if (options_.issue_spans) slots.issue_returned_ns.Grow(query_end);
   slots.sample_index.Grow(sample_end);
   slots.completed_ns.Grow(sample_end);
@@ -54,6 +59,7 @@ void Recorder::Append(const QueryBlock& block) {
   if (!options_.closed_loop) {
     slots.scheduled_delta_ns.Assign(first_query, block.scheduled_delta_ns.data(),
                                     block.query_count);
+    slots.held_up.Touch(first_query, query_end);
   }
   slots.sample_index.Assign(first_sample, block.sample_indices.data(), block.sample_indices.size());
   if (options_.sampling != nullptr) {
@@ -73,13 +79,13 @@ void Recorder::Append(const QueryBlock& block) {
   queries_ready_.store(query_end, std::memory_order_release);
 }
 
-bool Recorder::Wait(uint64_t count, uint64_t sample_end, RunControl* control, CallbackGate* gate) {
+bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
   gate->Leave();
   bool done = false;
   try {
     for (int spin = 0; spin < kSpinsBeforeSleep && completed_count() < count; ++spin) CpuRelax();
     while (true) {
-      if (AllCompleted(count, sample_end)) {
+      if (completed_count() >= count) {
         done = true;
         break;
       }
@@ -99,14 +105,6 @@ bool Recorder::Wait(uint64_t count, uint64_t sample_end, RunControl* control, Ca
   }
   gate->Enter();
   return done;
-}
-
-void Recorder::TakeBack(uint64_t counted_twice) {
-  completed_count_.fetch_sub(counted_twice, std::memory_order_seq_cst);
-  const int64_t now_ns = NowNs();
-  for (uint64_t i = 0; i < counted_twice; ++i) {
-    Violate(Violation::kDoubleCompletion, kResponseIdReserved, 0, now_ns);
-  }
 }
 
 bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
@@ -139,7 +137,7 @@ void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int6
 
 void Recorder::LogResponse(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns) {
   size_t size = response.size;
-  if (size > 0 && response.data == 0) {
+  if ((size > 0 && response.data == 0) || size > kLargestResponse) {
     Violate(Violation::kNullData, response.id, sample, now_ns);
     size = 0;
   }
@@ -159,7 +157,7 @@ void Recorder::LogResponse(uint64_t sample, const QuerySampleResponse& response,
 
 void Recorder::KeepTokenData(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns) {
   if (response.size == 0) return;
-  if (response.data == 0) {
+  if (response.data == 0 || response.size > kLargestResponse) {
     Violate(Violation::kNullData, response.id, sample, now_ns);
     return;
   }

@@ -66,15 +66,15 @@ class Recorder {
   void MarkIssueReturned(uint64_t query, int64_t now_ns) {
     slots_->issue_returned_ns[query] = now_ns;
   }
+  void MarkHeldUp(uint64_t query) { slots_->held_up[query] = 1; }
   bool keeps_issue_spans() const { return options_.issue_spans; }
 
   uint64_t completed_count() const { return completed_count_.load(std::memory_order_acquire); }
 
-  // Waits until `count` samples are completed, which lie in [0, sample_end). False if the test was
-  // told to stop before that. The gate is left while waiting.
-  bool WaitForCompleted(uint64_t count, uint64_t sample_end, RunControl* control,
-                        CallbackGate* gate) {
-    return AllCompleted(count, sample_end) || Wait(count, sample_end, control, gate);
+  // Waits until `count` samples are completed. False if the test was told to stop before that. The
+  // gate is left while waiting.
+  bool WaitForCompleted(uint64_t count, RunControl* control, CallbackGate* gate) {
+    return completed_count() >= count || Wait(count, control, gate);
   }
 
   // --- The completers (any thread, many at a time) ---
@@ -86,13 +86,13 @@ class Recorder {
   // was good; otherwise the violation is counted.
   bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, uint64_t* sample) {
     if (!Resolve(id, now_ns, sample)) return false;
-    std::atomic<int64_t>& slot = slots_->completed_ns[*sample];
-    if (slot.load(std::memory_order_relaxed) != 0) {
+    int64_t not_completed = 0;
+    if (!slots_->completed_ns[*sample].compare_exchange_strong(not_completed, now_ns,
+                                                               std::memory_order_relaxed)) {
       Violate(Violation::kDoubleCompletion, id, *sample, now_ns);
       return false;
     }
     if (options_.tokens) RecordTokens(id, *sample, now_ns, n_tokens);
-    slot.store(now_ns, std::memory_order_relaxed);
     return true;
   }
 
@@ -140,24 +140,7 @@ class Recorder {
   void RefuseId(ResponseId id, int64_t now_ns);
   void Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns);
   void Wake();
-  bool Wait(uint64_t count, uint64_t sample_end, RunControl* control, CallbackGate* gate);
-
-  // True if `count` samples of [0, sample_end) are completed. The count alone does not tell: two
-  // threads that complete one sample at the same instant may both be counted.
-  bool AllCompleted(uint64_t count, uint64_t sample_end) {
-    if (completed_count() < count) return false;
-    uint64_t completed = confirmed_count_;
-    for (uint64_t i = confirmed_count_; i < sample_end; ++i) {
-      completed += slots_->completed_ns[i].load(std::memory_order_relaxed) != 0 ? 1 : 0;
-    }
-    if (completed < count) {
-      TakeBack(count - completed);
-      return false;
-    }
-    confirmed_count_ = sample_end;
-    return true;
-  }
-  void TakeBack(uint64_t counted_twice);
+  bool Wait(uint64_t count, RunControl* control, CallbackGate* gate);
 
   const Options options_;
   const Clock* clock_;
@@ -168,7 +151,6 @@ class Recorder {
 
   alignas(64) std::atomic<uint64_t> completed_count_{0};
   std::atomic<bool> waiting_{false};
-  uint64_t confirmed_count_ = 0;  // Samples [0, this) are known to be completed; the waiter's.
 
   alignas(64) std::mutex mutex_;
   std::condition_variable completed_or_stopped_;

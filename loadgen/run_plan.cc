@@ -96,6 +96,10 @@ void CheckEnums(const TestSettings& settings) {
     Refuse("mode", std::to_string(static_cast<int>(settings.mode)),
            "set it to SubmissionRun, AccuracyOnly, PerformanceOnly or FindPeakPerformance");
   }
+  if (ToString(settings.server_pacing) == "Unknown") {
+    Refuse("server_pacing", std::to_string(static_cast<int>(settings.server_pacing)),
+           "set it to Auto, Sleep or Spin");
+  }
 }
 
 void CheckSampleCounts(const TestSettings& settings, const RunPlan& plan) {
@@ -216,6 +220,7 @@ void PlanServer(const TestSettings& settings, RunPlan* plan) {
   plan->target_latency_percentile = settings.server_target_latency_percentile;
   plan->max_async_queries = settings.server_max_async_queries;
   plan->coalesce_queries = settings.server_coalesce_queries;
+  plan->pacing = settings.server_pacing;
   plan->issue_thread_count = settings.server_num_issue_query_threads;
 }
 

@@ -77,6 +77,7 @@ struct RunPlan {
   uint64_t token_latency_scaling_factor = 0;
 
   bool coalesce_queries = false;
+  Pacing pacing = Pacing::Auto;
   uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
   int find_peak_decimals = 1;
   double find_peak_step = 1;

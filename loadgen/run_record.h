@@ -29,7 +29,7 @@ enum class Violation : uint8_t {
   kMissingTokenCount,   // Token mode: n_tokens is 0.
   kNegativeTokenCount,  // Token mode: n_tokens < 0.
   kTooFewTokens,        // Token mode: n_tokens is 1.
-  kNullData,            // Logged response with size > 0 at address 0.
+  kNullData,            // Logged response with size > 0 at address 0, or of an impossible size.
   kCount
 };
 constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
@@ -102,6 +102,7 @@ struct RunRecord {
   // Open loop: queries that were already due when the system under test returned from the
   // previous IssueQuery, so that the generator could not issue them in time.
   uint64_t queries_held_up_by_sut = 0;
+  int64_t spun_ns = 0;  // Open loop: CPU time that issue threads spent on waiting.
 
   int64_t ScheduledNs(uint64_t query) const {  // Clock reading.
     if (slots->scheduled_is_issued) return IssuedNs(query);

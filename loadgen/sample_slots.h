@@ -105,6 +105,8 @@ struct SampleSlots {
   ChunkedArray<int64_t> scheduled_delta_ns;  // From the start of issuing; unused in closed loops.
   ChunkedArray<std::atomic<int64_t>> issued_ns;
   ChunkedArray<int64_t> issue_returned_ns;  // Only with the trace on.
+  // 1: was due already when the system under test returned from the IssueQuery before. Open loops.
+  ChunkedArray<uint8_t> held_up;
 
   // Per sample.
   ChunkedArray<uint32_t> sample_index;

@@ -62,7 +62,7 @@ void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors,
       threads,
       [&](size_t k) {
         CallbackGate no_gate;
-        IssuingThread issuing(context->recorder);
+        const IssuingThread issuing(context->recorder);
         (*ends)[k] =
             IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
       },
@@ -129,12 +129,10 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   record->system_start_ns = actors.clock->SystemNowNs();
   record->issue_ends = Issue(plan, request.phase, actors, context);
   CountIssued(*recorder.slots(), recorder.queries_ready(), record);
-  Flush(actors);
   record->issue_end_ns = actors.clock->NowNs();
+  Flush(actors);
   if (!actors.control->stop_requested()) {
-    recorder.WaitForCompleted(record->samples_issued,
-                              record->query_end * recorder.samples_per_query(), actors.control,
-                              actors.gate);
+    recorder.WaitForCompleted(record->samples_issued, actors.control, actors.gate);
   }
   record->drained_ns = actors.clock->NowNs();
   record->system_drained_ns = actors.clock->SystemNowNs();
@@ -158,8 +156,14 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
 
-  IssueContext context{actors.sut,           &recorder, &feed, actors.clock, actors.control, 0,
-                       plan.coalesce_queries};
+  IssueContext context;
+  context.sut = actors.sut;
+  context.recorder = &recorder;
+  context.feed = &feed;
+  context.clock = actors.clock;
+  context.control = actors.control;
+  context.pacing = plan.pacing;
+  context.coalesce = plan.coalesce_queries;
   IssueAndDrain(plan, request, actors, &context, &record);
   feed.Stop();
 
@@ -168,6 +172,7 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   record.slots = recorder.slots();
   record.violations = recorder.TakeViolations();
   record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
+  record.spun_ns = context.spun_ns.load(std::memory_order_relaxed);
   record.aborted = actors.control->stop_requested();
   record.exception = actors.control->exception();
   outcome.next_query = request.first_query + recorder.queries_ready();

@@ -182,6 +182,9 @@ constexpr Setting kSettings[] = {
      KeyUnder(KeyScope::kArgument, "token_latency_scaling_factor", ValueForm::kInteger, 1,
               KeyRule::kIfInferredLatencies),
      "Tokens of a sample, as assumed by infer_token_latencies."},
+    {"server_pacing", &S::server_pacing, "", AppliesTo::kServer, "", kNoKey,
+     "How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only "
+     "sleeps and costs the least CPU, Spin never sleeps and costs a CPU."},
 };
 
 }  // namespace
@@ -217,6 +220,18 @@ std::string_view ToString(TestMode mode) {
       return "PerformanceOnly";
     case TestMode::FindPeakPerformance:
       return "FindPeakPerformance";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(Pacing pacing) {
+  switch (pacing) {
+    case Pacing::Auto:
+      return "Auto";
+    case Pacing::Sleep:
+      return "Sleep";
+    case Pacing::Spin:
+      return "Spin";
   }
   return "Unknown";
 }

@@ -16,7 +16,8 @@ namespace mlperf::loadgen {
 
 using SettingMember =
     std::variant<TestScenario TestSettings::*, TestMode TestSettings::*, double TestSettings::*,
-                 uint64_t TestSettings::*, int TestSettings::*, bool TestSettings::*>;
+                 uint64_t TestSettings::*, int TestSettings::*, bool TestSettings::*,
+                 Pacing TestSettings::*>;
 
 // Which scenario part of `model.scenario.key` a key is looked up under.
 enum class KeyScope { kNone, kArgument, kSingleStream, kMultiStream, kServer, kOffline };
@@ -81,6 +82,7 @@ const Setting* FindSetting(std::string_view name);
 // The names used in config files and logs; "Unknown" for a value outside the enum.
 std::string_view ToString(TestScenario scenario);
 std::string_view ToString(TestMode mode);
+std::string_view ToString(Pacing pacing);
 
 }  // namespace mlperf::loadgen
 

@@ -178,7 +178,8 @@ void WriteAdditionalStats(const RunPlan& plan, const PerformanceResult& result, 
 }
 
 // How late we were ourselves. Not in the reference.
-void WriteLateness(const Lateness& lateness, Summary* summary) {
+void WriteLateness(const PerformanceResult& result, Summary* summary) {
+  const Lateness& lateness = result.lateness;
   summary->Line("");
   summary->Heading("Load Generator");
   summary->Line("Lateness of issue p50 (ns)        : ", lateness.p50_ns);
@@ -187,6 +188,11 @@ void WriteLateness(const Lateness& lateness, Summary* summary) {
   summary->Line("Lateness of issue p99.9 (ns)      : ", lateness.p999_ns);
   summary->Line("Lateness of issue max (ns)        : ", lateness.max_ns);
   summary->Line("Queries held up by IssueQuery     : ", lateness.held_up_by_sut);
+  summary->Line("Lateness of these p50 (ns)        : ", result.lateness_held_up.p50_ns);
+  summary->Line("Lateness of the others p50 (ns)   : ", result.lateness_others.p50_ns);
+  summary->Line("Lateness of the others p99 (ns)   : ", result.lateness_others.p99_ns);
+  summary->Line("Pacing                            : ", std::string(ToString(result.pacing)));
+  summary->Line("Time spent spinning (s)           : ", StreamDouble(result.spin_s));
 }
 
 void WriteParameters(const RunPlan& plan, Summary* summary) {
@@ -243,7 +249,7 @@ std::string SummaryOfPerformance(const RunPlan& plan, const PerformanceResult& r
   WriteValidity(plan, result, &summary);
   WriteEarlyStopping(plan, result, &summary);
   WriteAdditionalStats(plan, result, &summary);
-  if (plan.scenario == TestScenario::Server) WriteLateness(result.lateness, &summary);
+  if (plan.scenario == TestScenario::Server) WriteLateness(result, &summary);
   WriteParameters(plan, &summary);
   return summary.Take();
 }

@@ -46,7 +46,12 @@ void TestLogs::Finish(TestResult* result) {
   result->warnings = mllog_.warnings();
   result->logs = files_.paths();
   result->log_failure = files_.Failures();
-  if (!result->log_failure.empty()) std::fprintf(stderr, "%s\n", result->log_failure.c_str());
+  if (result->log_failure.empty()) return;
+  std::fprintf(stderr, "%s\n", result->log_failure.c_str());
+  // An accuracy phase is worth its log.
+  if (files_.accuracy.error() != 0 && result->accuracy_sample_count > 0) {
+    result->reasons.push_back("the accuracy log is incomplete: " + result->log_failure);
+  }
 }
 
 }  // namespace mlperf::loadgen

@@ -96,6 +96,10 @@ struct PerformanceResult {
   EarlyStopping early_stopping;               // Outside token mode.
   std::optional<TokenMetrics> tokens;         // Token mode.
   Lateness lateness;
+  Lateness lateness_held_up;  // Of the queries that IssueQuery of an earlier one held up.
+  Lateness lateness_others;   // Of all others: the generator's own, and the machine's.
+  Pacing pacing = Pacing::Auto;
+  double spin_s = 0;  // CPU time spent on waiting.
 
   double qps_with_overhead = 0;             // SingleStream.
   double qps_without_overhead = 0;          // SingleStream.

@@ -1,5 +1,6 @@
 #include "test_run.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -36,6 +37,9 @@ class RunningTest {
  private:
   uint64_t id_tag_;
 };
+
+// How often a wait for issue threads looks at signals and requests to stop.
+constexpr std::chrono::milliseconds kAwaitSlice(20);
 
 // The settings a test runs with, and what was overridden on the way.
 struct FinalSettings {
@@ -127,7 +131,8 @@ class TestRun {
     const RunRecord record = RunLoaded(sets.front(), Phase::kPerformance);
     WriteSet(plan_, record);
     if (plan_.print_timestamps) PrintTimestamps(record);
-    if (record.queries_issued > 0) Judge(plan_, record);
+    if (record.queries_issued > 0) return Judge(plan_, record);
+    AddReasons({"no query was issued"});
   }
 
   void FindPeak() {
@@ -212,6 +217,7 @@ class TestRun {
     const int64_t unload_start_ns = NowNs();
     CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
     if (record == nullptr) return;
+    record->aborted = Stopped();
     record->load_start_ns = load_start_ns;
     record->load_end_ns = load_end_ns;
     record->unload_start_ns = unload_start_ns;
@@ -229,10 +235,15 @@ class TestRun {
     request.accuracy_log = logs_->accuracy();
     request.sampling = &sampling_;
     request.token_data = token_data_;
-    SetOutcome outcome = RunSet(plan, request, actors_);
-    next_query_ = outcome.next_query;
-    next_sample_ = outcome.next_sample;
-    return std::move(outcome.record);
+    try {
+      SetOutcome outcome = RunSet(plan, request, actors_);
+      next_query_ = outcome.next_query;
+      next_sample_ = outcome.next_sample;
+      return std::move(outcome.record);
+    } catch (...) {  // No memory or no thread for the traffic.
+      actors_.control->ReportException(std::current_exception());
+      return {};
+    }
   }
 
   template <typename Call>
@@ -259,9 +270,15 @@ class TestRun {
 
 // Waits for the threads a Server test is to be issued by. Too few or too many are refused: queries
 // would be missing, or threads would wait for nothing.
-void AwaitIssueThreads(uint64_t wanted, std::chrono::milliseconds timeout) {
+void AwaitIssueThreads(uint64_t wanted, std::chrono::milliseconds timeout, const Actors& actors) {
   if (wanted == 0) return;
-  const size_t lent = TestRegistry().issue_threads()->Await(wanted, timeout);
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  size_t lent = 0;
+  do {
+    lent = actors.issue_threads->Await(wanted, std::min(timeout, kAwaitSlice));
+    actors.gate->Poll();
+    if (actors.control->stop_requested()) return;
+  } while (lent < wanted && std::chrono::steady_clock::now() < end);
   if (lent == wanted) return;
   throw SettingsError("server_num_issue_query_threads is " + std::to_string(wanted) + ", but " +
                       std::to_string(lent) +
@@ -338,7 +355,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   TestSubject subject = AskCounts(qsl, actors.gate);
   const RunPlan plan =
       MakeRunPlan(final.settings, subject.qsl_total_count, subject.qsl_performance_count);
-  AwaitIssueThreads(plan.issue_thread_count, environment.issue_thread_timeout);
+  AwaitIssueThreads(plan.issue_thread_count, environment.issue_thread_timeout, actors);
 
   TestResult result;
   result.scenario = plan.scenario;
@@ -352,6 +369,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
     TestRun(plan, qsl, actors, running.id_tag(), token_data, &logs, &result).RunPhases();
   }
   result.aborted = control.stop_requested();
+  if (result.aborted && result.reasons.empty()) result.reasons = {"the test was aborted"};
   logs.Finish(&result);
   if (const std::exception_ptr exception = control.exception()) std::rethrow_exception(exception);
   return result;

@@ -28,6 +28,13 @@ enum class TestMode {
 // Accepted for compatibility. Logs are always written outside the timed path.
 enum class LoggingMode { AsyncPoll, EndOfTestOnly, Synchronous };
 
+// How the generator waits for the time a query is due (Server).
+enum class Pacing {
+  Auto,   // Sleep, then spin for a stretch that follows how late wake-ups were so far.
+  Sleep,  // Sleep only: costs the least CPU, some ten microseconds late.
+  Spin,   // Never sleep: costs a CPU.
+};
+
 // Something a config file said that was refused, ignored or read in an unexpected way.
 struct ConfigDiagnostic {
   enum class Severity { kError, kWarning };
@@ -94,6 +101,9 @@ struct TestSettings {
   uint64_t server_tpot_latency = 100000000;
   bool infer_token_latencies = false;
   uint64_t token_latency_scaling_factor = 0;
+
+  // Not in the reference.
+  Pacing server_pacing = Pacing::Auto;
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an

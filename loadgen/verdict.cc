@@ -238,7 +238,13 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
     latencies_ns = QueryLatencies(record);
     result->query_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
   }
-  if (plan.shape == LoopShape::kOpenLoop) result->lateness = ComputeLateness(record);
+  if (plan.shape == LoopShape::kOpenLoop) {
+    result->lateness = ComputeLateness(record);
+    result->lateness_held_up = ComputeLateness(record, LateQueries::kHeldUp);
+    result->lateness_others = ComputeLateness(record, LateQueries::kOthers);
+    result->pacing = plan.pacing;
+    result->spin_s = Seconds(record.spun_ns);
+  }
 
   result->final_query_scheduled_s = Seconds(final_query.scheduled_ns);
   result->final_query_issued_s = Seconds(final_query.issued_ns);

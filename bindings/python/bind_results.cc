@@ -15,6 +15,12 @@ namespace {
 namespace py = pybind11;
 using namespace py::literals;
 
+// A path as Python spells it, whatever its bytes are.
+py::str Path(const std::string& path) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<py::ssize_t>(path.size())));
+}
+
 py::dict LatencyAsDict(const LatencyStats& stats) {
   py::dict percentiles;
   for (size_t i = 0; i < kReportedPercentiles.size(); ++i) {
@@ -61,6 +67,10 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
       "target_qps"_a = result.target_qps, "sample_latency"_a = LatencyAsDict(result.sample_latency),
       "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
       "lateness"_a = LatenessAsDict(result.lateness));
+  values["lateness_held_up"] = LatenessAsDict(result.lateness_held_up);
+  values["lateness_others"] = LatenessAsDict(result.lateness_others);
+  values["pacing"] = py::str(py::cast(result.pacing).attr("name"));
+  values["spin_s"] = result.spin_s;
   values["query_latency"] =
       result.query_latency ? py::object(LatencyAsDict(*result.query_latency)) : py::none();
   values["tokens"] = result.tokens ? py::object(TokensAsDict(*result.tokens)) : py::none();
@@ -98,9 +108,9 @@ py::dict ResultAsDict(const TestResult& result) {
       result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
   values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
   const LogPaths& logs = result.logs;
-  values["logs"] =
-      py::dict("summary"_a = logs.summary, "detail"_a = logs.detail, "accuracy"_a = logs.accuracy,
-               "trace"_a = logs.trace, "samples"_a = logs.samples);
+  values["logs"] = py::dict("summary"_a = Path(logs.summary), "detail"_a = Path(logs.detail),
+                            "accuracy"_a = Path(logs.accuracy), "trace"_a = Path(logs.trace),
+                            "samples"_a = Path(logs.samples));
   return values;
 }
 
@@ -171,7 +181,13 @@ void BindPerformance(py::module_& module) {
       .def_readonly("query_latency", &P::query_latency, "MultiStream, else None.")
       .def_readonly("early_stopping", &P::early_stopping)
       .def_readonly("tokens", &P::tokens, "Token mode, else None.")
-      .def_readonly("lateness", &P::lateness)
+      .def_readonly("lateness", &P::lateness, "Server: of all queries.")
+      .def_readonly("lateness_held_up", &P::lateness_held_up,
+                    "Server: of queries that IssueQuery of an earlier one held up.")
+      .def_readonly("lateness_others", &P::lateness_others,
+                    "Server: of all others; the generator's own, and the machine's.")
+      .def_readonly("pacing", &P::pacing, "Server.")
+      .def_readonly("spin_s", &P::spin_s, "Server: CPU time spent on waiting, s.")
       .def_readonly("qps_with_overhead", &P::qps_with_overhead, "SingleStream, queries/s.")
       .def_readonly("qps_without_overhead", &P::qps_without_overhead, "SingleStream, queries/s.")
       .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second, "Server.")
@@ -193,11 +209,11 @@ void BindTestResult(py::module_& module) {
       .def_readonly("qps", &PeakSearchResult::qps, "The highest rate that passed.")
       .def_readonly("trials", &PeakSearchResult::trials);
   py::class_<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
-      .def_readonly("summary", &LogPaths::summary)
-      .def_readonly("detail", &LogPaths::detail)
-      .def_readonly("accuracy", &LogPaths::accuracy)
-      .def_readonly("trace", &LogPaths::trace)
-      .def_readonly("samples", &LogPaths::samples);
+      .def_property_readonly("summary", [](const LogPaths& self) { return Path(self.summary); })
+      .def_property_readonly("detail", [](const LogPaths& self) { return Path(self.detail); })
+      .def_property_readonly("accuracy", [](const LogPaths& self) { return Path(self.accuracy); })
+      .def_property_readonly("trace", [](const LogPaths& self) { return Path(self.trace); })
+      .def_property_readonly("samples", [](const LogPaths& self) { return Path(self.samples); });
   using R = TestResult;
   py::class_<R>(module, "TestResult", "What a test means; print it for the whole.")
       .def_readonly("scenario", &R::scenario)
@@ -223,7 +239,7 @@ void BindTestResult(py::module_& module) {
           "samples",
           [](const R& self) {
             return py::module_::import("mlperf_loadgen.logs")
-                .attr("read_samples")(self.logs.samples);
+                .attr("read_samples")(Path(self.logs.samples));
           },
           "Every sample as a NumPy structured array, mapped from the sample log.")
       .def("to_dict", ResultAsDict, "Everything as dicts, lists and numbers.")

@@ -2,14 +2,17 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "bind.h"
 #include "loadgen.h"
 #include "python_sut.h"
 #include "run_plan.h"
 #include "sample_types.h"
+#include "test_registry.h"
 #include "test_run.h"
 
 namespace mlperf::python {
@@ -32,6 +35,24 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
 template <IssueForm form>
 std::unique_ptr<PythonSut> MakeSut(py::object issue, py::object flush, py::object name) {
   return std::make_unique<PythonSut>(std::move(issue), std::move(flush), std::move(name), form);
+}
+
+// Lends this thread until the test ends, or until the program does.
+void LendThread() {
+  loadgen::TestRegistry().issue_threads()->Lend([] {
+    const py::gil_scoped_acquire gil;
+    const py::object main = py::module_::import("threading").attr("main_thread")();
+    return !main.attr("is_alive")().cast<bool>();
+  });
+}
+
+void FinishTests() {
+  constexpr std::chrono::milliseconds kStep(5);
+  constexpr int kMostSteps = 2000;
+  loadgen::TestRegistry().Abort();
+  for (int i = 0; i < kMostSteps && loadgen::TestRegistry().is_running(); ++i) {
+    std::this_thread::sleep_for(kStep);
+  }
 }
 
 }  // namespace
@@ -79,8 +100,9 @@ void BindRun(py::module_& module) {
   module.def("AbortTest", AbortTest,
              "Ends the running test from any thread: nothing more is issued, the logs are written "
              "and StartTest returns a result marked aborted.");
-  module.def("RegisterIssueQueryThread", RegisterIssueQueryThread,
-             py::call_guard<py::gil_scoped_release>(),
+  module.def("finish_tests", FinishTests, py::call_guard<py::gil_scoped_release>(),
+             "Ends the running test and waits for it, before the interpreter goes away.");
+  module.def("RegisterIssueQueryThread", LendThread, py::call_guard<py::gil_scoped_release>(),
              "Lends the calling thread to the test for issuing queries (Server with "
              "server_num_issue_query_threads > 0); returns when the test has ended.");
 }

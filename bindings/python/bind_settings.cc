@@ -62,7 +62,8 @@ bool Convert(std::string_view name, py::handle value, bool TestSettings::*) {
 template <typename Enum>
 Enum Convert(std::string_view name, py::handle value, Enum TestSettings::*) {
   if (!py::isinstance<Enum>(value)) {
-    Refuse(name, std::is_same_v<Enum, TestMode> ? "a TestMode" : "a TestScenario", value);
+    const py::object type = py::type::of(py::cast(Enum{}));
+    Refuse(name, ("a " + py::str(type.attr("__name__")).cast<std::string>()).c_str(), value);
   }
   return value.cast<Enum>();
 }
@@ -199,6 +200,10 @@ void BindEnums(py::module_& module) {
       .value("AccuracyOnly", TestMode::AccuracyOnly)
       .value("PerformanceOnly", TestMode::PerformanceOnly)
       .value("FindPeakPerformance", TestMode::FindPeakPerformance);
+  py::enum_<Pacing>(module, "Pacing", "How the generator waits for the time a query is due.")
+      .value("Auto", Pacing::Auto)
+      .value("Sleep", Pacing::Sleep)
+      .value("Spin", Pacing::Spin);
   py::enum_<LoggingMode>(module, "LoggingMode", "Accepted for compatibility; has no effect.")
       .value("AsyncPoll", LoggingMode::AsyncPoll)
       .value("EndOfTestOnly", LoggingMode::EndOfTestOnly)

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <exception>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -150,6 +151,12 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
   return arguments->responses != nullptr && arguments->CheckItems();
 }
 
+// Tells the running test of the exception being handled.
+void ReportToRun() {
+  const CompletionScope scope;
+  if (scope.recorder() != nullptr) scope.recorder()->ReportException(std::current_exception());
+}
+
 // Passes the response through the user's callback, which may change it. False with the exception
 // set, and the run told to stop, if it raised.
 bool CallBack(PyObject* callback, Recorder* recorder, QuerySampleResponse* response) {
@@ -188,6 +195,7 @@ PyObject* CompleteLogged(const Arguments& arguments, Call* call) {
     for (QuerySampleResponse& response : responses) {
       if (!call->Complete(response.id, response.n_tokens, &sample)) continue;
       if (!CallBack(arguments.callback, call->recorder(), &response)) return nullptr;
+      const WithoutGil without_gil;
       call->Log(sample, response);
     }
   }
@@ -249,7 +257,8 @@ class Column {
  public:
   bool Read(PyObject* object, const char* name) {
     if (PyObject_CheckBuffer(object)) return ReadBuffer(object, name);
-    PyObject* items = PySequence_Fast(object, "");
+    // A copy: the numbers' own methods may change a list while it is read.
+    PyObject* items = PySequence_Tuple(object);
     if (items == nullptr) {
       PyErr_Clear();
       PyErr_Format(PyExc_TypeError, "%s must be an array or a sequence of integers, not %.100s",
@@ -319,7 +328,7 @@ class Payloads {
  public:
   bool Read(PyObject* data, Py_ssize_t count) {
     if (PyObject_CheckBuffer(data)) return ReadRows(data, count);
-    PyObject* items = PySequence_Fast(data, "");
+    PyObject* items = PySequence_Tuple(data);
     if (items == nullptr) {
       PyErr_Clear();
       PyErr_Format(PyExc_TypeError,
@@ -414,22 +423,43 @@ PyObject* Complete(PyObject*, PyObject* arguments, PyObject* keywords) {
   Py_RETURN_NONE;
 }
 
+// Calls `function`, and turns what C++ throws into a Python exception that also ends the run: a
+// C++ exception must not unwind the interpreter.
+template <auto function, typename... Arguments>
+PyObject* Guarded(Arguments... arguments) {
+  try {
+    return function(arguments...);
+  } catch (const std::bad_alloc&) {
+    ReportToRun();
+    return PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    ReportToRun();
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+
 template <typename Function>
 PyCFunction AsMethod(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 PyMethodDef functions[] = {
-    {"QuerySamplesComplete", AsMethod(QuerySamplesComplete), METH_FASTCALL | METH_KEYWORDS,
+    {"QuerySamplesComplete",
+     AsMethod(Guarded<QuerySamplesComplete, PyObject*, PyObject* const*, Py_ssize_t, PyObject*>),
+     METH_FASTCALL | METH_KEYWORDS,
      "QuerySamplesComplete(responses, response_cb=None)\n\n"
      "Completes samples, from any thread. `responses`: sequence of QuerySampleResponse. The "
      "completion time is read once, at entry. `response_cb(response)` is called for each response "
      "that will be logged, before its bytes are read, and may change it."},
-    {"FirstTokenComplete", AsMethod(FirstTokenComplete), METH_FASTCALL | METH_KEYWORDS,
+    {"FirstTokenComplete",
+     AsMethod(Guarded<FirstTokenComplete, PyObject*, PyObject* const*, Py_ssize_t, PyObject*>),
+     METH_FASTCALL | METH_KEYWORDS,
      "FirstTokenComplete(responses, response_cb=None)\n\n"
      "Reports the first token of samples that are not completed yet. `response_cb` is accepted "
      "for compatibility and never called."},
-    {"complete", AsMethod(Complete), METH_VARARGS | METH_KEYWORDS,
+    {"complete", AsMethod(Guarded<Complete, PyObject*, PyObject*, PyObject*>),
+     METH_VARARGS | METH_KEYWORDS,
      "complete(ids, data=None, n_tokens=None)\n\n"
      "Completes a whole batch from arrays, at one time. `ids`: response ids, 1-D array of 64-bit "
      "integers (samples.ids or a part of it) or a sequence of ints. `data`: None, a list of "

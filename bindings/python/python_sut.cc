@@ -45,8 +45,10 @@ py::list IndexList(const std::vector<QuerySampleIndex>& samples) {
 }  // namespace
 
 GilGate::GilGate() {
-  const py::object main = py::module_::import("threading").attr("main_thread")();
-  on_main_thread_ = main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
+  {
+    const py::object main = py::module_::import("threading").attr("main_thread")();
+    on_main_thread_ = main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
+  }
   Leave();
 }
 

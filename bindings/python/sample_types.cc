@@ -135,6 +135,22 @@ PyObject* ReduceSample(PyObject* self, PyObject*) {
                        static_cast<unsigned long long>(sample->index));
 }
 
+// Two objects for one sample are equal: a batch makes them anew each time it is asked.
+PyObject* CompareSample(PyObject* self, PyObject* other, int operation) {
+  if (!Py_IS_TYPE(other, &SampleType) || (operation != Py_EQ && operation != Py_NE)) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  const SampleObject* left = reinterpret_cast<SampleObject*>(self);
+  const SampleObject* right = reinterpret_cast<SampleObject*>(other);
+  const bool equal = left->id == right->id && left->index == right->index;
+  return PyBool_FromLong(equal == (operation == Py_EQ));
+}
+
+Py_hash_t HashSample(PyObject* self) {
+  const auto hash = static_cast<Py_hash_t>(reinterpret_cast<SampleObject*>(self)->id);
+  return hash == -1 ? -2 : hash;
+}
+
 PyGetSetDef sample_attributes[] = {UnsignedAttribute<SampleObject, &SampleObject::id>(
                                        "id", "Names the sample in its completion; opaque."),
                                    UnsignedAttribute<SampleObject, &SampleObject::index>(
@@ -281,6 +297,11 @@ PyObject* ConcatBatch(PyObject* left, PyObject* right) {
   return PySequence_Concat(left_list, right_list);
 }
 
+PyObject* RepeatBatch(PyObject* left, PyObject* right) {
+  PyObject* list = BatchList(IsSampleBatch(left) ? left : right);
+  return list == nullptr ? nullptr : PyNumber_Multiply(list, IsSampleBatch(left) ? right : left);
+}
+
 PyObject* CompareBatch(PyObject* self, PyObject* other, int operation) {
   PyObject* list = BatchList(self);
   if (list == nullptr) return nullptr;
@@ -367,6 +388,7 @@ PySequenceMethods batch_sequence = [] {
 PyNumberMethods batch_number = [] {
   PyNumberMethods methods{};
   methods.nb_add = ConcatBatch;
+  methods.nb_multiply = RepeatBatch;
   return methods;
 }();
 
@@ -406,6 +428,8 @@ PyTypeObject MakeSampleType() {
   type.tp_getset = sample_attributes;
   type.tp_methods = sample_methods;
   type.tp_repr = ReprSample;
+  type.tp_richcompare = CompareSample;
+  type.tp_hash = HashSample;
   return type;
 }
 

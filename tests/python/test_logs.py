@@ -274,7 +274,7 @@ TIME_PER_TOKEN_BLOCK = [
     "Mean Time per Output Token (ns)               : INT",
     *[f"{p} percentile time to output token (ns)   : INT" for p in PERCENTILES],
 ]
-LATENESS_BLOCK = ["", RULE, "Load Generator", RULE] + 6 * ["OWN"]
+LATENESS_BLOCK = ["", RULE, "Load Generator", RULE] + 11 * ["OWN"]
 PARAMETERS = words("""
     qsl_rng_seed sample_index_rng_seed schedule_rng_seed accuracy_log_rng_seed
     accuracy_log_probability accuracy_log_sampling_target print_timestamps

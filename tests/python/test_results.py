@@ -151,7 +151,12 @@ def required(over, percentile):
 
     def is_enough(n):
         total = math.fsum(
-            math.comb(n, k) * (1 - percentile) ** k * percentile ** (n - k) for k in range(over + 1)
+            math.exp(
+                math.log(math.comb(n, k))
+                + k * math.log(1 - percentile)
+                + (n - k) * math.log(percentile)
+            )
+            for k in range(over + 1)
         )
         return total < 1 - 0.99
 

@@ -502,7 +502,10 @@ TEST_P(ResultTest, KeysAndOrder) {
     expected = expected + Words(
                               "result_lateness_p50_ns result_lateness_p90_ns "
                               "result_lateness_p99_ns result_lateness_p99.9_ns "
-                              "result_lateness_max_ns result_queries_held_up_by_sut");
+                              "result_lateness_max_ns result_queries_held_up_by_sut "
+                              "result_lateness_held_up_p50_ns result_lateness_held_up_p99_ns "
+                              "result_lateness_others_p50_ns result_lateness_others_p99_ns "
+                              "result_pacing result_spin_s");
   }
   EXPECT_EQ(Keys(), expected + Words("num_errors"));
 }
@@ -537,6 +540,12 @@ TEST_F(DetailLogTest, ServerResultValues) {
   result.inferred_tokens_per_second = 5e6;
   result.sample_latency = Stats(1000);
   result.lateness = {10, 11, 12, 13, 14, 15, 16};
+  result.lateness_held_up.p50_ns = 21;
+  result.lateness_held_up.p99_ns = 23;
+  result.lateness_others.p50_ns = 31;
+  result.lateness_others.p99_ns = 33;
+  result.pacing = Pacing::Sleep;
+  result.spin_s = 0.125;
   detail_.Error("error_runtime", "one", kNow);
   detail_.WriteResult(plan, result, kNow);
   ExpectValues({{"result_validity", "INVALID"},
@@ -563,6 +572,12 @@ TEST_F(DetailLogTest, ServerResultValues) {
                 {"result_lateness_p99.9_ns", "14"},
                 {"result_lateness_max_ns", "15"},
                 {"result_queries_held_up_by_sut", "16"},
+                {"result_lateness_held_up_p50_ns", "21"},
+                {"result_lateness_held_up_p99_ns", "23"},
+                {"result_lateness_others_p50_ns", "31"},
+                {"result_lateness_others_p99_ns", "33"},
+                {"result_pacing", "Sleep"},
+                {"result_spin_s", "0.125"},
                 {"num_errors", "1"}});
 }
 

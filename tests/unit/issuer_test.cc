@@ -216,7 +216,7 @@ TEST(ClosedLoop, WaitsForAnswersOfAnotherThread) {
   };
   const IssueEnd end = rig.ClosedLoop(Limits(300));
   EXPECT_EQ(end.reason, StopReason::kMinimumsMet);
-  EXPECT_TRUE(rig.recorder.WaitForCompleted(900, 900, &rig.control, &rig.gate));
+  EXPECT_TRUE(rig.recorder.WaitForCompleted(900, &rig.control, &rig.gate));
   EXPECT_EQ(rig.recorder.TakeViolations().total(), 0u);
   EXPECT_EQ(rig.gate.held(), 1);
 }

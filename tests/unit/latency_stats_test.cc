@@ -129,6 +129,28 @@ TEST(QueryLatenciesTest, LastSampleEndsAQueryAndIncompleteOnesAreLeftOut) {
   EXPECT_EQ(QueryDoneNs(record, 1), 0);
 }
 
+TEST(LatenessTest, TellsHeldUpQueriesFromTheOthers) {
+  auto slots = std::make_shared<SampleSlots>();
+  slots->scheduled_delta_ns.Grow(4);
+  slots->issued_ns.Grow(4);
+  slots->held_up.Grow(4);
+  for (size_t query = 0; query < 4; ++query) {
+    slots->issued_ns[query] = 1000 + static_cast<int64_t>(query) * 10;
+  }
+  slots->held_up[1] = slots->held_up[3] = 1;
+  RunRecord record;
+  record.start_ns = 1000;
+  record.queries_issued = record.query_end = 4;
+  record.slots = slots;
+  const Lateness held_up = ComputeLateness(record, LateQueries::kHeldUp);
+  EXPECT_EQ(held_up.count, 2u);
+  EXPECT_EQ(held_up.max_ns, 30);
+  const Lateness others = ComputeLateness(record, LateQueries::kOthers);
+  EXPECT_EQ(others.count, 2u);
+  EXPECT_EQ(others.max_ns, 20);
+  EXPECT_EQ(ComputeLateness(record).count, 4u);
+}
+
 TEST(LatenessTest, IsIssuedMinusScheduled) {
   RecordBuilder builder;
   for (int64_t i = 0; i < 1000; ++i) builder.Query(i * 1000, i * 1000 + (i * 7) % 1000, {{}});

@@ -145,6 +145,33 @@ TEST_F(PacerTest, ReportsWhatPollThrowsAndStops) {
   EXPECT_EQ(gate_.held(), 1);
 }
 
+TEST(Pacer, SleepPacingSleepsToTheDueTimeAndSpinsNothing) {
+  FakeClock clock(1);
+  TrackingGate gate(1);
+  RunControl control;
+  Pacer pacer(&clock, &gate, &control, Pacing::Sleep);
+  bool overdue = false;
+  const int64_t due_ns = clock.Peek() + 1'000'000;
+  EXPECT_GE(pacer.WaitUntil(due_ns, &overdue), due_ns);
+  EXPECT_EQ(clock.sleeps_until_ns(), (std::vector<int64_t>{due_ns}));
+  EXPECT_EQ(pacer.spun_ns(), 0);
+}
+
+TEST(Pacer, SpinPacingNeverSleepsButPolls) {
+  FakeClock clock(1000);
+  TrackingGate gate(1);
+  int polls = 0;
+  gate.on_poll = [&] { ++polls; };
+  RunControl control;
+  Pacer pacer(&clock, &gate, &control, Pacing::Spin);
+  bool overdue = false;
+  const int64_t due_ns = clock.Peek() + 50'000'000;
+  EXPECT_GE(pacer.WaitUntil(due_ns, &overdue), due_ns);
+  EXPECT_TRUE(clock.sleeps_until_ns().empty());
+  EXPECT_EQ(polls, 2);
+  EXPECT_NEAR(static_cast<double>(pacer.spun_ns()), 5e7, 1e4);
+}
+
 TEST(Pacer, IsNeverEarlyWhateverTheClockAndTheWait) {
   std::mt19937_64 random(2);
   for (const int64_t step_ns : {1, 37, 1'000, 70'000, 3'000'000}) {

@@ -70,7 +70,7 @@ class Set {
     uint64_t sample;
     return recorder.FirstToken(id, now_ns, &sample);
   }
-  bool Wait(uint64_t count) { return recorder.WaitForCompleted(count, count, &control, &gate); }
+  bool Wait(uint64_t count) { return recorder.WaitForCompleted(count, &control, &gate); }
 
   FakeClock clock;
   RunControl control;
@@ -448,7 +448,7 @@ TEST(WaitForCompleted, CountsOnlyIssuedSamplesOfARangeWithGaps) {
   Set set(6);
   set.Complete(set.recorder.IdOf(0));
   set.Complete(set.recorder.IdOf(5));
-  EXPECT_TRUE(set.recorder.WaitForCompleted(2, 6, &set.control, &set.gate));
+  EXPECT_TRUE(set.recorder.WaitForCompleted(2, &set.control, &set.gate));
 }
 
 TEST(WaitForCompleted, WakesWhenTheLastSampleIsAnswered) {
@@ -488,7 +488,7 @@ TEST(WaitForCompleted, EndsWithTheExceptionOfACompletersCallback) {
     set.recorder.ReportException(std::make_exception_ptr(std::runtime_error("first")));
     set.recorder.ReportException(std::make_exception_ptr(std::logic_error("second")));
   });
-  EXPECT_FALSE(set.recorder.WaitForCompleted(3, 3, &control, &set.gate));
+  EXPECT_FALSE(set.recorder.WaitForCompleted(3, &control, &set.gate));
   completer.join();
   EXPECT_TRUE(control.stop_requested());
   EXPECT_THROW(std::rethrow_exception(control.exception()), std::runtime_error);

@@ -194,6 +194,11 @@ TEST(Summary, InvalidServer) {
   result.completed_samples_per_second = 997.126;
   result.scheduled_samples_per_second = -std::numeric_limits<double>::quiet_NaN();
   result.lateness = {9, 11, 12, 13, 14, 15, 16};
+  result.lateness_held_up.p50_ns = 21;
+  result.lateness_others.p50_ns = 31;
+  result.lateness_others.p99_ns = 33;
+  result.pacing = Pacing::Spin;
+  result.spin_s = 0.125;
   EXPECT_EQ(SummaryOfPerformance(plan, result, "PySUT"),
             std::string(R"(================================================
 MLPerf Results Summary
@@ -230,6 +235,11 @@ Lateness of issue p99 (ns)        : 13
 Lateness of issue p99.9 (ns)      : 14
 Lateness of issue max (ns)        : 15
 Queries held up by IssueQuery     : 16
+Lateness of these p50 (ns)        : 21
+Lateness of the others p50 (ns)   : 31
+Lateness of the others p99 (ns)   : 33
+Pacing                            : Spin
+Time spent spinning (s)           : 0.125
 )" + Parameters("target_latency (ns): 100000000\n"));
 }
 
@@ -375,6 +385,11 @@ Lateness of issue p99 (ns)        : 0
 Lateness of issue p99.9 (ns)      : 0
 Lateness of issue max (ns)        : 0
 Queries held up by IssueQuery     : 0
+Lateness of these p50 (ns)        : 0
+Lateness of the others p50 (ns)   : 0
+Lateness of the others p99 (ns)   : 0
+Pacing                            : Auto
+Time spent spinning (s)           : 0
 )" + Parameters(kTokenLatencyBounds));
 }
 

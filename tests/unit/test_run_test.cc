@@ -412,6 +412,25 @@ TEST_F(TestRunTest, ExceptionsOfTheLibrarysCountsComeBeforeTheLogs) {
   ExpectNextTestWorks();
 }
 
+// Completes with a response callback that throws.
+void CompleteBroken(const std::vector<QuerySample>& samples) {
+  for (const QuerySample& sample : samples) {
+    QuerySampleResponse response(sample.id, 0, 0);
+    QuerySamplesComplete(&response, 1, [](QuerySampleResponse*) { Break(); });
+  }
+}
+
+TEST_P(Exceptions, OfAResponseCallbackDuringIssueQuery) {
+  sut_.on_issue = CompleteBroken;
+  ExpectThrows(TestMode::AccuracyOnly);
+}
+
+TEST_P(Exceptions, OfAResponseCallbackOnAnotherThread) {
+  Worker worker(CompleteBroken);
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) { worker.Take(samples); };
+  ExpectThrows(TestMode::AccuracyOnly);
+}
+
 // ---- Aborting ----------------------------------------------------------------------------------
 
 TEST_F(TestRunTest, AbortTestWithoutATestDoesNothing) {

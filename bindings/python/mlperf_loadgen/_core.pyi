@@ -50,6 +50,24 @@ class TestMode:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 
+class Pacing:
+    """How the generator waits for the time a query is due."""
+
+    Auto: ClassVar[Pacing]
+    Sleep: ClassVar[Pacing]
+    Spin: ClassVar[Pacing]
+    __members__: ClassVar[dict[str, Pacing]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
 class LoggingMode:
     """Accepted for compatibility; has no effect."""
 
@@ -116,6 +134,7 @@ class TestSettings:
         tpot_latency: int = ...,
         infer_token_latencies: bool = ...,
         token_latency_scaling_factor: int = ...,
+        server_pacing: Pacing = ...,
     ) -> None: ...
     scenario: TestScenario
     """How samples arrive: SingleStream, MultiStream, Server or Offline."""
@@ -220,6 +239,7 @@ class TestSettings:
     infer_token_latencies: bool
     """Server and Offline also report token rates, inferred from the sample rate."""
     token_latency_scaling_factor: int
+    server_pacing: Pacing
     """Tokens of a sample, as assumed by infer_token_latencies. Unit: tokens/sample."""
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
@@ -391,7 +411,25 @@ class PerformanceResult:
     def tokens(self) -> TokenMetrics | None:
         """Token mode, else None."""
     @property
-    def lateness(self) -> Lateness: ...
+    def lateness(self) -> Lateness:
+        """Server: of all queries."""
+
+    @property
+    def lateness_held_up(self) -> Lateness:
+        """Server: of queries that IssueQuery of an earlier one held up."""
+
+    @property
+    def lateness_others(self) -> Lateness:
+        """Server: of all others; the generator's own, and the machine's."""
+
+    @property
+    def pacing(self) -> Pacing:
+        """Server."""
+
+    @property
+    def spin_s(self) -> float:
+        """Server: CPU time spent on waiting, s."""
+
     @property
     def qps_with_overhead(self) -> float:
         """SingleStream, queries/s."""
@@ -648,6 +686,9 @@ def start_test(
     audit_config_filename: str,
 ) -> TestResult: ...
 def read_accuracy(path: str) -> _AccuracyArrays: ...
+def finish_tests() -> None:
+    """Ends the running test and waits for it, before the interpreter goes away."""
+
 def settings_table() -> list[_SettingRow]: ...
 def AbortTest() -> None:
     """Ends the running test from any thread: nothing more is issued, the logs are written and

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+
 from . import _core
 from .handles import native_qsl, native_sut
 from .interfaces import QuerySampleLibrary, SystemUnderTest
+
+# A daemon thread's test must not outlive the interpreter.
+atexit.register(_core.finish_tests)
 
 
 def StartTest(
