@@ -45,7 +45,7 @@ bench: $(STAMPS)/package  ## Measure the speed of the load generator on this mac
 lint: $(STAMPS)/tools  ## Check formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bindings/python/mlperf_loadgen demos
+	$(BIN)/mypy bindings/python/mlperf_loadgen demos benchmarks
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
 format: $(STAMPS)/tools  ## Format all sources

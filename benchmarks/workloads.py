@@ -4,8 +4,7 @@
 
 Prints one line of JSON, a flat object of numbers. Uses only what the reference has too, and only
 the standard library, but for what this package alone offers (`offline_ids`, `server_sleep`,
-`read_arrays`).
-README.md says what the numbers mean.
+`read_arrays`). README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -68,12 +67,20 @@ def settings_of(scenario: str, mode: str = "PerformanceOnly", **values: float) -
 
 @dataclass(frozen=True)
 class FinishedTest:
-    """When a test ran, what it took, and what its summary says."""
+    """When a test ran, what it took, and where its logs are."""
 
     start_ns: int
     end_ns: int
     cpu_s: float
-    summary: str
+    outdir: Path
+
+    @property
+    def summary(self) -> str:
+        return (self.outdir / "mlperf_log_summary.txt").read_text(errors="replace")
+
+    @property
+    def accuracy_log(self) -> Path:
+        return self.outdir / "mlperf_log_accuracy.json"
 
     @property
     def wall_s(self) -> float:
@@ -101,11 +108,14 @@ def run_test(
     issue: Issue,
     flush: Callable[[], None] = nothing,
     *,
-    outdir: str = ".",
     trace: bool = False,
     library_size: int = LIBRARY_SIZE,
 ) -> FinishedTest:
-    """Runs a test through the functions that all versions share."""
+    """Runs a test through the functions that all versions share.
+
+    Each in a new directory: replacing the logs of an earlier test can take milliseconds.
+    """
+    outdir = tempfile.mkdtemp(dir=".")
     logs = lg.LogSettings()
     logs.enable_trace = trace
     logs.log_output.outdir = outdir
@@ -119,8 +129,7 @@ def run_test(
     cpu_s = time.process_time() - cpu_start_s
     lg.DestroyQSL(qsl)
     lg.DestroySUT(sut)
-    summary = Path(outdir, "mlperf_log_summary.txt").read_text(errors="replace")
-    return FinishedTest(start_ns, end_ns, cpu_s, summary)
+    return FinishedTest(start_ns, end_ns, cpu_s, Path(outdir))
 
 
 class NullSystem:
@@ -441,7 +450,7 @@ def latency_truth(qps: int, duration_ms: int) -> Numbers:
 # ---- Logs ----------------------------------------------------------------------------------------
 
 
-def write_accuracy_log(records: int, record_bytes: int, outdir: str = ".") -> FinishedTest:
+def write_accuracy_log(records: int, record_bytes: int) -> FinishedTest:
     """An accuracy run whose every answer has so many bytes, floats from 0 on."""
     floats = record_bytes // 4
     answer = (ctypes.c_float * floats)(*range(floats))
@@ -452,7 +461,7 @@ def write_accuracy_log(records: int, record_bytes: int, outdir: str = ".") -> Fi
         lg.QuerySamplesComplete([respond(s.id, address, size) for s in samples])
 
     settings = settings_of("Offline", "AccuracyOnly")
-    return run_test(settings, issue, outdir=outdir, library_size=records)
+    return run_test(settings, issue, library_size=records)
 
 
 @workload
@@ -467,9 +476,9 @@ def read_json(records: int, record_bytes: int) -> Numbers:
     """An accuracy log into an array with what Python brings along and NumPy."""
     import numpy
 
-    write_accuracy_log(records, record_bytes)
+    log = write_accuracy_log(records, record_bytes).accuracy_log
     start_ns = now_ns()
-    with Path("mlperf_log_accuracy.json").open() as file:
+    with log.open() as file:
         rows = [
             numpy.frombuffer(bytes.fromhex(record["data"]), numpy.float32)
             for record in json.load(file)
@@ -484,10 +493,10 @@ def read_arrays(records: int, record_bytes: int) -> Numbers:
     """The same with `read_accuracy`; this package only."""
     import numpy
 
-    write_accuracy_log(records, record_bytes)
+    log = write_accuracy_log(records, record_bytes).accuracy_log
     reader = lg.read_accuracy
     start_ns = now_ns()
-    rows = reader("mlperf_log_accuracy.json").payloads.as_array(numpy.float32)
+    rows = reader(log).payloads.as_array(numpy.float32)
     read_s = (now_ns() - start_ns) / 1e9
     assert len(rows) == records
     return {"read_s": read_s}

@@ -57,7 +57,11 @@ DROPPED_RECORDS_OF_TIMED = [
 # Detail records that only one side has: pattern of the key, of the value's start, reason.
 DROPPED_RECORDS = [
     ("warning_generic_message", '"Logging allocation detected', "the reference's logger"),
-    ("result_lateness_.*|result_queries_held_up_by_sut|result_pacing|result_spin_s", "", "ours: lateness of the generator"),
+    (
+        "result_lateness_.*|result_queries_held_up_by_sut|result_pacing|result_spin_s",
+        "",
+        "ours: lateness of the generator",
+    ),
     ("error_uncommitted_loadgen_changes", "", "describes the build"),
     ("warning_generic_message", "\"'", "ours: what is odd about a config file"),
 ]

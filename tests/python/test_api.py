@@ -153,6 +153,7 @@ DEFAULTS = {
     "tpot_latency": 100000000,
     "infer_token_latencies": False,
     "token_latency_scaling_factor": 0,
+    "server_pacing": lg.Pacing.Auto,
 }
 SIGNED_32 = "server_find_peak_qps_decimals_of_precision"
 INTEGERS = [k for k, v in DEFAULTS.items() if type(v) is int and k != SIGNED_32]
@@ -163,6 +164,8 @@ OTHER_VALUES = {
     if name == "scenario"
     else lg.TestMode.AccuracyOnly
     if name == "mode"
+    else lg.Pacing.Spin
+    if name == "server_pacing"
     else (not value)
     if type(value) is bool
     else value + 3
@@ -349,8 +352,10 @@ def test_query_sample():
     assert repr(sample) == f"QuerySample(id={BIG}, index=6)"
     other = pickle.loads(pickle.dumps(sample))
     assert (other.id, other.index) == (BIG, 6)
-    assert sample != other
-    assert len({sample, other}) == 2
+    assert sample == other
+    assert len({sample, other}) == 1
+    assert sample != lg.QuerySample(BIG, 5)
+    assert sample != 7
 
 
 def test_query_sample_response():

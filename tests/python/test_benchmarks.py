@@ -107,6 +107,16 @@ def test_schedule_is_the_generators(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == case["traffic"]["sched_first"], done.stderr
 
 
+@pytest.mark.parametrize("limit", [1.0, 10.0, 99.0, 100.0, 101.0, 5000.0])
+def test_search_for_the_highest_rate(limit: float) -> None:
+    found = import_benchmark("workloads").highest(lambda rate: rate <= limit, 100.0, 4)
+    assert limit / 1.03 < found <= limit
+
+
+def test_search_where_no_rate_is_kept() -> None:
+    assert import_benchmark("workloads").highest(lambda rate: False, 100.0, 4) == 0
+
+
 def test_gain_is_above_one_where_ours_is_better(experiments: ModuleType) -> None:
     rate = experiments.Metric("rate", "r", "1/s", higher_is_better=True, gain_at_least=6)
     time = experiments.Metric("time", "t", "s", gain_at_least=6)

@@ -286,7 +286,7 @@ FORMS = {
     "FIXED": r"\d+\.\d\d",
     "NUMBER": r"\d+(\.\d+)?(e[+-]\d+)?",
     "YES": "(Yes|NO)",
-    "OWN": r"[A-Z][\w. ()]*: -?\d+",
+    "OWN": r"[A-Z][\w. ()]*: (-?\d+(\.\d+)?(e-\d+)?|Auto)",
 }
 
 

@@ -527,6 +527,34 @@ TEST_F(AccuracyReaderFile, ReadsFile) {
   ExpectEqual(ReadAccuracyLog(path_), expected);
 }
 
+// Many times what is read ahead, with records across the ends of all blocks: whole, cut in its last
+// record, and with an error there.
+TEST_F(AccuracyReaderFile, ReadsLargeFile) {
+  AccuracyData expected;
+  std::string log = RandomLog(8, 1000, 20'000, &expected);
+  ASSERT_GT(log.size(), size_t{16} << 20);
+  Write(log);
+  ExpectEqual(ReadAccuracyLog(path_), expected);
+
+  const size_t last_record = log.rfind('{');
+  Write(std::string_view(log).substr(0, last_record + 40));
+  const AccuracyData cut = ReadAccuracyLog(path_);
+  EXPECT_TRUE(cut.truncated);
+  EXPECT_EQ(cut.used_bytes, log.rfind('}', last_record) + 1);
+  EXPECT_EQ(cut.sequence_ids.size(), 999U);
+  EXPECT_EQ(cut.payload.size(), expected.payload_offsets[999]);
+
+  log[last_record] = '?';
+  Write(log);
+  try {
+    ReadAccuracyLog(path_);
+    FAIL() << "no error";
+  } catch (const AccuracyFormatError& error) {
+    EXPECT_EQ(error.what(), path_ + ": byte " + std::to_string(last_record) +
+                                ", after record 999: found '?', expected '{'");
+  }
+}
+
 TEST_F(AccuracyReaderFile, FormatErrorNamesTheFile) {
   Write("[\n}");
   try {

@@ -56,7 +56,7 @@ const std::vector<Stage>& Stages() {
        {"queries", "issuing", "evaluation"}},
       {"wiring", {"test_registry", "test_run", "loadgen.cc"}},
       {"accuracy reader",  // Stands alone.
-       {"accuracy_reader"},
+       {"hex_decode", "block_reader", "accuracy_reader"},
        {"public API", "settings", "plan", "records", "queries", "outside world", "accuracy log",
         "issuing", "evaluation", "writers", "wiring"}},
   };
@@ -104,7 +104,8 @@ std::vector<Include> Includes(std::istream& source) {
 }
 
 bool IsOfTheSystem(const std::string& name) {
-  static const std::set<std::string> posix = {"fcntl.h", "sys/prctl.h", "sys/stat.h", "unistd.h"};
+  static const std::set<std::string> posix = {"fcntl.h", "sys/mman.h", "sys/prctl.h", "sys/stat.h",
+                                              "unistd.h"};
   // The standard library's headers have neither a dot nor a slash in their names.
   const bool standard =
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;

@@ -239,8 +239,11 @@ class TestSettings:
     infer_token_latencies: bool
     """Server and Offline also report token rates, inferred from the sample rate."""
     token_latency_scaling_factor: int
-    server_pacing: Pacing
     """Tokens of a sample, as assumed by infer_token_latencies. Unit: tokens/sample."""
+    server_pacing: Pacing
+    """How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only
+    sleeps and costs the least CPU, Spin never sleeps and costs a CPU.
+    """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
         opened) or -22 (a malformed line; nothing of the file is applied). What was refused, ignored
