@@ -1,7 +1,9 @@
 #include "issuer.h"
 
 #include <exception>
+#include <utility>
 
+#include "keeping_system.h"
 #include "pacer.h"
 
 namespace mlperf::loadgen {
@@ -29,8 +31,21 @@ class Handover {
 
   // False if the system under test threw.
   bool Issue(uint64_t first_query) {
+    return Call(first_query, [this] { context_->sut->IssueQuery(samples_); });
+  }
+
+  // The same for the only query of a set, which a system may keep.
+  bool IssueForGood(uint64_t query) {
+    auto* keeper = dynamic_cast<KeepingSystem*>(context_->sut);
+    if (keeper == nullptr) return Issue(query);
+    return Call(query, [&] { keeper->IssueAndKeep(std::move(samples_)); });
+  }
+
+ private:
+  template <typename Function>
+  bool Call(uint64_t first_query, const Function& issue) {
     try {
-      context_->sut->IssueQuery(samples_);
+      issue();
     } catch (...) {
       context_->control->ReportException(std::current_exception());
       return false;
@@ -41,7 +56,6 @@ class Handover {
     return true;
   }
 
- private:
   IssueContext* context_;
   uint64_t samples_per_query_;
   std::vector<QuerySample> samples_;
@@ -197,7 +211,7 @@ IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits) {
   handover.Add(0, now_ns);
   end.queries_issued = 1;
   end.elapsed_ns = now_ns - context->start_ns;
-  const bool issued = handover.Issue(0);
+  const bool issued = handover.IssueForGood(0);
   end.reason = issued ? Evaluate(limits, 1, end.elapsed_ns, 0) : StopReason::kAborted;
   if (end.reason == StopReason::kNone) end.reason = EndOfList(*context, limits);
   return end;

@@ -1,5 +1,6 @@
 #include "recorder.h"
 
+#include <bit>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -30,6 +31,9 @@ Recorder::Recorder(const Options& options, const Clock* clock)
     : options_(options),
       clock_(clock),
       id_base_((options.id_tag << kSampleIdBits) + options.first_sample),
+      query_shift_(std::has_single_bit(options.samples_per_query)
+                       ? std::countr_zero(options.samples_per_query)
+                       : -1),
       slots_(std::make_shared<SampleSlots>()) {
   slots_->samples_per_query = options.samples_per_query;
   slots_->scheduled_is_issued = options.closed_loop;

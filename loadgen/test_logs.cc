@@ -1,10 +1,15 @@
 #include "test_logs.h"
 
 #include <cstdio>
+#include <new>
 
 #include "summary_log.h"
 
 namespace mlperf::loadgen {
+namespace {
+// Smaller sets are written sooner than a thread is made.
+constexpr uint64_t kLargeSet = 20000;
+}  // namespace
 
 TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock)
     : copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
@@ -18,13 +23,29 @@ TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clo
   if (settings.enable_sample_log) samples_.emplace(&files_.samples);
 }
 
-void TestLogs::WriteTrace(const RunPlan& plan, const RunRecord& record) {
-  if (trace_) trace_->WriteSet(plan, record);
+TestLogs::~TestLogs() { AwaitWriter(); }
+
+void TestLogs::WriteQueries(const RunPlan& plan, const RunRecord& record, QueryFiles files) {
+  AwaitWriter();
+  if (first_start_ns_ == 0 && files.samples) first_start_ns_ = record.start_ns;
+  if (record.samples_issued < kLargeSet) return WriteNow(plan, record, files);
+  // The slots are shared, so the copy is small.
+  writer_ = std::thread([this, plan, record, files] {
+    try {
+      WriteNow(plan, record, files);
+    } catch (const std::bad_alloc&) {
+      out_of_memory_ = true;
+    }
+  });
 }
 
-void TestLogs::WriteSamples(const RunRecord& record) {
-  if (first_start_ns_ == 0) first_start_ns_ = record.start_ns;
-  if (samples_) samples_->WriteSet(record, first_start_ns_);
+void TestLogs::WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files) {
+  if (trace_ && files.trace) trace_->WriteSet(plan, record);
+  if (samples_ && files.samples) samples_->WriteSet(record, first_start_ns_);
+}
+
+void TestLogs::AwaitWriter() {
+  if (writer_.joinable()) writer_.join();
 }
 
 void TestLogs::WriteSummary(const std::string& text) {
@@ -33,6 +54,7 @@ void TestLogs::WriteSummary(const std::string& text) {
 }
 
 void TestLogs::Finish(TestResult* result) {
+  AwaitWriter();
   accuracy_.Finish();
   if (trace_) trace_->Finish();
   if (samples_) samples_->Finish();
@@ -46,6 +68,7 @@ void TestLogs::Finish(TestResult* result) {
   result->warnings = mllog_.warnings();
   result->logs = files_.paths();
   result->log_failure = files_.Failures();
+  if (out_of_memory_) result->log_failure += "memory ran out while the queries were written";
   if (result->log_failure.empty()) return;
   std::fprintf(stderr, "%s\n", result->log_failure.c_str());
   // An accuracy phase is worth its log.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "accuracy_log.h"
 #include "clock.h"
@@ -30,14 +31,24 @@ class TestLogs {
   bool has_trace() const { return trace_.has_value(); }
   const std::string& datetime() const { return datetime_; }
 
-  // Write a set to the files that hold queries.
-  void WriteTrace(const RunPlan& plan, const RunRecord& record);
-  void WriteSamples(const RunRecord& record);
+  ~TestLogs();
+
+  // Which of the files that hold queries a set goes to.
+  struct QueryFiles {
+    bool trace = true;
+    bool samples = true;
+  };
+  // Writes a set to them: a large one on a thread of its own, while the caller goes on. Sets are
+  // written in order.
+  void WriteQueries(const RunPlan& plan, const RunRecord& record, QueryFiles files);
   void WriteSummary(const std::string& text);
   // Ends and closes all files, and tells `result` about them.
   void Finish(TestResult* result);
 
  private:
+  void WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files);
+  void AwaitWriter();
+
   const bool copy_summary_to_stdout_;
   const int64_t origin_ns_;
   const std::string datetime_;
@@ -48,6 +59,8 @@ class TestLogs {
   std::optional<TraceLog> trace_;
   std::optional<SampleLog> samples_;
   int64_t first_start_ns_ = 0;  // Of the test's first set.
+  std::thread writer_;          // Of the last large set.
+  bool out_of_memory_ = false;  // In the writer.
 };
 
 }  // namespace mlperf::loadgen

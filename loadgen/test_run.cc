@@ -151,7 +151,7 @@ class TestRun {
       RunRecord record = Issue(sets.front(), Phase::kPerformance, trial);
       if (record.slots == nullptr) return false;
       logs_->detail().WriteSet(record, NowNs());
-      logs_->WriteTrace(trial, record);
+      logs_->WriteQueries(trial, record, {.trace = true, .samples = false});
       const bool passed = !Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
       if (passed || reported.slots == nullptr) {
         reported_plan = trial;
@@ -170,7 +170,7 @@ class TestRun {
   // The logs of the trial that stands for the search.
   void ReportPeak(const RunPlan& plan, const RunRecord& record) {
     if (record.slots == nullptr || record.queries_issued == 0) return;
-    logs_->WriteSamples(record);
+    logs_->WriteQueries(plan, record, {.trace = false, .samples = true});
     if (!result_->peak->found && !Stopped()) {
       logs_->detail().Error("error_runtime",
                             "FindPeakPerformance: Initial lower bound does not satisfy "
@@ -184,8 +184,7 @@ class TestRun {
   void WriteSet(const RunPlan& plan, const RunRecord& record) {
     if (record.slots == nullptr) return;  // The set could not be loaded.
     logs_->detail().WriteSet(record, NowNs());
-    logs_->WriteTrace(plan, record);
-    logs_->WriteSamples(record);
+    logs_->WriteQueries(plan, record, {});
   }
 
   void Judge(const RunPlan& plan, const RunRecord& record) {

@@ -229,6 +229,15 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
   result->sample_count = record.samples_completed;
   result->target_qps = plan.target_qps;
 
+  // Before the latencies, so that only one list of a number a query is in memory at a time.
+  if (plan.shape == LoopShape::kOpenLoop) {
+    result->lateness = ComputeLateness(record);
+    result->lateness_held_up = ComputeLateness(record, LateQueries::kHeldUp);
+    result->lateness_others = ComputeLateness(record, LateQueries::kOthers);
+    result->pacing = plan.pacing;
+    result->spin_s = Seconds(record.spun_ns);
+  }
+
   std::vector<int64_t> latencies_ns = SampleLatencies(record);
   result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
   if (plan.scenario == TestScenario::Server) {
@@ -237,13 +246,6 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
   if (plan.scenario == TestScenario::MultiStream) {
     latencies_ns = QueryLatencies(record);
     result->query_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
-  }
-  if (plan.shape == LoopShape::kOpenLoop) {
-    result->lateness = ComputeLateness(record);
-    result->lateness_held_up = ComputeLateness(record, LateQueries::kHeldUp);
-    result->lateness_others = ComputeLateness(record, LateQueries::kOthers);
-    result->pacing = plan.pacing;
-    result->spin_s = Seconds(record.spun_ns);
   }
 
   result->final_query_scheduled_s = Seconds(final_query.scheduled_ns);

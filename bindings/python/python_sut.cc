@@ -79,13 +79,25 @@ const std::string& PythonSut::Name() {
 
 void PythonSut::IssueQuery(const std::vector<QuerySample>& samples) {
   const EnsureGil gil;
-  if (form_ == IssueForm::kSamples) {
-    PyObject* batch = NewSampleBatch(samples.data(), samples.size());
-    if (batch == nullptr) throw py::error_already_set();
-    PyObject* returned = PyObject_CallOneArg(issue_.ptr(), batch);
-    Py_DECREF(batch);
-    return Finish(returned);
-  }
+  if (form_ == IssueForm::kLists) return IssueLists(samples);
+  IssueBatch(NewSampleBatch(samples.data(), samples.size()));
+}
+
+void PythonSut::IssueAndKeep(std::vector<QuerySample> samples) {
+  const EnsureGil gil;
+  if (form_ == IssueForm::kLists) return IssueLists(samples);
+  IssueBatch(NewSampleBatch(std::move(samples)));
+}
+
+// Takes the reference.
+void PythonSut::IssueBatch(PyObject* batch) {
+  if (batch == nullptr) throw py::error_already_set();
+  PyObject* returned = PyObject_CallOneArg(issue_.ptr(), batch);
+  Py_DECREF(batch);
+  Finish(returned);
+}
+
+void PythonSut::IssueLists(const std::vector<QuerySample>& samples) {
   py::list ids(samples.size()), indices(samples.size());
   for (size_t i = 0; i < samples.size(); ++i) {
     ids[i] = py::int_(samples[i].id);

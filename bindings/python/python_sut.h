@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "keeping_system.h"
 #include "query_dispatch_library.h"
 #include "query_sample_library.h"
 #include "run_control.h"
@@ -39,16 +40,20 @@ enum class IssueForm {
 };
 
 // A system under test made of callables. Threads without the GIL take it for each call.
-class PythonSut : public QueryDispatchLibrary {
+class PythonSut : public QueryDispatchLibrary, public loadgen::KeepingSystem {
  public:
   // `name`: a str, or a callable that returns one and is asked at the start of each test.
   PythonSut(py::object issue, py::object flush, py::object name, IssueForm form);
 
   const std::string& Name() override;
   void IssueQuery(const std::vector<QuerySample>& samples) override;
+  void IssueAndKeep(std::vector<QuerySample> samples) override;
   void FlushQueries() override;
 
  private:
+  void IssueBatch(PyObject* batch);
+  void IssueLists(const std::vector<QuerySample>& samples);
+
   py::object issue_;
   py::object flush_;
   py::object name_source_;

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace mlperf::python {
 namespace {
@@ -254,6 +255,7 @@ PyObject* BatchList(PyObject* self) {
 
 void DeallocateBatch(PyObject* self) {
   Py_XDECREF(AsBatch(self)->list);
+  delete AsBatch(self)->kept;
   PyObject_Free(self);
 }
 
@@ -448,7 +450,7 @@ PyTypeObject MakeResponseType() {
 
 PyTypeObject MakeBatchType() {
   PyTypeObject type = MakeType(
-      "mlperf_loadgen.SampleBatch", offsetof(BatchObject, samples),
+      "mlperf_loadgen.SampleBatch", offsetof(BatchObject, copied),
       "The samples of one query, as a sequence of QuerySample; `ids` and `indices` give them as "
       "NumPy arrays without copying.");
   type.tp_itemsize = sizeof(QuerySample);
@@ -496,7 +498,19 @@ PyObject* NewSampleBatch(const QuerySample* samples, size_t count) {
   BatchObject* batch = PyObject_NewVar(BatchObject, &BatchType, static_cast<Py_ssize_t>(count));
   if (batch == nullptr) return nullptr;
   batch->list = nullptr;
-  std::memcpy(batch->samples, samples, count * sizeof(QuerySample));
+  batch->kept = nullptr;
+  batch->samples = batch->copied;
+  std::memcpy(batch->copied, samples, count * sizeof(QuerySample));
+  return reinterpret_cast<PyObject*>(batch);
+}
+
+PyObject* NewSampleBatch(std::vector<QuerySample> samples) {
+  auto* batch = static_cast<BatchObject*>(PyObject_Malloc(sizeof(BatchObject)));
+  if (batch == nullptr) return PyErr_NoMemory();
+  PyObject_InitVar(&batch->head, &BatchType, static_cast<Py_ssize_t>(samples.size()));
+  batch->list = nullptr;
+  batch->kept = new std::vector<QuerySample>(std::move(samples));
+  batch->samples = batch->kept->data();
   return reinterpret_cast<PyObject*>(batch);
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "query_sample.h"
 
@@ -28,8 +29,10 @@ struct ResponseObject {
 
 struct BatchObject {
   PyVarObject head;
-  PyObject* list;          // The samples as objects, once someone needed them; else null.
-  QuerySample samples[1];  // Py_SIZE of them.
+  PyObject* list;                  // The samples as objects, once someone needed them; else null.
+  const QuerySample* samples;      // Py_SIZE of them: in `copied` or in `kept`.
+  std::vector<QuerySample>* kept;  // Null: copied.
+  QuerySample copied[1];
 };
 
 extern PyTypeObject SampleType;
@@ -39,6 +42,7 @@ extern PyTypeObject BatchIteratorType;
 
 // Each returns a new reference, or null with a Python exception set.
 PyObject* NewSampleBatch(const QuerySample* samples, size_t count);
+PyObject* NewSampleBatch(std::vector<QuerySample> samples);  // Kept, not copied.
 PyObject* NewResponse(const QuerySampleResponse& response);
 
 bool IsSampleBatch(PyObject* object);

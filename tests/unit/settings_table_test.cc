@@ -163,7 +163,7 @@ TEST(SettingsTable, ListsWhatNoConfigFileCanSet) {
   }
   const std::set<std::string_view> kExpected = {
       "scenario", "server_find_peak_qps_decimals_of_precision",
-      "server_find_peak_qps_boundary_step_size", "server_num_issue_query_threads"};
+      "server_find_peak_qps_boundary_step_size", "server_num_issue_query_threads", "server_pacing"};
   EXPECT_EQ(without_key, kExpected);
 }
 
