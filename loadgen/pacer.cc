@@ -8,6 +8,8 @@
 #include <exception>
 #include <thread>
 
+#include "cpu_relax.h"
+
 namespace mlperf::loadgen {
 namespace {
 
@@ -15,14 +17,6 @@ namespace {
 constexpr int64_t kWorthLeavingGateNs = 1000;
 // The longest sleep without a look at requests to stop.
 constexpr int64_t kPollIntervalNs = 20000000;
-
-void CpuRelax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 }  // namespace
 

@@ -2,8 +2,9 @@
 
 #include <bit>
 #include <chrono>
-#include <thread>
 #include <utility>
+
+#include "cpu_relax.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -16,14 +17,6 @@ constexpr std::chrono::milliseconds kPollInterval(20);
 // How long an issuer looks for a completion before it sleeps for one: long enough for a system
 // that answers from another core at once, short enough not to starve one that needs this core.
 constexpr int kSpinsBeforeSleep = 200;
-
-void CpuRelax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 }  // namespace
 

@@ -45,8 +45,8 @@ const std::vector<Stage>& Stages() {
       {"outside world", {"clock", "run_control", "output_file"}},
       {"accuracy log", {"accuracy_log"}},  // The one writer that works during a run.
       {"issuing",
-       {"keeping_system", "recorder", "query_feed", "pacer", "issue_threads", "completion_registry",
-        "issuer", "set_runner"}},
+       {"cpu_relax", "keeping_system", "recorder", "query_feed", "pacer", "issue_threads",
+        "completion_registry", "issuer", "set_runner"}},
       {"evaluation",
        {"latency_stats", "token_stats", "early_stopping", "verdict", "peak_search"},
        {"queries", "outside world", "accuracy log", "issuing"}},

@@ -1,0 +1,14 @@
+// Completing a whole batch from arrays.
+#ifndef MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETE_ARRAYS_H_
+#define MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETE_ARRAYS_H_
+
+#include <Python.h>
+
+namespace mlperf::python {
+
+// The Python function complete(ids, data=None, n_tokens=None).
+PyObject* Complete(PyObject* module, PyObject* arguments, PyObject* keywords);
+
+}  // namespace mlperf::python
+
+#endif  // MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETE_ARRAYS_H_

@@ -1,0 +1,87 @@
+// What the completion functions share: one call's time and recorder, and letting go of the GIL.
+#ifndef MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETION_CALL_H_
+#define MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETION_CALL_H_
+
+#include <Python.h>
+
+#include <cstdint>
+#include <exception>
+
+#include "completion_registry.h"
+
+namespace mlperf::python {
+
+using loadgen::CompletionScope;
+using loadgen::Recorder;
+
+// Releases the GIL for a scope.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() { PyEval_RestoreThread(state_); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+// One completion call: the time of its entry, and the recorder it goes to.
+class Call {
+ public:
+  Call() : recorder_(scope_.recorder()), now_ns_(recorder_ ? recorder_->NowNs() : 0) {}
+  ~Call() {
+    if (recorder_ != nullptr) {
+      recorder_->Publish(completed_);
+    } else {
+      loadgen::CountLateCompletions(late_);
+    }
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  Recorder* recorder() { return recorder_; }
+  bool logs() const { return recorder_ != nullptr && recorder_->logs_responses(); }
+
+  // Completes one sample. True, and its position, if its response is to be logged.
+  bool Complete(uint64_t id, int64_t n_tokens, uint64_t* sample) {
+    if (recorder_ == nullptr) {
+      ++late_;
+      return false;
+    }
+    if (!recorder_->Complete(id, now_ns_, n_tokens, sample)) return false;
+    ++completed_;
+    return recorder_->LogsResponse(*sample);
+  }
+
+  void Log(uint64_t sample, const QuerySampleResponse& response) {
+    recorder_->LogResponse(sample, response, now_ns_);
+  }
+
+  void FirstToken(const QuerySampleResponse& response) {
+    uint64_t sample = 0;
+    if (recorder_ == nullptr) {
+      ++late_;
+    } else if (recorder_->FirstToken(response.id, now_ns_, &sample) &&
+               recorder_->keeps_token_data() && recorder_->LogsResponse(sample)) {
+      recorder_->KeepTokenData(sample, response, now_ns_);
+    }
+  }
+
+ private:
+  CompletionScope scope_;
+  Recorder* recorder_;
+  int64_t now_ns_;
+  uint64_t completed_ = 0;
+  uint64_t late_ = 0;
+};
+
+// Tells the running test of the exception being handled.
+inline void ReportToRun() {
+  const CompletionScope scope;
+  if (scope.recorder() != nullptr) scope.recorder()->ReportException(std::current_exception());
+}
+
+}  // namespace mlperf::python
+
+#endif  // MLPERF_LOADGEN_BINDINGS_PYTHON_COMPLETION_CALL_H_
