@@ -75,24 +75,29 @@ int64_t Pacer::StretchNs(int64_t now_ns, int64_t due_ns) const {
   return single_cpu ? 0 : stretch_.ns();
 }
 
+// Not at each wake-up: a look at signals may take as long as the query is late.
+void Pacer::PollNowAndThen(int64_t now_ns) {
+  if (now_ns - polled_ns_ < kPollIntervalNs) return;
+  polled_ns_ = now_ns;
+  gate_->Poll();
+}
+
 void Pacer::SleepAndSpin(int64_t due_ns) {
   int64_t now_ns = clock_->NowNs();
+  if (polled_ns_ == 0) polled_ns_ = now_ns;
   const int64_t spin_from_ns = due_ns - StretchNs(now_ns, due_ns);
   while (now_ns < spin_from_ns && !control_->stop_requested()) {
     const int64_t wake_ns = std::min(spin_from_ns, now_ns + kPollIntervalNs);
     clock_->SleepUntilNs(wake_ns);
     now_ns = clock_->NowNs();
     stretch_.Observe(wake_ns, now_ns);
-    gate_->Poll();
+    PollNowAndThen(now_ns);
   }
   const int64_t spin_start_ns = now_ns;
-  int64_t poll_ns = now_ns + kPollIntervalNs;
   while (now_ns < due_ns && !control_->stop_requested()) {
     CpuRelax();
     now_ns = clock_->NowNs();
-    if (now_ns < poll_ns) continue;
-    gate_->Poll();
-    poll_ns = now_ns + kPollIntervalNs;
+    PollNowAndThen(now_ns);
   }
   spun_ns_ += now_ns - spin_start_ns;
 }

@@ -51,6 +51,7 @@ class Pacer {
 
  private:
   void SleepAndSpin(int64_t due_ns);
+  void PollNowAndThen(int64_t now_ns);
   int64_t StretchNs(int64_t now_ns, int64_t due_ns) const;
 
   Clock* clock_;
@@ -59,6 +60,7 @@ class Pacer {
   Pacing pacing_;
   SpinStretch stretch_;
   int64_t spun_ns_ = 0;
+  int64_t polled_ns_ = 0;
 };
 
 }  // namespace mlperf::loadgen

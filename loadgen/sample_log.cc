@@ -109,6 +109,8 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
 }
 
 void SampleLog::Finish() {
+  if (counted_rows_ == row_count_) return;
+  counted_rows_ = row_count_;
   file_->Flush();
   // A header that counts rows the disk had no room for would make the file unreadable.
   if (file_->error() == 0) file_->Overwrite(0, Header(row_count_));

@@ -34,6 +34,7 @@ class SampleLog {
  private:
   OutputFile* file_;
   uint64_t row_count_ = 0;
+  uint64_t counted_rows_ = 0;  // As the header says.
 };
 
 }  // namespace mlperf::loadgen
