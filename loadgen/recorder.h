@@ -1,8 +1,8 @@
 // The recorder of one issued set: hands out slots for queries, checks response ids, takes
 // completions from any thread, and counts down what is outstanding.
 //
-// A completion allocates nothing and takes no lock: it is one clock reading for the call, one slot
-// write a sample and one addition a call.
+// A completion allocates nothing and takes no lock: it is one clock reading for the call, one
+// atomic claim of a slot for each sample, and one addition for the call.
 #ifndef MLPERF_LOADGEN_RECORDER_H_
 #define MLPERF_LOADGEN_RECORDER_H_
 
