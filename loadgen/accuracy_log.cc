@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,8 @@ namespace {
 constexpr size_t kBlockSize = size_t{1} << 20;
 constexpr size_t kMaxFullBlocks = 8;
 constexpr size_t kMaxSpareBlocks = kMaxFullBlocks;
+// A record is handed to the operating system after this time, also from a block that is not full.
+constexpr std::chrono::milliseconds kLongestKept(500);
 
 constexpr std::string_view kTokenDataField = "\", \"token_data\" : \"";
 
@@ -99,10 +102,13 @@ struct AccuracyLog::Block {
 
 AccuracyLog::AccuracyLog(OutputFile* file, AccuracyFormat format) : file_(file), format_(format) {
   file_->Append("[");
-  writer_ = std::thread(&AccuracyLog::WriteBlocks, this);
 }
 
 AccuracyLog::~AccuracyLog() { Finish(); }
+
+void AccuracyLog::Start() {
+  if (!writer_.joinable()) writer_ = std::thread(&AccuracyLog::WriteBlocks, this);
+}
 
 void AccuracyLog::Append(const AccuracyRecord& record) {
   const Envelope envelope(record, format_);
@@ -112,14 +118,16 @@ void AccuracyLog::Append(const AccuracyRecord& record) {
 }
 
 void AccuracyLog::Finish() {
-  if (!writer_.joinable()) return;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    finishing_ = true;
-    if (current_) full_.push_back(std::move(current_));
+  if (std::exchange(finished_, true)) return;
+  if (writer_.joinable()) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      finishing_ = true;
+      if (current_) full_.push_back(std::move(current_));
+    }
+    work_or_room_.notify_all();
+    writer_.join();
   }
-  work_or_room_.notify_all();
-  writer_.join();
   file_->Append("\n]\n");
   file_->Flush();
 }
@@ -182,8 +190,12 @@ std::unique_ptr<AccuracyLog::Block> AccuracyLog::NextBlock(std::unique_ptr<Block
     written->used = 0;
     spare_.push_back(std::move(written));
   }
-  work_or_room_.wait(
-      lock, [this] { return full_.empty() ? finishing_ : full_.front()->unfinished_records == 0; });
+  const auto has_work = [this] {
+    return full_.empty() ? finishing_ : full_.front()->unfinished_records == 0;
+  };
+  while (!work_or_room_.wait_for(lock, kLongestKept, has_work)) {
+    if (full_.empty() && current_) full_.push_back(std::move(current_));
+  }
   if (full_.empty()) return nullptr;
   std::unique_ptr<Block> next = std::move(full_.front());
   full_.pop_front();
@@ -196,6 +208,7 @@ void AccuracyLog::WriteBlocks() {
   std::unique_ptr<Block> block;
   while ((block = NextBlock(std::move(block)))) {
     file_->Append({block->bytes.get(), block->used});
+    file_->Flush();
   }
 }
 

@@ -36,12 +36,15 @@ struct AccuracyFormat {
 // Completing threads format their records into blocks (hex digits straight from the user's
 // buffer); a thread of its own writes the blocks out. The queue of full blocks is bounded: a
 // completing thread waits when the disk cannot keep up. Blocks end with a whole record. The lock
-// is held to take space in a block, not to fill it.
+// is held to take space in a block, not to fill it. What is in a block for long is written as well,
+// so that a killed process loses half a second of records at most.
 class AccuracyLog {
  public:
   AccuracyLog(OutputFile* file, AccuracyFormat format);
   ~AccuracyLog();  // Finishes the document if that was not done.
 
+  // Starts the writing thread, if that was not done. Before the first Append.
+  void Start();
   // From any thread.
   void Append(const AccuracyRecord& record);
 
@@ -72,6 +75,7 @@ class AccuracyLog {
   std::vector<std::unique_ptr<Block>> spare_;
   uint64_t record_count_ = 0;
   bool finishing_ = false;
+  bool finished_ = false;  // The document is ended.
   std::thread writer_;
 };
 

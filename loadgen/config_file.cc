@@ -59,10 +59,10 @@ class Findings {
   // In the order of lines; of equal ones that follow each other, one.
   std::vector<ConfigDiagnostic> TakeByLine() && {
     std::ranges::stable_sort(list_, {}, &ConfigDiagnostic::line);
-    const auto repeated = std::ranges::unique(list_, [](const auto& a, const auto& b) {
+    const auto is_repeated = [](const auto& a, const auto& b) {
       return a.line == b.line && a.message == b.message;
-    });
-    list_.erase(repeated.begin(), repeated.end());
+    };
+    list_.erase(std::unique(list_.begin(), list_.end(), is_repeated), list_.end());
     if (left_out_ > 0) {
       list_.push_back({Severity::kWarning, file_, 0,
                        std::to_string(left_out_) + " more problems of this file are not listed"});

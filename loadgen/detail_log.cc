@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "missing_samples.h"
 #include "query_sample.h"
 #include "settings_table.h"
 #include "version.h"
@@ -16,7 +17,6 @@
 namespace mlperf::loadgen {
 namespace {
 
-constexpr size_t kListedIncompleteSamples = 5;
 // Shorter runs say more about rounding than about the clocks.
 constexpr int64_t kMinClockCheckNs = 100'000'000;
 
@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, kReportedPercentiles.size()> kPercentileN
 class Block {
  public:
   Block(MlLog* log, int64_t now_ns) : log_(log), now_ns_(now_ns) {}
+  ~Block() { log_->Flush(); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
 
   template <typename Value>
   void Add(std::string_view key, const Value& value,
@@ -144,7 +147,11 @@ void WriteIssueEnds(const RunRecord& record, Block* block) {
     const auto text = EarlyEndText(thread, record.issue_ends[thread]);
     if (text) block->RuntimeError(*text);
   }
-  if (record.aborted || ended_by(StopReason::kAborted)) {
+  if (record.stalled_for_ns > 0) {
+    block->RuntimeError("Ending early: no sample was completed for " +
+                        std::to_string(record.stalled_for_ns / 1'000'000) +
+                        " ms while some were outstanding (stall_timeout_ms).");
+  } else if (record.aborted || ended_by(StopReason::kAborted)) {
     block->RuntimeError("Ending early: the test was aborted.");
   }
 }
@@ -175,23 +182,12 @@ void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block
 }
 
 void WriteIncompleteSamples(const RunRecord& record, Block* block) {
-  if (record.samples_completed >= record.samples_issued) return;
-  std::string list;
-  size_t listed = 0;
-  record.ForEachIssuedQuery([&](uint64_t query) {
-    const uint64_t samples_per_query = record.slots->samples_per_query;
-    for (uint64_t i = 0; i < samples_per_query && listed < kListedIncompleteSamples; ++i) {
-      const uint64_t sample = query * samples_per_query + i;
-      if (record.CompletedNs(sample) != 0) continue;
-      list += (listed++ == 0 ? "" : ", ") + std::to_string(record.first_sample + sample) +
-              " (query " + std::to_string(record.first_query + query) + ")";
-    }
-  });
-  block->RuntimeError(std::to_string(record.samples_issued - record.samples_completed) + " of " +
-                      std::to_string(record.samples_issued) +
-                      " issued samples were never completed. Complete each sample exactly once "
-                      "with QuerySamplesComplete. The first of them: sample " +
-                      list + ".");
+  const MissingSamples missing = FindMissingSamples(record);
+  if (missing.none()) return;
+  block->RuntimeError(missing.Words(record.samples_issued) +
+                      ". Complete each sample exactly once with QuerySamplesComplete. The first of "
+                      "them: " +
+                      missing.FirstInWords() + ".");
 }
 
 // The performance clock against the system clock, over the whole run.
@@ -510,15 +506,15 @@ void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result
 }
 
 void DetailLog::Message(std::string_view text, int64_t now_ns) {
-  log_->Record("generic_message", ToJson(text), now_ns);
+  Block(log_, now_ns).Add("generic_message", text);
 }
 
 void DetailLog::Warning(std::string_view text, int64_t now_ns) {
-  log_->Record("warning_generic_message", ToJson(text), now_ns, MlLogLevel::kWarning);
+  Block(log_, now_ns).Warning(text);
 }
 
 void DetailLog::Error(std::string_view key, std::string_view text, int64_t now_ns) {
-  log_->Record(key, ToJson(text), now_ns, MlLogLevel::kError);
+  Block(log_, now_ns).Error(key, text);
 }
 
 }  // namespace mlperf::loadgen

@@ -1,6 +1,8 @@
 // The public entry points: completions go to the active recorder, tests to RunTest.
 #include "loadgen.h"
 
+#include <csignal>
+#include <cstdio>
 #include <exception>
 
 #include "completion_registry.h"
@@ -20,6 +22,14 @@ void Log(Recorder* recorder, uint64_t sample, const QuerySampleResponse& respons
   if (response_cb) response_cb(&logged);
   recorder->LogResponse(sample, logged, now_ns);
 }
+
+// Lets the signal that ended a test do what it does without a test, once the logs are complete.
+struct EndByInterrupt {
+  const loadgen::Interrupts& interrupts;
+  ~EndByInterrupt() {
+    if (interrupts.received() != 0) std::raise(interrupts.received());
+  }
+};
 
 }  // namespace
 
@@ -62,7 +72,13 @@ void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,
 TestResult StartTest(SystemUnderTest* sut, QuerySampleLibrary* qsl,
                      const TestSettings& requested_settings, const LogSettings& log_settings,
                      const std::string audit_config_filename) {
-  return loadgen::RunTest(sut, qsl, requested_settings, log_settings, audit_config_filename, {});
+  loadgen::Interrupts interrupts(loadgen::UnhandledInterrupts());
+  loadgen::TestEnvironment environment;
+  environment.interrupts = &interrupts;
+  environment.warn = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  const EndByInterrupt end_by_interrupt{interrupts};
+  return loadgen::RunTest(sut, qsl, requested_settings, log_settings, audit_config_filename,
+                          environment);
 }
 
 void AbortTest() { loadgen::TestRegistry().Abort(); }

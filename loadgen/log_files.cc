@@ -1,7 +1,6 @@
 #include "log_files.h"
 
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <system_error>
@@ -22,6 +21,20 @@ void MakeDirectoryOf(const std::string& path) {
   }
 }
 
+// A file with contents, not a device or a pipe.
+bool HoldsSomething(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) &&
+         std::filesystem::file_size(path, error) > 0;
+}
+
+[[noreturn]] void RefuseToOverwrite(const std::string& path) {
+  throw std::system_error(std::make_error_code(std::errc::file_exists),
+                          "log file '" + path +
+                              "' exists and log_output.exist_ok is false; move it away or choose "
+                              "another log_output.outdir or prefix");
+}
+
 }  // namespace
 
 std::string UtcDateTime(int64_t system_ns) {
@@ -33,7 +46,8 @@ std::string UtcDateTime(int64_t system_ns) {
   return text;
 }
 
-LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime) {
+LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
+                   const std::function<void(const std::string&)>& warn) {
   const LogOutputSettings& output = settings.log_output;
   const std::string stem =
       output.outdir + "/" + output.prefix + (output.prefix_with_datetime ? datetime + "_" : "");
@@ -41,6 +55,16 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime) {
     return stem + name + output.suffix + extension;
   };
   MakeDirectoryOf(stem + "summary");
+  for (const std::string& old :
+       {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),
+        path("trace", ".json"), path("samples", ".npy")}) {
+    if (!HoldsSomething(old)) continue;
+    if (!output.exist_ok) RefuseToOverwrite(old);
+    warn("the logs of an earlier test are overwritten: '" + old +
+         "'; give each test its own log_output.outdir or prefix, or turn log_output.exist_ok "
+         "off to have it refused");
+    break;
+  }
   summary = OutputFile(path("summary", ".txt"));
   detail = OutputFile(path("detail", ".txt"));
   accuracy = OutputFile(path("accuracy", ".json"));
@@ -55,10 +79,10 @@ LogPaths LogFiles::paths() const {
 std::string LogFiles::Failures() const {
   std::string text;
   for (const OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples}) {
-    if (file->error() == 0) continue;
+    const std::string failure = file->Failure();
+    if (failure.empty()) continue;
     if (!text.empty()) text += '\n';
-    text.append("cannot write log file '").append(file->path()).append("': ");
-    text.append(std::strerror(file->error())).append("; its contents are incomplete");
+    text += failure;
   }
   return text;
 }

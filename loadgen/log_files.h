@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_LOG_FILES_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "output_file.h"
@@ -16,8 +17,10 @@ std::string UtcDateTime(int64_t system_ns);
 
 struct LogFiles {
   // Opens the files that `settings` asks for. A missing directory is created where its parent
-  // exists. Throws std::system_error naming the path, with no file left half open.
-  LogFiles(const LogSettings& settings, const std::string& datetime);
+  // exists. Logs that are there already are written over, and `warn` is told before, or are refused
+  // (log_output.exist_ok). Throws std::system_error naming the path, with no file left half open.
+  LogFiles(const LogSettings& settings, const std::string& datetime,
+           const std::function<void(const std::string&)>& warn);
 
   LogPaths paths() const;
   // What went wrong in writing, one line a file; empty if nothing did.

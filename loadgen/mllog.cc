@@ -166,7 +166,6 @@ void MlLog::Record(std::string_view key, const JsonText& value, int64_t now_ns, 
   if (level == MlLogLevel::kInfo) return;
 
   const bool is_error = level == MlLogLevel::kError;
-  if (is_error) file_->Flush();
   ++(is_error ? error_count_ : warning_count_);
   std::vector<std::string>& texts = is_error ? errors_ : warnings_;
   if (texts.size() < kRememberedTexts) {

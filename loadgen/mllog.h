@@ -40,11 +40,13 @@ class MlLog {
   // `origin_ns`: clock reading that is time 0. Records are also printed if `copy_to_stdout`.
   MlLog(OutputFile* file, int64_t origin_ns, bool copy_to_stdout);
 
-  // Appends one record with the time `now_ns` (clock reading). Error records are handed to the
-  // operating system at once.
+  // Appends one record with the time `now_ns` (clock reading).
   void Record(std::string_view key, const JsonText& value, int64_t now_ns,
               MlLogLevel level = MlLogLevel::kInfo,
               const std::source_location& where = std::source_location::current());
+
+  // Hands the records so far to the operating system: they outlive the process.
+  void Flush() { file_->Flush(); }
 
   uint64_t error_count() const { return error_count_; }
   uint64_t warning_count() const { return warning_count_; }

@@ -1,6 +1,7 @@
 #include "output_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,6 +30,7 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
   path_ = std::move(other.path_);
   fd_ = std::exchange(other.fd_, -1);
   error_ = std::exchange(other.error_, 0);
+  removed_ = std::exchange(other.removed_, false);
   buffer_ = std::move(other.buffer_);
   used_ = std::exchange(other.used_, 0);
   return *this;
@@ -72,9 +74,20 @@ void OutputFile::Overwrite(uint64_t offset, std::string_view bytes) {
 void OutputFile::Close() {
   if (fd_ < 0) return;
   Flush();
+  struct stat status;
+  removed_ = fstat(fd_, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0;
   if (close(fd_) != 0 && error_ == 0) error_ = errno;
   fd_ = -1;
   buffer_.reset();
+}
+
+std::string OutputFile::Failure() const {
+  if (removed_) {
+    return "log file '" + path_ + "' was removed while the test ran; its contents are lost";
+  }
+  if (error_ == 0) return "";
+  return "cannot write log file '" + path_ + "': " + std::strerror(error_) +
+         "; its contents are incomplete";
 }
 
 void OutputFile::WriteAll(const char* data, size_t size) {

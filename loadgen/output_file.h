@@ -36,6 +36,8 @@ class OutputFile {
 
   // errno of the first failed operation, 0 if all went well.
   int error() const { return error_; }
+  // What went wrong, in words, once the file is closed; empty if nothing did.
+  std::string Failure() const;
 
  private:
   void WriteAll(const char* data, size_t size);
@@ -43,6 +45,7 @@ class OutputFile {
   std::string path_;
   int fd_ = -1;
   int error_ = 0;
+  bool removed_ = false;  // By somebody else, before it was closed.
   std::unique_ptr<char[]> buffer_;
   size_t used_ = 0;
 };

@@ -44,7 +44,7 @@ PreciseSleep::~PreciseSleep() = default;
 int64_t Pacer::WaitUntil(int64_t due_ns, bool* overdue) {
   const int64_t now_ns = clock_->NowNs();
   *overdue = now_ns >= due_ns;
-  if (*overdue) return now_ns;
+  if (*overdue) return PollBetween(now_ns);
   if (due_ns - now_ns < kWorthLeavingGateNs) {
     int64_t spin_ns = now_ns;
     while (spin_ns < due_ns) spin_ns = clock_->NowNs();
@@ -73,6 +73,20 @@ int64_t Pacer::StretchNs(int64_t now_ns, int64_t due_ns) const {
   // A spinning thread would keep the only CPU from the system under test.
   static const bool single_cpu = std::thread::hardware_concurrency() == 1;
   return single_cpu ? 0 : stretch_.ns();
+}
+
+// There may never be anything to wait for. Returns the time after the look, if there was one.
+int64_t Pacer::PollBetween(int64_t now_ns) {
+  if (polled_ns_ == 0) polled_ns_ = now_ns;
+  if (now_ns - polled_ns_ < kPollIntervalNs) return now_ns;
+  gate_->Leave();
+  try {
+    PollNowAndThen(now_ns);
+  } catch (...) {
+    control_->ReportException(std::current_exception());
+  }
+  gate_->Enter();
+  return clock_->NowNs();
 }
 
 // Not at each wake-up: a look at signals may take as long as the query is late.

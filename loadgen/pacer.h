@@ -51,6 +51,7 @@ class Pacer {
 
  private:
   void SleepAndSpin(int64_t due_ns);
+  int64_t PollBetween(int64_t now_ns);
   void PollNowAndThen(int64_t now_ns);
   int64_t StretchNs(int64_t now_ns, int64_t due_ns) const;
 

@@ -76,6 +76,17 @@ void Recorder::Append(const QueryBlock& block) {
   queries_ready_.store(query_end, std::memory_order_release);
 }
 
+bool Recorder::HasOutstanding() const {
+  const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
+  for (uint64_t sample = 0; sample < samples; ++sample) {
+    if (slots_->completed_ns[sample].load(std::memory_order_relaxed) == 0 &&
+        slots_->issued_ns[QueryOf(sample)].load(std::memory_order_relaxed) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
   gate->Leave();
   bool done = false;
@@ -95,7 +106,7 @@ bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
         }
         waiting_.store(false, std::memory_order_relaxed);
       }
-      gate->Poll();
+      if (completed_count() < count) gate->Poll();
     }
   } catch (...) {
     control->ReportException(std::current_exception());

@@ -71,6 +71,9 @@ class Recorder {
 
   uint64_t completed_count() const { return completed_count_.load(std::memory_order_acquire); }
 
+  // True if an issued sample was not completed yet. Looks at all of them.
+  bool HasOutstanding() const;
+
   // Waits until `count` samples are completed. False if the test was told to stop before that. The
   // gate is left while waiting.
   bool WaitForCompleted(uint64_t count, RunControl* control, CallbackGate* gate) {

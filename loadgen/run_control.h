@@ -3,16 +3,32 @@
 #define MLPERF_LOADGEN_RUN_CONTROL_H_
 
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 
 namespace mlperf::loadgen {
 
+// Why a test is ended before its time.
+enum class StopCause : uint8_t {
+  kNone,
+  kAbort,      // AbortTest.
+  kInterrupt,  // SIGINT or SIGTERM.
+  kException,  // Of a user's callback.
+  kStall,      // The system under test stopped answering.
+  kForked,     // This is a child process that a callback made: the test is the parent's.
+};
+
 // Shared by all threads of a test.
 class RunControl {
  public:
-  bool stop_requested() const { return stop_.load(std::memory_order_relaxed); }
-  void RequestStop() { stop_.store(true, std::memory_order_relaxed); }
+  bool stop_requested() const { return cause() != StopCause::kNone; }
+  StopCause cause() const { return cause_.load(std::memory_order_relaxed); }
+  // The first cause stays. May be called from a signal handler.
+  void RequestStop(StopCause cause) {
+    StopCause none = StopCause::kNone;
+    cause_.compare_exchange_strong(none, cause, std::memory_order_relaxed);
+  }
 
   // Keeps the first exception and stops the test.
   void ReportException(std::exception_ptr exception) {
@@ -20,7 +36,7 @@ class RunControl {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!exception_) exception_ = exception;
     }
-    RequestStop();
+    RequestStop(StopCause::kException);
   }
 
   std::exception_ptr exception() const {
@@ -29,7 +45,8 @@ class RunControl {
   }
 
  private:
-  std::atomic<bool> stop_{false};
+  std::atomic<StopCause> cause_{StopCause::kNone};
+  static_assert(std::atomic<StopCause>::is_always_lock_free);
   mutable std::mutex mutex_;
   std::exception_ptr exception_;
 };
@@ -42,8 +59,8 @@ class CallbackGate {
   virtual ~CallbackGate() = default;
   virtual void Enter() {}
   virtual void Leave() {}
-  // Called now and then outside the gate while the generator waits: a chance to see signals. What
-  // it throws stops the test.
+  // Called now and then outside the gate while the generator waits: a chance to see signals, or a
+  // stall. What it throws stops the test.
   virtual void Poll() {}
 };
 

@@ -122,6 +122,7 @@ void CheckSampleCounts(const TestSettings& settings, const RunPlan& plan) {
 void CheckDurations(const TestSettings& settings) {
   RefuseAbove("min_duration_ms", settings.min_duration_ms, kMaxDurationMs);
   RefuseAbove("max_duration_ms", settings.max_duration_ms, kMaxDurationMs);
+  RefuseAbove("stall_timeout_ms", settings.stall_timeout_ms, kMaxDurationMs);
 }
 
 // The size of the smallest set that will be loaded.
@@ -325,6 +326,7 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.target_duration_ms = settings.min_duration_ms;
   plan.min_duration_ms = settings.min_duration_ms;
   plan.max_duration_ms = settings.max_duration_ms;
+  plan.stall_timeout_ms = settings.stall_timeout_ms;
   plan.min_query_count = settings.min_query_count;
   plan.max_query_count = settings.max_query_count;
   plan.qsl_rng_seed = settings.qsl_rng_seed;

@@ -79,6 +79,7 @@ struct RunPlan {
   bool coalesce_queries = false;
   Pacing pacing = Pacing::Auto;
   uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
+  uint64_t stall_timeout_ms = 0;    // 0: none.
   int find_peak_decimals = 1;
   double find_peak_step = 1;
 

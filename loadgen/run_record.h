@@ -97,6 +97,7 @@ struct RunRecord {
   std::vector<IssueEnd> issue_ends;  // One an issue thread.
   ViolationRecord violations;
   bool aborted = false;          // AbortTest, an interrupt or a callback's exception.
+  int64_t stalled_for_ns = 0;    // The set was ended because nothing came back for this long.
   std::exception_ptr exception;  // What a callback threw.
 
   // Open loop: queries that were already due when the system under test returned from the

@@ -1,7 +1,6 @@
 #include "sample_log.h"
 
 #include <bit>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -11,31 +10,31 @@ namespace mlperf::loadgen {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "rows are written as they are in memory");
-static_assert(sizeof(SampleRow) == 7 * 8, "rows have no padding");
 
-// NPY format 1.0: magic, version, the length of the rest of the header, a Python literal that ends
-// with spaces and a newline. The data starts at a multiple of 64.
-constexpr std::string_view kMagic("\x93NUMPY\x01\x00", 8);
-constexpr std::string_view kBeforeCount =
-    "{'descr': [('query', '<u8'), ('sample_index', '<u8'), ('scheduled_ns', '<i8'), "
-    "('issued_ns', '<i8'), ('first_token_ns', '<i8'), ('completed_ns', '<i8'), "
-    "('tokens', '<i8')], 'fortran_order': False, 'shape': (";
-constexpr std::string_view kAfterCount = ",), }";
-constexpr size_t kMaxCountDigits = 20;
-constexpr size_t kLengthFieldSize = 2;
-constexpr size_t kHeaderSize = (kMagic.size() + kLengthFieldSize + kBeforeCount.size() +
-                                kMaxCountDigits + kAfterCount.size() + 1 + 63) /
-                               64 * 64;
+constexpr size_t RowSize() {
+  size_t size = 0;
+  for (const SampleColumn& column : kSampleColumns) size += column.size;
+  return size;
+}
+static_assert(RowSize() == sizeof(SampleRow),
+              "rows have no padding, and the columns are all there");
 
+// As NumPy writes it; there is room for any number of rows, and the data starts at a multiple
+// of 64.
 std::string Header(uint64_t row_count) {
-  constexpr size_t kLiteralSize = kHeaderSize - kMagic.size() - kLengthFieldSize;
-  std::string header(kMagic);
-  header += static_cast<char>(kLiteralSize & 0xFF);
-  header += static_cast<char>(kLiteralSize >> 8);
-  header += kBeforeCount;
-  header += std::to_string(row_count);
-  header += kAfterCount;
-  header.resize(kHeaderSize - 1, ' ');
+  constexpr size_t kMaxCountDigits = 20;
+  constexpr size_t kAlignment = 64;
+  const std::string before = SampleLiteralBeforeCount();
+  const size_t used = kNpyMagic.size() + kNpyLengthSize + before.size() + kMaxCountDigits +
+                      kSampleLiteralAfterCount.size() + 1;
+  const size_t header_size = (used + kAlignment - 1) / kAlignment * kAlignment;
+  const size_t literal_size = header_size - kNpyMagic.size() - kNpyLengthSize;
+  std::string header(kNpyMagic);
+  header += static_cast<char>(literal_size & 0xFF);
+  header += static_cast<char>(literal_size >> 8);
+  header += before + std::to_string(row_count);
+  header += kSampleLiteralAfterCount;
+  header.resize(header_size - 1, ' ');
   header += '\n';
   return header;
 }
@@ -78,6 +77,15 @@ class RowWriter {
 };
 
 }  // namespace
+
+std::string SampleLiteralBeforeCount() {
+  std::string literal = "{'descr': [";
+  for (const SampleColumn& column : kSampleColumns) {
+    if (&column != &kSampleColumns.front()) literal += ", ";
+    literal.append("('").append(column.name).append("', '").append(column.Type()).append("')");
+  }
+  return literal + "], 'fortran_order': False, 'shape': (";
+}
 
 SampleLog::SampleLog(OutputFile* file) : file_(file) {
   file_->Append(Header(0));

@@ -2,15 +2,21 @@
 #ifndef MLPERF_LOADGEN_SAMPLE_LOG_H_
 #define MLPERF_LOADGEN_SAMPLE_LOG_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
 
 #include "output_file.h"
 #include "run_record.h"
 
 namespace mlperf::loadgen {
 
-// One row a sample, little endian, as read by numpy.load(mmap_mode="r"). Times are ns since the
-// start of issuing of the test's first set; -1: did not happen.
+// One row a sample, little endian, as mapped by read_samples. Times are ns since the start of
+// issuing of the test's first set; -1: did not happen. kSampleColumns names the members to every
+// reader.
 struct SampleRow {
   uint64_t query;
   uint64_t sample_index;
@@ -20,6 +26,39 @@ struct SampleRow {
   int64_t completed_ns;
   int64_t tokens;  // As reported by the system under test; 0: not reported.
 };
+
+// A column as the header of the file describes it.
+struct SampleColumn {
+  std::string_view name;
+  char kind;  // 'u' or 'i': without sign or with it.
+  size_t size;
+
+  std::string Type() const { return std::string("<") + kind + std::to_string(size); }
+};
+
+template <typename T>
+constexpr SampleColumn ColumnOf(std::string_view name, T SampleRow::*) {
+  static_assert(std::is_integral_v<T>);
+  return {name, std::is_signed_v<T> ? 'i' : 'u', sizeof(T)};
+}
+
+// The members of a row, in their order.
+inline constexpr std::array kSampleColumns = {
+    ColumnOf("query", &SampleRow::query),
+    ColumnOf("sample_index", &SampleRow::sample_index),
+    ColumnOf("scheduled_ns", &SampleRow::scheduled_ns),
+    ColumnOf("issued_ns", &SampleRow::issued_ns),
+    ColumnOf("first_token_ns", &SampleRow::first_token_ns),
+    ColumnOf("completed_ns", &SampleRow::completed_ns),
+    ColumnOf("tokens", &SampleRow::tokens),
+};
+
+// The file begins with these bytes, two bytes with the length of the rest of the header, and that
+// rest: a Python literal (before the number of rows, the number, after it), spaces and a newline.
+inline constexpr std::string_view kNpyMagic("\x93NUMPY\x01\x00", 8);  // Format 1.0.
+inline constexpr size_t kNpyLengthSize = 2;
+std::string SampleLiteralBeforeCount();
+inline constexpr std::string_view kSampleLiteralAfterCount = ",), }";
 
 class SampleLog {
  public:

@@ -9,11 +9,38 @@
 #include "query_feed.h"
 #include "query_source.h"
 #include "recorder.h"
+#include "stall_watch.h"
 
 namespace mlperf::loadgen {
 namespace {
 
 constexpr int64_t kNsPerMs = 1000000;
+
+// The gate of one set: each poll also looks whether the system under test still answers.
+class WatchingGate : public CallbackGate {
+ public:
+  WatchingGate(const RunPlan& plan, const Actors& actors, const Recorder& recorder)
+      : actors_(actors),
+        recorder_(recorder),
+        watch_(static_cast<int64_t>(plan.stall_timeout_ms) * kNsPerMs) {}
+
+  void Enter() override { actors_.gate->Enter(); }
+  void Leave() override { actors_.gate->Leave(); }
+  void Poll() override {
+    actors_.gate->Poll();
+    const int64_t now_ns = actors_.clock->NowNs();
+    if (!watch_.Silent(now_ns, recorder_.completed_count())) return;
+    if (!recorder_.HasOutstanding()) return watch_.Restart(now_ns);
+    actors_.control->RequestStop(StopCause::kStall);
+  }
+
+  int64_t silent_ns() const { return watch_.silent_ns(); }
+
+ private:
+  const Actors& actors_;
+  const Recorder& recorder_;
+  StallWatch watch_;
+};
 
 Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request,
                                   uint64_t samples_per_query, RunControl* control) {
@@ -53,11 +80,11 @@ StopLimits LimitsOf(const RunPlan& plan, Phase phase, uint64_t k, uint64_t threa
 }
 
 // Lent threads issue; this thread waits for them outside the gate.
-void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors,
+void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors, CallbackGate* gate,
                         IssueContext* context, std::vector<IssueEnd>* ends) {
   const size_t threads = plan.issue_thread_count;
   ends->resize(threads);
-  actors.gate->Leave();
+  gate->Leave();
   actors.issue_threads->RunOnAll(
       threads,
       [&](size_t k) {
@@ -66,32 +93,32 @@ void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors,
         (*ends)[k] =
             IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
       },
-      [&actors] {
+      [&actors, gate] {
         try {
-          actors.gate->Poll();
+          gate->Poll();
         } catch (...) {
           actors.control->ReportException(std::current_exception());
         }
       });
-  actors.gate->Enter();
+  gate->Enter();
 }
 
 std::vector<IssueEnd> Issue(const RunPlan& plan, Phase phase, const Actors& actors,
-                            IssueContext* context) {
+                            CallbackGate* gate, IssueContext* context) {
   const StopLimits limits = LimitsOf(plan, phase, 0, 1);
   switch (plan.shape) {
     case LoopShape::kClosedLoop:
-      return {IssueClosedLoop(context, limits, actors.gate)};
+      return {IssueClosedLoop(context, limits, gate)};
     case LoopShape::kOneShot:
       return {IssueOneShot(context, limits)};
     case LoopShape::kOpenLoop:
       break;
   }
   if (plan.issue_thread_count == 0) {
-    return {IssueOpenLoop(context, limits, IssueShare{}, actors.gate)};
+    return {IssueOpenLoop(context, limits, IssueShare{}, gate)};
   }
   std::vector<IssueEnd> ends;
-  IssueOnLentThreads(plan, phase, actors, context, &ends);
+  IssueOnLentThreads(plan, phase, actors, gate, context, &ends);
   return ends;
 }
 
@@ -123,19 +150,21 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
                    IssueContext* context, RunRecord* record) {
   Recorder& recorder = *context->recorder;
   ActiveRecorder active(&recorder);
-  GateScope gate(actors.gate);
+  WatchingGate gate(plan, actors, recorder);
+  const GateScope inside(&gate);
   IssuingThread issuing(&recorder);
   context->start_ns = record->start_ns = actors.clock->NowNs();
   record->system_start_ns = actors.clock->SystemNowNs();
-  record->issue_ends = Issue(plan, request.phase, actors, context);
+  record->issue_ends = Issue(plan, request.phase, actors, &gate, context);
   CountIssued(*recorder.slots(), recorder.queries_ready(), record);
   record->issue_end_ns = actors.clock->NowNs();
   Flush(actors);
   if (!actors.control->stop_requested()) {
-    recorder.WaitForCompleted(record->samples_issued, actors.control, actors.gate);
+    recorder.WaitForCompleted(record->samples_issued, actors.control, &gate);
   }
   record->drained_ns = actors.clock->NowNs();
   record->system_drained_ns = actors.clock->SystemNowNs();
+  if (actors.control->cause() == StopCause::kStall) record->stalled_for_ns = gate.silent_ns();
 }
 
 }  // namespace
@@ -150,8 +179,10 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
 
   record.generate_start_ns = actors.clock->NowNs();
   QuerySource source(plan, request.phase, *request.set);
-  Recorder recorder(RecorderOptions(plan, request, source.samples_per_query(), actors.control),
-                    actors.clock);
+  const Recorder::Options options =
+      RecorderOptions(plan, request, source.samples_per_query(), actors.control);
+  if (options.accuracy_log != nullptr) options.accuracy_log->Start();
+  Recorder recorder(options, actors.clock);
   QueryFeed feed(&source, &recorder);
   feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
@@ -173,7 +204,7 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   record.violations = recorder.TakeViolations();
   record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
   record.spun_ns = context.spun_ns.load(std::memory_order_relaxed);
-  record.aborted = actors.control->stop_requested();
+  record.aborted = actors.control->stop_requested() && record.stalled_for_ns == 0;
   record.exception = actors.control->exception();
   outcome.next_query = request.first_query + recorder.queries_ready();
   outcome.next_sample =

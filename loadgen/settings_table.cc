@@ -185,6 +185,10 @@ constexpr Setting kSettings[] = {
     {"server_pacing", &S::server_pacing, "", AppliesTo::kServer, "", kNoKey,
      "How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only "
      "sleeps and costs the least CPU, Spin never sleeps and costs a CPU."},
+    {"stall_timeout_ms", &S::stall_timeout_ms, "ms", AppliesTo::kAll, "", Key("stall_timeout"),
+     "End the test, INVALID, when no sample was completed for this long while some are "
+     "outstanding; "
+     "0 waits for ever."},
 };
 
 }  // namespace

@@ -11,11 +11,12 @@ namespace {
 constexpr uint64_t kLargeSet = 20000;
 }  // namespace
 
-TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock)
+TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
+                   const std::function<void(const std::string&)>& warn)
     : copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
       origin_ns_(clock.NowNs()),
       datetime_(UtcDateTime(clock.SystemNowNs())),
-      files_(settings, datetime_),
+      files_(settings, datetime_, warn),
       mllog_(&files_.detail, origin_ns_, settings.log_output.copy_detail_to_stdout),
       detail_(&mllog_),
       accuracy_(&files_.accuracy, format) {
@@ -72,8 +73,8 @@ void TestLogs::Finish(TestResult* result) {
   if (result->log_failure.empty()) return;
   std::fprintf(stderr, "%s\n", result->log_failure.c_str());
   // An accuracy phase is worth its log.
-  if (files_.accuracy.error() != 0 && result->accuracy_sample_count > 0) {
-    result->reasons.push_back("the accuracy log is incomplete: " + result->log_failure);
+  if (!files_.accuracy.Failure().empty() && result->accuracy_sample_count > 0) {
+    result->reasons.push_back("the accuracy log is incomplete: " + files_.accuracy.Failure());
   }
 }
 

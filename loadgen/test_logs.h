@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_TEST_LOGS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -23,8 +24,10 @@ namespace mlperf::loadgen {
 
 class TestLogs {
  public:
-  // Opens the files; times in them count from now. Throws std::system_error.
-  TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock);
+  // Opens the files; times in them count from now. `warn` is told if that writes over other logs,
+  // and may refuse by an exception. Throws std::system_error.
+  TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
+           const std::function<void(const std::string&)>& warn);
 
   DetailLog& detail() { return detail_; }
   AccuracyLog* accuracy() { return &accuracy_; }

@@ -1,10 +1,23 @@
 #include "test_registry.h"
 
+#include <pthread.h>
+
 #include <stdexcept>
 
 #include "recorder.h"
 
 namespace mlperf::loadgen {
+
+RunningTests::RunningTests() {
+  pthread_atfork([] { TestRegistry().BeforeFork(); }, [] { TestRegistry().AfterForkInParent(); },
+                 [] { TestRegistry().AfterForkInChild(); });
+}
+
+void RunningTests::AfterForkInChild() {
+  if (running_ != nullptr) running_->RequestStop(StopCause::kForked);
+  running_ = nullptr;
+  mutex_.unlock();
+}
 
 uint64_t RunningTests::Begin(RunControl* control) {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -26,7 +39,7 @@ void RunningTests::End() {
 
 void RunningTests::Abort() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (running_ != nullptr) running_->RequestStop();
+  if (running_ != nullptr) running_->RequestStop(StopCause::kAbort);
 }
 
 bool RunningTests::is_running() {

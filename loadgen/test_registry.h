@@ -12,6 +12,8 @@ namespace mlperf::loadgen {
 
 class RunningTests {
  public:
+  RunningTests();
+
   // Marks a test as the running one. Throws std::logic_error if there is one already. Returns the
   // test's tag, which differs from those of earlier tests.
   uint64_t Begin(RunControl* control);
@@ -22,6 +24,12 @@ class RunningTests {
   bool is_running();
 
   IssueThreads* issue_threads() { return &issue_threads_; }
+
+  // Around a fork of the process. The child has no test, but the callback that made it may still
+  // return into one.
+  void BeforeFork() { mutex_.lock(); }
+  void AfterForkInParent() { mutex_.unlock(); }
+  void AfterForkInChild();
 
  private:
   std::mutex mutex_;

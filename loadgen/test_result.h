@@ -125,7 +125,8 @@ struct TestResult {
   std::string sut_name;
   std::optional<PerformanceResult> performance;  // Absent where no query was timed.
   std::optional<PeakSearchResult> peak;          // FindPeakPerformance.
-  bool aborted = false;
+  bool aborted = false;  // By AbortTest, an interrupt or an exception of a callback.
+  bool stalled = false;  // The system under test stopped answering (stall_timeout_ms).
   // Why valid() is false, in words: what spoilt an accuracy phase, and what speaks against the
   // performance result.
   std::vector<std::string> reasons;
@@ -139,7 +140,7 @@ struct TestResult {
 
   // True if all phases ran to their end, the system under test kept its contract in all of them,
   // and the performance result, if there is one, is VALID.
-  bool valid() const { return !aborted && reasons.empty(); }
+  bool valid() const { return !aborted && !stalled && reasons.empty(); }
 };
 
 }  // namespace mlperf

@@ -5,6 +5,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -213,10 +214,11 @@ class TestRun {
     const int64_t load_end_ns = NowNs();
     logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
     if (!Stopped()) part();
+    SeeSignals();
     const int64_t unload_start_ns = NowNs();
     CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
     if (record == nullptr) return;
-    record->aborted = Stopped();
+    record->aborted = Stopped() && record->stalled_for_ns == 0;
     record->load_start_ns = load_start_ns;
     record->load_end_ns = load_end_ns;
     record->unload_start_ns = unload_start_ns;
@@ -242,6 +244,15 @@ class TestRun {
     } catch (...) {  // No memory or no thread for the traffic.
       actors_.control->ReportException(std::current_exception());
       return {};
+    }
+  }
+
+  // A signal that ended the test must not break the library's unloading as well.
+  void SeeSignals() {
+    try {
+      actors_.gate->Poll();
+    } catch (...) {
+      actors_.control->ReportException(std::current_exception());
     }
   }
 
@@ -326,6 +337,18 @@ void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSu
   detail.WriteEffectiveSettings(plan, clock.NowNs());
 }
 
+// Completions of this test that came after the set of their samples had ended: all of its samples
+// were completed then, so each of these is one too many.
+void ReportLateCompletions(int64_t now_ns, TestLogs* logs, TestResult* result) {
+  const uint64_t late = TakeLateCompletions();
+  if (late == 0) return;
+  const std::string text = std::to_string(late) +
+                           " completions came after their set had ended and were dropped: complete "
+                           "each sample exactly once";
+  logs->detail().Error("error_runtime", text, now_ns);
+  result->reasons.push_back(text);
+}
+
 void RefuseNull(const void* handle, const char* name) {
   if (handle != nullptr) return;
   throw std::invalid_argument(std::string("StartTest: ") + name +
@@ -343,6 +366,8 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   CallbackGate open_gate;
   RunControl control;
   const RunningTest running(&control);
+  std::optional<InterruptScope> interrupt_scope;
+  if (environment.interrupts) interrupt_scope.emplace(environment.interrupts, &control);
   Actors actors{sut,
                 environment.clock ? environment.clock : &machine_clock,
                 environment.gate ? environment.gate : &open_gate,
@@ -360,14 +385,17 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   result.scenario = plan.scenario;
   result.mode = plan.mode;
   const bool token_data = settings.use_token_latencies && plan.shape != LoopShape::kOneShot;
-  TestLogs logs(log_settings, {token_data, settings.use_token_latencies}, *actors.clock);
+  TestLogs logs(log_settings, {token_data, settings.use_token_latencies}, *actors.clock,
+                environment.warn);
   AskName(actors, &subject);
   result.sut_name = subject.sut_name;
   WritePreamble(final, plan, subject, *actors.clock, &logs);
   if (!control.stop_requested()) {
     TestRun(plan, qsl, actors, running.id_tag(), token_data, &logs, &result).RunPhases();
   }
-  result.aborted = control.stop_requested();
+  ReportLateCompletions(actors.clock->NowNs(), &logs, &result);
+  result.stalled = control.cause() == StopCause::kStall;
+  result.aborted = control.stop_requested() && !result.stalled;
   if (result.aborted && result.reasons.empty()) result.reasons = {"the test was aborted"};
   logs.Finish(&result);
   if (const std::exception_ptr exception = control.exception()) std::rethrow_exception(exception);

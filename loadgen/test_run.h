@@ -3,9 +3,11 @@
 #define MLPERF_LOADGEN_TEST_RUN_H_
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "clock.h"
+#include "interrupts.h"
 #include "query_sample_library.h"
 #include "run_control.h"
 #include "system_under_test.h"
@@ -16,8 +18,11 @@ namespace mlperf::loadgen {
 
 // What a test gets from its surroundings.
 struct TestEnvironment {
-  Clock* clock = nullptr;        // None: the machine's monotonic clock.
-  CallbackGate* gate = nullptr;  // None: callbacks need nothing to be held.
+  Clock* clock = nullptr;            // None: the machine's monotonic clock.
+  CallbackGate* gate = nullptr;      // None: callbacks need nothing to be held.
+  Interrupts* interrupts = nullptr;  // None: signals are left alone.
+  // Told of what the user should know before the test starts; what it throws refuses the test.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
   // How long to wait for threads that lend themselves for issuing.
   std::chrono::milliseconds issue_thread_timeout{10000};
 };

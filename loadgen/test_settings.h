@@ -104,6 +104,7 @@ struct TestSettings {
 
   // Not in the reference.
   Pacing server_pacing = Pacing::Auto;
+  uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an
@@ -125,6 +126,8 @@ struct LogOutputSettings {
   bool prefix_with_datetime = false;
   bool copy_detail_to_stdout = false;
   bool copy_summary_to_stdout = false;
+  // Write over the logs of an earlier test, with a warning; false: refuse to start.
+  bool exist_ok = true;
 };
 
 struct LogSettings {

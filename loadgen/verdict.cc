@@ -11,6 +11,7 @@
 
 #include "early_stopping.h"
 #include "latency_stats.h"
+#include "missing_samples.h"
 #include "token_stats.h"
 
 namespace mlperf::loadgen {
@@ -94,7 +95,9 @@ std::string_view WhyIssuingEnded(const RunRecord& record) {
       case StopReason::kTooManyOutstanding:
         return " (issuing ended: more queries were outstanding than server_max_async_queries)";
       case StopReason::kAborted:
-        return " (issuing ended: the test was aborted)";
+        return record.stalled_for_ns > 0
+                   ? " (issuing ended: the system under test stopped answering)"
+                   : " (issuing ended: the test was aborted)";
       case StopReason::kNone:
       case StopReason::kMinimumsMet:
       case StopReason::kScheduleEnd:
@@ -381,13 +384,10 @@ void Object(const std::string& line, PerformanceResult* result) {
   all += line;
 }
 
-std::string IncompleteWords(const RunRecord& record) {
-  return std::to_string(record.samples_issued - record.samples_completed) + " of " +
-         std::to_string(record.samples_issued) + " issued samples were never completed: ";
-}
-
-bool IsComplete(const RunRecord& record) {
-  return record.samples_completed >= record.samples_issued;
+std::string StallWords(const RunRecord& record) {
+  return "stalled: no sample was completed for " +
+         FormatDuration(static_cast<double>(record.stalled_for_ns)) +
+         " while some were outstanding (stall_timeout_ms)";
 }
 
 // What the reference lets pass: a system that breaks the rules has no valid result.
@@ -405,8 +405,15 @@ void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   if (record.aborted) {
     Object("The test was aborted before its end: see the detailed log.", result);
   }
-  if (!IsComplete(record)) {
-    Object("The test is incomplete, " + IncompleteWords(record) + "see the detailed log.", result);
+  if (record.stalled_for_ns > 0) {
+    Object("The system under test stopped answering: see the detailed log.", result);
+  }
+  const MissingSamples missing = FindMissingSamples(record);
+  if (!missing.none()) {
+    Object("The test is incomplete, " + std::to_string(missing.sample_count) + " of " +
+               std::to_string(record.samples_issued) +
+               " issued samples were never completed: see the detailed log.",
+           result);
   }
 }
 
@@ -421,9 +428,11 @@ std::vector<std::string> ConductReasons(const RunRecord& record) {
   if (record.aborted) {
     reasons.push_back("the test was aborted: only a run to the end can be VALID");
   }
-  if (!IsComplete(record)) {
-    reasons.push_back(IncompleteWords(record) +
-                      "call QuerySamplesComplete for every sample, even if it failed");
+  if (record.stalled_for_ns > 0) reasons.push_back(StallWords(record));
+  const MissingSamples missing = FindMissingSamples(record);
+  if (!missing.none()) {
+    reasons.push_back(missing.Words(record.samples_issued) +
+                      ": call QuerySamplesComplete for every sample, even if it failed");
   }
   return reasons;
 }

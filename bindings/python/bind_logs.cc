@@ -2,12 +2,16 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "accuracy_reader.h"
 #include "bind.h"
+#include "sample_log.h"
+#include "sample_reader.h"
 
 namespace mlperf::python {
 namespace {
@@ -38,12 +42,26 @@ py::dict ReadAccuracy(const std::string& path) {
                   "truncated"_a = data.truncated, "used_bytes"_a = data.used_bytes);
 }
 
+// `columns`: as numpy.dtype takes them.
+py::dict SampleLayout(std::string_view head, uint64_t file_size, const std::string& name) {
+  const loadgen::SampleLayout layout = loadgen::ReadSampleLayout(head, file_size, name);
+  py::list columns;
+  for (const loadgen::SampleColumn& column : loadgen::kSampleColumns) {
+    columns.append(py::make_tuple(column.name, column.Type()));
+  }
+  return py::dict("columns"_a = columns, "data_offset"_a = layout.data_offset,
+                  "row_count"_a = layout.row_count, "truncated"_a = layout.truncated);
+}
+
 }  // namespace
 
 void BindLogs(py::module_& module) {
   py::register_exception<loadgen::AccuracyFormatError>(module, "AccuracyFormatError",
                                                        PyExc_ValueError);
+  py::register_exception<loadgen::SampleLogFormatError>(module, "SampleLogFormatError",
+                                                        PyExc_ValueError);
   module.def("read_accuracy", ReadAccuracy, py::arg("path"));
+  module.def("sample_layout", SampleLayout, py::arg("head"), py::arg("file_size"), py::arg("name"));
 }
 
 }  // namespace mlperf::python

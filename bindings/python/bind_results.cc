@@ -96,14 +96,14 @@ py::dict PeakAsDict(const PeakSearchResult& peak) {
 }
 
 py::dict ResultAsDict(const TestResult& result) {
-  py::dict values("scenario"_a = py::str(py::cast(result.scenario).attr("name")),
-                  "mode"_a = py::str(py::cast(result.mode).attr("name")),
-                  "sut_name"_a = result.sut_name, "valid"_a = result.valid(),
-                  "aborted"_a = result.aborted, "reasons"_a = result.reasons,
-                  "accuracy_sample_count"_a = result.accuracy_sample_count,
-                  "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
-                  "errors"_a = result.errors, "warnings"_a = result.warnings,
-                  "log_failure"_a = result.log_failure);
+  py::dict values(
+      "scenario"_a = py::str(py::cast(result.scenario).attr("name")),
+      "mode"_a = py::str(py::cast(result.mode).attr("name")), "sut_name"_a = result.sut_name,
+      "valid"_a = result.valid(), "aborted"_a = result.aborted, "stalled"_a = result.stalled,
+      "reasons"_a = result.reasons, "accuracy_sample_count"_a = result.accuracy_sample_count,
+      "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
+      "errors"_a = result.errors, "warnings"_a = result.warnings,
+      "log_failure"_a = result.log_failure);
   values["performance"] =
       result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
   values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
@@ -225,7 +225,10 @@ void BindTestResult(py::module_& module) {
       .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
       .def_readonly("performance", &R::performance, "None where no query was timed.")
       .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
-      .def_readonly("aborted", &R::aborted)
+      .def_readonly("aborted", &R::aborted,
+                    "Ended by AbortTest, an interrupt or an exception of a callback.")
+      .def_readonly("stalled", &R::stalled,
+                    "Ended because the system under test stopped answering (stall_timeout_ms).")
       .def_readonly("accuracy_sample_count", &R::accuracy_sample_count,
                     "Responses in the accuracy log.")
       .def_readonly("error_count", &R::error_count, "Error records of the detail log.")

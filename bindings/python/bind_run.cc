@@ -3,11 +3,14 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bind.h"
+#include "interrupts.h"
 #include "loadgen.h"
 #include "python_sut.h"
 #include "run_plan.h"
@@ -18,6 +21,47 @@
 namespace mlperf::python {
 namespace {
 
+// SIGTERM ends a test as Ctrl-C does: a callback on the main thread is left by KeyboardInterrupt.
+void RaiseKeyboardInterrupt(int signal) {
+  if (signal != SIGINT) PyErr_SetInterruptEx(SIGINT);
+}
+
+// True if Ctrl-C does what it does by default: on the main thread, or in asyncio's runner, which
+// cancels its task and then waits for the threads of its executor.
+bool IsUsualHandler(const py::handle& handler, const py::module_& signals) {
+  if (handler.is(signals.attr("default_int_handler"))) return true;
+  const py::object function = py::getattr(handler, "func", py::none());
+  const py::object module = py::getattr(function, "__module__", py::none());
+  return py::isinstance<py::str>(module) && module.cast<std::string>() == "asyncio.runners";
+}
+
+// The signals that end a test: those for which the program has no handler of its own.
+std::vector<int> InterruptSignals() {
+  const py::module_ signals = py::module_::import("_signal");
+  std::vector<int> numbers;
+  for (const int number : loadgen::UnhandledInterrupts()) {
+    if (number != SIGINT) numbers.push_back(number);
+  }
+  if (IsUsualHandler(signals.attr("getsignal")(SIGINT), signals)) numbers.push_back(SIGINT);
+  return numbers;
+}
+
+// Raises what an interrupt raises, after the logs are complete.
+void RaiseIfInterrupted(const loadgen::Interrupts& interrupts) {
+  if (interrupts.received() == 0) return;
+  if (PyErr_CheckSignals() == 0) PyErr_SetNone(PyExc_KeyboardInterrupt);
+  throw py::error_already_set();
+}
+
+// For the caller of the package's StartTest.
+void WarnOfOverwriting(const std::string& text) {
+  const py::object category = py::module_::import("mlperf_loadgen").attr("LogsOverwrittenWarning");
+  constexpr py::ssize_t kCallerOfStartTest = 3;
+  if (PyErr_WarnEx(category.ptr(), text.c_str(), kCallerOfStartTest) != 0) {
+    throw py::error_already_set();
+  }
+}
+
 TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
                      const LogSettings& log_settings, const std::string& audit_config_filename) {
   py::module_ module = py::module_::import("mlperf_loadgen._core");
@@ -25,11 +69,21 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
-  GilGate gate;
-  loadgen::TestEnvironment environment;
-  environment.gate = &gate;
-  return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,
-                          environment);
+  loadgen::Interrupts interrupts(InterruptSignals(), RaiseKeyboardInterrupt);
+  TestResult result = [&] {
+    GilGate gate;
+    loadgen::TestEnvironment environment;
+    environment.gate = &gate;
+    environment.interrupts = &interrupts;
+    environment.warn = [&gate](const std::string& text) {
+      const loadgen::GateScope inside(&gate);
+      WarnOfOverwriting(text);
+    };
+    return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,
+                            environment);
+  }();
+  RaiseIfInterrupted(interrupts);
+  return result;
 }
 
 template <IssueForm form>

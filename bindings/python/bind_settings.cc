@@ -318,7 +318,9 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("prefix_with_datetime", &LogOutputSettings::prefix_with_datetime,
                      "Put the UTC time after the prefix.")
       .def_readwrite("copy_detail_to_stdout", &LogOutputSettings::copy_detail_to_stdout)
-      .def_readwrite("copy_summary_to_stdout", &LogOutputSettings::copy_summary_to_stdout);
+      .def_readwrite("copy_summary_to_stdout", &LogOutputSettings::copy_summary_to_stdout)
+      .def_readwrite("exist_ok", &LogOutputSettings::exist_ok,
+                     "Write over the logs of an earlier test, with a warning; False refuses.");
   py::class_<LogSettings>(module, "LogSettings", "What is logged, and where to.")
       .def(py::init<>())
       .def_readwrite("log_output", &LogSettings::log_output)

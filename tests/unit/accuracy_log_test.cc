@@ -42,6 +42,7 @@ std::string Written(AccuracyFormat format, const std::vector<Response>& response
   TestFile path;
   OutputFile file(path.path());
   AccuracyLog log(&file, format);
+  log.Start();
   for (const Response& response : responses) Append(response, &log);
   log.Finish();
   EXPECT_EQ(log.record_count(), responses.size());
@@ -117,6 +118,7 @@ TEST(AccuracyLog, TakesRecordsOfManyThreads) {
   TestFile path;
   OutputFile file(path.path());
   AccuracyLog log(&file, {});
+  log.Start();
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
@@ -160,6 +162,7 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
   std::thread completer([&] {
     OutputFile file(path.path());  // Returns when the other end is opened.
     AccuracyLog log(&file, {});
+    log.Start();
     for (uint64_t i = 0; i < kRecords; ++i) {
       Append({i, i, std::string(kDigits / 2, 'x')}, &log);
       appended.store(i + 1);
@@ -187,6 +190,7 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
 TEST(AccuracyLog, FailingDiskHangsNobody) {
   OutputFile file("/dev/full");
   AccuracyLog log(&file, {});
+  log.Start();
   const std::string data(600'000, 'x');
   for (uint64_t i = 0; i < 30; ++i) Append({i, i, data}, &log);
   log.Finish();
@@ -200,6 +204,7 @@ TEST(AccuracyLog, DestructionFinishesAndFinishingTwiceIsOnce) {
   OutputFile file(path.path());
   {
     AccuracyLog log(&file, {});
+    log.Start();
     Append({0, 0, ""}, &log);
   }
   EXPECT_EQ(path.Read(), expected);
@@ -207,6 +212,7 @@ TEST(AccuracyLog, DestructionFinishesAndFinishingTwiceIsOnce) {
   OutputFile again(path.path());
   {
     AccuracyLog log(&again, {});
+    log.Start();
     Append({0, 0, ""}, &log);
     log.Finish();
     log.Finish();

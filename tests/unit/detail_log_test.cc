@@ -370,11 +370,24 @@ TEST_F(DetailLogTest, IncompleteSamples) {
   RunRecord record = builder.Build();
   record.first_query = 100;
   record.first_sample = 200;
+  record.drained_ns = record.start_ns + 50'000'020;
   detail_.WriteSet(record, kNow);
-  EXPECT_EQ(Complaints(),
-            Strings{"E 7 of 8 issued samples were never completed. Complete each sample exactly "
-                    "once with QuerySamplesComplete. The first of them: sample 201 (query 100), "
-                    "204 (query 102), 205 (query 102), 206 (query 103), 207 (query 103)."});
+  EXPECT_EQ(
+      Complaints(),
+      Strings{"E 7 of 8 issued samples (of 4 queries) were never completed, the oldest issued "
+                    "0.05 s before the end. Complete each sample exactly once with "
+                    "QuerySamplesComplete. The first of them: sample 201 (query 100, 0.05 s), "
+                    "sample 204 (query 102, 0.05 s), sample 205 (query 102, 0.05 s), sample 206 "
+                    "(query 103, 0.05 s), sample 207 (query 103, 0.05 s), sample 208 (query 104, "
+                    "0.05 s), sample 209 (query 104, 0.05 s)."});
+}
+
+TEST_F(DetailLogTest, AStall) {
+  RunRecord record = CleanSet(StopReason::kAborted);
+  record.stalled_for_ns = 1'500'000'000;
+  detail_.WriteSet(record, kNow);
+  EXPECT_EQ(Complaints(), Strings{"E Ending early: no sample was completed for 1500 ms while some "
+                                  "were outstanding (stall_timeout_ms)."});
 }
 
 struct ClockCase {

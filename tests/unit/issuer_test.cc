@@ -226,7 +226,7 @@ TEST(ClosedLoop, EndsWhenTheTestIsStoppedThoughTheSystemIsStuck) {
   rig.sut.on_issue = [&](std::vector<QuerySample> samples) {
     samples.pop_back();
     CompleteAll(samples);
-    rig.control.RequestStop();
+    rig.control.RequestStop(StopCause::kAbort);
   };
   const IssueEnd end = rig.ClosedLoop(Limits(10));
   EXPECT_EQ(end.reason, StopReason::kAborted);
@@ -239,7 +239,7 @@ TEST(ClosedLoop, IssuesNothingMoreOnceStoppedThoughAllIsAnswered) {
   Rig rig(true, Times(10));
   rig.sut.on_issue = [&](const std::vector<QuerySample>& samples) {
     CompleteAll(samples);
-    if (rig.sut.queries().size() == 3) rig.control.RequestStop();
+    if (rig.sut.queries().size() == 3) rig.control.RequestStop(StopCause::kAbort);
   };
   const IssueEnd end = rig.ClosedLoop(Limits(10));
   EXPECT_EQ(end.reason, StopReason::kAborted);
@@ -434,7 +434,7 @@ TEST(OpenLoop, OutstandingQueriesOfOtherSharesCount) {
 
 TEST(OpenLoop, EndsDuringAWaitWhenTheTestIsStopped) {
   Rig rig(false, {0, 3'600'000'000'000}, 1, 1);
-  rig.clock.on_sleep = [&] { rig.control.RequestStop(); };
+  rig.clock.on_sleep = [&] { rig.control.RequestStop(StopCause::kAbort); };
   const IssueEnd end = rig.OpenLoop(OpenLimits());
   EXPECT_EQ(end.reason, StopReason::kAborted);
   EXPECT_EQ(end.queries_issued, 1u);

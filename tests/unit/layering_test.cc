@@ -38,21 +38,21 @@ const std::vector<Stage>& Stages() {
         "system_under_test", "test_result", "test_settings"}},
       {"settings", {"number_text", "settings_table", "config_file", "embedded_conf"}},
       {"plan", {"run_plan"}},
-      {"records", {"run_record", "sample_slots", "stop_condition"}},
+      {"records", {"run_record", "sample_slots", "stop_condition", "missing_samples"}},
       {"queries",
        {"random", "arrival_process", "loadable_set", "sample_selection", "accuracy_sampling",
         "query_source"}},
-      {"outside world", {"clock", "run_control", "output_file"}},
+      {"outside world", {"clock", "run_control", "output_file", "interrupts"}},
       {"accuracy log", {"accuracy_log"}},  // The one writer that works during a run.
       {"issuing",
        {"cpu_relax", "keeping_system", "recorder", "query_feed", "pacer", "issue_threads",
-        "completion_registry", "issuer", "set_runner"}},
+        "completion_registry", "issuer", "set_runner", "stall_watch"}},
       {"evaluation",
        {"latency_stats", "token_stats", "early_stopping", "verdict", "peak_search"},
        {"queries", "outside world", "accuracy log", "issuing"}},
       {"writers",
-       {"mllog", "detail_log", "summary_log", "trace_log", "sample_log", "log_files", "test_logs",
-        "version"},
+       {"mllog", "detail_log", "summary_log", "trace_log", "sample_log", "sample_reader",
+        "log_files", "test_logs", "version"},
        {"queries", "issuing", "evaluation"}},
       {"wiring", {"test_registry", "test_run", "loadgen.cc"}},
       {"accuracy reader",  // Stands alone.
@@ -104,8 +104,8 @@ std::vector<Include> Includes(std::istream& source) {
 }
 
 bool IsOfTheSystem(const std::string& name) {
-  static const std::set<std::string> posix = {"fcntl.h", "sys/mman.h", "sys/prctl.h", "sys/stat.h",
-                                              "unistd.h"};
+  static const std::set<std::string> posix = {"fcntl.h",     "pthread.h",  "signal.h", "sys/mman.h",
+                                              "sys/prctl.h", "sys/stat.h", "unistd.h"};
   // The standard library's headers have neither a dot nor a slash in their names.
   const bool standard =
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;

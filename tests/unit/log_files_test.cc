@@ -52,6 +52,8 @@ class TestDirectory {
   std::string path_;
 };
 
+void NoWarning(const std::string& text) { ADD_FAILURE() << "warned: " << text; }
+
 LogSettings Settings(const std::string& outdir) {
   LogSettings settings;
   settings.log_output.outdir = outdir;
@@ -61,7 +63,7 @@ LogSettings Settings(const std::string& outdir) {
 // What is thrown when the files are opened.
 std::string Refusal(const LogSettings& settings) {
   try {
-    LogFiles files(settings, kDateTime);
+    LogFiles files(settings, kDateTime, NoWarning);
   } catch (const std::system_error& error) {
     return error.what();
   }
@@ -104,7 +106,7 @@ TEST(LogFilesTest, NamesFollowTheSettings) {
     settings.log_output.prefix = c.prefix;
     settings.log_output.suffix = c.suffix;
     settings.log_output.prefix_with_datetime = c.prefix_with_datetime;
-    LogFiles files(settings, kDateTime);
+    LogFiles files(settings, kDateTime, NoWarning);
     const auto named = [&](const std::string& word, const std::string& extension) {
       std::string name = c.summary;
       name.replace(name.rfind(".txt"), 4, extension);
@@ -128,7 +130,7 @@ TEST(LogFilesTest, SampleLogIsMadeOnlyIfAskedForAndTheTraceAlways) {
   LogSettings settings = Settings(directory.path());
   settings.enable_sample_log = false;
   settings.enable_trace = false;
-  LogFiles files(settings, kDateTime);
+  LogFiles files(settings, kDateTime, NoWarning);
   EXPECT_FALSE(files.samples.is_open());
   EXPECT_EQ(files.paths().samples, "");
   EXPECT_EQ(directory.Files(),
@@ -140,16 +142,64 @@ TEST(LogFilesTest, FilesOfAnEarlierTestAreReplaced) {
   TestDirectory directory;
   const std::string path = directory.path() + "/mlperf_log_summary.txt";
   std::ofstream(path) << "old";
-  LogFiles files(Settings(directory.path()), kDateTime);
+  std::string warning;
+  LogFiles files(Settings(directory.path()), kDateTime,
+                 [&](const std::string& text) { warning += text; });
   files.CloseAll();
   EXPECT_EQ(fs::file_size(path), 0u);
+  EXPECT_EQ(warning, "the logs of an earlier test are overwritten: '" + path +
+                         "'; give each test its own log_output.outdir or prefix, or turn "
+                         "log_output.exist_ok off to have it refused");
+}
+
+TEST(LogFilesTest, FilesOfAnEarlierTestAreKeptIfAskedFor) {
+  for (const char* name : {"mlperf_log_summary.txt", "mlperf_log_samples.npy"}) {
+    TestDirectory directory;
+    const std::string path = directory.path() + "/" + name;
+    std::ofstream(path) << "old";
+    LogSettings settings = Settings(directory.path());
+    settings.log_output.exist_ok = false;
+    const std::string refusal = Refusal(settings);
+    EXPECT_NE(refusal.find("log file '" + path + "' exists and log_output.exist_ok is false"),
+              std::string::npos)
+        << refusal;
+    EXPECT_EQ(fs::file_size(path), 3u);
+    EXPECT_EQ(directory.Files(), (std::set<std::string>{name}));
+  }
+}
+
+TEST(LogFilesTest, AWarningThatThrowsRefusesAndLosesNothing) {
+  TestDirectory directory;
+  const std::string path = directory.path() + "/mlperf_log_trace.json";
+  std::ofstream(path) << "old";
+  const auto refuse = [](const std::string&) { throw std::runtime_error("refused"); };
+  EXPECT_THROW(LogFiles(Settings(directory.path()), kDateTime, refuse), std::runtime_error);
+  EXPECT_EQ(fs::file_size(path), 3u);
+}
+
+TEST(LogFilesTest, EmptyFilesAreNothingToLose) {
+  TestDirectory directory;
+  std::ofstream(directory.path() + "/mlperf_log_summary.txt").close();
+  LogSettings settings = Settings(directory.path());
+  settings.log_output.exist_ok = false;
+  EXPECT_EQ(Refusal(settings), "nothing");
+}
+
+TEST(LogFilesTest, RemovedFilesAreFailures) {
+  TestDirectory directory;
+  LogFiles files(Settings(directory.path()), kDateTime, NoWarning);
+  files.detail.Append("text");
+  fs::remove(files.paths().detail);
+  files.CloseAll();
+  EXPECT_EQ(files.Failures(), "log file '" + files.paths().detail +
+                                  "' was removed while the test ran; its contents are lost");
 }
 
 // ---- Directories -------------------------------------------------------------------------------
 
 TEST(LogFilesTest, MissingDirectoryIsMadeInsideAnExistingOne) {
   TestDirectory directory;
-  LogFiles files(Settings(directory.path() + "/new"), kDateTime);
+  LogFiles files(Settings(directory.path() + "/new"), kDateTime, NoWarning);
   EXPECT_EQ(directory.Files().count("new/mlperf_log_detail.txt"), 1u);
 }
 
@@ -206,7 +256,7 @@ TEST(LogFilesTest, DirectoryInThePlaceOfAFileIsRefusedAndNothingStaysOpen) {
 TEST(LogFilesTest, CloseAllClosesEveryFile) {
   TestDirectory directory;
   const int open_before = OpenDescriptors();
-  LogFiles files(Settings(directory.path()), kDateTime);
+  LogFiles files(Settings(directory.path()), kDateTime, NoWarning);
   EXPECT_EQ(OpenDescriptors(), open_before + 5);
   files.summary.Append("text");
   files.CloseAll();
@@ -221,7 +271,7 @@ TEST(LogFilesTest, FailuresNameEachFileOnALineOfItsOwn) {
   const std::string detail = directory.path() + "/mlperf_log_detail.txt";
   const std::string trace = directory.path() + "/mlperf_log_trace.json";
   for (const std::string& path : {detail, trace}) fs::create_symlink("/dev/full", path);
-  LogFiles files(Settings(directory.path()), kDateTime);
+  LogFiles files(Settings(directory.path()), kDateTime, NoWarning);
   for (OutputFile* file : {&files.summary, &files.detail, &files.trace}) file->Append("text");
   EXPECT_EQ(files.Failures(), "") << "still in the buffer";
   files.CloseAll();

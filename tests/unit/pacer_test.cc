@@ -128,7 +128,7 @@ TEST_F(PacerTest, LooksUpDuringALongSleep) {
 TEST_F(PacerTest, ReturnsEarlyWhenTheTestStops) {
   const int64_t due_ns = clock_.Peek() + 3'600'000'000'000;
   clock_.on_sleep = [this] {
-    if (clock_.sleeps_until_ns().size() == 3) control_.RequestStop();
+    if (clock_.sleeps_until_ns().size() == 3) control_.RequestStop(StopCause::kAbort);
   };
   EXPECT_LT(pacer_.WaitUntil(due_ns, &overdue_), due_ns);
   EXPECT_EQ(clock_.sleeps_until_ns().size(), 3u);

@@ -306,6 +306,7 @@ TEST(Recorder, LogsResponsesWithTheirFirstTokens) {
   TestFile path;
   OutputFile file(path.path());
   AccuracyLog log(&file, {true, true});
+  log.Start();
   Recorder::Options options = SetOptions();
   options.accuracy_log = &log;
   options.token_data = true;
@@ -333,6 +334,7 @@ TEST(Recorder, CountsResponsesWithASizeButNoAddressAndReadsNothing) {
   TestFile path;
   OutputFile file(path.path());
   AccuracyLog log(&file, {true, false});
+  log.Start();
   Recorder::Options options = SetOptions();
   options.accuracy_log = &log;
   options.token_data = true;
@@ -475,7 +477,7 @@ TEST(WaitForCompleted, EndsWhenTheTestIsStopped) {
   Set set(3);
   std::thread stopper([&] {
     while (set.gate.held() != 0) std::this_thread::yield();
-    set.control.RequestStop();
+    set.control.RequestStop(StopCause::kAbort);
   });
   EXPECT_FALSE(set.Wait(3));
   stopper.join();

@@ -20,6 +20,7 @@
 #include "fake_clock.h"
 #include "recorder.h"
 #include "scripted_system.h"
+#include "settings_table.h"
 #include "tracking_gate.h"
 
 namespace mlperf::loadgen {
@@ -280,7 +281,7 @@ TEST_F(SetRunnerTest, DrainsASystemThatAnswersAfterTheFlush) {
 
 TEST_F(SetRunnerTest, DoesNotDrainAnAbortedSet) {
   sut_.on_issue = [&](const std::vector<QuerySample>&) {
-    if (sut_.queries().size() == 5) control_.RequestStop();
+    if (sut_.queries().size() == 5) control_.RequestStop(StopCause::kAbort);
   };
   const RunRecord record = Run(Server(1000, 50), 10, 10).record;
   EXPECT_TRUE(record.aborted);
@@ -294,12 +295,53 @@ TEST_F(SetRunnerTest, DoesNotDrainAnAbortedSet) {
 TEST_F(SetRunnerTest, AbortsAnEndlessDrain) {
   sut_.on_issue = [](const std::vector<QuerySample>&) {};
   gate_.on_poll = [&] {
-    if (journal_.Count("flush") == 1) control_.RequestStop();
+    if (journal_.Count("flush") == 1) control_.RequestStop(StopCause::kAbort);
   };
   const RunRecord record = Run(Settings(TestScenario::Offline, 50), 10, 10).record;
   EXPECT_TRUE(record.aborted);
   EXPECT_EQ(record.queries_issued, 1u);
   EXPECT_EQ(record.samples_completed, 0u);
+}
+
+struct Stall {
+  TestScenario scenario;
+  uint64_t queries_issued;
+  ptrdiff_t answered;  // Samples of each query, before it falls silent.
+};
+
+class StalledSetTest : public SetRunnerTest, public testing::WithParamInterface<Stall> {};
+
+// The clock moves with each look, so that the watchdog needs no waiting.
+TEST_P(StalledSetTest, IsEnded) {
+  const Stall& stall = GetParam();
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll({samples.begin(), samples.begin() + stall.answered});
+  };
+  gate_.on_poll = [&] { clock_.Advance(300'000'000); };
+  TestSettings settings =
+      stall.scenario == TestScenario::Server ? Server(1000, 20) : Settings(stall.scenario, 20);
+  settings.stall_timeout_ms = 1000;
+  const RunRecord record = Run(settings, 10, 10).record;
+  EXPECT_GE(record.stalled_for_ns, 1'000'000'000);
+  EXPECT_LT(record.stalled_for_ns, 1'300'000'000) << "the first look that finds it";
+  EXPECT_FALSE(record.aborted);
+  EXPECT_EQ(record.queries_issued, stall.queries_issued);
+  EXPECT_EQ(record.samples_completed, static_cast<uint64_t>(stall.answered));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios, StalledSetTest,
+    testing::Values(Stall{TestScenario::SingleStream, 1, 0}, Stall{TestScenario::MultiStream, 1, 7},
+                    Stall{TestScenario::Server, 20, 0}, Stall{TestScenario::Offline, 1, 19}),
+    [](const auto& stall) { return std::string(ToString(stall.param.scenario)); });
+
+TEST_F(SetRunnerTest, ASilenceWithNothingOutstandingIsNoStall) {
+  TestSettings settings = Server(1e-3, 2);  // Some thousand seconds apart.
+  settings.stall_timeout_ms = 1000;
+  const RunRecord record = Run(settings, 10, 10).record;
+  EXPECT_EQ(record.stalled_for_ns, 0);
+  EXPECT_FALSE(record.aborted);
+  EXPECT_EQ(record.samples_completed, 2u);
 }
 
 // ---- What goes wrong ---------------------------------------------------------------------------
@@ -430,7 +472,7 @@ TEST_F(LentThreadsTest, LeaveGapsWhereTheyStoppedAtDifferentPoints) {
     const uint64_t query = Sequence(samples[0]);
     if (query == 1) stopped.wait();
     if (query != 8) return;
-    control_.RequestStop();
+    control_.RequestStop(StopCause::kAbort);
     stopped.count_down();
   };
   TestSettings settings = Server(100'000, 200);

@@ -647,7 +647,8 @@ TEST_F(IssueThreadTest, MayComeAfterTheStart) {
 
 TEST_F(IssueThreadTest, FewerThanAskedForAreRefused) {
   logs_.Write("mlperf_log_summary.txt", "precious");
-  environment_ = {nullptr, nullptr, std::chrono::milliseconds(50)};
+  environment_ = {};
+  environment_.issue_thread_timeout = std::chrono::milliseconds(50);
   EXPECT_THROW(Run(ServerSettings(2)), SettingsError);
   Register(1);
   try {

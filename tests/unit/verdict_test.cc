@@ -556,9 +556,21 @@ TEST(VerdictConductTest, AnAbortedTestIsInvalid) {
   EXPECT_EQ(result.reasons, Lines{"the test was aborted: only a run to the end can be VALID"});
 }
 
+TEST(VerdictConductTest, AStalledTestIsInvalid) {
+  RunRecord record = RecordFor(TestScenario::Server);
+  record.stalled_for_ns = 1500 * kMs;
+  const PerformanceResult result = EvaluatePerformance(PlanFor(TestScenario::Server), record);
+  EXPECT_FALSE(result.valid);
+  EXPECT_EQ(result.recommendations,
+            Lines{"The system under test stopped answering: see the detailed log."});
+  EXPECT_EQ(result.reasons, Lines{"stalled: no sample was completed for 1.5 s while some were "
+                                  "outstanding (stall_timeout_ms)"});
+}
+
 TEST(VerdictConductTest, SamplesWithoutACompletionInvalidate) {
   RunPlan plan = PlanFor(TestScenario::Server);
-  const RunRecord record = SingleSamples(2000).Query(100 * kMs, 100 * kMs, {{}}).Build();
+  RunRecord record = SingleSamples(2000).Query(100 * kMs, 100 * kMs, {{}}).Build();
+  record.drained_ns = record.start_ns + 1600 * kMs;
   const PerformanceResult result = EvaluatePerformance(plan, record);
   EXPECT_FALSE(result.valid);
   EXPECT_EQ(result.query_count, 101u);
@@ -566,8 +578,10 @@ TEST(VerdictConductTest, SamplesWithoutACompletionInvalidate) {
   EXPECT_TRUE(result.min_queries_met && result.min_duration_met && result.early_stopping_met);
   EXPECT_EQ(result.recommendations, Lines{"The test is incomplete, 1 of 101 issued samples were "
                                           "never completed: see the detailed log."});
-  EXPECT_EQ(result.reasons, Lines{"1 of 101 issued samples were never completed: call "
-                                  "QuerySamplesComplete for every sample, even if it failed"});
+  EXPECT_EQ(
+      result.reasons,
+      Lines{"1 of 101 issued samples (of 1 query) were never completed, the oldest issued 1.5 s "
+            "before the end: call QuerySamplesComplete for every sample, even if it failed"});
   // The last query was never done: the latest completion stands in.
   EXPECT_DOUBLE_EQ(result.final_query_scheduled_s, 0.1);
   EXPECT_DOUBLE_EQ(result.final_query_done_s, 0.099599);

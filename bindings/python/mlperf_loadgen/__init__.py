@@ -38,7 +38,7 @@ from .handles import (
     DestroySUT,
 )
 from .interfaces import QueryDispatchLibrary, QuerySampleLibrary, SystemUnderTest
-from .run import StartTest, StartTestWithLogSettings
+from .run import LogWriteError, StartTest, StartTestWithLogSettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ if TYPE_CHECKING:
 
 class ConfigWarning(UserWarning):
     """A config file said something that was refused, ignored or read in an unexpected way."""
+
+
+class LogsOverwrittenWarning(UserWarning):
+    """A test wrote over the logs of an earlier one (`log_output.exist_ok`)."""
 
 
 Sequence.register(SampleBatch)
@@ -114,7 +118,9 @@ __all__ = [
     "LogOutputSettings",
     "LogPaths",
     "LogSettings",
+    "LogWriteError",
     "LoggingMode",
+    "LogsOverwrittenWarning",
     "Pacing",
     "Payloads",
     "PeakSearchResult",

@@ -11,6 +11,7 @@ __version__: str
 
 class SettingsError(ValueError): ...
 class AccuracyFormatError(ValueError): ...
+class SampleLogFormatError(ValueError): ...
 
 class TestScenario:
     """How queries arrive."""
@@ -135,6 +136,7 @@ class TestSettings:
         infer_token_latencies: bool = ...,
         token_latency_scaling_factor: int = ...,
         server_pacing: Pacing = ...,
+        stall_timeout_ms: int = ...,
     ) -> None: ...
     scenario: TestScenario
     """How samples arrive: SingleStream, MultiStream, Server or Offline."""
@@ -244,6 +246,10 @@ class TestSettings:
     """How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only
     sleeps and costs the least CPU, Spin never sleeps and costs a CPU.
     """
+    stall_timeout_ms: int
+    """End the test, INVALID, when no sample was completed for this long while some are outstanding;
+    0 waits for ever. Unit: ms.
+    """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
         opened) or -22 (a malformed line; nothing of the file is applied). What was refused, ignored
@@ -272,6 +278,8 @@ class LogOutputSettings:
     """Put the UTC time after the prefix."""
     copy_detail_to_stdout: bool
     copy_summary_to_stdout: bool
+    exist_ok: bool
+    """Write over the logs of an earlier test, with a warning; False refuses."""
 
 class LogSettings:
     """What is logged, and where to."""
@@ -517,7 +525,11 @@ class TestResult:
     def peak(self) -> PeakSearchResult | None:
         """FindPeakPerformance, else None."""
     @property
-    def aborted(self) -> bool: ...
+    def aborted(self) -> bool:
+        """Ended by AbortTest, an interrupt or an exception of a callback."""
+    @property
+    def stalled(self) -> bool:
+        """Ended because the system under test stopped answering (stall_timeout_ms)."""
     @property
     def accuracy_sample_count(self) -> int:
         """Responses in the accuracy log."""
@@ -638,6 +650,12 @@ class _AccuracyArrays(TypedDict):
     truncated: bool
     used_bytes: int
 
+class _SampleLayout(TypedDict):
+    columns: list[tuple[str, str]]
+    data_offset: int
+    row_count: int
+    truncated: bool
+
 class _SettingRow(TypedDict):
     name: str
     default: TestScenario | TestMode | float | bool
@@ -689,6 +707,7 @@ def start_test(
     audit_config_filename: str,
 ) -> TestResult: ...
 def read_accuracy(path: str) -> _AccuracyArrays: ...
+def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def finish_tests() -> None:
     """Ends the running test and waits for it, before the interpreter goes away."""
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import os
+import stat
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
+
+_MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
+
+
+class TruncatedLogWarning(UserWarning):
+    """A log ends early, as one does whose test was killed; what is whole was read."""
+
+
+def _warn_of_truncation(path: str, count: int, what: str) -> None:
+    message = f"{path}: cut off: holds {count} whole {what}"
+    warnings.warn(message, TruncatedLogWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -77,11 +91,11 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
     """Reads an accuracy log, as written by this library or by the reference.
 
     Takes the memory of the arrays and no more. Raises OSError if the file cannot be read and
-    AccuracyFormatError (a ValueError), naming the position, if it is no accuracy log. A file that
-    was cut off is no error.
+    AccuracyFormatError (a ValueError), naming the position, if it is no accuracy log. Of a file
+    that was cut off, the whole records are read, with a TruncatedLogWarning.
     """
     values = _core.read_accuracy(os.fspath(path))
-    return AccuracyLog(
+    log = AccuracyLog(
         sequence_ids=values["sequence_ids"],
         indices=values["indices"],
         payloads=Payloads(values["payload"], values["payload_offsets"]),
@@ -89,16 +103,39 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
         token_counts=values["token_counts"],
         truncated=values["truncated"],
     )
+    if log.truncated:
+        _warn_of_truncation(os.fspath(path), len(log), "records")
+    return log
 
 
 def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
-    """Opens a sample log: a structured array with a row a sample, mapped into memory.
+    """Opens a sample log: a structured array with a row a sample, shape (n,), mapped into memory.
 
     Fields: query, sample_index (uint64); scheduled_ns, issued_ns, first_token_ns, completed_ns
-    (int64, ns since the start of the first set; -1: did not happen); tokens (int64). Raises
-    ValueError if no sample log was written (`LogSettings.enable_sample_log`).
+    (int64, ns since the start of the first set; -1: did not happen); tokens (int64). Raises OSError
+    if the file cannot be read, SampleLogFormatError (a ValueError), naming the position, if it is
+    no sample log, and ValueError if none was written (`LogSettings.enable_sample_log`). Of a file
+    that was cut off, the whole rows are opened, with a TruncatedLogWarning.
     """
-    if not os.fspath(path):
+    name = os.fspath(path)
+    if not name:
         raise ValueError("no sample log was written; set LogSettings.enable_sample_log = True")
-    samples: npt.NDArray[np.void] = np.load(path, mmap_mode="r")
+    if not stat.S_ISREG(Path(name).stat().st_mode):  # To open a pipe could wait for ever.
+        raise _core.SampleLogFormatError(
+            f"{name}: found no regular file, which alone can be mapped into memory; "
+            "give the path of the mlperf_log_samples.npy of a test"
+        )
+    with Path(name).open("rb") as file:
+        file_size = os.fstat(file.fileno()).st_size
+        shown_name = name.encode(errors="backslashreplace").decode()
+        layout = _core.sample_layout(file.read(_MAX_NPY_HEADER_SIZE), file_size, shown_name)
+        n = layout["row_count"]
+        dtype = np.dtype(layout["columns"])
+        samples: npt.NDArray[np.void]
+        if n > 0:
+            samples = np.memmap(file, dtype, "r", layout["data_offset"], (n,))
+        else:  # Nothing cannot be mapped.
+            samples = np.empty(0, dtype)
+    if layout["truncated"]:
+        _warn_of_truncation(name, n, "rows")
     return samples

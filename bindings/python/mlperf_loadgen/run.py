@@ -12,6 +12,14 @@ from .interfaces import QuerySampleLibrary, SystemUnderTest
 atexit.register(_core.finish_tests)
 
 
+class LogWriteError(OSError):
+    """The test ran to its end, but its log files are incomplete. `result` is its result."""
+
+    def __init__(self, result: _core.TestResult) -> None:
+        super().__init__(result.log_failure)
+        self.result = result
+
+
 def StartTest(
     sut: SystemUnderTest | int,
     qsl: QuerySampleLibrary | int,
@@ -21,14 +29,15 @@ def StartTest(
     """Runs one test with the default log settings and blocks until it ends.
 
     `sut` and `qsl` are instances of the classes to subclass, or handles. Returns what the test
-    means; the logs are in the current directory. Raises SettingsError for settings no test can be
-    run with, TypeError and ValueError for wrong handles, OSError if the logs cannot be opened,
-    RuntimeError if a test is running already, and whatever a callback raised, after the logs are
-    complete.
+    means; the logs are in the current directory.
+
+    Before the test: raises SettingsError for settings no test can be run with, TypeError and
+    ValueError for wrong handles, OSError if the logs cannot be opened, RuntimeError if a test is
+    running already. After it, with the logs complete: whatever a callback raised, and
+    KeyboardInterrupt if Ctrl-C or SIGTERM ended it; a second one ends the process at once.
+    LogWriteError, which has the result, if the logs could not be written.
     """
-    return StartTestWithLogSettings(
-        sut, qsl, test_settings, _core.LogSettings(), audit_config_filename
-    )
+    return _run(sut, qsl, test_settings, _core.LogSettings(), audit_config_filename)
 
 
 def StartTestWithLogSettings(
@@ -39,6 +48,19 @@ def StartTestWithLogSettings(
     audit_config_filename: str = "audit.config",
 ) -> _core.TestResult:
     """`StartTest` with settings of what is logged, and where to."""
-    return _core.start_test(
+    return _run(sut, qsl, test_settings, log_settings, audit_config_filename)
+
+
+def _run(
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    test_settings: _core.TestSettings,
+    log_settings: _core.LogSettings,
+    audit_config_filename: str,
+) -> _core.TestResult:
+    result = _core.start_test(
         native_sut(sut), native_qsl(qsl), test_settings, log_settings, audit_config_filename
     )
+    if result.log_failure:
+        raise LogWriteError(result)
+    return result

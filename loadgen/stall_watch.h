@@ -1,0 +1,47 @@
+// Tells when a system under test has stopped answering. Pure: looks in, decision out.
+#ifndef MLPERF_LOADGEN_STALL_WATCH_H_
+#define MLPERF_LOADGEN_STALL_WATCH_H_
+
+#include <cstdint>
+
+namespace mlperf::loadgen {
+
+// Counts the time since the last completion, as far as somebody looked: while a long IssueQuery
+// keeps the generator from looking, the system under test is at work and nothing is counted.
+class StallWatch {
+ public:
+  // `timeout_ns` 0: never stalls.
+  explicit StallWatch(int64_t timeout_ns) : timeout_ns_(timeout_ns) {}
+
+  // A look at the number of completed samples. True if it has not changed for the timeout.
+  bool Silent(int64_t now_ns, uint64_t completed) {
+    if (timeout_ns_ == 0) return false;
+    if (!looked_ || completed != completed_) {
+      since_ns_ = now_ns;
+    } else if (now_ns - look_ns_ > kLongestGapNs) {
+      since_ns_ += now_ns - look_ns_;
+    }
+    looked_ = true;
+    completed_ = completed;
+    look_ns_ = now_ns;
+    return now_ns - since_ns_ >= timeout_ns_;
+  }
+
+  // Nothing is outstanding, so there was nothing to answer.
+  void Restart(int64_t now_ns) { since_ns_ = now_ns; }
+
+  int64_t silent_ns() const { return look_ns_ - since_ns_; }
+
+ private:
+  static constexpr int64_t kLongestGapNs = 1000000000;
+
+  int64_t timeout_ns_;
+  bool looked_ = false;
+  uint64_t completed_ = 0;
+  int64_t since_ns_ = 0;
+  int64_t look_ns_ = 0;
+};
+
+}  // namespace mlperf::loadgen
+
+#endif  // MLPERF_LOADGEN_STALL_WATCH_H_
