@@ -14,7 +14,13 @@ CXX_FILES = $(shell find $(wildcard loadgen bindings demos tests benchmarks) -na
 # The sanitizers need the usual memory layout, which kernels that randomise more bits do not give.
 FIXED_LAYOUT = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
-.PHONY: help demo test test-cpp test-python sanitize bench lint format clean gtest
+FUZZ_SECONDS ?= 600
+FUZZERS := config accuracy_log sample_log
+LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneInput(const char*, \
+  unsigned long) { return 0; }' | \
+  clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1
+
+.PHONY: help demo test test-cpp test-python sanitize fuzz soak bench lint format clean gtest libfuzzer
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +44,25 @@ sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers
 	  $(FIXED_LAYOUT) $(BIN)/cmake --build --preset $$preset -j $(JOBS); \
 	  $(FIXED_LAYOUT) $(BIN)/ctest --preset $$preset -j $(JOBS); \
 	done
+
+fuzz: $(STAMPS)/tools libfuzzer  ## Feed the readers of files with hostile ones, FUZZ_SECONDS each
+	$(BIN)/cmake --preset fuzz
+	$(BIN)/cmake --build --preset fuzz -j $(JOBS)
+	set -e; for fuzzer in $(FUZZERS); do \
+	  mkdir -p build/fuzz/corpus/$$fuzzer; \
+	  $(FIXED_LAYOUT) build/fuzz/tests/fuzz/$${fuzzer}_fuzz -max_total_time=$(FUZZ_SECONDS) \
+	    -rss_limit_mb=1024 -malloc_limit_mb=16 -timeout=10 -print_final_stats=1 \
+	    -dict=tests/fuzz/dictionaries/$$fuzzer.dict -artifact_prefix=build/fuzz/$$fuzzer- \
+	    build/fuzz/corpus/$$fuzzer tests/fuzz/corpus/$$fuzzer; \
+	done
+
+SOAK_SECONDS ?= 600
+SOAK_SEED ?= 1
+
+soak: $(STAMPS)/tools  ## Test systems with random faults for SOAK_SECONDS and check each account
+	$(BIN)/cmake --preset release -B build/soak -DLOADGEN_BUILD_TESTS=OFF -DLOADGEN_BUILD_SOAK=ON
+	$(BIN)/cmake --build build/soak -j $(JOBS) --target soak
+	build/soak/tests/soak/soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 bench: $(STAMPS)/package  ## Measure the speed of the load generator on this machine
 	PATH="$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
@@ -64,6 +89,14 @@ gtest:
 	  else \
 	    echo "GoogleTest is missing; install it: sudo apt-get install -y libgtest-dev" >&2; exit 1; \
 	  fi; \
+	fi
+
+libfuzzer:
+	@if ! $(LIBFUZZER_CHECK) && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update && apt-get install -y clang; \
+	fi; \
+	if ! $(LIBFUZZER_CHECK); then \
+	  echo "clang++ with libFuzzer is missing; install it: sudo apt-get install -y clang" >&2; exit 1; \
 	fi
 
 $(BIN)/python:

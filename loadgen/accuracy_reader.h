@@ -26,7 +26,8 @@ struct AccuracyData {
   std::vector<int64_t> token_counts;            // n, or empty: no record has token_count.
 
   // The log ends before its closing bracket, as one does whose test was killed. What follows the
-  // last whole record is left out; the first `used_bytes` bytes and a "]" are a whole log again.
+  // last whole record is left out; the first `used_bytes` bytes, unless 0, and a "]" are a whole
+  // log again.
   bool truncated = false;
   uint64_t used_bytes = 0;  // The offset of the first byte not used; all bytes of a whole log.
 };

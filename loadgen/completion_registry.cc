@@ -44,6 +44,7 @@ UsePlace* ThisThreadsPlace() {
 }
 
 thread_local Recorder* issuing_recorder = nullptr;
+thread_local bool issues_alone = false;
 
 }  // namespace
 
@@ -60,13 +61,18 @@ ActiveRecorder::~ActiveRecorder() {
   }
 }
 
-IssuingThread::IssuingThread(Recorder* recorder) : outer_(issuing_recorder) {
+IssuingThread::IssuingThread(Recorder* recorder, bool alone)
+    : outer_(issuing_recorder), outer_alone_(issues_alone) {
   issuing_recorder = recorder;
+  issues_alone = alone;
 }
 
-IssuingThread::~IssuingThread() { issuing_recorder = outer_; }
+IssuingThread::~IssuingThread() {
+  issuing_recorder = outer_;
+  issues_alone = outer_alone_;
+}
 
-CompletionScope::CompletionScope() : recorder_(issuing_recorder) {
+CompletionScope::CompletionScope() : recorder_(issuing_recorder), alone_(issues_alone) {
   if (recorder_ != nullptr) return;
   UsePlace* place = ThisThreadsPlace();
   outer_ = place->in_use.load(std::memory_order_relaxed);

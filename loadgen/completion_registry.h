@@ -23,16 +23,17 @@ class ActiveRecorder {
 };
 
 // Marks the calling thread as one that issues queries of `recorder`, for a scope inside that of
-// the ActiveRecorder: its completions need no further protection.
+// the ActiveRecorder: its completions need no further protection. `alone`: no other thread issues.
 class IssuingThread {
  public:
-  explicit IssuingThread(Recorder* recorder);
+  IssuingThread(Recorder* recorder, bool alone);
   ~IssuingThread();
   IssuingThread(const IssuingThread&) = delete;
   IssuingThread& operator=(const IssuingThread&) = delete;
 
  private:
   Recorder* outer_;
+  bool outer_alone_;
 };
 
 // The recorder for one completion call, kept alive for the scope; null if no set is being issued,
@@ -46,8 +47,14 @@ class CompletionScope {
 
   Recorder* recorder() const { return recorder_; }
 
+  // Publishes that `count` samples were completed in this scope.
+  void Publish(uint64_t count) {
+    alone_ ? recorder_->PublishByIssuer(count) : recorder_->Publish(count);
+  }
+
  private:
   Recorder* recorder_;
+  bool alone_;  // On the only thread that issues.
   Recorder* outer_ = nullptr;
   bool guarded_ = false;
 };

@@ -366,7 +366,7 @@ void WarnOfUnreadEntries(const ConfigFile& file, const std::string& model,
 
 // The file's text, or nothing and a diagnostic.
 std::optional<std::string> ReadFile(const std::string& path, Findings* findings) {
-  constexpr size_t kMaxBytes = size_t{64} << 20;
+  constexpr size_t kMaxBytes = size_t{4} << 20;
   const std::string cannot_open = "can't open file " + path;
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
@@ -386,7 +386,7 @@ std::optional<std::string> ReadFile(const std::string& path, Findings* findings)
     text.append(block.data(), static_cast<size_t>(stream.gcount()));
   }
   if (text.size() > kMaxBytes) {
-    findings->Error(0, cannot_open + ": it is larger than 64 MiB; give the path of a config file");
+    findings->Error(0, cannot_open + ": it is larger than 4 MiB; give the path of a config file");
     return std::nullopt;
   }
   return text;

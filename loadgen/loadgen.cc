@@ -51,7 +51,7 @@ void QuerySamplesComplete(QuerySampleResponse* responses, size_t response_count,
       recorder->ReportException(std::current_exception());
     }
   }
-  recorder->Publish(completed);
+  scope.Publish(completed);
 }
 
 void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,

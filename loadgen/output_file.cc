@@ -11,9 +11,6 @@
 #include <utility>
 
 namespace mlperf::loadgen {
-namespace {
-constexpr size_t kBufferSize = size_t{1} << 20;
-}  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
   fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -13,6 +13,9 @@ namespace mlperf::loadgen {
 
 class OutputFile {
  public:
+  // Stays in the cache of a core.
+  static constexpr size_t kBufferSize = size_t{1} << 18;
+
   OutputFile() = default;
   // Creates or truncates `path`. Throws std::system_error naming the path.
   explicit OutputFile(const std::string& path);
@@ -24,7 +27,8 @@ class OutputFile {
   const std::string& path() const { return path_; }
 
   void Append(std::string_view bytes);
-  // Space for `size` bytes at the end, to be filled by the caller and given back by Commit(used).
+  // Space for `size` bytes, kBufferSize at most, at the end, to be filled by the caller and given
+  // back by Commit(used).
   char* Reserve(size_t size);
   void Commit(size_t used);
   // Hands what is buffered to the operating system.

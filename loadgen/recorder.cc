@@ -87,6 +87,15 @@ bool Recorder::HasOutstanding() const {
   return false;
 }
 
+uint64_t Recorder::CountCompleted() const {
+  const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
+  uint64_t count = 0;
+  for (uint64_t sample = 0; sample < samples; ++sample) {
+    count += slots_->completed_ns[sample].load(std::memory_order_relaxed) != 0 ? 1 : 0;
+  }
+  return count;
+}
+
 bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
   gate->Leave();
   bool done = false;

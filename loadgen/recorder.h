@@ -2,7 +2,7 @@
 // completions from any thread, and counts down what is outstanding.
 //
 // A completion allocates nothing and takes no lock: it is one clock reading for the call, one
-// atomic claim of a slot for each sample, and one addition for the call.
+// store to a slot for each sample, and one addition for the call.
 #ifndef MLPERF_LOADGEN_RECORDER_H_
 #define MLPERF_LOADGEN_RECORDER_H_
 
@@ -69,7 +69,10 @@ class Recorder {
   void MarkHeldUp(uint64_t query) { slots_->held_up[query] = 1; }
   bool keeps_issue_spans() const { return options_.issue_spans; }
 
-  uint64_t completed_count() const { return completed_count_.load(std::memory_order_acquire); }
+  uint64_t completed_count() const {
+    return completed_by_issuer_.load(std::memory_order_acquire) +
+           completed_count_.load(std::memory_order_acquire);
+  }
 
   // True if an issued sample was not completed yet. Looks at all of them.
   bool HasOutstanding() const;
@@ -89,9 +92,7 @@ class Recorder {
   // was good; otherwise the violation is counted.
   bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, uint64_t* sample) {
     if (!Resolve(id, now_ns, sample)) return false;
-    int64_t not_completed = 0;
-    if (!slots_->completed_ns[*sample].compare_exchange_strong(not_completed, now_ns,
-                                                               std::memory_order_relaxed)) {
+    if (!Claim(&slots_->completed_ns[*sample], now_ns)) {
       Violate(Violation::kDoubleCompletion, id, *sample, now_ns);
       return false;
     }
@@ -115,11 +116,20 @@ class Recorder {
     if (waiting_.load(std::memory_order_seq_cst)) Wake();
   }
 
+  // The same on the only thread that issues: it waits for nobody meanwhile, and nobody else writes
+  // this count.
+  void PublishByIssuer(uint64_t count) {
+    const uint64_t before = completed_by_issuer_.load(std::memory_order_relaxed);
+    completed_by_issuer_.store(before + count, std::memory_order_release);
+  }
+
   // A completing thread met an exception of a user's callback: tells Options::control.
   void ReportException(std::exception_ptr exception);
 
   // --- After the set ---
 
+  // Samples that were completed, each counted once.
+  uint64_t CountCompleted() const;
   ViolationRecord TakeViolations();
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
@@ -136,6 +146,19 @@ class Recorder {
       Violate(Violation::kEarlyCompletion, id, position, now_ns);
       return false;
     }
+    return true;
+  }
+
+  // False if the slot was taken before. Where a response is logged, exactly one caller may win;
+  // elsewhere two that come at the same instant may both pass, which CountCompleted finds out, and
+  // the slot needs no atomic exchange.
+  bool Claim(std::atomic<int64_t>* slot, int64_t now_ns) const {
+    int64_t not_completed = 0;
+    if (logs_responses()) {
+      return slot->compare_exchange_strong(not_completed, now_ns, std::memory_order_relaxed);
+    }
+    if (slot->load(std::memory_order_relaxed) != 0) return false;
+    slot->store(now_ns, std::memory_order_relaxed);
     return true;
   }
 
@@ -158,7 +181,9 @@ class Recorder {
   std::atomic<uint64_t> queries_ready_{0};
   std::atomic<uint64_t> samples_ready_{0};
 
-  alignas(64) std::atomic<uint64_t> completed_count_{0};
+  std::atomic<uint64_t> completed_by_issuer_{0};
+
+  alignas(64) std::atomic<uint64_t> completed_count_{0};  // By all others.
   std::atomic<bool> waiting_{false};
 
   alignas(64) std::mutex mutex_;

@@ -89,7 +89,7 @@ void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors, 
       threads,
       [&](size_t k) {
         CallbackGate no_gate;
-        const IssuingThread issuing(context->recorder);
+        const IssuingThread issuing(context->recorder, threads == 1);
         (*ends)[k] =
             IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
       },
@@ -152,7 +152,7 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   ActiveRecorder active(&recorder);
   WatchingGate gate(plan, actors, recorder);
   const GateScope inside(&gate);
-  IssuingThread issuing(&recorder);
+  const IssuingThread issuing(&recorder, plan.issue_thread_count == 0);
   context->start_ns = record->start_ns = actors.clock->NowNs();
   record->system_start_ns = actors.clock->SystemNowNs();
   record->issue_ends = Issue(plan, request.phase, actors, &gate, context);
@@ -165,6 +165,13 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   record->drained_ns = actors.clock->NowNs();
   record->system_drained_ns = actors.clock->SystemNowNs();
   if (actors.control->cause() == StopCause::kStall) record->stalled_for_ns = gate.silent_ns();
+}
+
+// Completions of one sample at the same instant all passed as good ones.
+void CountDoubles(uint64_t count, ViolationRecord* violations) {
+  if (count == 0) return;
+  violations->counts[static_cast<size_t>(Violation::kDoubleCompletion)] += count;
+  violations->first.push_back({Violation::kDoubleCompletion, kResponseIdReserved, 0, 0, 0});
 }
 
 }  // namespace
@@ -199,9 +206,10 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   feed.Stop();
 
   record.generated = source.Totals();
-  record.samples_completed = recorder.completed_count();
+  record.samples_completed = recorder.CountCompleted();
   record.slots = recorder.slots();
   record.violations = recorder.TakeViolations();
+  CountDoubles(recorder.completed_count() - record.samples_completed, &record.violations);
   record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
   record.spun_ns = context.spun_ns.load(std::memory_order_relaxed);
   record.aborted = actors.control->stop_requested() && record.stalled_for_ns == 0;

@@ -32,7 +32,7 @@ class Call {
   Call() : recorder_(scope_.recorder()), now_ns_(recorder_ ? recorder_->NowNs() : 0) {}
   ~Call() {
     if (recorder_ != nullptr) {
-      recorder_->Publish(completed_);
+      scope_.Publish(completed_);
     } else {
       loadgen::CountLateCompletions(late_);
     }

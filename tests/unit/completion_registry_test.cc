@@ -61,9 +61,9 @@ TEST_F(CompletionRegistryTest, GivesIssuingThreadsTheirRecorder) {
   const auto set = IssuedSet(&clock_, 1);
   const auto other = IssuedSet(&clock_, 1);
   const ActiveRecorder active(set.get());
-  const IssuingThread issuing(set.get());
+  const IssuingThread issuing(set.get(), true);
   {
-    const IssuingThread inner(other.get());
+    const IssuingThread inner(other.get(), false);
     EXPECT_EQ(RecorderOfThisThread(), other.get());
     EXPECT_EQ(RecorderOfAnotherThread(), set.get());
   }

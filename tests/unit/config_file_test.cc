@@ -670,7 +670,7 @@ TEST(FromConfigTest, RefusesDirectoriesAndHugeFiles) {
   // Endless, and read no further than the limit.
   EXPECT_EQ(s.FromConfig("/dev/zero", "m", "Server", 2), -2);
   ASSERT_EQ(s.config_diagnostics.size(), 2u);
-  EXPECT_NE(s.config_diagnostics[1].message.find(": it is larger than 64 MiB;"), std::string::npos);
+  EXPECT_NE(s.config_diagnostics[1].message.find(": it is larger than 4 MiB;"), std::string::npos);
 }
 
 TEST(FromConfigTest, AppliesNothingOfAMalformedFile) {

@@ -73,7 +73,7 @@ class Rig {
   QueryFeed feed{&no_queries_, &recorder};
   IssueContext context;
   ActiveRecorder active{&recorder};
-  IssuingThread issuing{&recorder};
+  IssuingThread issuing{&recorder, true};
 };
 
 // Answers after `service_ns`.

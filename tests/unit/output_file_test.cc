@@ -17,7 +17,7 @@
 namespace mlperf::loadgen {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kBuffer = OutputFile::kBufferSize;
 
 std::string Pattern(size_t size) {
   std::string bytes(size, '\0');
@@ -26,7 +26,7 @@ std::string Pattern(size_t size) {
 }
 
 TEST(OutputFile, KeepsOrderAcrossTheBufferSize) {
-  for (size_t size : {size_t{0}, size_t{1}, kMiB - 1, kMiB, kMiB + 1, 3 * kMiB}) {
+  for (size_t size : {size_t{0}, size_t{1}, kBuffer - 1, kBuffer, kBuffer + 1, 3 * kBuffer}) {
     TestFile path;
     const std::string bytes = Pattern(size);
     {
@@ -44,10 +44,10 @@ TEST(OutputFile, ReserveGivesSpaceOfWhichOnlyTheCommittedPartIsKept) {
   OutputFile file(path.path());
   std::string expected;
   for (int i = 0; i < 3; ++i) {
-    char* space = file.Reserve(kMiB);
-    std::memset(space, 'a' + i, kMiB);
-    file.Commit(kMiB - 5);
-    expected += std::string(kMiB - 5, static_cast<char>('a' + i));
+    char* space = file.Reserve(kBuffer);
+    std::memset(space, 'a' + i, kBuffer);
+    file.Commit(kBuffer - 5);
+    expected += std::string(kBuffer - 5, static_cast<char>('a' + i));
   }
   file.Close();
   EXPECT_EQ(path.Read(), expected);
@@ -56,7 +56,7 @@ TEST(OutputFile, ReserveGivesSpaceOfWhichOnlyTheCommittedPartIsKept) {
 TEST(OutputFile, ReserveRefusesMoreThanTheBuffer) {
   TestFile path;
   OutputFile file(path.path());
-  EXPECT_THROW(file.Reserve(kMiB + 1), std::length_error);
+  EXPECT_THROW(file.Reserve(kBuffer + 1), std::length_error);
 }
 
 TEST(OutputFile, FlushMakesBytesVisible) {
@@ -117,7 +117,7 @@ TEST(OutputFile, FullDiskIsRememberedAndDisturbsNobody) {
   EXPECT_EQ(file.error(), 0) << "still in the buffer";
   file.Flush();
   EXPECT_EQ(file.error(), ENOSPC);
-  file.Append(Pattern(2 * kMiB));
+  file.Append(Pattern(2 * kBuffer));
   file.Overwrite(0, "x");
   file.Close();
   EXPECT_EQ(file.error(), ENOSPC);

@@ -110,6 +110,10 @@ TEST(SampleReader, ALogWhoseTestWasKilledHasTheRowsThatWereWritten) {
   ExpectLayout(Read(Header(Literal("3")) + Rows(5)), 5, true);
 }
 
+TEST(SampleReader, APartOfARowBehindThoseThatAreCountedIsNoRow) {
+  ExpectLayout(Read(WrittenLog() + std::string(kRowSize - 1, 'x')), 3, true);
+}
+
 TEST(SampleReader, NoCountLeadsOutsideTheFile) {
   for (const std::string count : {"1", "4", "329406144173384851", "18446744073709551615"}) {
     ExpectLayout(Read(Header(Literal(count)) + Rows(3)), 3, true);

@@ -5,7 +5,8 @@ the samples, and settings; `StartTest` issues the traffic of a scenario, records
 judges the result.
 """
 
-from collections.abc import Sequence
+# collections.abc would load all of collections, which costs more than this package.
+from _collections_abc import Sequence
 
 from ._core import (
     AbortTest,
@@ -50,10 +51,11 @@ if TYPE_CHECKING:
         PeakSearchResult,
         PeakTrial,
         PerformanceResult,
+        SampleLogFormatError,
         TestResult,
         TokenMetrics,
     )
-    from .logs import AccuracyLog, Payloads, read_accuracy, read_samples
+    from .logs import AccuracyLog, Payloads, TruncatedLogWarning, read_accuracy, read_samples
     from .vectors import VectorQuerySample, VectorQuerySampleResponse
 
 
@@ -79,7 +81,9 @@ _LATER = {
     "PeakTrial": "_core",
     "PerformanceResult": "_core",
     "TestResult": "_core",
+    "SampleLogFormatError": "_core",
     "TokenMetrics": "_core",
+    "TruncatedLogWarning": "logs",
     "VectorQuerySample": "vectors",
     "VectorQuerySampleResponse": "vectors",
     "read_accuracy": "logs",
@@ -133,6 +137,7 @@ __all__ = [
     "QuerySamplesComplete",
     "RegisterIssueQueryThread",
     "SampleBatch",
+    "SampleLogFormatError",
     "SettingsError",
     "StartTest",
     "StartTestWithLogSettings",
@@ -142,6 +147,7 @@ __all__ = [
     "TestScenario",
     "TestSettings",
     "TokenMetrics",
+    "TruncatedLogWarning",
     "VectorQuerySample",
     "VectorQuerySampleResponse",
     "__version__",

@@ -7,7 +7,9 @@ a good one and refused.
 from __future__ import annotations
 
 import itertools
-import threading
+
+# threading would be most of the time that importing the package takes.
+from _thread import allocate_lock
 
 from . import _core
 from .interfaces import QuerySampleLibrary, SystemUnderTest
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     _Native = TypeVar("_Native", _core.CallbackSut, _core.CallbackQsl)
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _numbers = itertools.count(0x10000, 16)
 _objects: dict[int, tuple[str, _core.CallbackSut | _core.CallbackQsl]] = {}
 
