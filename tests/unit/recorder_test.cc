@@ -391,51 +391,41 @@ TEST_P(CompletionThreads, AnswerEachSampleOnceInAnyOrder) {
 
 INSTANTIATE_TEST_SUITE_P(, CompletionThreads, testing::Range(1, 9));
 
-// Both threads answer all samples, in step, so that some answers coincide.
-TEST(Recorder, IssuersWaitForEverySampleThoughThreadsRaceToAnswerIt) {
-  constexpr uint64_t kRounds = 20;
-  constexpr uint64_t kSamples = 2000;
-  for (uint64_t round = 0; round < kRounds; ++round) {
-    Set set(kSamples);
-    std::barrier start(2);
-    std::atomic<uint64_t> taken{0};
-    const auto answer = [&] {
-      start.arrive_and_wait();
-      for (uint64_t i = 0; i < kSamples; ++i) taken += set.Complete(set.recorder.IdOf(i)) ? 1 : 0;
-    };
-    std::thread first(answer);
-    std::thread second(answer);
-    for (uint64_t count = kSamples / 8; count <= kSamples; count += kSamples / 8) {
-      ASSERT_TRUE(set.Wait(count));
-      for (uint64_t i = 0; i < count; ++i) ASSERT_NE(set.recorder.slots()->completed_ns[i], 0);
-    }
-    first.join();
-    second.join();
-    const uint64_t doubles = set.recorder.TakeViolations()[Violation::kDoubleCompletion];
-    EXPECT_GE(taken, kSamples);
-    EXPECT_EQ(set.recorder.completed_count() + doubles, 2 * kSamples)
-        << "each answer is either counted or a double completion";
-  }
-}
-
-// What two threads leave behind that answered sample 0 at the same instant: one slot, counted
-// twice.
-// Threads that complete the same samples at the same instant: each sample counts for one of them.
-TEST(Recorder, OneOfTheRacersCompletesASample) {
-  constexpr uint64_t kSamples = 20000;
-  Set set(kSamples);
-  std::atomic<uint64_t> good{0};
+// Two threads answer all samples, in step, so that some answers coincide. How many of them passed.
+uint64_t AnswerAllTwice(Set* set, uint64_t sample_count) {
+  std::atomic<uint64_t> passed{0};
   std::barrier start(2);
-  const auto complete_all = [&] {
+  const auto answer_all = [&] {
     start.arrive_and_wait();
-    for (uint64_t i = 0; i < kSamples; ++i) {
-      if (set.Complete(set.recorder.IdOf(i))) ++good;
+    for (uint64_t i = 0; i < sample_count; ++i) {
+      if (set->Complete(set->recorder.IdOf(i))) ++passed;
     }
   };
-  std::thread other(complete_all);
-  complete_all();
+  std::thread other(answer_all);
+  answer_all();
   other.join();
-  EXPECT_EQ(good, kSamples);
+  return passed;
+}
+
+TEST(Recorder, AnswersAtTheSameInstantAreFoundByCounting) {
+  constexpr uint64_t kSamples = 20'000;
+  Set set(kSamples);
+  const uint64_t passed = AnswerAllTwice(&set, kSamples);
+  EXPECT_GE(passed, kSamples);
+  EXPECT_EQ(set.recorder.completed_count(), passed);
+  EXPECT_EQ(set.recorder.CountCompleted(), kSamples);
+  EXPECT_EQ(set.recorder.TakeViolations()[Violation::kDoubleCompletion] + passed, 2 * kSamples);
+}
+
+TEST(Recorder, OneOfTheRacersCompletesASampleWhoseResponseIsLogged) {
+  constexpr uint64_t kSamples = 20'000;
+  TestFile path;
+  OutputFile file(path.path());
+  AccuracyLog log(&file, {});
+  Recorder::Options options = SetOptions();
+  options.accuracy_log = &log;
+  Set set(options, kSamples, kSamples);
+  EXPECT_EQ(AnswerAllTwice(&set, kSamples), kSamples);
   EXPECT_EQ(set.recorder.completed_count(), kSamples);
   EXPECT_EQ(set.recorder.TakeViolations()[Violation::kDoubleCompletion], kSamples);
 }

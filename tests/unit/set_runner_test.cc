@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "completion_registry.h"
 #include "fake_clock.h"
 #include "recorder.h"
 #include "scripted_system.h"
@@ -301,6 +302,20 @@ TEST_F(SetRunnerTest, AbortsAnEndlessDrain) {
   EXPECT_TRUE(record.aborted);
   EXPECT_EQ(record.queries_issued, 1u);
   EXPECT_EQ(record.samples_completed, 0u);
+}
+
+// What two threads leave behind that completed a sample at the same instant: one slot, counted
+// twice.
+TEST_F(SetRunnerTest, CompletionsAtTheSameInstantAreDoubles) {
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll({samples.begin(), samples.end() - 1});
+    CompletionScope scope;
+    scope.Publish(1);
+  };
+  const RunRecord record = Run(Settings(TestScenario::Offline, 10), 10, 10).record;
+  EXPECT_EQ(record.samples_completed, 9u);
+  EXPECT_EQ(record.violations[Violation::kDoubleCompletion], 1u);
+  EXPECT_EQ(record.violations.first.size(), 1u);
 }
 
 struct Stall {
