@@ -16,6 +16,9 @@ mlperf::ResponseCallback WithClientData(ResponseCallback callback, ClientData cl
 
 void* ConstructSUT(ClientData client_data, const char* name, size_t name_length,
                    IssueQueryCallback issue_cb, FlushQueriesCallback flush_queries_cb) {
+  Required(name, "the name of the system under test");
+  Required(issue_cb, "issue_cb");
+  Required(flush_queries_cb, "flush_queries_cb");
   const auto issue = [=](const QuerySample* samples, size_t count) {
     issue_cb(client_data, samples, count);
   };
@@ -29,6 +32,9 @@ void* ConstructQSL(ClientData client_data, const char* name, size_t name_length,
                    size_t total_sample_count, size_t performance_sample_count,
                    LoadSamplesToRamCallback load_samples_to_ram_cb,
                    UnloadSamplesFromRamCallback unload_samples_from_ram_cb) {
+  Required(name, "the name of the library");
+  Required(load_samples_to_ram_cb, "load_samples_to_ram_cb");
+  Required(unload_samples_from_ram_cb, "unload_samples_from_ram_cb");
   const auto load = [=](const QuerySampleIndex* indices, size_t count) {
     load_samples_to_ram_cb(client_data, indices, count);
   };

@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_BINDINGS_CALLBACK_ADAPTERS_H_
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "system_under_test.h"
 
 namespace mlperf::c {
+
+// `pointer`, unless it is null: throws std::invalid_argument, which names it.
+template <typename T>
+T* Required(T* pointer, const char* name) {
+  if (pointer != nullptr) return pointer;
+  throw std::invalid_argument(std::string(name) + " is null; give a function or a text");
+}
 
 class CallbackSut : public SystemUnderTest {
  public:

@@ -30,6 +30,8 @@ struct mlperf_settings {
 
 namespace {
 
+using mlperf::c::Required;
+
 thread_local std::string last_error;
 
 // Runs `call`; on an exception keeps its message and returns `failed`.
@@ -92,8 +94,14 @@ mlperf_sut* mlperf_sut_create(const char* name, void* client, mlperf_issue_query
   const auto issue_samples = [=](const mlperf::QuerySample* samples, size_t count) {
     issue(client, reinterpret_cast<const mlperf_query_sample*>(samples), count);
   };
-  return Guard([&] { return new mlperf_sut{{name, issue_samples, [=] { flush(client); }}}; },
-               static_cast<mlperf_sut*>(nullptr));
+  return Guard(
+      [&] {
+        Required(name, "name");
+        Required(issue, "issue");
+        Required(flush, "flush");
+        return new mlperf_sut{{name, issue_samples, [=] { flush(client); }}};
+      },
+      static_cast<mlperf_sut*>(nullptr));
 }
 
 void mlperf_sut_destroy(mlperf_sut* sut) { delete sut; }
@@ -106,6 +114,9 @@ mlperf_qsl* mlperf_qsl_create(const char* name, size_t total_sample_count,
   };
   return Guard(
       [&] {
+        Required(name, "name");
+        Required(load, "load");
+        Required(unload, "unload");
         return new mlperf_qsl{{name, total_sample_count, performance_sample_count,
                                with_client(load), with_client(unload)}};
       },
