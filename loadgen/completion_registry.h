@@ -46,6 +46,8 @@ class CompletionScope {
   CompletionScope& operator=(const CompletionScope&) = delete;
 
   Recorder* recorder() const { return recorder_; }
+  // On the only thread that issues.
+  bool alone() const { return alone_; }
 
   // Publishes that `count` samples were completed in this scope.
   void Publish(uint64_t count) {
@@ -54,7 +56,7 @@ class CompletionScope {
 
  private:
   Recorder* recorder_;
-  bool alone_;  // On the only thread that issues.
+  bool alone_;
   Recorder* outer_ = nullptr;
   bool guarded_ = false;
 };

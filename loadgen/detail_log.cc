@@ -494,6 +494,14 @@ void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
   WritePowerWindow(record, &block);
 }
 
+void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {
+  Block block(log_, now_ns);
+  block.Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
+                                   " samples, which count for nothing");
+  WriteViolations(record.violations, log_, &block);
+  WriteIncompleteSamples(record, &block);
+}
+
 void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns) {
   Block block(log_, now_ns);
   WriteVerdict(result, plan.scenario, &block);

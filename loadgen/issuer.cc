@@ -1,9 +1,5 @@
 #include "issuer.h"
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <utility>
 
@@ -12,18 +8,6 @@
 
 namespace mlperf::loadgen {
 namespace {
-
-// A callback that forked and came back in the child has nothing to come back to: the threads and
-// files of the test are the parent's.
-void LeaveIfForked(const RunControl& control) {
-  if (control.cause() != StopCause::kForked) return;
-  std::fputs(
-      "mlperf_loadgen: a child process that was forked in a callback returned from it; it ends "
-      "here. End such a child with exec or _exit.\n",
-      stderr);
-  std::fflush(stderr);
-  _exit(EXIT_FAILURE);
-}
 
 // Hands queries to the system under test; the vector is reused, so that issuing allocates nothing.
 class Handover {
@@ -62,6 +46,7 @@ class Handover {
   bool Call(uint64_t first_query, const Function& issue) {
     try {
       issue();
+      LeaveIfForked(*context_->control);
     } catch (...) {
       LeaveIfForked(*context_->control);
       context_->control->ReportException(std::current_exception());
@@ -107,7 +92,6 @@ uint64_t Outstanding(const IssueContext& context) {
 }
 
 StopReason EndOfList(const IssueContext& context, const StopLimits& limits) {
-  LeaveIfForked(*context.control);
   if (context.control->stop_requested()) return StopReason::kAborted;
   const bool natural = limits.until_list_ends || !limits.natural_end;
   return natural ? StopReason::kScheduleEnd : StopReason::kSamplesExhausted;
@@ -128,7 +112,6 @@ IssueEnd IssueClosedLoop(IssueContext* context, const StopLimits& limits, Callba
     }
     if (!recorder.WaitForCompleted(query * samples_per_query, context->control, gate) ||
         context->control->stop_requested()) {
-      LeaveIfForked(*context->control);
       end.reason = StopReason::kAborted;
       break;
     }
@@ -184,7 +167,6 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     const int64_t due_ns = context->start_ns + recorder.ScheduledDeltaNs(query);
     const int64_t now_ns = pacer.WaitUntil(due_ns, &overdue);
     if (context->control->stop_requested()) {
-      LeaveIfForked(*context->control);
       end.reason = StopReason::kAborted;
       break;
     }

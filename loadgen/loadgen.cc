@@ -42,7 +42,8 @@ void QuerySamplesComplete(QuerySampleResponse* responses, size_t response_count,
   uint64_t completed = 0;
   for (size_t i = 0; i < response_count; ++i) {
     uint64_t sample;
-    if (!recorder->Complete(responses[i].id, now_ns, responses[i].n_tokens, &sample)) continue;
+    if (!recorder->Complete(responses[i].id, now_ns, responses[i].n_tokens, scope.alone(), &sample))
+      continue;
     ++completed;
     if (!recorder->LogsResponse(sample)) continue;
     try {

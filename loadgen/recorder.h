@@ -1,8 +1,9 @@
 // The recorder of one issued set: hands out slots for queries, checks response ids, takes
 // completions from any thread, and counts down what is outstanding.
 //
-// A completion allocates nothing and takes no lock: it is one clock reading for the call, one
-// store to a slot for each sample, and one addition for the call.
+// A completion allocates nothing and takes no lock: it is one clock reading for the call, one claim
+// of a slot for each sample, and one addition for the call. On the thread that issues, claim and
+// addition are plain stores; elsewhere they are atomic.
 #ifndef MLPERF_LOADGEN_RECORDER_H_
 #define MLPERF_LOADGEN_RECORDER_H_
 
@@ -90,9 +91,10 @@ class Recorder {
 
   // Records a completion at `now_ns`. True, and the sample's position within the set, if the id
   // was good; otherwise the violation is counted.
-  bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, uint64_t* sample) {
+  // `alone`: called by the only thread that issues, between issue and return.
+  bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, bool alone, uint64_t* sample) {
     if (!Resolve(id, now_ns, sample)) return false;
-    if (!Claim(&slots_->completed_ns[*sample], now_ns)) {
+    if (!Claim(&slots_->completed_ns[*sample], now_ns, alone)) {
       Violate(Violation::kDoubleCompletion, id, *sample, now_ns);
       return false;
     }
@@ -142,19 +144,21 @@ class Recorder {
       return false;
     }
     *sample = position;
-    if (slots_->issued_ns[QueryOf(position)].load(std::memory_order_acquire) == 0) {
+    // A call that began before the issue cannot answer it, even if the slot is marked by now.
+    const int64_t issued_ns = slots_->issued_ns[QueryOf(position)].load(std::memory_order_acquire);
+    if (issued_ns == 0 || now_ns < issued_ns) {
       Violate(Violation::kEarlyCompletion, id, position, now_ns);
       return false;
     }
     return true;
   }
 
-  // False if the slot was taken before. Where a response is logged, exactly one caller may win;
-  // elsewhere two that come at the same instant may both pass, which CountCompleted finds out, and
-  // the slot needs no atomic exchange.
-  bool Claim(std::atomic<int64_t>* slot, int64_t now_ns) const {
+  // False if the slot was taken before. The issuing thread does without an atomic exchange: should
+  // another thread complete the same sample at the same instant, both pass, and CountCompleted
+  // finds it out. Where responses are logged, exactly one may pass.
+  bool Claim(std::atomic<int64_t>* slot, int64_t now_ns, bool alone) const {
     int64_t not_completed = 0;
-    if (logs_responses()) {
+    if (!alone || logs_responses()) {
       return slot->compare_exchange_strong(not_completed, now_ns, std::memory_order_relaxed);
     }
     if (slot->load(std::memory_order_relaxed) != 0) return false;

@@ -51,6 +51,15 @@ class RunControl {
   std::exception_ptr exception_;
 };
 
+// Ends this child process, and says why.
+[[noreturn]] void EndForkedChild();
+
+// Called after each callback of the user: one that forked and came back in the child has nothing to
+// come back to, since the threads and files of the test are the parent's.
+inline void LeaveIfForked(const RunControl& control) {
+  if (control.cause() == StopCause::kForked) EndForkedChild();
+}
+
 // What must be held while user callbacks run and given up while the generator waits: a language
 // runtime's lock. The thread that runs a test enters with the gate closed behind it, and every
 // wait of an issue loop leaves it.

@@ -25,6 +25,8 @@ constexpr uint64_t kMaxMinQueryCount = uint64_t{1} << 36;
 // Arrival times are whole nanoseconds.
 constexpr double kMaxServerQps = 1e9;
 constexpr uint64_t kMaxIssueThreads = 1024;
+// Added to a seed for traffic that has nothing to do with the seed's own.
+constexpr uint64_t kOtherSeed = 0x9E3779B9;
 constexpr int kMaxFindPeakDecimals = 15;
 
 // ---- Refusals ----------------------------------------------------------------------------------
@@ -123,6 +125,7 @@ void CheckDurations(const TestSettings& settings) {
   RefuseAbove("min_duration_ms", settings.min_duration_ms, kMaxDurationMs);
   RefuseAbove("max_duration_ms", settings.max_duration_ms, kMaxDurationMs);
   RefuseAbove("stall_timeout_ms", settings.stall_timeout_ms, kMaxDurationMs);
+  RefuseAbove("warmup_query_count", settings.warmup_query_count, kMaxUint32);
 }
 
 // The size of the smallest set that will be loaded.
@@ -327,6 +330,7 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.min_duration_ms = settings.min_duration_ms;
   plan.max_duration_ms = settings.max_duration_ms;
   plan.stall_timeout_ms = settings.stall_timeout_ms;
+  plan.warmup_query_count = settings.warmup_query_count;
   plan.min_query_count = settings.min_query_count;
   plan.max_query_count = settings.max_query_count;
   plan.qsl_rng_seed = settings.qsl_rng_seed;
@@ -369,6 +373,27 @@ RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
   plan.accuracy_log_effective_probability = EffectiveLogProbability(plan);
   AddRemarks(&plan);
   return plan;
+}
+
+RunPlan WarmUpPlan(const RunPlan& plan) {
+  RunPlan warm_up = plan;
+  if (plan.shape == LoopShape::kOneShot) {
+    warm_up.samples_per_query = plan.warmup_query_count;
+  } else {
+    warm_up.min_query_count = plan.warmup_query_count;
+  }
+  warm_up.max_query_count = 0;
+  warm_up.min_duration_ms = 0;
+  warm_up.target_duration_ms = 0;
+  warm_up.max_duration_ms = 0;
+  warm_up.max_async_queries = 0;
+  // These promise something of the samples as a whole.
+  warm_up.performance_issue_unique = false;
+  warm_up.sample_concatenate_permutation = false;
+  // Not the traffic that is measured afterwards.
+  warm_up.sample_index_rng_seed = plan.sample_index_rng_seed + kOtherSeed;
+  warm_up.schedule_rng_seed = plan.schedule_rng_seed + kOtherSeed;
+  return warm_up;
 }
 
 }  // namespace mlperf::loadgen

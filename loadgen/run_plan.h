@@ -80,6 +80,7 @@ struct RunPlan {
   Pacing pacing = Pacing::Auto;
   uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
   uint64_t stall_timeout_ms = 0;    // 0: none.
+  uint64_t warmup_query_count = 0;  // 0: no warm-up.
   int find_peak_decimals = 1;
   double find_peak_step = 1;
 
@@ -89,6 +90,10 @@ struct RunPlan {
 // Decides the plan. Throws SettingsError for settings no test can be run with.
 RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
                     uint64_t library_performance_count);
+
+// The plan of the warm-up of a performance phase: the same shape of traffic, other samples and
+// other arrival times, and an end after warmup_query_count queries.
+RunPlan WarmUpPlan(const RunPlan& plan);
 
 }  // namespace mlperf::loadgen
 

@@ -15,7 +15,7 @@
 
 namespace mlperf::loadgen {
 
-enum class Phase { kAccuracy, kPerformance };
+enum class Phase : uint32_t { kAccuracy, kPerformance, kWarmUp };
 
 // Ways in which a system under test breaks its contract, one counter each.
 enum class Violation : uint8_t {

@@ -100,6 +100,7 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
   record.ForEachIssuedQuery([&](uint64_t query) {
     SampleRow row{};
     row.query = record.first_query + query;
+    row.phase = static_cast<uint32_t>(record.phase);
     row.scheduled_ns = since_origin(record.ScheduledNs(query));
     row.issued_ns = since_origin(record.IssuedNs(query));
     const uint64_t samples_per_query = record.slots->samples_per_query;

@@ -19,7 +19,8 @@ namespace mlperf::loadgen {
 // reader.
 struct SampleRow {
   uint64_t query;
-  uint64_t sample_index;
+  uint32_t sample_index;
+  uint32_t phase;  // A Phase: 0 accuracy, 1 performance, 2 warm-up.
   int64_t scheduled_ns;
   int64_t issued_ns;
   int64_t first_token_ns;
@@ -46,6 +47,7 @@ constexpr SampleColumn ColumnOf(std::string_view name, T SampleRow::*) {
 inline constexpr std::array kSampleColumns = {
     ColumnOf("query", &SampleRow::query),
     ColumnOf("sample_index", &SampleRow::sample_index),
+    ColumnOf("phase", &SampleRow::phase),
     ColumnOf("scheduled_ns", &SampleRow::scheduled_ns),
     ColumnOf("issued_ns", &SampleRow::issued_ns),
     ColumnOf("first_token_ns", &SampleRow::first_token_ns),

@@ -126,7 +126,9 @@ void Flush(const Actors& actors) {
   if (actors.control->exception()) return;
   try {
     actors.sut->FlushQueries();
+    LeaveIfForked(*actors.control);
   } catch (...) {
+    LeaveIfForked(*actors.control);
     actors.control->ReportException(std::current_exception());
   }
 }
@@ -145,6 +147,16 @@ void CountIssued(const SampleSlots& slots, uint64_t queries_ready, RunRecord* re
   record->samples_issued = record->queries_issued * slots.samples_per_query;
 }
 
+// Waits until each sample is completed, however often others are.
+void Drain(uint64_t samples_issued, RunControl* control, CallbackGate* gate, Recorder* recorder) {
+  uint64_t wanted = samples_issued;
+  while (recorder->WaitForCompleted(wanted, control, gate)) {
+    // Read first: what the slots do not show yet is published after it.
+    wanted = recorder->completed_count() + 1;
+    if (recorder->CountCompleted() >= samples_issued) return;
+  }
+}
+
 // Issues, flushes and drains with the recorder active, inside the gate.
 void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors& actors,
                    IssueContext* context, RunRecord* record) {
@@ -160,7 +172,7 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   record->issue_end_ns = actors.clock->NowNs();
   Flush(actors);
   if (!actors.control->stop_requested()) {
-    recorder.WaitForCompleted(record->samples_issued, actors.control, &gate);
+    Drain(record->samples_issued, actors.control, &gate, &recorder);
   }
   record->drained_ns = actors.clock->NowNs();
   record->system_drained_ns = actors.clock->SystemNowNs();

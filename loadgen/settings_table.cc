@@ -189,6 +189,11 @@ constexpr Setting kSettings[] = {
      "End the test, INVALID, when no sample was completed for this long while some are "
      "outstanding; "
      "0 waits for ever."},
+    {"warmup_query_count", &S::warmup_query_count, "queries", AppliesTo::kAll, "",
+     Key("warmup_query_count"),
+     "Queries (in Offline, samples of one query) that are issued and answered before the "
+     "performance "
+     "phase begins, and count for nothing."},
 };
 
 }  // namespace

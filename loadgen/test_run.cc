@@ -129,7 +129,13 @@ class TestRun {
   void RunPerformance() {
     logs_->detail().Message("Starting performance mode", NowNs());
     const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
-    const RunRecord record = RunLoaded(sets.front(), Phase::kPerformance);
+    RunRecord record;
+    WithLoaded(
+        sets.front(),
+        [&] {
+          if (WarmUp(sets.front())) record = Issue(sets.front(), Phase::kPerformance, plan_);
+        },
+        &record);
     WriteSet(plan_, record);
     if (plan_.print_timestamps) PrintTimestamps(record);
     if (record.queries_issued > 0) return Judge(plan_, record);
@@ -199,6 +205,18 @@ class TestRun {
     result_->reasons.insert(result_->reasons.end(), reasons.begin(), reasons.end());
   }
 
+  // False if the test is to end with the warm-up.
+  bool WarmUp(const LoadableSet& set) {
+    if (plan_.warmup_query_count == 0) return true;
+    const RunPlan plan = WarmUpPlan(plan_);
+    const RunRecord record = Issue(set, Phase::kWarmUp, plan);
+    if (record.slots == nullptr) return false;
+    logs_->detail().WriteWarmUp(record, NowNs());
+    logs_->WriteQueries(plan, record, {});
+    for (const std::string& reason : ConductReasons(record)) AddReasons({"warm-up: " + reason});
+    return !Stopped();
+  }
+
   RunRecord RunLoaded(const LoadableSet& set, Phase phase) {
     RunRecord record;
     WithLoaded(set, [&] { record = Issue(set, phase, plan_); }, &record);
@@ -213,7 +231,7 @@ class TestRun {
     CallLibrary([&] { qsl_->LoadSamplesToRam(set.samples); });
     const int64_t load_end_ns = NowNs();
     logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
-    if (!Stopped()) part();
+    Stopped() ? ReportAbort() : part();
     SeeSignals();
     const int64_t unload_start_ns = NowNs();
     CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
@@ -234,7 +252,7 @@ class TestRun {
     request.first_sample = next_sample_;
     request.trace = logs_->has_trace();
     request.accuracy_log = logs_->accuracy();
-    request.sampling = &sampling_;
+    request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
     request.token_data = token_data_;
     try {
       SetOutcome outcome = RunSet(plan, request, actors_);
@@ -245,6 +263,11 @@ class TestRun {
       actors_.control->ReportException(std::current_exception());
       return {};
     }
+  }
+
+  // Where no set is there to tell of it.
+  void ReportAbort() {
+    logs_->detail().Error("error_runtime", "Ending early: the test was aborted.", NowNs());
   }
 
   // A signal that ended the test must not break the library's unloading as well.
@@ -261,7 +284,9 @@ class TestRun {
     GateScope gate(actors_.gate);
     try {
       call();
+      LeaveIfForked(*actors_.control);
     } catch (...) {
+      LeaveIfForked(*actors_.control);
       actors_.control->ReportException(std::current_exception());
     }
   }
@@ -311,7 +336,9 @@ void AskName(const Actors& actors, TestSubject* subject) {
   const int64_t start_ns = actors.clock->NowNs();
   try {
     subject->sut_name = actors.sut->Name();
+    LeaveIfForked(*actors.control);
   } catch (...) {
+    LeaveIfForked(*actors.control);
     actors.control->ReportException(std::current_exception());
   }
   subject->sut_name_duration_ns = actors.clock->NowNs() - start_ns;
@@ -393,7 +420,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   if (!control.stop_requested()) {
     TestRun(plan, qsl, actors, running.id_tag(), token_data, &logs, &result).RunPhases();
   }
-  ReportLateCompletions(actors.clock->NowNs(), &logs, &result);
+  if (!control.stop_requested()) ReportLateCompletions(actors.clock->NowNs(), &logs, &result);
   result.stalled = control.cause() == StopCause::kStall;
   result.aborted = control.stop_requested() && !result.stalled;
   if (result.aborted && result.reasons.empty()) result.reasons = {"the test was aborted"};

@@ -105,6 +105,7 @@ struct TestSettings {
   // Not in the reference.
   Pacing server_pacing = Pacing::Auto;
   uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
+  uint64_t warmup_query_count = 0;
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an

@@ -49,7 +49,7 @@ class Call {
       ++late_;
       return false;
     }
-    if (!recorder_->Complete(id, now_ns_, n_tokens, sample)) return false;
+    if (!recorder_->Complete(id, now_ns_, n_tokens, scope_.alone(), sample)) return false;
     ++completed_;
     return recorder_->LogsResponse(*sample);
   }

@@ -297,6 +297,7 @@ const std::vector<KeyCase> kKeyCases = {
     {"min_duration", "*", "5", "min_duration_ms", 5},
     {"max_duration", "*", "6", "max_duration_ms", 6},
     {"stall_timeout", "*", "6", "stall_timeout_ms", 6},
+    {"warmup_query_count", "*", "6", "warmup_query_count", 6},
     {"min_query_count", "*", "1e3", "min_query_count", 1},
     {"max_query_count", "*", "010", "max_query_count", 8},
     {"performance_sample_count_override", "*", "11", "performance_sample_count_override", 11},

@@ -44,11 +44,15 @@ Npy ParseNpy(const std::string& bytes) {
 
 // The header for `count` rows, without its padding.
 std::string Literal(const std::string& count) {
-  return "{'descr': [('query', '<u8'), ('sample_index', '<u8'), ('scheduled_ns', '<i8'), "
-         "('issued_ns', '<i8'), ('first_token_ns', '<i8'), ('completed_ns', '<i8'), "
+  return "{'descr': [('query', '<u8'), ('sample_index', '<u4'), ('phase', '<u4'), "
+         "('scheduled_ns', '<i8'), ('issued_ns', '<i8'), ('first_token_ns', '<i8'), "
+         "('completed_ns', '<i8'), "
          "('tokens', '<i8')], 'fortran_order': False, 'shape': (" +
          count + ",), }";
 }
+
+// The 8 bytes of sample_index and phase, which follow each other.
+constexpr int64_t Performance(int64_t sample_index) { return (int64_t{1} << 32) + sample_index; }
 
 void ExpectHeader(const Npy& npy, const std::string& count) {
   EXPECT_EQ(npy.data_offset % 64, 0u);
@@ -89,10 +93,10 @@ TEST(SampleLog, WritesTheIssuedSamples) {
   OutputFile file(path.path());
   SampleLog log(&file);
   log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
-  const std::vector<Row> expected = {{1000, 5, 0, 10, 50, 100, 7},
-                                     {1000, 6, 0, 10, 60, 110, 8},
-                                     {1002, 7, 200, 220, -1, 300, 0},
-                                     {1002, 5, 200, 220, 250, -1, 0}};
+  const std::vector<Row> expected = {{1000, Performance(5), 0, 10, 50, 100, 7},
+                                     {1000, Performance(6), 0, 10, 60, 110, 8},
+                                     {1002, Performance(7), 200, 220, -1, 300, 0},
+                                     {1002, Performance(5), 200, 220, 250, -1, 0}};
   const Npy after_set = ParseNpy(path.Read());
   ExpectHeader(after_set, "4");
   EXPECT_EQ(after_set.rows, expected);
@@ -113,7 +117,7 @@ TEST(SampleLog, LaterSetsAreAppendedAndCountFromTheGivenOrigin) {
   const Npy npy = ParseNpy(path.Read());
   ExpectHeader(npy, "8");
   ASSERT_EQ(npy.rows.size(), 8u);
-  EXPECT_EQ(npy.rows[4], (Row{1000, 5, 1000, 1010, 1050, 1100, 7}));
+  EXPECT_EQ(npy.rows[4], (Row{1000, Performance(5), 1000, 1010, 1050, 1100, 7}));
 }
 
 TEST(SampleLog, ClosedLoopIsScheduledWhenItIsIssued) {
@@ -124,7 +128,23 @@ TEST(SampleLog, ClosedLoopIsScheduledWhenItIsIssued) {
   OutputFile file(path.path());
   SampleLog log(&file);
   log.WriteSet(record, RecordBuilder::kStartNs);
-  EXPECT_EQ(ParseNpy(path.Read()).rows, (std::vector<Row>{{0, 2, 30, 30, -1, 40, 0}}));
+  EXPECT_EQ(ParseNpy(path.Read()).rows, (std::vector<Row>{{0, Performance(2), 30, 30, -1, 40, 0}}));
+}
+
+TEST(SampleLog, SaysOfWhichPhaseASampleIs) {
+  RunRecord record = RecordBuilder().Query(0, 30, {{40, kNever, 0}}).Build();
+  SetSampleIndices({2}, &record);
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  for (const Phase phase : {Phase::kAccuracy, Phase::kPerformance, Phase::kWarmUp}) {
+    record.phase = phase;
+    log.WriteSet(record, RecordBuilder::kStartNs);
+  }
+  const Npy npy = ParseNpy(path.Read());
+  EXPECT_EQ(npy.rows[0][1], 2);
+  EXPECT_EQ(npy.rows[1][1], Performance(2));
+  EXPECT_EQ(npy.rows[2][1], (int64_t{2} << 32) + 2);
 }
 
 TEST(SampleLog, SetsWithoutQueriesAddNothing) {

@@ -308,14 +308,28 @@ TEST_F(SetRunnerTest, AbortsAnEndlessDrain) {
 // twice.
 TEST_F(SetRunnerTest, CompletionsAtTheSameInstantAreDoubles) {
   sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
-    CompleteAll({samples.begin(), samples.end() - 1});
+    CompleteAll(samples);
     CompletionScope scope;
     scope.Publish(1);
   };
   const RunRecord record = Run(Settings(TestScenario::Offline, 10), 10, 10).record;
-  EXPECT_EQ(record.samples_completed, 9u);
+  EXPECT_EQ(record.samples_completed, 10u);
   EXPECT_EQ(record.violations[Violation::kDoubleCompletion], 1u);
   EXPECT_EQ(record.violations.first.size(), 1u);
+}
+
+TEST_F(SetRunnerTest, ADoubleDoesNotStandForAMissingSample) {
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll({samples.begin(), samples.end() - 1});
+    CompletionScope scope;
+    scope.Publish(1);
+  };
+  gate_.on_poll = [&] { clock_.Advance(600'000'000); };
+  TestSettings settings = Settings(TestScenario::Offline, 10);
+  settings.stall_timeout_ms = 1000;
+  const RunRecord record = Run(settings, 10, 10).record;
+  EXPECT_EQ(record.samples_completed, 9u);
+  EXPECT_GT(record.stalled_for_ns, 0);
 }
 
 struct Stall {

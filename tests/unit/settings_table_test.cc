@@ -37,10 +37,10 @@ constexpr size_t MemberCount() {
 }
 
 // Two members, the diagnostics and the count of files, are no settings.
-static_assert(MemberCount<TestSettings>() == 44 + 2);
+static_assert(MemberCount<TestSettings>() == 45 + 2);
 
 TEST(SettingsTable, HasOneRowForEachMember) {
-  EXPECT_EQ(AllSettings().size(), 44u);
+  EXPECT_EQ(AllSettings().size(), 45u);
   std::set<std::string_view> names;
   const TestSettings settings;
   std::set<const void*> members;
@@ -50,8 +50,8 @@ TEST(SettingsTable, HasOneRowForEachMember) {
         std::visit([&](auto member) { return static_cast<const void*>(&(settings.*member)); },
                    setting.member));
   }
-  EXPECT_EQ(names.size(), 44u);
-  EXPECT_EQ(members.size(), 44u);
+  EXPECT_EQ(names.size(), 45u);
+  EXPECT_EQ(members.size(), 45u);
 }
 
 TEST(SettingsTable, FollowsTheOrderOfTheDetailLog) {

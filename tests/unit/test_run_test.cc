@@ -438,6 +438,61 @@ TEST_F(TestRunTest, AbortTestWithoutATestDoesNothing) {
   ExpectNextTestWorks();
 }
 
+// ---- Warm-up -----------------------------------------------------------------------------------
+
+class WarmUpTest : public TestRunTest, public testing::WithParamInterface<TestScenario> {};
+
+TEST_P(WarmUpTest, CountsForNothing) {
+  const TestResult cold = Run(Settings(GetParam()));
+  const std::vector<uint64_t> cold_indices = sut_.issued_indices();
+  const size_t cold_queries = sut_.queries().size();
+
+  TestSettings settings = Settings(GetParam());
+  settings.warmup_query_count = 7;
+  LogDirectory logs;
+  Journal journal;
+  ScriptedSut sut(&journal);
+  const TestResult warm =
+      RunTest(&sut, &qsl_, settings, logs.settings(), audit_path_, environment_);
+  const bool offline = GetParam() == TestScenario::Offline;
+  const size_t samples_per_query = GetParam() == TestScenario::MultiStream ? 4 : 1;
+  const size_t warm_up_samples = 7 * samples_per_query;
+
+  EXPECT_EQ(sut.queries().size(), cold_queries + (offline ? 1 : 7));
+  std::vector<uint64_t> indices = sut.issued_indices();
+  ASSERT_EQ(indices.size(), cold_indices.size() + warm_up_samples);
+  indices.erase(indices.begin(), indices.begin() + static_cast<ptrdiff_t>(warm_up_samples));
+  EXPECT_EQ(indices, cold_indices) << "the measured traffic is the same";
+  EXPECT_EQ(warm.performance->query_count, cold.performance->query_count);
+  EXPECT_EQ(warm.performance->sample_count, cold.performance->sample_count);
+  EXPECT_EQ(warm.performance->valid, cold.performance->valid);
+  EXPECT_EQ(warm.performance->sample_latency.count, cold.performance->sample_latency.count);
+  EXPECT_NE(logs.Read("mlperf_log_detail.txt").find("Warmed up with " +
+                                                   std::to_string(warm_up_samples) + " samples"),
+            std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(, WarmUpTest,
+                         testing::Values(TestScenario::SingleStream, TestScenario::MultiStream,
+                                         TestScenario::Server, TestScenario::Offline),
+                         [](const auto& scenario) {
+                           return std::string(ToString(scenario.param));
+                         });
+
+TEST_F(TestRunTest, AWarmUpThatBreaksTheContractSpoilsTheTest) {
+  bool first = true;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll(samples);
+    if (std::exchange(first, false)) CompleteAll(samples);
+  };
+  TestSettings settings = Settings(TestScenario::SingleStream);
+  settings.warmup_query_count = 3;
+  const TestResult result = Run(settings);
+  EXPECT_FALSE(result.valid());
+  EXPECT_EQ(result.reasons.front(),
+            "warm-up: 1 double completion: complete each sample exactly once");
+}
+
 // A thread that aborts the test when it is told to.
 class Aborter {
  public:

@@ -137,6 +137,7 @@ class TestSettings:
         token_latency_scaling_factor: int = ...,
         server_pacing: Pacing = ...,
         stall_timeout_ms: int = ...,
+        warmup_query_count: int = ...,
     ) -> None: ...
     scenario: TestScenario
     """How samples arrive: SingleStream, MultiStream, Server or Offline."""
@@ -249,6 +250,10 @@ class TestSettings:
     stall_timeout_ms: int
     """End the test, INVALID, when no sample was completed for this long while some are outstanding;
     0 waits for ever. Unit: ms.
+    """
+    warmup_query_count: int
+    """Queries (in Offline, samples of one query) that are issued and answered before the
+    performance phase begins, and count for nothing. Unit: queries.
     """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
