@@ -216,9 +216,9 @@ def test_signal(start, tmp_path, scenario, place, number):
     program.send(number)
     program.assert_says("interrupted", "again")
     run = assert_complete_logs(tmp_path / "run0")
+    assert "Ending early: the test was aborted." in run.values("error_runtime")
     if place != "loading":  # Where nothing was measured there is no verdict.
         assert run.values("result_validity") == ["INVALID"]
-        assert "Ending early: the test was aborted." in run.values("error_runtime")
 
 
 # ---- Handlers of the user's own ------------------------------------------------------------------
