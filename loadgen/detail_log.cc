@@ -129,6 +129,7 @@ std::optional<std::string> EarlyEndText(size_t thread, const IssueEnd& end) {
     case StopReason::kNone:
     case StopReason::kMinimumsMet:
     case StopReason::kScheduleEnd:
+    case StopReason::kSeenEnough:
     case StopReason::kAborted:
       break;
   }
@@ -492,6 +493,18 @@ void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
   if (record.phase == Phase::kPerformance) WriteClockCheck(record, &block);
   WriteLoggerCounters(&block);
   WritePowerWindow(record, &block);
+}
+
+void DetailLog::WritePeak(const PeakSearchResult& peak, int64_t now_ns) {
+  Block block(log_, now_ns);
+  block.Add("result_peak_found", peak.found);
+  block.Add("result_peak_qps", peak.qps);
+  if (peak.high_qps > 0) {
+    block.Add("result_peak_low_qps", peak.low_qps);
+    block.Add("result_peak_high_qps", peak.high_qps);
+    block.Add("result_peak_valid_qps", peak.valid_qps);
+  }
+  block.Add("result_peak_trial_count", uint64_t{peak.trials.size()});
 }
 
 void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {

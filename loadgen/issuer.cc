@@ -166,6 +166,10 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     bool overdue = false;
     const int64_t due_ns = context->start_ns + recorder.ScheduledDeltaNs(query);
     const int64_t now_ns = pacer.WaitUntil(due_ns, &overdue);
+    if (context->seen_enough.load(std::memory_order_relaxed)) {
+      end.reason = StopReason::kSeenEnough;
+      break;
+    }
     if (context->control->stop_requested()) {
       end.reason = StopReason::kAborted;
       break;

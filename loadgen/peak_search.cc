@@ -20,10 +20,14 @@ class Search {
   PeakSearchResult Run() {
     message_("FindPeakPerformance: Check validity of the base settings field: " +
              std::to_string(options_.first_qps));
+    result_.end = "the first rate fails; start lower";
     if (!TryAlone(options_.first_qps)) return result_;
     result_.found = true;
+    result_.end = "no rate up to the limit failed";
     const bool bounded = Widen();
+    if (bounded) result_.end = "the bounds agree in the decimals asked for";
     if (bounded) around_([this] { Bisect(); });
+    if (stopped_()) result_.end = "the test was ended before the search was";
     message_("FindPeakPerformance: Found peak performance field: " + std::to_string(result_.qps));
     return result_;
   }
@@ -31,7 +35,7 @@ class Search {
  private:
   bool Try(double qps) {
     const bool passed = run_(qps);
-    result_.trials.push_back({qps, passed});
+    result_.trials.push_back({.qps = qps, .passed = passed});
     if (passed) result_.qps = qps;
     return passed;
   }

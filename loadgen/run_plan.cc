@@ -102,6 +102,11 @@ void CheckEnums(const TestSettings& settings) {
     Refuse("server_pacing", std::to_string(static_cast<int>(settings.server_pacing)),
            "set it to Auto, Sleep or Spin");
   }
+  if (ToString(settings.server_find_peak_strategy) == "Unknown") {
+    Refuse("server_find_peak_strategy",
+           std::to_string(static_cast<int>(settings.server_find_peak_strategy)),
+           "set it to Bisection or Estimate");
+  }
 }
 
 void CheckSampleCounts(const TestSettings& settings, const RunPlan& plan) {
@@ -202,6 +207,17 @@ void CheckFindPeak(const TestSettings& settings) {
   if (decimals < 0 || decimals > kMaxFindPeakDecimals) {
     Refuse("server_find_peak_qps_decimals_of_precision", std::to_string(decimals),
            "set it to a number from 0 to " + std::to_string(kMaxFindPeakDecimals));
+  }
+  RefuseUnlessPositive("server_find_peak_max_qps", settings.server_find_peak_max_qps);
+  if (settings.server_find_peak_max_qps > kMaxServerQps) {
+    Refuse("server_find_peak_max_qps", Text(settings.server_find_peak_max_qps),
+           "queries cannot arrive less than 1 ns apart; set it to at most 1e9");
+  }
+  if (settings.server_find_peak_strategy == PeakStrategy::Bisection &&
+      settings.server_target_qps > settings.server_find_peak_max_qps) {
+    Refuse("server_find_peak_max_qps", Text(settings.server_find_peak_max_qps),
+           "the search starts at server_target_qps, " + Text(settings.server_target_qps) +
+               "; set it to at least that");
   }
 }
 
@@ -354,6 +370,8 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.token_latency_scaling_factor = settings.token_latency_scaling_factor;
   plan.find_peak_decimals = settings.server_find_peak_qps_decimals_of_precision;
   plan.find_peak_step = settings.server_find_peak_qps_boundary_step_size;
+  plan.find_peak_strategy = settings.server_find_peak_strategy;
+  plan.find_peak_max_qps = settings.server_find_peak_max_qps;
   return plan;
 }
 

@@ -83,6 +83,8 @@ struct RunPlan {
   uint64_t warmup_query_count = 0;  // 0: no warm-up.
   int find_peak_decimals = 1;
   double find_peak_step = 1;
+  PeakStrategy find_peak_strategy = PeakStrategy::Bisection;
+  double find_peak_max_qps = 1e9;
 
   std::vector<PlanRemark> remarks;
 };

@@ -16,21 +16,31 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1000000;
 
-// The gate of one set: each poll also looks whether the system under test still answers.
+// The gate of one set: each poll also looks whether the system under test still answers, and lets
+// an observer look.
 class WatchingGate : public CallbackGate {
  public:
-  WatchingGate(const RunPlan& plan, const Actors& actors, const Recorder& recorder)
+  WatchingGate(const RunPlan& plan, const Actors& actors, SetObserver* observer,
+               IssueContext* context)
       : actors_(actors),
-        recorder_(recorder),
+        observer_(observer),
+        context_(context),
         watch_(static_cast<int64_t>(plan.stall_timeout_ms) * kNsPerMs) {}
 
   void Enter() override { actors_.gate->Enter(); }
   void Leave() override { actors_.gate->Leave(); }
   void Poll() override {
     actors_.gate->Poll();
+    const Recorder& recorder = *context_->recorder;
     const int64_t now_ns = actors_.clock->NowNs();
-    if (!watch_.Silent(now_ns, recorder_.completed_count())) return;
-    if (!recorder_.HasOutstanding()) return watch_.Restart(now_ns);
+    const uint64_t completed = recorder.completed_count();
+    if (observer_ != nullptr && !context_->seen_enough &&
+        observer_->HasSeenEnough(
+            {*recorder.slots(), recorder.queries_ready(), completed, context_->start_ns, now_ns})) {
+      context_->seen_enough = true;
+    }
+    if (!watch_.Silent(now_ns, completed)) return;
+    if (!recorder.HasOutstanding()) return watch_.Restart(now_ns);
     actors_.control->RequestStop(StopCause::kStall);
   }
 
@@ -38,7 +48,8 @@ class WatchingGate : public CallbackGate {
 
  private:
   const Actors& actors_;
-  const Recorder& recorder_;
+  SetObserver* observer_;
+  IssueContext* context_;
   StallWatch watch_;
 };
 
@@ -162,7 +173,7 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
                    IssueContext* context, RunRecord* record) {
   Recorder& recorder = *context->recorder;
   ActiveRecorder active(&recorder);
-  WatchingGate gate(plan, actors, recorder);
+  WatchingGate gate(plan, actors, request.observer, context);
   const GateScope inside(&gate);
   const IssuingThread issuing(&recorder, plan.issue_thread_count == 0);
   context->start_ns = record->start_ns = actors.clock->NowNs();

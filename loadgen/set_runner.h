@@ -28,6 +28,22 @@ struct Actors {
   bool background_generation = true;
 };
 
+// A set while it is issued.
+struct SetView {
+  const SampleSlots& slots;
+  uint64_t queries_ready;  // Those before it may be looked at.
+  uint64_t samples_completed;
+  int64_t start_ns;  // Clock readings.
+  int64_t now_ns;
+};
+
+class SetObserver {
+ public:
+  virtual ~SetObserver() = default;
+  // Called now and then while the set is issued. True: nothing more needs to be issued.
+  virtual bool HasSeenEnough(const SetView& view) = 0;
+};
+
 // What is to be issued, and how it fits into the test.
 struct SetRequest {
   Phase phase = Phase::kPerformance;
@@ -39,6 +55,7 @@ struct SetRequest {
   AccuracyLog* accuracy_log = nullptr;   // Receives the responses of accuracy sets.
   AccuracySampling* sampling = nullptr;  // Performance sets: which responses are logged, if any.
   bool token_data = false;
+  SetObserver* observer = nullptr;  // None: nobody looks.
 };
 
 struct SetOutcome {

@@ -182,6 +182,11 @@ constexpr Setting kSettings[] = {
      KeyUnder(KeyScope::kArgument, "token_latency_scaling_factor", ValueForm::kInteger, 1,
               KeyRule::kIfInferredLatencies),
      "Tokens of a sample, as assumed by infer_token_latencies."},
+    {"server_find_peak_strategy", &S::server_find_peak_strategy, "", AppliesTo::kServer, "", kNoKey,
+     "How FindPeakPerformance searches: Bisection as the reference does, from a rate that passes; "
+     "Estimate from any rate, by trials of fresh arrivals, to an estimate with its interval."},
+    {"server_find_peak_max_qps", &S::server_find_peak_max_qps, "queries/s", AppliesTo::kServer, "",
+     kNoKey, "FindPeakPerformance tries no rate above this."},
     {"server_pacing", &S::server_pacing, "", AppliesTo::kServer, "", kNoKey,
      "How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only "
      "sleeps and costs the least CPU, Spin never sleeps and costs a CPU."},
@@ -229,6 +234,16 @@ std::string_view ToString(TestMode mode) {
       return "PerformanceOnly";
     case TestMode::FindPeakPerformance:
       return "FindPeakPerformance";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(PeakStrategy strategy) {
+  switch (strategy) {
+    case PeakStrategy::Bisection:
+      return "Bisection";
+    case PeakStrategy::Estimate:
+      return "Estimate";
   }
   return "Unknown";
 }

@@ -17,7 +17,7 @@ namespace mlperf::loadgen {
 using SettingMember =
     std::variant<TestScenario TestSettings::*, TestMode TestSettings::*, double TestSettings::*,
                  uint64_t TestSettings::*, int TestSettings::*, bool TestSettings::*,
-                 Pacing TestSettings::*>;
+                 Pacing TestSettings::*, PeakStrategy TestSettings::*>;
 
 // Which scenario part of `model.scenario.key` a key is looked up under.
 enum class KeyScope { kNone, kArgument, kSingleStream, kMultiStream, kServer, kOffline };
@@ -83,6 +83,7 @@ const Setting* FindSetting(std::string_view name);
 std::string_view ToString(TestScenario scenario);
 std::string_view ToString(TestMode mode);
 std::string_view ToString(Pacing pacing);
+std::string_view ToString(PeakStrategy strategy);
 
 }  // namespace mlperf::loadgen
 

@@ -14,6 +14,7 @@ enum class StopReason : uint8_t {
   kMaxQueryCount,
   kMaxDuration,
   kTooManyOutstanding,
+  kSeenEnough,  // An observer of the set has seen enough.
   kAborted,
 };
 

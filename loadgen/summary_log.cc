@@ -254,6 +254,22 @@ std::string SummaryOfPerformance(const RunPlan& plan, const PerformanceResult& r
   return summary.Take();
 }
 
+std::string SummaryOfPeak(const PeakSearchResult& peak) {
+  Summary summary;
+  summary.Line("");
+  summary.Heading("Peak");
+  summary.Line("Peak QPS : ", peak.found ? TwoDecimals(peak.qps) : "none");
+  if (peak.high_qps > 0) {
+    summary.Line("Peak QPS interval : ",
+                 TwoDecimals(peak.low_qps) + " to " + TwoDecimals(peak.high_qps));
+    summary.Line("Peak QPS with a VALID run : ",
+                 peak.valid_qps > 0 ? TwoDecimals(peak.valid_qps) : "none");
+  }
+  summary.Line("Trials : ", uint64_t{peak.trials.size()});
+  summary.Line("Search ended : ", peak.end);
+  return summary.Take();
+}
+
 std::string SummaryTrailer(uint64_t warning_count, uint64_t error_count) {
   return "\n" + TrailerLine(warning_count, "warnings", "warning", "warnings") + "\n" +
          TrailerLine(error_count, "errors", "ERROR", "ERRORS");

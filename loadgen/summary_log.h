@@ -14,6 +14,9 @@ namespace mlperf::loadgen {
 std::string SummaryOfPerformance(const RunPlan& plan, const PerformanceResult& result,
                                  const std::string& sut_name);
 
+// FindPeakPerformance: the rate found. Not in the reference.
+std::string SummaryOfPeak(const PeakSearchResult& peak);
+
 // Block G, the last lines of every summary: how many warnings and errors.
 std::string SummaryTrailer(uint64_t warning_count, uint64_t error_count);
 

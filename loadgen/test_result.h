@@ -61,12 +61,22 @@ struct TokenMetrics {
 struct PeakTrial {
   double qps = 0;
   bool passed = false;
+  std::string kind = "trial";  // PeakStrategy::Estimate: "bracket", "measure", "confirm".
+  uint64_t query_count = 0;
+  double over_share = 0;  // The share of queries that missed the bound (the worst, if several).
+  double duration_s = 0;  // Of issuing.
 };
 
 // The outcome of FindPeakPerformance.
 struct PeakSearchResult {
-  bool found = false;  // False: not even the first rate passed.
-  double qps = 0;      // The highest rate that passed.
+  bool found = false;  // False: no rate is known that passes.
+  // Bisection: the highest rate that passed. Estimate: the rate at which the bound is just kept in
+  // the long run.
+  double qps = 0;
+  double low_qps = 0;  // Estimate: the confidence interval; 0 where there is none.
+  double high_qps = 0;
+  double valid_qps = 0;  // Estimate: the rate of the confirming run that was VALID; 0: none was.
+  std::string end;       // Why the search ended, in words.
   std::vector<PeakTrial> trials;
 };
 

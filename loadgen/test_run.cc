@@ -88,12 +88,13 @@ void PrintTimestamps(const RunRecord& record) {
 class TestRun {
  public:
   TestRun(const RunPlan& plan, QuerySampleLibrary* qsl, const Actors& actors, uint64_t id_tag,
-          bool token_data, TestLogs* logs, TestResult* result)
+          bool token_data, const PeakSearchHooks* peak_hooks, TestLogs* logs, TestResult* result)
       : plan_(plan),
         qsl_(qsl),
         actors_(actors),
         id_tag_(id_tag),
         token_data_(token_data),
+        peak_hooks_(peak_hooks),
         logs_(logs),
         result_(result),
         sampling_(plan) {}
@@ -150,12 +151,23 @@ class TestRun {
       return AddReasons({text});
     }
     const std::vector<LoadableSet> sets = MakeLoadableSets(plan_, Phase::kPerformance);
+    switch (plan_.find_peak_strategy) {
+      case PeakStrategy::Bisection:
+        return BisectPeak(sets.front());
+      case PeakStrategy::Estimate:
+        return EstimatePeak(sets.front());
+    }
+  }
+
+  void BisectPeak(const LoadableSet& set) {
     RunPlan reported_plan = plan_;
     RunRecord reported;  // Of the last trial that passed, or of the first.
+    bool warm = false;
     const auto run = [&](double qps) {
+      if (!std::exchange(warm, true) && !WarmUp(set)) return false;
       RunPlan trial = plan_;
       trial.target_qps = qps;
-      RunRecord record = Issue(sets.front(), Phase::kPerformance, trial);
+      RunRecord record = Issue(set, Phase::kPerformance, trial);
       if (record.slots == nullptr) return false;
       logs_->detail().WriteSet(record, NowNs());
       logs_->WriteQueries(trial, record, {.trace = true, .samples = false});
@@ -167,25 +179,91 @@ class TestRun {
       return passed;
     };
     const auto message = [&](const std::string& text) { logs_->detail().Message(text, NowNs()); };
-    const auto around = [&](const std::function<void()>& part) { WithLoaded(sets.front(), part); };
+    const auto around = [&](const std::function<void()>& part) { WithLoaded(set, part); };
     result_->peak = SearchPeak(
-        {plan_.target_qps, plan_.find_peak_step, plan_.find_peak_decimals}, run, message,
-        [this] { return Stopped(); }, around);
+        {plan_.target_qps, plan_.find_peak_step, plan_.find_peak_decimals, plan_.find_peak_max_qps},
+        run, message, [this] { return Stopped(); }, around);
+    if (reported.slots == nullptr || reported.queries_issued == 0) return;
+    logs_->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
+    if (!result_->peak->found && !Stopped()) {
+      logs_->detail().Error(
+          "error_runtime",
+          "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, "
+          "msg: " +
+              EvaluatePerformance(reported_plan, reported).perf_constraints_reason,
+          NowNs());
+    }
     ReportPeak(reported_plan, reported);
+  }
+
+  void EstimatePeak(const LoadableSet& set) {
+    const PeakSearchHooks own_hooks;
+    const PeakSearchHooks& hooks = peak_hooks_ != nullptr ? *peak_hooks_ : own_hooks;
+    const std::vector<TrialBound> bounds = TrialBounds(plan_, hooks.goodput);
+    RunPlan confirmed_plan = plan_;
+    RunRecord confirmed;  // The last confirming run.
+    PeakAnswer answer;
+    WithLoaded(set, [&] {
+      if (!WarmUp(set)) return;
+      PeakFinderOptions options = FinderOptions(plan_, bounds, hooks);
+      if (options.start_qps == 0) options.start_qps = ProbeQps(set);
+      options.start_qps = std::min(options.start_qps, options.max_qps);
+      PeakFinder finder(options);
+      result_->peak.emplace();
+      for (const TrialOutcome& outcome : hooks.known) {
+        finder.Add(outcome);
+        result_->peak->trials.push_back(Describe(outcome));
+      }
+      answer = finder.Answer();
+      for (auto request = finder.Next(); request && !Stopped(); request = finder.Next()) {
+        const RunPlan trial = TrialPlan(plan_, bounds, *request);
+        RunRecord record;
+        const std::optional<TrialOutcome> outcome = RunTrial(set, trial, bounds, *request, &record);
+        if (!outcome) break;
+        finder.Add(*outcome);
+        answer = finder.Answer();
+        result_->peak->trials.push_back(Describe(*outcome));
+        logs_->detail().Message(TrialText(*outcome), NowNs());
+        CallOutside([&] { hooks.on_trial(*outcome, answer); });
+        if (request->kind != TrialKind::Confirm) continue;
+        confirmed_plan = trial;
+        confirmed = std::move(record);
+      }
+    });
+    if (!result_->peak) return;
+    SetAnswer(answer, Stopped(), &*result_->peak);
+    if (confirmed.slots == nullptr) return AddReasons({"peak search: " + result_->peak->end});
+    WriteSet(confirmed_plan, confirmed);
+    ReportPeak(confirmed_plan, confirmed);
+  }
+
+  double ProbeQps(const LoadableSet& set) {
+    const RunRecord record = Issue(set, Phase::kWarmUp, ProbePlan(plan_));
+    return record.slots == nullptr ? 1 : ProbedQps(record);
+  }
+
+  // Nothing if the trial was not run to its end, or shows a system that breaks the contract.
+  std::optional<TrialOutcome> RunTrial(const LoadableSet& set, const RunPlan& plan,
+                                       const std::vector<TrialBound>& bounds,
+                                       const TrialRequest& request, RunRecord* record) {
+    const bool confirms = request.kind == TrialKind::Confirm;
+    TrialObserver observer(plan, bounds, request);
+    const int64_t start_ns = NowNs();
+    *record = Issue(set, confirms ? Phase::kPerformance : Phase::kWarmUp, plan, &observer);
+    if (record->slots == nullptr) return std::nullopt;
+    const std::vector<std::string> broken = ConductReasons(*record);
+    AddReasons(broken);
+    if (Stopped() || !broken.empty()) return std::nullopt;
+    TrialOutcome outcome = observer.Outcome(*record, static_cast<double>(NowNs() - start_ns) / 1e9);
+    outcome.valid = confirms && EvaluatePerformance(plan, *record).valid;
+    return outcome;
   }
 
   // The logs of the trial that stands for the search.
   void ReportPeak(const RunPlan& plan, const RunRecord& record) {
-    if (record.slots == nullptr || record.queries_issued == 0) return;
-    logs_->WriteQueries(plan, record, {.trace = false, .samples = true});
-    if (!result_->peak->found && !Stopped()) {
-      logs_->detail().Error("error_runtime",
-                            "FindPeakPerformance: Initial lower bound does not satisfy "
-                            "performance constraints, msg: " +
-                                EvaluatePerformance(plan, record).perf_constraints_reason,
-                            NowNs());
-    }
+    logs_->detail().WritePeak(*result_->peak, NowNs());
     Judge(plan, record);
+    logs_->WriteSummary(SummaryOfPeak(*result_->peak));
   }
 
   void WriteSet(const RunPlan& plan, const RunRecord& record) {
@@ -228,13 +306,13 @@ class TestRun {
   void WithLoaded(const LoadableSet& set, const std::function<void()>& part,
                   RunRecord* record = nullptr) {
     const int64_t load_start_ns = NowNs();
-    CallLibrary([&] { qsl_->LoadSamplesToRam(set.samples); });
+    CallOutside([&] { qsl_->LoadSamplesToRam(set.samples); });
     const int64_t load_end_ns = NowNs();
     logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
-    Stopped() ? ReportAbort() : part();
+    Stopped() ? ReportAbort() : Guarded(part);
     SeeSignals();
     const int64_t unload_start_ns = NowNs();
-    CallLibrary([&] { qsl_->UnloadSamplesFromRam(set.samples); });
+    CallOutside([&] { qsl_->UnloadSamplesFromRam(set.samples); });
     if (record == nullptr) return;
     record->aborted = Stopped() && record->stalled_for_ns == 0;
     record->load_start_ns = load_start_ns;
@@ -243,7 +321,8 @@ class TestRun {
     record->unload_end_ns = NowNs();
   }
 
-  RunRecord Issue(const LoadableSet& set, Phase phase, const RunPlan& plan) {
+  RunRecord Issue(const LoadableSet& set, Phase phase, const RunPlan& plan,
+                  SetObserver* observer = nullptr) {
     SetRequest request;
     request.phase = phase;
     request.set = &set;
@@ -254,6 +333,7 @@ class TestRun {
     request.accuracy_log = logs_->accuracy();
     request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
     request.token_data = token_data_;
+    request.observer = observer;
     try {
       SetOutcome outcome = RunSet(plan, request, actors_);
       next_query_ = outcome.next_query;
@@ -262,6 +342,14 @@ class TestRun {
     } catch (...) {  // No memory or no thread for the traffic.
       actors_.control->ReportException(std::current_exception());
       return {};
+    }
+  }
+
+  void Guarded(const std::function<void()>& part) {
+    try {
+      part();
+    } catch (...) {
+      actors_.control->ReportException(std::current_exception());
     }
   }
 
@@ -280,7 +368,7 @@ class TestRun {
   }
 
   template <typename Call>
-  void CallLibrary(const Call& call) {
+  void CallOutside(const Call& call) {
     GateScope gate(actors_.gate);
     try {
       call();
@@ -296,6 +384,7 @@ class TestRun {
   const Actors& actors_;
   uint64_t id_tag_;
   bool token_data_;
+  const PeakSearchHooks* peak_hooks_;  // Or null.
   TestLogs* logs_;
   TestResult* result_;
   AccuracySampling sampling_;
@@ -418,7 +507,8 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   result.sut_name = subject.sut_name;
   WritePreamble(final, plan, subject, *actors.clock, &logs);
   if (!control.stop_requested()) {
-    TestRun(plan, qsl, actors, running.id_tag(), token_data, &logs, &result).RunPhases();
+    TestRun(plan, qsl, actors, running.id_tag(), token_data, environment.peak, &logs, &result)
+        .RunPhases();
   }
   if (!control.stop_requested()) ReportLateCompletions(actors.clock->NowNs(), &logs, &result);
   result.stalled = control.cause() == StopCause::kStall;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "interrupts.h"
+#include "peak_trials.h"
 #include "query_sample_library.h"
 #include "run_control.h"
 #include "system_under_test.h"
@@ -18,9 +19,10 @@ namespace mlperf::loadgen {
 
 // What a test gets from its surroundings.
 struct TestEnvironment {
-  Clock* clock = nullptr;            // None: the machine's monotonic clock.
-  CallbackGate* gate = nullptr;      // None: callbacks need nothing to be held.
-  Interrupts* interrupts = nullptr;  // None: signals are left alone.
+  Clock* clock = nullptr;                 // None: the machine's monotonic clock.
+  CallbackGate* gate = nullptr;           // None: callbacks need nothing to be held.
+  Interrupts* interrupts = nullptr;       // None: signals are left alone.
+  const PeakSearchHooks* peak = nullptr;  // PeakStrategy::Estimate; none: as the settings say.
   // Told of what the user should know before the test starts; what it throws refuses the test.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
   // How long to wait for threads that lend themselves for issuing.

@@ -35,6 +35,12 @@ enum class Pacing {
   Spin,   // Never sleep: costs a CPU.
 };
 
+// How FindPeakPerformance looks for the highest rate.
+enum class PeakStrategy {
+  Bisection,  // As the reference does: from a rate that passes, by single trials.
+  Estimate,   // From any rate, by trials of fresh arrivals, to an estimate with its interval.
+};
+
 // Something a config file said that was refused, ignored or read in an unexpected way.
 struct ConfigDiagnostic {
   enum class Severity { kError, kWarning };
@@ -103,6 +109,8 @@ struct TestSettings {
   uint64_t token_latency_scaling_factor = 0;
 
   // Not in the reference.
+  PeakStrategy server_find_peak_strategy = PeakStrategy::Bisection;
+  double server_find_peak_max_qps = 1e9;
   Pacing server_pacing = Pacing::Auto;
   uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
   uint64_t warmup_query_count = 0;

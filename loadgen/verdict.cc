@@ -98,6 +98,8 @@ std::string_view WhyIssuingEnded(const RunRecord& record) {
         return record.stalled_for_ns > 0
                    ? " (issuing ended: the system under test stopped answering)"
                    : " (issuing ended: the test was aborted)";
+      case StopReason::kSeenEnough:
+        return " (issuing ended: the outcome of the trial was plain)";
       case StopReason::kNone:
       case StopReason::kMinimumsMet:
       case StopReason::kScheduleEnd:

@@ -90,9 +90,13 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
 py::dict PeakAsDict(const PeakSearchResult& peak) {
   py::list trials;
   for (const PeakTrial& trial : peak.trials) {
-    trials.append(py::dict("qps"_a = trial.qps, "passed"_a = trial.passed));
+    trials.append(py::dict("kind"_a = trial.kind, "qps"_a = trial.qps, "passed"_a = trial.passed,
+                           "query_count"_a = trial.query_count, "over_share"_a = trial.over_share,
+                           "duration_s"_a = trial.duration_s));
   }
-  return py::dict("found"_a = peak.found, "qps"_a = peak.qps, "trials"_a = trials);
+  return py::dict("found"_a = peak.found, "qps"_a = peak.qps, "low_qps"_a = peak.low_qps,
+                  "high_qps"_a = peak.high_qps, "valid_qps"_a = peak.valid_qps, "end"_a = peak.end,
+                  "trials"_a = trials);
 }
 
 py::dict ResultAsDict(const TestResult& result) {
@@ -202,11 +206,26 @@ void BindPerformance(py::module_& module) {
 
 void BindTestResult(py::module_& module) {
   py::class_<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
+      .def_readonly("kind", &PeakTrial::kind,
+                    "\"trial\" of a bisection; \"bracket\", \"measure\" or \"confirm\" of an "
+                    "estimate.")
       .def_readonly("qps", &PeakTrial::qps)
-      .def_readonly("passed", &PeakTrial::passed);
+      .def_readonly("passed", &PeakTrial::passed)
+      .def_readonly("query_count", &PeakTrial::query_count)
+      .def_readonly("over_share", &PeakTrial::over_share,
+                    "Share of the queries over the bound (of the worst one, if several).")
+      .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
   py::class_<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
-      .def_readonly("found", &PeakSearchResult::found, "False: not even the first rate passed.")
-      .def_readonly("qps", &PeakSearchResult::qps, "The highest rate that passed.")
+      .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")
+      .def_readonly("qps", &PeakSearchResult::qps,
+                    "Bisection: the highest rate that passed. Estimate: the rate at which the "
+                    "bound is just kept in the long run.")
+      .def_readonly("low_qps", &PeakSearchResult::low_qps,
+                    "Estimate: the confidence interval; 0 where there is none.")
+      .def_readonly("high_qps", &PeakSearchResult::high_qps)
+      .def_readonly("valid_qps", &PeakSearchResult::valid_qps,
+                    "Estimate: the rate of the confirming run that was VALID; 0: none was.")
+      .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
       .def_readonly("trials", &PeakSearchResult::trials);
   py::class_<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
       .def_property_readonly("summary", [](const LogPaths& self) { return Path(self.summary); })

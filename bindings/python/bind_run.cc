@@ -1,15 +1,18 @@
 // Running tests: the adapters for Python callables, start_test, abort_test and issue threads.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bind.h"
+#include "bind_peak.h"
 #include "interrupts.h"
 #include "loadgen.h"
 #include "python_sut.h"
@@ -63,18 +66,22 @@ void WarnOfOverwriting(const std::string& text) {
 }
 
 TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
-                     const LogSettings& log_settings, const std::string& audit_config_filename) {
+                     const LogSettings& log_settings, const std::string& audit_config_filename,
+                     const std::optional<py::dict>& peak) {
   py::module_ module = py::module_::import("mlperf_loadgen._core");
   BindResultsOnce(module);
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
+  std::optional<loadgen::PeakSearchHooks> peak_hooks;
+  if (peak) peak_hooks = PeakHooksFrom(*peak);
   loadgen::Interrupts interrupts(InterruptSignals(), RaiseKeyboardInterrupt);
   TestResult result = [&] {
     GilGate gate;
     loadgen::TestEnvironment environment;
     environment.gate = &gate;
     environment.interrupts = &interrupts;
+    environment.peak = peak_hooks ? &*peak_hooks : nullptr;
     environment.warn = [&gate](const std::string& text) {
       const loadgen::GateScope inside(&gate);
       WarnOfOverwriting(text);
@@ -150,7 +157,8 @@ void BindRun(py::module_& module) {
            py::arg("total_sample_count"), py::arg("performance_sample_count"),
            py::arg("load_samples"), py::arg("unload_samples"), py::arg("name"));
   module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
-             py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"));
+             py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"),
+             py::arg("peak") = py::none());
   module.def("AbortTest", AbortTest,
              "Ends the running test from any thread: nothing more is issued, the logs are written "
              "and StartTest returns a result marked aborted.");

@@ -204,6 +204,9 @@ void BindEnums(py::module_& module) {
       .value("Auto", Pacing::Auto)
       .value("Sleep", Pacing::Sleep)
       .value("Spin", Pacing::Spin);
+  py::enum_<PeakStrategy>(module, "PeakStrategy", "How FindPeakPerformance searches.")
+      .value("Bisection", PeakStrategy::Bisection)
+      .value("Estimate", PeakStrategy::Estimate);
   py::enum_<LoggingMode>(module, "LoggingMode", "Accepted for compatibility; has no effect.")
       .value("AsyncPoll", LoggingMode::AsyncPoll)
       .value("EndOfTestOnly", LoggingMode::EndOfTestOnly)

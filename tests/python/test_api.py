@@ -153,6 +153,8 @@ DEFAULTS = {
     "tpot_latency": 100000000,
     "infer_token_latencies": False,
     "token_latency_scaling_factor": 0,
+    "server_find_peak_strategy": lg.PeakStrategy.Bisection,
+    "server_find_peak_max_qps": 1e9,
     "server_pacing": lg.Pacing.Auto,
     "stall_timeout_ms": 3600000,
     "warmup_query_count": 0,
@@ -168,6 +170,8 @@ OTHER_VALUES = {
     if name == "mode"
     else lg.Pacing.Spin
     if name == "server_pacing"
+    else lg.PeakStrategy.Estimate
+    if name == "server_find_peak_strategy"
     else (not value)
     if type(value) is bool
     else value + 3

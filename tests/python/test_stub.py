@@ -21,7 +21,7 @@ CLASSES = {
     if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
 }
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
-ENUMS = ("TestScenario", "TestMode", "Pacing", "LoggingMode")
+ENUMS = ("TestScenario", "TestMode", "Pacing", "PeakStrategy", "LoggingMode")
 
 
 def members(name):

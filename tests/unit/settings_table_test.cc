@@ -37,10 +37,10 @@ constexpr size_t MemberCount() {
 }
 
 // Two members, the diagnostics and the count of files, are no settings.
-static_assert(MemberCount<TestSettings>() == 45 + 2);
+static_assert(MemberCount<TestSettings>() == 47 + 2);
 
 TEST(SettingsTable, HasOneRowForEachMember) {
-  EXPECT_EQ(AllSettings().size(), 45u);
+  EXPECT_EQ(AllSettings().size(), 47u);
   std::set<std::string_view> names;
   const TestSettings settings;
   std::set<const void*> members;
@@ -50,8 +50,8 @@ TEST(SettingsTable, HasOneRowForEachMember) {
         std::visit([&](auto member) { return static_cast<const void*>(&(settings.*member)); },
                    setting.member));
   }
-  EXPECT_EQ(names.size(), 45u);
-  EXPECT_EQ(members.size(), 45u);
+  EXPECT_EQ(names.size(), 47u);
+  EXPECT_EQ(members.size(), 47u);
 }
 
 TEST(SettingsTable, FollowsTheOrderOfTheDetailLog) {
@@ -163,7 +163,8 @@ TEST(SettingsTable, ListsWhatNoConfigFileCanSet) {
   }
   const std::set<std::string_view> kExpected = {
       "scenario", "server_find_peak_qps_decimals_of_precision",
-      "server_find_peak_qps_boundary_step_size", "server_num_issue_query_threads", "server_pacing"};
+      "server_find_peak_qps_boundary_step_size", "server_num_issue_query_threads", "server_find_peak_strategy",
+      "server_find_peak_max_qps", "server_pacing"};
   EXPECT_EQ(without_key, kExpected);
 }
 

@@ -16,6 +16,7 @@ from ._core import (
     LogOutputSettings,
     LogSettings,
     Pacing,
+    PeakStrategy,
     QuerySample,
     QuerySampleResponse,
     QuerySamplesComplete,
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
         TokenMetrics,
     )
     from .logs import AccuracyLog, Payloads, TruncatedLogWarning, read_accuracy, read_samples
+    from .peak import PeakNotFoundError, PeakResult, find_peak
+    from .sweep_run import sweep
+    from .sweep_table import Sweep, SweepMetrics, SweepPoint, SweepRow
     from .vectors import VectorQuerySample, VectorQuerySampleResponse
 
 
@@ -77,17 +81,25 @@ _LATER = {
     "LatencyStats": "_core",
     "LogPaths": "_core",
     "Payloads": "logs",
+    "PeakNotFoundError": "peak",
+    "PeakResult": "peak",
     "PeakSearchResult": "_core",
     "PeakTrial": "_core",
     "PerformanceResult": "_core",
     "TestResult": "_core",
     "SampleLogFormatError": "_core",
+    "Sweep": "sweep_table",
+    "SweepMetrics": "sweep_table",
+    "SweepPoint": "sweep_table",
+    "SweepRow": "sweep_table",
     "TokenMetrics": "_core",
     "TruncatedLogWarning": "logs",
     "VectorQuerySample": "vectors",
     "VectorQuerySampleResponse": "vectors",
+    "find_peak": "peak",
     "read_accuracy": "logs",
     "read_samples": "logs",
+    "sweep": "sweep_run",
 }
 
 
@@ -127,7 +139,10 @@ __all__ = [
     "LogsOverwrittenWarning",
     "Pacing",
     "Payloads",
+    "PeakNotFoundError",
+    "PeakResult",
     "PeakSearchResult",
+    "PeakStrategy",
     "PeakTrial",
     "PerformanceResult",
     "QueryDispatchLibrary",
@@ -141,6 +156,10 @@ __all__ = [
     "SettingsError",
     "StartTest",
     "StartTestWithLogSettings",
+    "Sweep",
+    "SweepMetrics",
+    "SweepPoint",
+    "SweepRow",
     "SystemUnderTest",
     "TestMode",
     "TestResult",
@@ -152,8 +171,10 @@ __all__ = [
     "VectorQuerySampleResponse",
     "__version__",
     "complete",
+    "find_peak",
     "read_accuracy",
     "read_samples",
+    "sweep",
 ]
 
 

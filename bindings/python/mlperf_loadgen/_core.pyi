@@ -69,6 +69,23 @@ class Pacing:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 
+class PeakStrategy:
+    """How FindPeakPerformance searches."""
+
+    Bisection: ClassVar[PeakStrategy]
+    Estimate: ClassVar[PeakStrategy]
+    __members__: ClassVar[dict[str, PeakStrategy]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
 class LoggingMode:
     """Accepted for compatibility; has no effect."""
 
@@ -135,6 +152,8 @@ class TestSettings:
         tpot_latency: int = ...,
         infer_token_latencies: bool = ...,
         token_latency_scaling_factor: int = ...,
+        server_find_peak_strategy: PeakStrategy = ...,
+        server_find_peak_max_qps: float = ...,
         server_pacing: Pacing = ...,
         stall_timeout_ms: int = ...,
         warmup_query_count: int = ...,
@@ -243,6 +262,12 @@ class TestSettings:
     """Server and Offline also report token rates, inferred from the sample rate."""
     token_latency_scaling_factor: int
     """Tokens of a sample, as assumed by infer_token_latencies. Unit: tokens/sample."""
+    server_find_peak_strategy: PeakStrategy
+    """How FindPeakPerformance searches: Bisection as the reference does, from a rate that passes;
+    Estimate from any rate, by trials of fresh arrivals, to an estimate with its interval.
+    """
+    server_find_peak_max_qps: float
+    """FindPeakPerformance tries no rate above this. Unit: queries/s."""
     server_pacing: Pacing
     """How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only
     sleeps and costs the least CPU, Spin never sleeps and costs a CPU.
@@ -476,19 +501,43 @@ class PeakTrial:
     """One rate tried by a peak search."""
 
     @property
+    def kind(self) -> str:
+        """ "trial" of a bisection; "bracket", "measure" or "confirm" of an estimate."""
+    @property
     def qps(self) -> float: ...
     @property
     def passed(self) -> bool: ...
+    @property
+    def query_count(self) -> int: ...
+    @property
+    def over_share(self) -> float:
+        """Share of the queries over the bound (of the worst one, if several)."""
+    @property
+    def duration_s(self) -> float:
+        """Of issuing."""
 
 class PeakSearchResult:
     """What FindPeakPerformance found."""
 
     @property
     def found(self) -> bool:
-        """False: not even the first rate passed."""
+        """False: no rate is known that passes."""
     @property
     def qps(self) -> float:
-        """The highest rate that passed."""
+        """Bisection: the highest rate that passed. Estimate: the rate at which the bound is just
+        kept in the long run.
+        """
+    @property
+    def low_qps(self) -> float:
+        """Estimate: the confidence interval; 0 where there is none."""
+    @property
+    def high_qps(self) -> float: ...
+    @property
+    def valid_qps(self) -> float:
+        """Estimate: the rate of the confirming run that was VALID; 0: none was."""
+    @property
+    def end(self) -> str:
+        """Why the search ended, in words."""
     @property
     def trials(self) -> list[PeakTrial]: ...
 
@@ -655,6 +704,15 @@ class _AccuracyArrays(TypedDict):
     truncated: bool
     used_bytes: int
 
+class _PeakOptions(TypedDict):
+    start_qps: float
+    precision: float
+    confidence: float
+    budget_s: float
+    goodput: float | None
+    known: list[dict[str, Any]]
+    on_trial: Callable[[dict[str, Any], str, tuple[float, float, float]], object]
+
 class _SampleLayout(TypedDict):
     columns: list[tuple[str, str]]
     data_offset: int
@@ -710,6 +768,7 @@ def start_test(
     test_settings: TestSettings,
     log_settings: LogSettings,
     audit_config_filename: str,
+    peak: _PeakOptions | None = None,
 ) -> TestResult: ...
 def read_accuracy(path: str) -> _AccuracyArrays: ...
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...

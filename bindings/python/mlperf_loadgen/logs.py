@@ -112,11 +112,11 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
     """Opens a sample log: a structured array with a row a sample, shape (n,), mapped into memory.
 
     Fields: query (uint64); sample_index (uint32); phase (uint32: 0 accuracy, 1 performance, 2
-    warm-up); scheduled_ns, issued_ns, first_token_ns, completed_ns (int64, ns since the start of the
-    first set; -1: did not happen); tokens (int64). Raises OSError
-    if the file cannot be read, SampleLogFormatError (a ValueError), naming the position, if it is
-    no sample log, and ValueError if none was written (`LogSettings.enable_sample_log`). Of a file
-    that was cut off, the whole rows are opened, with a TruncatedLogWarning.
+    warm-up); scheduled_ns, issued_ns, first_token_ns, completed_ns (int64, ns since the start of
+    the first set; -1: did not happen); tokens (int64). Raises OSError if the file cannot be read,
+    SampleLogFormatError (a ValueError), naming the position, if it is no sample log, and ValueError
+    if none was written (`LogSettings.enable_sample_log`). Of a file that was cut off, the whole
+    rows are opened, with a TruncatedLogWarning.
     """
     name = os.fspath(path)
     if not name:

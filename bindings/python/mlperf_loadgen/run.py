@@ -37,7 +37,7 @@ def StartTest(
     KeyboardInterrupt if Ctrl-C or SIGTERM ended it; a second one ends the process at once.
     LogWriteError, which has the result, if the logs could not be written.
     """
-    return _run(sut, qsl, test_settings, _core.LogSettings(), audit_config_filename)
+    return run_test(sut, qsl, test_settings, _core.LogSettings(), audit_config_filename)
 
 
 def StartTestWithLogSettings(
@@ -48,18 +48,20 @@ def StartTestWithLogSettings(
     audit_config_filename: str = "audit.config",
 ) -> _core.TestResult:
     """`StartTest` with settings of what is logged, and where to."""
-    return _run(sut, qsl, test_settings, log_settings, audit_config_filename)
+    return run_test(sut, qsl, test_settings, log_settings, audit_config_filename)
 
 
-def _run(
+def run_test(
     sut: SystemUnderTest | int,
     qsl: QuerySampleLibrary | int,
     test_settings: _core.TestSettings,
     log_settings: _core.LogSettings,
     audit_config_filename: str,
+    peak: _core._PeakOptions | None = None,
 ) -> _core.TestResult:
+    """Runs a test on behalf of a public function, whose caller a warning is addressed to."""
     result = _core.start_test(
-        native_sut(sut), native_qsl(qsl), test_settings, log_settings, audit_config_filename
+        native_sut(sut), native_qsl(qsl), test_settings, log_settings, audit_config_filename, peak
     )
     if result.log_failure:
         raise LogWriteError(result)

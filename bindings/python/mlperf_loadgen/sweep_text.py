@@ -1,0 +1,81 @@
+"""A sweep in words and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sweep_table import Sweep, SweepPoint, SweepRow
+
+_COLUMNS = [
+    ("offered/s", "offered_queries_per_second", 1.0),
+    ("samples/s", "achieved_samples_per_second", 1.0),
+    ("p50 ms", "latency_p50_ns", 1e6),
+    ("p90 ms", "latency_p90_ns", 1e6),
+    ("p99 ms", "latency_p99_ns", 1e6),
+    ("p99.9 ms", "latency_p999_ns", 1e6),
+    ("TTFT p99 ms", "ttft_p99_ns", 1e6),
+    ("TPOT p99 ms", "tpot_p99_ns", 1e6),
+    ("late p99 us", "lateness_p99_ns", 1e3),
+    ("good %", "goodput_share", 0.01),
+]
+"""Heading, metric, and what it is divided by."""
+
+
+def number_text(value: float) -> str:
+    """A value of the parameter: whole numbers with all their digits, others with six."""
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e16 else f"{value:.6g}"
+
+
+def point_text(point: SweepPoint) -> str:
+    """A run in a line."""
+    return (
+        f"{number_text(point.value)} (repeat {point.repeat}): "
+        f"{_cell(point.achieved_samples_per_second)} samples/s, "
+        f"p50 {_cell(point.latency_p50_ns, 1e6)} ms, p99 {_cell(point.latency_p99_ns, 1e6)} ms, "
+        f"{'VALID' if point.valid else 'INVALID'}"
+    )
+
+
+def sweep_text(sweep: Sweep) -> str:
+    """A table of the medians, a line for each value; the knee; what speaks against runs."""
+    rows = sweep.rows()
+    runs = len(sweep.points)
+    lines = [f"{sweep.scenario.name} sweep of {sweep.sut_name}: {sweep.parameter}, {runs} runs"]
+    lines += _aligned(sweep.parameter, rows)
+    knee, why_not = sweep.find_knee()
+    if knee is None:
+        lines.append(f"knee: none ({why_not})")
+    else:
+        rate = _cell(knee.median.achieved_samples_per_second)
+        lines.append(f"knee: {sweep.parameter} {number_text(knee.value)}, {rate} samples/s")
+    for row in rows:
+        if row.reasons:
+            runs_text = f"{row.run_count - row.valid_count}/{row.run_count}"
+            value = number_text(row.value)
+            lines.append(f"INVALID at {value} ({runs_text}): {row.reasons[0]}")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None, unit: float = 1.0) -> str:
+    if value is None:
+        return "-"
+    shown = value / unit
+    return f"{shown:.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
+
+
+def _aligned(parameter: str, rows: Sequence[SweepRow]) -> Iterator[str]:
+    """The medians under their headings; columns that no row has are left out."""
+    shown = [
+        (heading, metric, unit)
+        for heading, metric, unit in _COLUMNS
+        if any(getattr(row.median, metric) is not None for row in rows)
+    ]
+    cells = [[parameter, *(heading for heading, _, _ in shown), "valid"]]
+    for row in rows:
+        medians = [_cell(getattr(row.median, metric), unit) for _, metric, unit in shown]
+        cells.append([number_text(row.value), *medians, f"{row.valid_count}/{row.run_count}"])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))

@@ -1,0 +1,157 @@
+"""Goal: `find_peak` finds the rate that a system sustains, says how sure it is, and goes on from
+its trials. Method: systems that answer in the callback or never in time, so that what is right is
+known without measuring; short searches. The statistics are tested in C++ with simulated systems."""
+
+import json
+import time
+
+import pytest
+
+import mlperf_loadgen as lg
+
+
+class Library(lg.QuerySampleLibrary):
+    name = "library"
+    total_sample_count = 100
+    performance_sample_count = 100
+
+    def __init__(self):
+        self.loaded = 0
+
+    def load_samples(self, indices):
+        self.loaded += len(indices)
+
+    def unload_samples(self, indices):
+        self.loaded -= len(indices)
+
+
+class System(lg.SystemUnderTest):
+    """Takes a time for each query, one after another."""
+
+    def __init__(self, service_s=0.0):
+        self.service_s = service_s
+        self.on_issue = lambda: None
+
+    def issue_query(self, samples):
+        self.on_issue()
+        end_s = time.perf_counter() + self.service_s
+        while time.perf_counter() < end_s:
+            pass
+        lg.complete(samples.ids)
+
+
+@pytest.fixture
+def search(tmp_path):
+    def run(sut, bound_ms=10.0, duration_ms=200, **options):
+        settings = lg.TestSettings(
+            server_target_latency_ns=int(bound_ms * 1e6),
+            min_duration_ms=duration_ms,
+            min_query_count=10,
+        )
+        log = lg.LogSettings()
+        log.enable_trace = False
+        log.log_output.outdir = str(tmp_path / "logs")
+        return lg.find_peak(sut, Library(), settings, log, **options)
+
+    return run
+
+
+def test_finds_a_rate_with_its_interval(search, tmp_path):
+    lines = []
+    peak = search(System(0.001), progress=lines.append)
+    # One after another at a millisecond each: less than a thousand a second, on any machine.
+    assert 50 < peak.qps < 1050
+    low, high = peak.interval
+    assert low < peak.qps < high
+    assert len(lines) == len(peak.trials) > 3
+    assert peak.trials[-1].kind == "confirm"
+    assert peak.result.performance.target_qps == peak.trials[-1].qps
+    assert peak.result.mode == lg.TestMode.FindPeakPerformance
+    summary = (tmp_path / "logs/mlperf_log_summary.txt").read_text()
+    assert f"Peak QPS : {peak.qps:.2f}\n" in summary
+    assert "peak " in str(peak)
+
+
+def test_never_fails_ends_at_the_limit(search):
+    peak = search(System(), bound_ms=1000, max_qps=2000)
+    assert "limit" in peak.end
+    assert max(trial.qps for trial in peak.trials) <= 2000
+
+
+def test_never_passes_says_what_the_best_was(search):
+    library_is_empty = Library()
+    with pytest.raises(lg.PeakNotFoundError, match=r"no rate passes: at .* queries/s still") as e:
+        search(System(0.01), bound_ms=1)
+    assert not e.value.result.valid
+    assert e.value.result.peak.trials
+    assert library_is_empty.loaded == 0
+
+
+def test_the_budget_bounds_the_search(search):
+    start_s = time.monotonic()
+    search(System(0.001), duration_ms=500, time_budget_s=1.5)
+    assert time.monotonic() - start_s < 30  # Eight durations and more without it, and slack.
+
+
+def test_an_interrupted_search_goes_on(search, tmp_path):
+    file = tmp_path / "trials.jsonl"
+    sut = System(0.001)
+    seen = []
+
+    def stop_after_three(line):
+        seen.append(line)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(sut, trial_file=file, progress=stop_after_three)
+    first, *trials = file.read_text().splitlines()
+    assert json.loads(first)["settings"]["server_target_latency_ns"] == 10_000_000
+    assert len(trials) == 3
+    with file.open("a") as cut_off:
+        cut_off.write(trials[0][:50])
+    more = []
+    peak = search(sut, trial_file=file, progress=more.append)
+    assert len(more) == len(peak.trials) - 3
+    assert len(file.read_text().splitlines()) == 1 + len(peak.trials)
+
+
+def test_trials_of_another_search_are_refused(search, tmp_path):
+    file = tmp_path / "trials.jsonl"
+    search(System(), bound_ms=1000, max_qps=500, trial_file=file)
+    with pytest.raises(ValueError, match="no file of trials of a search with these settings"):
+        search(System(), bound_ms=500, max_qps=500, trial_file=file)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": 0}, {"confidence": 1.0}, {"precision": float("nan")}, {"start_qps": -1.0}],
+)
+def test_options_that_make_no_sense(search, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        search(System(), **options)
+
+
+def test_an_exception_of_the_system_ends_the_search(search):
+    def fail():
+        raise ZeroDivisionError("broken")
+
+    sut = System()
+    sut.on_issue = fail
+    with pytest.raises(ZeroDivisionError, match="broken"):
+        search(sut)
+
+
+def test_settings_are_left_alone(search):
+    settings = lg.TestSettings(min_duration_ms=100, min_query_count=10)
+    before = settings.to_dict()
+    log = lg.LogSettings()
+    with pytest.raises(lg.PeakNotFoundError):
+        settings.server_target_latency_ns = 1
+        lg.find_peak(System(0.001), Library(), settings, log)
+    assert settings.to_dict() == {**before, "server_target_latency_ns": 1}
+
+
+def test_goodput_of_all_bounds(search):
+    strict = search(System(0.001), goodput=0.999)
+    assert strict.qps > 0
