@@ -102,6 +102,7 @@ struct AccuracyLog::Block {
 
 AccuracyLog::AccuracyLog(OutputFile* file, AccuracyFormat format) : file_(file), format_(format) {
   file_->Append("[");
+  spare_.reserve(kMaxSpareBlocks);  // The writing thread must not fail.
 }
 
 AccuracyLog::~AccuracyLog() { Finish(); }

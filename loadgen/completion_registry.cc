@@ -72,6 +72,8 @@ IssuingThread::~IssuingThread() {
   issues_alone = outer_alone_;
 }
 
+bool IsIssuingThread() { return issuing_recorder != nullptr; }
+
 CompletionScope::CompletionScope() : recorder_(issuing_recorder), alone_(issues_alone) {
   if (recorder_ != nullptr) return;
   UsePlace* place = ThisThreadsPlace();

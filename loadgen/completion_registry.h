@@ -36,6 +36,9 @@ class IssuingThread {
   bool outer_alone_;
 };
 
+// True on a thread that issues queries.
+bool IsIssuingThread();
+
 // The recorder for one completion call, kept alive for the scope; null if no set is being issued,
 // and then the completions come too late and are counted as such.
 class CompletionScope {

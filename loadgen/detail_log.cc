@@ -389,6 +389,8 @@ std::string_view ViolationText(Violation kind) {
       return "Attempted to record a negative number of tokens";
     case Violation::kTooFewTokens:
       return "Number of tokens need to be greater than 1";
+    case Violation::kLateCompletion:
+      return "Completion after the end of its set.";
     case Violation::kNullData:
       return "Attempted to log a response of size greater than 0 with data at address 0. Its data "
              "is logged as empty.";

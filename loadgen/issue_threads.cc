@@ -1,6 +1,9 @@
 #include "issue_threads.h"
 
 #include <algorithm>
+#include <stdexcept>
+
+#include "completion_registry.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -9,6 +12,12 @@ constexpr std::chrono::milliseconds kGiveUpInterval(200);
 }  // namespace
 
 void IssueThreads::Lend(const std::function<bool()>& give_up) {
+  if (IsIssuingThread()) {
+    throw std::logic_error(
+        "RegisterIssueQueryThread: called from a callback of the test that this thread issues; "
+        "call "
+        "it from a thread of its own");
+  }
   Lent self;
   std::unique_lock<std::mutex> lock(mutex_);
   const size_t index = lent_.size();

@@ -17,7 +17,8 @@ namespace mlperf::loadgen {
 class IssueThreads {
  public:
   // Lends the calling thread; returns when the next test that ends, or is already running, ends.
-  // `give_up` is asked now and then while the thread is parked, and ends the loan.
+  // `give_up` is asked now and then while the thread is parked, and ends the loan. Throws
+  // std::logic_error on a thread that issues just now.
   void Lend(const std::function<bool()>& give_up = [] { return false; });
 
   // Waits until at least `count` threads are lent, at most for `timeout`. Returns how many there

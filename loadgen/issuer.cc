@@ -9,6 +9,18 @@
 namespace mlperf::loadgen {
 namespace {
 
+// Counts a lent thread in, for a scope.
+class InCallback {
+ public:
+  explicit InCallback(IssueContext* context) : context_(context) { ++context_->lent_in_callback; }
+  ~InCallback() { --context_->lent_in_callback; }
+  InCallback(const InCallback&) = delete;
+  InCallback& operator=(const InCallback&) = delete;
+
+ private:
+  IssueContext* context_;
+};
+
 // Hands queries to the system under test; the vector is reused, so that issuing allocates nothing.
 class Handover {
  public:
@@ -31,7 +43,11 @@ class Handover {
 
   // False if the system under test threw.
   bool Issue(uint64_t first_query) {
-    return Call(first_query, [this] { context_->sut->IssueQuery(samples_); });
+    return Call(first_query, [this] {
+      if (!context_->lent) return context_->sut->IssueQuery(samples_);
+      const InCallback in_callback(context_);
+      context_->sut->IssueQuery(samples_);
+    });
   }
 
   // The same for the only query of a set, which a system may keep.

@@ -29,7 +29,9 @@ struct IssueContext {
   Pacing pacing = Pacing::Auto;             // Open loop.
   bool coalesce = false;                    // Open loop.
   std::atomic<uint64_t> queries_issued{0};  // By all threads; kept where a limit needs it.
-  std::atomic<bool> seen_enough{false};     // Open loop: by an observer.
+  bool lent = false;                        // Threads that are lent issue.
+  std::atomic<int> lent_in_callback{0};  // How many of them the system under test keeps just now.
+  std::atomic<bool> seen_enough{false};  // Open loop: by an observer.
   std::atomic<uint64_t> held_up_by_sut{0};  // Open loop.
   std::atomic<int64_t> spun_ns{0};          // Open loop: by all threads.
 };

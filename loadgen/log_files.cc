@@ -11,8 +11,8 @@ namespace {
 // A prefix may name a subdirectory, so the directory is that of the whole path.
 void MakeDirectoryOf(const std::string& path) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
-  if (directory.empty() || std::filesystem::is_directory(directory)) return;
   std::error_code error;
+  if (directory.empty() || std::filesystem::is_directory(directory, error)) return;
   std::filesystem::create_directory(directory, error);
   if (error) {
     throw std::system_error(error, "cannot create the log directory '" + directory.string() +
@@ -54,6 +54,11 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
   const auto path = [&](const char* name, const char* extension) {
     return stem + name + output.suffix + extension;
   };
+  if ((stem + output.suffix).find('\0') != std::string::npos) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                            "the path of the logs has a NUL byte (log_output.outdir, prefix or "
+                            "suffix); remove it");
+  }
   MakeDirectoryOf(stem + "summary");
   for (const std::string& old :
        {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),

@@ -11,9 +11,24 @@
 #include <utility>
 
 namespace mlperf::loadgen {
+namespace {
+
+// Where a standard stream is closed, a file would take its place, and get what is printed.
+void MoveAboveStandardStreams(int* fd) {
+  const int above = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  close(*fd);
+  errno = error;
+  *fd = above;
+}
+
+}  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
-  fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // A pipe without a reader is an error instead of an endless wait.
+  fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (fd_ >= 0) fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
+  if (fd_ >= 0 && fd_ <= STDERR_FILENO) MoveAboveStandardStreams(&fd_);
   if (fd_ < 0) {
     throw std::system_error(errno, std::generic_category(), "cannot open log file '" + path + "'");
   }

@@ -23,31 +23,35 @@ constexpr double kBracketBounds = 30;  // A trial lasts for this many latency bo
 constexpr double kLeapQueries = 20;    // ... this many queries, or, once both sides are known, ...
 constexpr double kBracketOver = 15;    // ... as many as would put this many over the bound.
 constexpr uint64_t kFewestOver = 3;    // Fewer over the bound say nothing, ...
-constexpr double kHardlyAny = 0.1;        // ... unless hardly any was to be expected.
+constexpr double kHardlyAny = 0.1;     // ... unless hardly any was to be expected.
 constexpr double kNarrow = 1.25;       // High over low: near enough to measure.
-constexpr double kIdleLoad = 0.1;         // Of the capacity: hardly any query waits for another.
-constexpr double kShortStep = 1.1;         // Above a rate that passed.
-constexpr double kNearLogOdds = 2;     // So is a share whose odds are 7 times off.
-constexpr double kFirstLoad = 0.7;     // Of the capacity an overloaded trial has shown: where to begin ...
+constexpr double kIdleLoad = 0.25;     // Of what was sustained: few queries wait for another.
+constexpr uint64_t kFewestCompleted = 5;
+constexpr double kShortStep = 1.1;  // Above a rate that passed.
+constexpr double kNearLogOdds = 2;  // So is a share whose odds are 7 times off.
+constexpr double kFirstLoad =
+    0.7;  // Of the capacity an overloaded trial has shown: where to begin ...
 constexpr double kHighestLoad = 0.95;  // ... and where peaks end.
 constexpr double kMostOfRun = 0.25;    // Of min_duration_s: no bracketing trial is longer.
 constexpr double kFewestQueries = 10;  // At the lowest rate worth trying, in min_duration_s.
 
 // Measuring.
-constexpr size_t kFewestTrials = 6;     // For the variance between trials.
-constexpr double kMeasureOver = 100;    // Queries over the bound expected in a trial.
-constexpr double kMeasureBounds = 200;  // Latency bounds in a trial.
+constexpr size_t kFewestTrials = 6;        // For the variance between trials.
+constexpr double kMeasureOver = 100;       // Queries over the bound expected in a trial.
+constexpr double kMeasureBounds = 200;     // Latency bounds in a trial.
 constexpr double kConvergedBounds = 1000;  // In all trials: before that chance looks precise.
 constexpr double kShortestMeasure = 0.05;  // Of min_duration_s: nothing shorter is measured.
-constexpr double kSpreadLogOdds = 1.2;  // Trials lie this far above and below the target, ...
-constexpr double kMostLoad = 0.92;      // Of the capacity, as a guess of what the peak is.
-constexpr double kMostSpread = 0.06;    // ... but, in log rate, not further than this.
-constexpr double kUsualSlope = 15;      // Of log odds over log rate, while nothing better is known.
+constexpr double kSpreadLogOdds = 1.2;     // Trials lie this far above and below the target, ...
+constexpr double kStableLoad = 0.98;       // Of the capacity: no steady state is reached above.
+constexpr double kMostLoad = 0.92;         // Of the capacity, as a guess of what the peak is.
+constexpr double kMostSpread = 0.06;       // ... but, in log rate, not further than this.
+constexpr double kUsualSlope = 15;     // Of log odds over log rate, while nothing better is known.
 constexpr double kCliffLogOdds = 2.5;  // All trials below are this far below: a cliff.
 constexpr double kMostStep = 1.2;      // A solution further beyond the rates measured is none.
 
 // Confirming.
 constexpr std::array<double, 3> kChances = {0.8, 0.9, 0.97};  // Of passing: first, second, third.
+constexpr double kLeastConfirm = 0.75;                        // Of the estimate.
 constexpr double kConfirmShare = 0.9;  // Of a run must be left in the budget to repeat one.
 constexpr double kEarlyStoppingQuantile = 2.326;  // Of the confidence of 99 % it asks for.
 
@@ -66,6 +70,8 @@ class Search {
   PeakAnswer Answer() const;
 
  private:
+  void NoteCompleted(const TrialOutcome& outcome);
+  void Narrow(const TrialOutcome& outcome);
   void Sort(const TrialOutcome& outcome);
   double SlopeGuess() const;
   std::pair<double, double> MeasuredRange() const;
@@ -107,6 +113,7 @@ class Search {
   bool contradicted_ = false;        // A rate passed and a lower one failed.
   double capacity_qps_ = kInfinity;  // Completed by an overloaded trial.
   uint64_t most_completed_ = 0;
+  double sustained_qps_ = 0;                   // Completed by any trial.
   std::vector<const TrialOutcome*> measured_;  // In full.
   double measured_s_ = 0;
   size_t refused_ = 0;  // Confirming runs that were not VALID, ...
@@ -175,33 +182,45 @@ bool BacklogGrew(const TrialOutcome& outcome) {
                      [](const OverCounts& counts) { return counts.backlog_grows; });
 }
 
-void Search::Sort(const TrialOutcome& outcome) {
+// What the system completed at most, and what it completes when that is not enough.
+void Search::NoteCompleted(const TrialOutcome& outcome) {
+  if (outcome.completed < kFewestCompleted) return;
+  const double qps = static_cast<double>(outcome.completed) / outcome.elapsed_s;
+  sustained_qps_ = std::max(sustained_qps_, qps);
+  const bool overloaded =
+      BacklogGrew(outcome) || (MostlyOver(outcome) && outcome.completed < outcome.issued);
+  // The trial with the most tells best.
+  if (!overloaded || outcome.completed <= most_completed_) return;
+  most_completed_ = outcome.completed;
+  capacity_qps_ = qps;
+}
+
+void Search::Narrow(const TrialOutcome& outcome) {
   const double rate = outcome.request.rate_qps;
-  used_s_ += outcome.wall_s;
   if (Fails(options_, outcome)) {
     if (high_ == nullptr || rate < high_->request.rate_qps) high_ = &outcome;
-    if (MostlyOver(outcome)) {
-      // The one that ran for longest tells best.
-      if (outcome.completed > most_completed_ &&
-          (BacklogGrew(outcome) || outcome.completed < outcome.issued)) {
-        most_completed_ = outcome.completed;
-        capacity_qps_ = static_cast<double>(outcome.completed) / outcome.elapsed_s;
-      }
-    }
   } else if (low_ == nullptr || rate > low_->request.rate_qps) {
     low_ = &outcome;
   }
-  if (low_ != nullptr && high_ != nullptr && low_->request.rate_qps >= high_->request.rate_qps) {
-    // Chance: a rate both fails and passes. The latest outcome is right.
-    (&outcome == low_ ? high_ : low_) = nullptr;
-    contradicted_ = true;
-  }
+  if (low_ == nullptr || high_ == nullptr) return;
+  if (low_->request.rate_qps < high_->request.rate_qps) return;
+  // Chance: a rate both fails and passes. The latest outcome is right.
+  (&outcome == low_ ? high_ : low_) = nullptr;
+  contradicted_ = true;
+}
+
+void Search::Sort(const TrialOutcome& outcome) {
+  used_s_ += outcome.wall_s;
+  if (outcome.issued == 0) return;
+  NoteCompleted(outcome);
+  Narrow(outcome);
   if (outcome.request.kind == TrialKind::Bracket) return;
   if (InFull(outcome)) {
     measured_.push_back(&outcome);
     measured_s_ += outcome.elapsed_s;
   }
   if (outcome.request.kind != TrialKind::Confirm) return;
+  const double rate = outcome.request.rate_qps;
   if (outcome.valid) {
     valid_qps_ = std::max(valid_qps_.value_or(0), rate);
   } else {
@@ -227,6 +246,8 @@ void Search::Estimate() {
     std::vector<FitTrial> trials;
     for (const TrialOutcome* outcome : measured_) {
       const TrialRequest& request = outcome->request;
+      // A queue without a long run: its share depends on the length of the trial.
+      if (request.rate_qps >= kStableLoad * capacity_qps_) continue;
       const double service_s = request.control_service_s.empty() ? 0 : request.control_service_s[c];
       trials.push_back({request.rate_qps, outcome->counts[c].batches,
                         ControlShare(request.rate_qps, service_s, constraint.bound_s)});
@@ -345,8 +366,8 @@ double Search::BetweenRate() const {
 
 bool Search::Precise() const {
   if (!found_ && !cliff_) return false;
-  const bool enough = cliff_ || (measured_.size() >= kFewestTrials &&
-                                 measured_s_ >= kConvergedBounds * bound_s());
+  const bool enough =
+      cliff_ || (measured_.size() >= kFewestTrials && measured_s_ >= kConvergedBounds * bound_s());
   return enough && precision_reached() <= options_.precision;
 }
 
@@ -410,7 +431,9 @@ double Search::ConfirmRate() const {
   // With few large clusters of queries over the bound the run passes if there is none.
   const double none = std::min(allowed, -std::log(chance) * dispersion_ / 2);
   const double mean = std::max(root * root, none);
-  return std::min(rate_qps_ * std::exp(std::log(mean / expected) / slope_), most);
+  // A slope that is hardly one would lead far away.
+  const double factor = std::max(std::exp(std::log(mean / expected) / slope_), kLeastConfirm);
+  return std::min(rate_qps_ * factor, most);
 }
 
 // ---- The whole ---------------------------------------------------------------------------------
@@ -420,7 +443,7 @@ bool Search::NeverPasses() const {
   if (low_ != nullptr || high_ == nullptr || contradicted_ || !measured_.empty()) return false;
   const double rate = high_->request.rate_qps;
   if (rate <= kFewestQueries / options_.min_duration_s) return true;
-  return rate <= kIdleLoad * capacity_qps_ && capacity_qps_ < kInfinity && MostlyOver(*high_);
+  return rate <= kIdleLoad * sustained_qps_ && MostlyOver(*high_);
 }
 
 PeakEnd Search::End() const {

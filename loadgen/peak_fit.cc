@@ -20,10 +20,10 @@ constexpr size_t kMostWindows = 8;
 // from being read as a slope.
 constexpr double kSlopeDeviation = 0.7;  // Of its mean.
 
-constexpr size_t kGroups = 16;          // Of a trial's batches, for the variance within trials.
+constexpr size_t kGroups = 16;        // Of a trial's batches, for the variance within trials.
 constexpr double kFreedomATrial = 2;  // Of the extrapolated variance: docs/peak_search.md.
 constexpr double kDependent = 1.15;
-constexpr double kSteepest = 5000;      // A steeper slope is a cliff; no line can be fitted.
+constexpr double kSteepest = 5000;  // A steeper slope is a cliff; no line can be fitted.
 constexpr size_t kMostSteps = 60;
 
 double LogOdds(double share) { return std::log(share / (1 - share)); }
@@ -242,6 +242,13 @@ std::vector<Point> Near(const std::vector<Point>& points, double log_rate, doubl
   return near;
 }
 
+// A variance cannot be known better than from the number of clusters that were seen.
+void LimitFreedom(const std::vector<Point>& points, Spread* spread) {
+  double over = 0;
+  for (const Point& point : points) over += point.over;
+  spread->freedom = std::min(spread->freedom, std::max(1.0, over / spread->dispersion - 1));
+}
+
 struct Solution {
   std::vector<Point> points;  // Without luck.
   Line line;
@@ -260,6 +267,7 @@ Solution Solve(const std::vector<Point>& points, double slope_guess, bool with_l
     solution.line = FitLine(solution.points, prior);
     if (!solution.line.found) return solution;
     solution.spread = Dispersion(solution.points, solution.line);
+    LimitFreedom(solution.points, &solution.spread);
     prior.weight = solution.spread.dispersion * precision;
   }
   solution.raw_dispersion =

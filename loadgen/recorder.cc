@@ -76,15 +76,15 @@ void Recorder::Append(const QueryBlock& block) {
   queries_ready_.store(query_end, std::memory_order_release);
 }
 
-bool Recorder::HasOutstanding() const {
+int64_t Recorder::OldestOutstandingNs() const {
   const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
+  int64_t oldest_ns = 0;
   for (uint64_t sample = 0; sample < samples; ++sample) {
-    if (slots_->completed_ns[sample].load(std::memory_order_relaxed) == 0 &&
-        slots_->issued_ns[QueryOf(sample)].load(std::memory_order_relaxed) != 0) {
-      return true;
-    }
+    if (slots_->completed_ns[sample].load(std::memory_order_relaxed) != 0) continue;
+    const int64_t issued_ns = slots_->issued_ns[QueryOf(sample)].load(std::memory_order_relaxed);
+    if (issued_ns != 0 && (oldest_ns == 0 || issued_ns < oldest_ns)) oldest_ns = issued_ns;
   }
-  return false;
+  return oldest_ns;
 }
 
 uint64_t Recorder::CountCompleted() const {

@@ -75,8 +75,8 @@ class Recorder {
            completed_count_.load(std::memory_order_acquire);
   }
 
-  // True if an issued sample was not completed yet. Looks at all of them.
-  bool HasOutstanding() const;
+  // When the oldest sample that is outstanding was issued; 0: none is. Looks at all of them.
+  int64_t OldestOutstandingNs() const;
 
   // Waits until `count` samples are completed. False if the test was told to stop before that. The
   // gate is left while waiting.

@@ -7,6 +7,10 @@
 
 namespace mlperf::loadgen {
 
+void StayHere() {
+  while (true) pause();
+}
+
 void EndForkedChild() {
   std::fputs(
       "mlperf_loadgen: a child process that was forked in a callback returned from it; it ends "

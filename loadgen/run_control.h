@@ -19,6 +19,9 @@ enum class StopCause : uint8_t {
   kForked,     // This is a child process that a callback made: the test is the parent's.
 };
 
+// Never returns.
+[[noreturn]] void StayHere();
+
 // Shared by all threads of a test.
 class RunControl {
  public:
@@ -30,8 +33,11 @@ class RunControl {
     cause_.compare_exchange_strong(none, cause, std::memory_order_relaxed);
   }
 
-  // Keeps the first exception and stops the test.
+  // Keeps the first exception and stops the test. None: the thread is being ended from outside (by
+  // an interpreter that goes away, say), and stays where it is, for nothing that follows can be
+  // relied on.
   void ReportException(std::exception_ptr exception) {
+    if (!exception) StayHere();
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!exception_) exception_ = exception;

@@ -29,6 +29,7 @@ enum class Violation : uint8_t {
   kMissingTokenCount,   // Token mode: n_tokens is 0.
   kNegativeTokenCount,  // Token mode: n_tokens < 0.
   kTooFewTokens,        // Token mode: n_tokens is 1.
+  kLateCompletion,      // After its set had ended, with all samples completed.
   kNullData,            // Logged response with size > 0 at address 0, or of an impossible size.
   kCount
 };

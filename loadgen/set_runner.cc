@@ -39,9 +39,11 @@ class WatchingGate : public CallbackGate {
             {*recorder.slots(), recorder.queries_ready(), completed, context_->start_ns, now_ns})) {
       context_->seen_enough = true;
     }
+    if (context_->lent_in_callback > 0) watch_.RestartAt(now_ns);
     if (!watch_.Silent(now_ns, completed)) return;
-    if (!recorder.HasOutstanding()) return watch_.Restart(now_ns);
-    actors_.control->RequestStop(StopCause::kStall);
+    const int64_t oldest_ns = recorder.OldestOutstandingNs();
+    watch_.RestartAt(oldest_ns == 0 ? now_ns : std::max(oldest_ns, watch_.since_ns()));
+    if (watch_.Silent(now_ns, completed)) actors_.control->RequestStop(StopCause::kStall);
   }
 
   int64_t silent_ns() const { return watch_.silent_ns(); }
@@ -95,14 +97,19 @@ void IssueOnLentThreads(const RunPlan& plan, Phase phase, const Actors& actors, 
                         IssueContext* context, std::vector<IssueEnd>* ends) {
   const size_t threads = plan.issue_thread_count;
   ends->resize(threads);
+  context->lent = true;
   gate->Leave();
   actors.issue_threads->RunOnAll(
       threads,
       [&](size_t k) {
         CallbackGate no_gate;
         const IssuingThread issuing(context->recorder, threads == 1);
-        (*ends)[k] =
-            IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
+        try {
+          (*ends)[k] =
+              IssueOpenLoop(context, LimitsOf(plan, phase, k, threads), {k, threads}, &no_gate);
+        } catch (...) {  // No memory for the loop itself.
+          actors.control->ReportException(std::current_exception());
+        }
       },
       [&actors, gate] {
         try {

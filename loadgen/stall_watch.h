@@ -27,9 +27,10 @@ class StallWatch {
     return now_ns - since_ns_ >= timeout_ns_;
   }
 
-  // Nothing is outstanding, so there was nothing to answer.
-  void Restart(int64_t now_ns) { since_ns_ = now_ns; }
+  // There was nothing to answer before.
+  void RestartAt(int64_t time_ns) { since_ns_ = time_ns; }
 
+  int64_t since_ns() const { return since_ns_; }
   int64_t silent_ns() const { return look_ns_ - since_ns_; }
 
  private:

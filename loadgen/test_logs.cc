@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "summary_log.h"
 
@@ -31,13 +32,18 @@ void TestLogs::WriteQueries(const RunPlan& plan, const RunRecord& record, QueryF
   if (first_start_ns_ == 0 && files.samples) first_start_ns_ = record.start_ns;
   if (record.samples_issued < kLargeSet) return WriteNow(plan, record, files);
   // The slots are shared, so the copy is small.
-  writer_ = std::thread([this, plan, record, files] {
+  const auto write = [this, plan, record, files] {
     try {
       WriteNow(plan, record, files);
     } catch (const std::bad_alloc&) {
       out_of_memory_ = true;
     }
-  });
+  };
+  try {
+    writer_ = std::thread(write);
+  } catch (const std::system_error&) {  // No more threads: it takes longer.
+    write();
+  }
 }
 
 void TestLogs::WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files) {

@@ -15,6 +15,7 @@
 #include "completion_registry.h"
 #include "loadable_set.h"
 #include "peak_search.h"
+#include "recorder.h"
 #include "run_plan.h"
 #include "set_runner.h"
 #include "settings_table.h"
@@ -38,6 +39,9 @@ class RunningTest {
  private:
   uint64_t id_tag_;
 };
+
+// Sequence numbers of samples that count for nothing start here.
+constexpr uint64_t kFirstUncounted = uint64_t{1} << (kSampleIdBits - 1);
 
 // How often a wait for issue threads looks at signals and requests to stop.
 constexpr std::chrono::milliseconds kAwaitSlice(20);
@@ -319,6 +323,8 @@ class TestRun {
     record->load_end_ns = load_end_ns;
     record->unload_start_ns = unload_start_ns;
     record->unload_end_ns = NowNs();
+    record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] +=
+        TakeLateCompletions();
   }
 
   RunRecord Issue(const LoadableSet& set, Phase phase, const RunPlan& plan,
@@ -327,8 +333,10 @@ class TestRun {
     request.phase = phase;
     request.set = &set;
     request.id_tag = id_tag_;
-    request.first_query = next_query_;
-    request.first_sample = next_sample_;
+    uint64_t& next_query = phase == Phase::kWarmUp ? next_uncounted_query_ : next_query_;
+    uint64_t& next_sample = phase == Phase::kWarmUp ? next_uncounted_sample_ : next_sample_;
+    request.first_query = next_query;
+    request.first_sample = next_sample;
     request.trace = logs_->has_trace();
     request.accuracy_log = logs_->accuracy();
     request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
@@ -336,8 +344,8 @@ class TestRun {
     request.observer = observer;
     try {
       SetOutcome outcome = RunSet(plan, request, actors_);
-      next_query_ = outcome.next_query;
-      next_sample_ = outcome.next_sample;
+      next_query = outcome.next_query;
+      next_sample = outcome.next_sample;
       return std::move(outcome.record);
     } catch (...) {  // No memory or no thread for the traffic.
       actors_.control->ReportException(std::current_exception());
@@ -390,6 +398,9 @@ class TestRun {
   AccuracySampling sampling_;
   uint64_t next_query_ = 0;
   uint64_t next_sample_ = 0;
+  // What counts for nothing has numbers of its own, so that it changes none that are logged.
+  uint64_t next_uncounted_query_ = kFirstUncounted;
+  uint64_t next_uncounted_sample_ = kFirstUncounted;
 };
 
 // Waits for the threads a Server test is to be issued by. Too few or too many are refused: queries

@@ -72,6 +72,8 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
      "set n_tokens to the number of tokens of the response"},
     {"token count of 1", "token counts of 1",
      "the time per token needs responses of 2 tokens or more"},
+    {"completion after the end of its set", "completions after the end of their set",
+     "complete each sample exactly once"},
     {"response without data", "responses without data",
      "give the address of the data with each response of a size above 0"},
 }};

@@ -3,12 +3,14 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bind.h"
@@ -65,11 +67,25 @@ void WarnOfOverwriting(const std::string& text) {
   }
 }
 
+// Threads that are inside StartTest or RegisterIssueQueryThread, and whether the program ends.
+std::atomic<int> calls_inside{0};
+std::atomic<bool> program_ends{false};
+
+// Made and destroyed with the GIL held.
+class InsideCall {
+ public:
+  InsideCall() { ++calls_inside; }
+  ~InsideCall() { --calls_inside; }
+  InsideCall(const InsideCall&) = delete;
+  InsideCall& operator=(const InsideCall&) = delete;
+};
+
 TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& settings,
                      const LogSettings& log_settings, const std::string& audit_config_filename,
                      const std::optional<py::dict>& peak) {
   py::module_ module = py::module_::import("mlperf_loadgen._core");
   BindResultsOnce(module);
+  const InsideCall call;
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
@@ -98,22 +114,35 @@ std::unique_ptr<PythonSut> MakeSut(py::object issue, py::object flush, py::objec
   return std::make_unique<PythonSut>(std::move(issue), std::move(flush), std::move(name), form);
 }
 
-// Lends this thread until the test ends, or until the program does.
-void LendThread() {
-  loadgen::TestRegistry().issue_threads()->Lend([] {
-    const py::gil_scoped_acquire gil;
-    const py::object main = py::module_::import("threading").attr("main_thread")();
-    return !main.attr("is_alive")().cast<bool>();
-  });
+// Threads that are no daemons are joined before atexit is reached, so that lent ones must be let go
+// earlier.
+void LetGoBeforeThreadsAreJoined() {
+  static bool registered = false;
+  const py::module_ threading = py::module_::import("threading");
+  if (std::exchange(registered, true) || !py::hasattr(threading, "_register_atexit")) return;
+  try {
+    threading.attr("_register_atexit")(py::cpp_function([] { program_ends = true; }));
+  } catch (py::error_already_set&) {  // The program ends already.
+    program_ends = true;
+  }
 }
 
+// Lends this thread until the test ends, or until the program does.
+void LendThread() {
+  LetGoBeforeThreadsAreJoined();
+  const InsideCall inside;
+  const py::gil_scoped_release without_gil;
+  loadgen::TestRegistry().issue_threads()->Lend([] { return program_ends.load(); });
+}
+
+// A thread that takes the GIL when the interpreter is gone ends in the middle of it, so all must
+// have left by then.
 void FinishTests() {
   constexpr std::chrono::milliseconds kStep(5);
   constexpr int kMostSteps = 2000;
+  program_ends = true;
   loadgen::TestRegistry().Abort();
-  for (int i = 0; i < kMostSteps && loadgen::TestRegistry().is_running(); ++i) {
-    std::this_thread::sleep_for(kStep);
-  }
+  for (int i = 0; i < kMostSteps && calls_inside > 0; ++i) std::this_thread::sleep_for(kStep);
 }
 
 }  // namespace
@@ -164,7 +193,7 @@ void BindRun(py::module_& module) {
              "and StartTest returns a result marked aborted.");
   module.def("finish_tests", FinishTests, py::call_guard<py::gil_scoped_release>(),
              "Ends the running test and waits for it, before the interpreter goes away.");
-  module.def("RegisterIssueQueryThread", LendThread, py::call_guard<py::gil_scoped_release>(),
+  module.def("RegisterIssueQueryThread", LendThread,
              "Lends the calling thread to the test for issuing queries (Server with "
              "server_num_issue_query_threads > 0); returns when the test has ended.");
 }

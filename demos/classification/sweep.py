@@ -12,11 +12,12 @@ import mlperf_loadgen as lg
 
 SETTINGS = lg.TestSettings(
     scenario=lg.TestScenario.Server,
-    min_duration_ms=2000,
+    min_duration_ms=1000,
+    min_query_count=1000,
     server_target_latency_ns=BOUND_MS * 1_000_000,
     warmup_query_count=100,
 )
-RATES = np.geomspace(250, 16_000, 13).round()  # In queries a second.
+RATES = np.geomspace(1000, 64_000, 13).round()  # In queries a second.
 REPEATS = 3
 
 

@@ -99,6 +99,12 @@ def late_half(sut_of):
     return sut_of(issue, flush)
 
 
+def answer_each(samples):
+    """Answers the samples of a query one after another."""
+    for sample in samples:
+        lg.QuerySamplesComplete([lg.QuerySampleResponse(sample.id, 0, 0)])
+
+
 # ---- The table against the logs ------------------------------------------------------------------
 
 SWEEPS = {
@@ -119,7 +125,7 @@ def swept(request, sut_of, qsl, tmp_path):
     """A sweep of each scenario, of two values and two repeats."""
     parameter, values = SWEEPS[request.param]
     return lg.sweep(
-        *(sut_of(), qsl, settings_of(request.param), values),
+        *(sut_of(answer_each), qsl, settings_of(request.param), values),
         parameter=parameter,
         repeats=2,
         outdir=tmp_path,
@@ -283,12 +289,29 @@ def test_seed_beyond_the_last_is_the_first(sut_of, qsl, tmp_path):
     assert logged_settings(points[1])["requested_schedule_rng_seed"] == 0
 
 
+def test_size_of_an_offline_run_is_the_value(sut_of, qsl):
+    settings = settings_of("Offline", min_duration_ms=1000, offline_expected_qps=1e4)
+    swept = lg.sweep(sut_of(), qsl, settings, [10, 20])
+    assert [point.sample_count for point in swept.points] == [10, 20]
+    assert swept.settings.min_duration_ms == 0
+    # Another parameter leaves the rest as it is.
+    rates = lg.sweep(sut_of(), qsl, settings, [100.0], parameter="offline_expected_qps")
+    assert rates.points[0].sample_count == 110
+
+
 def test_values_may_be_any_numbers(sut_of, qsl):
     settings = settings_of("MultiStream")
     for values in ([1, 2], range(1, 3), np.array([1.0, 2.0]), (v for v in (1, 2))):
         swept = lg.sweep(sut_of(), qsl, settings, values)
         assert [point.value for point in swept.points] == [1, 2]
         assert {type(point.value) for point in swept.points} == {int}
+
+
+def test_audit_config_is_not_read(sut_of, qsl, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("audit.config").write_text("*.*.min_query_count = 90\n")
+    (point,) = lg.sweep(sut_of(), qsl, settings_of("Server"), [1e4]).points
+    assert point.query_count == 40
 
 
 def test_log_settings_are_kept(sut_of, qsl, tmp_path):
@@ -530,6 +553,8 @@ QUEUE_KNEE = 1 - (LOADS[-1] - LOADS[0]) / math.log((1 - LOADS[0]) / (1 - LOADS[-
         (LOADS, queue(LOADS), min(LOADS, key=lambda load: abs(load - QUEUE_KNEE))),
         # Saturated: more load brings no more throughput, or less.
         ([100, 200, 300, 399, 400, 401, 395], [1e6, 1e6, 1.2e6, 2e6, 5e8, 1e9, 2e9], 399),
+        # A clock too coarse for the first few.
+        ([100, 200, 300, 400], [0, 0, 1, 1e9], 300),
         # An idle system that is slower than a busy one.
         ([100, 200, 300, 400, 450], [9e6, 4e6, 3e6, 3e6, 9e8], 400),
     ],
@@ -538,7 +563,7 @@ def test_known_knees(rates, latencies_ns, knee):
     index, why_not = find_knee(rates, latencies_ns)
     assert (rates[index], why_not) == (knee, "")
     # Neither unit changes it.
-    assert find_knee([8 * r for r in rates], [ns / 1000 for ns in latencies_ns]) == (index, "")
+    assert find_knee([8 * r for r in rates], [ns * 1000 for ns in latencies_ns]) == (index, "")
 
 
 @pytest.mark.parametrize(
@@ -551,6 +576,7 @@ def test_known_knees(rates, latencies_ns, knee):
         ([400, 410, 405, 402, 407], [1e8, 2e8, 3e8, 9e8, 2e9], "throughput stays"),
         (RATES, [1e6 * 2**i for i in range(10)], "rises evenly"),
         (RATES, [1e6 * math.exp(8 * math.sqrt(i)) for i in range(10)], "rises evenly"),
+        ([500, 1000, 4000, 8000, 16000], [0.6e6, 0.9e6, 0.6e6, 0.3e6, 1e6], "after its bend"),
         (RATES, [1e9 / 2**i for i in range(10)], "rises evenly"),
     ],
 )
@@ -620,6 +646,9 @@ def test_damaged_points_and_settings_are_refused(tmp_path):
     path = tmp_path / "a.json"
     curve_of([1], [1]).to_json(path)
     whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"format": "mlperf_loadgen sweep 9"}))
+    with pytest.raises(ValueError, match="sweep 9"):
+        lg.Sweep.load(path)
     del whole["points"][0]["latency_p50_ns"]
     path.write_text(json.dumps(whole))
     with pytest.raises(ValueError, match="latency_p50_ns"):
@@ -659,11 +688,12 @@ def test_picture_names_what_it_shows(bent_curve, tmp_path):
     shown = texts(tmp_path / "a.svg")
     for text in (
         "Süt, Server: latency against throughput",
+        "medians of 2 runs, bars from the least to the most",
         "achieved throughput (samples/s)",
         "latency (ms)",
         "p50",
         "p99",
-        "p99, INVALID",
+        "hollow: INVALID",
         "bound of 100 ms on p99",
         "knee: server_target_qps 600",
     ):

@@ -5,7 +5,9 @@ be completed exactly once; no test depends on how long anything takes.
 """
 
 import queue
+import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -237,3 +239,102 @@ def test_other_threads_run_while_a_test_waits(run_test):
         threading.Thread(target=answer, args=(samples,)).start()
 
     assert run_test(issue=issue, min_query_count=50).errors == []
+
+
+# ---- Programs that end while threads are inside the load generator -------------------------------
+
+PRELUDE = """
+    import threading, time
+    import mlperf_loadgen as lg
+
+    qsl = lg.ConstructQSL(20, 10, lambda i: None, lambda i: None)
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server, server_target_qps=1e4, min_duration_ms=0
+    )
+"""
+ENDS = {
+    "lent threads that are daemons": """
+        for _ in range(2):
+            threading.Thread(target=lg.RegisterIssueQueryThread, daemon=True).start()
+        time.sleep(0.05)  # Until they are lent.
+    """,
+    "lent threads after a test": """
+        for _ in range(2):
+            threading.Thread(target=lg.RegisterIssueQueryThread, daemon=True).start()
+        settings.server_num_issue_query_threads = 2
+        sut = lg.ConstructSUT(lambda samples: lg.complete(samples.ids), lambda: None)
+        assert lg.StartTest(sut, qsl, settings).performance.query_count == 100
+    """,
+    "lent threads that are joined": """
+        threading.Thread(target=lg.RegisterIssueQueryThread).start()
+        time.sleep(0.05)
+    """,
+    "a test in a daemon thread": """
+        settings.min_duration_ms = 600000
+        sut = lg.ConstructSUT(lambda samples: lg.complete(samples.ids), lambda: None)
+        threading.Thread(target=lg.StartTest, args=(sut, qsl, settings), daemon=True).start()
+        time.sleep(0.05)
+    """,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_ends_with_threads_inside(run_script, end):
+    for _ in range(5):
+        done = run_script(textwrap.dedent(PRELUDE) + textwrap.dedent(ENDS[end]))
+        assert (done.returncode, done.stderr) == (0, "") or "LogsOverwritten" in done.stderr
+
+
+def test_a_thread_that_issues_cannot_be_lent(run_test):
+    with pytest.raises(RuntimeError, match="from a callback of the test that this thread issues"):
+        run_test(issue=lambda samples: lg.RegisterIssueQueryThread())
+
+
+def test_completions_after_their_set_are_in_the_files(tmp_path):
+    ids = []
+
+    def issue(samples):
+        ids.extend(sample.id for sample in samples)
+        answer(samples)
+
+    sut = lg.ConstructSUT(issue, lambda: None)
+    qsl = lg.ConstructQSL(20, 10, lambda indices: None, lambda indices: lg.complete(ids[:3]))
+    settings = lg.TestSettings(min_duration_ms=0, min_query_count=100)
+    result = lg.StartTestWithLogSettings(sut, qsl, settings, log_settings(tmp_path))
+    assert not result.valid
+    assert "3 completions after the end of their set" in "".join(result.reasons)
+    assert "Result is : INVALID" in (tmp_path / "mlperf_log_summary.txt").read_text()
+
+
+def test_a_late_answer_after_a_long_silence_is_no_stall(run_test):
+    """Queries are rare, and each is outstanding when the generator looks."""
+
+    def issue(samples):
+        threading.Timer(0.03, answer, args=(list(samples),)).start()
+
+    run = run_test(
+        scenario="Server", server_target_qps=10.0, min_query_count=8, stall_timeout_ms=100,
+        issue=issue,
+    )  # fmt: skip
+    assert not run.result.stalled
+    assert run.result.performance.sample_count == 8
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_long_callback_of_a_lent_thread_is_no_stall(run_test, threads):
+    lent = [threading.Thread(target=lg.RegisterIssueQueryThread) for _ in range(threads)]
+    for thread in lent:
+        thread.start()
+
+    def issue(samples):
+        time.sleep(0.3)
+        answer(samples)
+
+    run = run_test(
+        scenario="Server", server_num_issue_query_threads=threads, server_target_qps=1e4,
+        min_query_count=4, stall_timeout_ms=100, issue=issue,
+    )  # fmt: skip
+    for thread in lent:
+        thread.join()
+    assert not run.result.stalled
+    assert run.result.performance.sample_count == 4

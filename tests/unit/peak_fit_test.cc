@@ -1,6 +1,6 @@
 // Goal: the rate at a share over the bound is estimated without bias, its interval covers the truth
-// as often as it says, and the control queue sharpens it. Method: draws from a known logistic curve,
-// independent and in clusters; a simulated M/D/1 queue; published quantiles.
+// as often as it says, and the control queue sharpens it. Method: draws from a known logistic
+// curve, independent and in clusters; a simulated M/D/1 queue; published quantiles.
 #include "peak_fit.h"
 
 #include <gtest/gtest.h>
@@ -125,8 +125,8 @@ TEST(PeakFitTest, TheControlQueuesShareIsThatOfTheQueue) {
     EXPECT_NEAR(ControlService(c.peak_qps, c.bound_s, 0.01), 0.0005, 0.000003);
   }
   const auto system = simulated::MD1("", 0.010);
-  EXPECT_NEAR(ControlShare(1850, 0.0005, 0.010),
-              simulated::LongRunShare(system, 1850, 4, 1e6, 77), 0.004);
+  EXPECT_NEAR(ControlShare(1850, 0.0005, 0.010), simulated::LongRunShare(system, 1850, 4, 1e6, 77),
+              0.004);
   EXPECT_EQ(ControlShare(1850, 0, 0.010), 0);
   EXPECT_EQ(ControlShare(2000, 0.0005, 0.010), 1);
   EXPECT_EQ(ControlService(10, 0.010, 0.01), 0);  // A bound of hardly more than a service.

@@ -119,7 +119,10 @@ class BatchingStream : public QueryStream {
 class PausingStream : public QueryStream {
  public:
   PausingStream(double qps, uint64_t seed, double service_s, double every_s, double pause_s)
-      : arrivals_(qps, seed), dice_(~seed), service_s_(service_s), every_s_(every_s),
+      : arrivals_(qps, seed),
+        dice_(~seed),
+        service_s_(service_s),
+        every_s_(every_s),
         pause_s_(pause_s) {
     pause_at_s_ = dice_.Exponential(every_s_);
   }
@@ -178,8 +181,7 @@ inline System Batching() {
 inline System Cliff() {
   return {"cliff", 0.01, 100, [](double qps, uint64_t seed) {
             const double service_s = qps > 1000 ? 0.05 : 0.001;
-            return std::make_unique<WorkersStream>(qps, seed, 64,
-                                                   [=](Dice*) { return service_s; });
+            return std::make_unique<WorkersStream>(qps, seed, 64, [=](Dice*) { return service_s; });
           }};
 }
 
@@ -188,8 +190,7 @@ inline System Noisy() {
   return {"noisy", 0.01, 100, [](double qps, uint64_t seed) {
             Dice dice(seed ^ 0xD21F7);
             const double service_s = 0.0005 * std::exp(0.01 * dice.Normal());
-            return std::make_unique<WorkersStream>(qps, seed, 1,
-                                                   [=](Dice*) { return service_s; });
+            return std::make_unique<WorkersStream>(qps, seed, 1, [=](Dice*) { return service_s; });
           }};
 }
 
@@ -237,8 +238,8 @@ inline double TrueRate(const System& system, double share, double low_qps, doubl
 struct TrialRun {
   OverCounts counts;
   bool ended_early = false;
-  double elapsed_s = 0;  // Of issuing.
-  double wall_s = 0;     // Until the last query issued was answered.
+  double elapsed_s = 0;                // Of issuing.
+  double wall_s = 0;                   // Until the last query issued was answered.
   uint64_t issued = 0, completed = 0;  // At the end of issuing.
 };
 

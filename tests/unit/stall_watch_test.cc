@@ -49,7 +49,7 @@ TEST(StallWatchTest, StartsAgainWhereNothingIsOutstanding) {
   EXPECT_FALSE(watch.Silent(0, 1));
   EXPECT_TRUE(watch.Silent(150 * kMs, 1));
   EXPECT_EQ(watch.silent_ns(), 150 * kMs);
-  watch.Restart(150 * kMs);
+  watch.RestartAt(150 * kMs);
   EXPECT_FALSE(watch.Silent(249 * kMs, 1));
   EXPECT_TRUE(watch.Silent(250 * kMs, 1));
 }

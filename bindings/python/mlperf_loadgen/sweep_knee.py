@@ -4,7 +4,8 @@ The method is Kneedle (V. Satopaa, J. Albrecht, D. Irwin, B. Raghavan: Finding a
 Haystack, ICDCS Workshops 2011) on throughput and the logarithm of latency: both axes are scaled
 to 0..1, and the knee is the point farthest below the chord from (0, 0) to (1, 1). As in the paper
 with sensitivity 1, it counts only if the curve afterwards comes nearer to the chord by more than
-the mean step along the throughput axis. Nothing is smoothed.
+the mean step along the throughput axis. Nothing is smoothed. As scaling to 0..1 would make a knee
+of the noise of a flat curve, the latency must also double.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Sequence
 
 MIN_POINTS = 4
 MIN_LATENCY_RATIO = 2.0
-"""Scaling to 0..1 would make a knee of the noise of a flat curve; likewise below."""
+"""Of the highest latency to the least, and of the highest after the knee to the highest before."""
 MIN_THROUGHPUT_RATIO = 1.1
+"""Of the highest throughput to the least."""
 
 
 def _scaled(values: Sequence[float]) -> list[float]:
@@ -45,4 +47,6 @@ def find_knee(
     lowest_afterwards = max(min(below_chord[index:]), 0.0)  # On the chord; not beyond it.
     if below_chord[index] - lowest_afterwards <= 1 / (count - 1):
         return None, "the latency rises evenly, without a bend"
+    if max(latencies_ns[index:]) < MIN_LATENCY_RATIO * max(latencies_ns[: index + 1]):
+        return None, "the latency does not double after its bend: try higher loads"
     return index, ""

@@ -40,7 +40,11 @@ def draw(sweep: Sweep, path: str | os.PathLike[str], percentiles: Sequence[float
     all_axes = figure.subplots(len(kinds), sharex=True, squeeze=False)[:, 0]
     for kind, axes in zip(kinds, all_axes, strict=True):
         _draw_kind(axes, sweep, rows, kind, lines)
-    all_axes[0].set_title(f"{sweep.sut_name}, {sweep.scenario.name}: latency against throughput")
+    title = f"{sweep.sut_name}, {sweep.scenario.name}: latency against throughput"
+    runs = max(row.run_count for row in rows)
+    if runs > 1:
+        title += f"\nmedians of {runs} runs, bars from the least to the most"
+    all_axes[0].set_title(title, fontsize="medium")
     all_axes[-1].set_xlabel("achieved throughput (samples/s)")
     named = {
         label: handle
@@ -96,7 +100,7 @@ def _draw_line(
     y, y_bars = _spread(shown, metric, 1e6)
     axes.plot(x, y, color=color, linewidth=1.6, marker=marker, label=label, zorder=3)
     if any(row.run_count > 1 for row in shown):
-        axes.errorbar(x, y, y_bars, x_bars, fmt="none", ecolor=color, elinewidth=1, capsize=2)
+        axes.errorbar(x, y, y_bars, x_bars, fmt="none", ecolor=color, capsize=2, alpha=0.5)
     hollow = [i for i, row in enumerate(shown) if not row.valid]
     if hollow:
         axes.plot(
@@ -106,7 +110,7 @@ def _draw_line(
             marker=marker,
             markerfacecolor="white",
             markeredgecolor=color,
-            label=f"{label}, INVALID",
+            label="hollow: INVALID",
             zorder=4,
         )
 

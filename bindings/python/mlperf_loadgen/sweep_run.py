@@ -139,7 +139,7 @@ def _asked(table: Sweep, number: float, repeat: int) -> _core.TestSettings:
 
 
 def _copied(log_settings: _core.LogSettings | None) -> _core.LogSettings:
-    copied = _core.LogSettings()
+    copied = _core.LogSettings()  # With the sample log, which the goodput is computed from.
     if log_settings is None:
         return copied
     copied.enable_trace = log_settings.enable_trace
@@ -171,11 +171,10 @@ def _with_run(
     folder.mkdir(parents=True, exist_ok=True)
     logs = _copied(log_settings)
     logs.log_output.outdir = str(folder)
-    logs.enable_sample_log = True
     asked = _asked(table, number, repeat)
     result = StartTestWithLogSettings(sut, qsl, asked, logs, audit_config_filename="")
     # A system that called AbortTest is at its end, and another run might wait for ever.
-    if result.aborted and not result.stalled:
+    if result.aborted:
         raise RuntimeError(
             f"the run with {table.parameter} = {number} was aborted, and with it the sweep; "
             "find out why AbortTest was called"
