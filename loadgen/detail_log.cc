@@ -177,8 +177,11 @@ void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block
   }
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
     if (unlisted[kind] == 0) continue;
-    block->RuntimeError(std::string(ViolationText(static_cast<Violation>(kind))) + " ... and " +
-                        std::to_string(unlisted[kind]) + " more.");
+    const std::string text(ViolationText(static_cast<Violation>(kind)));
+    const std::string number = std::to_string(unlisted[kind]);
+    const bool none_listed = unlisted[kind] == violations.counts[kind];
+    block->RuntimeError(none_listed ? number + " times: " + text
+                                    : text + " ... and " + number + " more.");
   }
 }
 

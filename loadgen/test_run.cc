@@ -317,14 +317,18 @@ class TestRun {
     SeeSignals();
     const int64_t unload_start_ns = NowNs();
     CallOutside([&] { qsl_->UnloadSamplesFromRam(set.samples); });
-    if (record == nullptr) return;
+    // Of a set that ended early, answers may come late for a good reason.
+    const uint64_t late = Stopped() ? 0 : TakeLateCompletions();
+    if (record == nullptr) {
+      if (late > 0) AddReasons({std::to_string(late) + " completions after the end of their set"});
+      return;
+    }
+    record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] += late;
     record->aborted = Stopped() && record->stalled_for_ns == 0;
     record->load_start_ns = load_start_ns;
     record->load_end_ns = load_end_ns;
     record->unload_start_ns = unload_start_ns;
     record->unload_end_ns = NowNs();
-    record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] +=
-        TakeLateCompletions();
   }
 
   RunRecord Issue(const LoadableSet& set, Phase phase, const RunPlan& plan,
@@ -464,18 +468,6 @@ void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSu
   detail.WriteEffectiveSettings(plan, clock.NowNs());
 }
 
-// Completions of this test that came after the set of their samples had ended: all of its samples
-// were completed then, so each of these is one too many.
-void ReportLateCompletions(int64_t now_ns, TestLogs* logs, TestResult* result) {
-  const uint64_t late = TakeLateCompletions();
-  if (late == 0) return;
-  const std::string text = std::to_string(late) +
-                           " completions came after their set had ended and were dropped: complete "
-                           "each sample exactly once";
-  logs->detail().Error("error_runtime", text, now_ns);
-  result->reasons.push_back(text);
-}
-
 void RefuseNull(const void* handle, const char* name) {
   if (handle != nullptr) return;
   throw std::invalid_argument(std::string("StartTest: ") + name +
@@ -521,7 +513,6 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
     TestRun(plan, qsl, actors, running.id_tag(), token_data, environment.peak, &logs, &result)
         .RunPhases();
   }
-  if (!control.stop_requested()) ReportLateCompletions(actors.clock->NowNs(), &logs, &result);
   result.stalled = control.cause() == StopCause::kStall;
   result.aborted = control.stop_requested() && !result.stalled;
   if (result.aborted && result.reasons.empty()) result.reasons = {"the test was aborted"};

@@ -42,7 +42,7 @@ constexpr std::array<ComplaintWords, kComplaintKinds> kWords = {{
 }};
 
 constexpr std::string_view kBetweenTests = " completions came between tests";
-constexpr std::string_view kAfterTheirSet = " completions came after their set had ended";
+constexpr std::string_view kAfterTheirSet = " times: Completion after the end of its set";
 
 std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -126,7 +126,10 @@ ComplaintCounts CountReasons(const std::vector<std::string>& reasons) {
 
 uint64_t CountAfterTheirSet(const std::vector<std::string>& reasons) {
   uint64_t count = 0;
-  for (const std::string& reason : reasons) count += NumberBefore(reason, kAfterTheirSet);
+  for (const std::string& reason : reasons) {
+    count += NumberBefore(reason, " completions after the end of their set");
+    count += NumberBefore(reason, " completion after the end of its set");
+  }
   return count;
 }
 
