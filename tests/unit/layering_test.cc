@@ -55,7 +55,7 @@ const std::vector<Stage>& Stages() {
        {"mllog", "detail_log", "summary_log", "trace_log", "sample_log", "sample_reader",
         "log_files", "test_logs", "version"},
        {"queries", "issuing", "evaluation"}},
-      {"wiring", {"test_registry", "peak_trials", "test_run", "loadgen.cc"}},
+      {"wiring", {"test_registry", "test_conductor", "peak_trials", "peak_phase", "test_run", "loadgen.cc"}},
       {"accuracy reader",  // Stands alone.
        {"hex_decode", "block_reader", "accuracy_reader"},
        {"public API", "settings", "plan", "records", "queries", "outside world", "accuracy log",

@@ -1,0 +1,164 @@
+#include "peak_phase.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "loadable_set.h"
+#include "peak_finder.h"
+#include "peak_search.h"
+#include "summary_log.h"
+#include "verdict.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// Both strategies.
+class PeakPhase {
+ public:
+  PeakPhase(TestConductor* test, const PeakSearchHooks& hooks)
+      : test_(*test), hooks_(hooks), bounds_(TrialBounds(plan(), hooks.goodput)) {}
+
+  void Bisect(const LoadableSet& set) {
+    RunPlan reported_plan = plan();
+    RunRecord reported;  // Of the last trial that passed, or of the first.
+    bool warm = false;
+    const auto run = [&](double qps) {
+      if (!std::exchange(warm, true) && !test_.WarmUp(set)) return false;
+      RunPlan trial = plan();
+      trial.target_qps = qps;
+      RunRecord record = test_.Issue(set, Phase::kPerformance, trial);
+      if (record.slots == nullptr) return false;
+      test_.logs()->detail().WriteSet(record, test_.NowNs());
+      test_.logs()->WriteQueries(trial, record, {.trace = true, .samples = false});
+      const bool passed =
+          !test_.Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
+      if (passed || reported.slots == nullptr) {
+        reported_plan = trial;
+        reported = std::move(record);
+      }
+      return passed;
+    };
+    const auto message = [&](const std::string& text) {
+      test_.logs()->detail().Message(text, test_.NowNs());
+    };
+    const auto around = [&](const std::function<void()>& part) { test_.WithLoaded(set, part); };
+    test_.result()->peak = SearchPeak(
+        {plan().target_qps, plan().find_peak_step, plan().find_peak_decimals,
+         plan().find_peak_max_qps},
+        run, message, [this] { return test_.Stopped(); }, around);
+    if (reported.slots == nullptr || reported.queries_issued == 0) return;
+    test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
+    if (!test_.result()->peak->found && !test_.Stopped()) {
+      test_.logs()->detail().Error(
+          "error_runtime",
+          "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, "
+          "msg: " +
+              EvaluatePerformance(reported_plan, reported).perf_constraints_reason,
+          test_.NowNs());
+    }
+    Report(reported_plan, reported);
+  }
+
+  void Estimate(const LoadableSet& set) {
+    RunPlan confirmed_plan = plan();
+    RunRecord confirmed;  // The last confirming run.
+    PeakAnswer answer;
+    test_.WithLoaded(set, [&] {
+      if (!test_.WarmUp(set)) return;
+      PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
+      if (options.start_qps == 0) options.start_qps = ProbeQps(set);
+      options.start_qps = std::min(options.start_qps, options.max_qps);
+      PeakFinder finder(options);
+      test_.result()->peak.emplace();
+      for (const TrialOutcome& outcome : hooks_.known) {
+        finder.Add(outcome);
+        test_.result()->peak->trials.push_back(Describe(outcome));
+      }
+      answer = finder.Answer();
+      for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
+        const RunPlan trial = TrialPlan(plan(), bounds_, *request);
+        RunRecord record;
+        const std::optional<TrialOutcome> outcome = RunTrial(set, trial, *request, &record);
+        if (!outcome) break;
+        finder.Add(*outcome);
+        answer = finder.Answer();
+        test_.result()->peak->trials.push_back(Describe(*outcome));
+        test_.logs()->detail().Message(TrialText(*outcome), test_.NowNs());
+        test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
+        if (request->kind != TrialKind::Confirm) continue;
+        confirmed_plan = trial;
+        confirmed = std::move(record);
+      }
+    });
+    if (!test_.result()->peak) return;
+    SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
+    if (confirmed.slots == nullptr)
+      return test_.AddReasons({"peak search: " + test_.result()->peak->end});
+    test_.WriteSet(confirmed_plan, confirmed);
+    Report(confirmed_plan, confirmed);
+  }
+
+ private:
+  const RunPlan& plan() const { return test_.plan(); }
+
+  double ProbeQps(const LoadableSet& set) {
+    const RunRecord record = test_.Issue(set, Phase::kWarmUp, ProbePlan(plan()));
+    return record.slots == nullptr ? 1 : ProbedQps(record);
+  }
+
+  // Nothing if the trial was not run to its end, or shows a system that breaks the contract.
+  std::optional<TrialOutcome> RunTrial(const LoadableSet& set, const RunPlan& trial,
+                                       const TrialRequest& request, RunRecord* record) {
+    const bool confirms = request.kind == TrialKind::Confirm;
+    TrialObserver observer(trial, bounds_, request);
+    const int64_t start_ns = test_.NowNs();
+    // Like a warm-up, a trial counts for nothing but the search.
+    *record = test_.Issue(set, confirms ? Phase::kPerformance : Phase::kWarmUp, trial, &observer);
+    if (record->slots == nullptr) return std::nullopt;
+    const std::vector<std::string> broken = ConductReasons(*record);
+    test_.AddReasons(broken);
+    if (test_.Stopped() || !broken.empty()) return std::nullopt;
+    const double wall_s = static_cast<double>(test_.NowNs() - start_ns) / 1e9;
+    TrialOutcome outcome = observer.Outcome(*record, wall_s);
+    outcome.valid = confirms && EvaluatePerformance(trial, *record).valid;
+    return outcome;
+  }
+
+  // The logs of the trial that stands for the search.
+  void Report(const RunPlan& reported_plan, const RunRecord& reported) {
+    test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
+    test_.Judge(reported_plan, reported);
+    test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
+  }
+
+  TestConductor& test_;
+  const PeakSearchHooks& hooks_;
+  const std::vector<TrialBound> bounds_;
+};
+
+}  // namespace
+
+void FindPeak(TestConductor* test, const PeakSearchHooks& hooks) {
+  DetailLog& detail = test->logs()->detail();
+  detail.Message("Starting FindPeakPerformance mode", test->NowNs());
+  const RunPlan& plan = test->plan();
+  if (plan.shape != LoopShape::kOpenLoop) {
+    const std::string text = "Finding peak performance is only supported in Server scenarios.";
+    detail.Error("error_invalid_config", text, test->NowNs());
+    return test->AddReasons({text});
+  }
+  const std::vector<LoadableSet> sets = MakeLoadableSets(plan, Phase::kPerformance);
+  PeakPhase phase(test, hooks);
+  switch (plan.find_peak_strategy) {
+    case PeakStrategy::Bisection:
+      return phase.Bisect(sets.front());
+    case PeakStrategy::Estimate:
+      return phase.Estimate(sets.front());
+  }
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,124 @@
+#include "test_conductor.h"
+
+#include <exception>
+#include <utility>
+
+#include "completion_registry.h"
+#include "run_control.h"
+#include "summary_log.h"
+#include "verdict.h"
+
+namespace mlperf::loadgen {
+
+void TestConductor::WithLoaded(const LoadableSet& set, const std::function<void()>& part,
+                               RunRecord* record) {
+  const int64_t load_start_ns = NowNs();
+  CallOutside([&] { qsl_->LoadSamplesToRam(set.samples); });
+  const int64_t load_end_ns = NowNs();
+  logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
+  Stopped() ? ReportAbort() : Guarded(part);
+  SeeSignals();
+  const int64_t unload_start_ns = NowNs();
+  CallOutside([&] { qsl_->UnloadSamplesFromRam(set.samples); });
+  // Of a set that ended early, answers may come late for a good reason.
+  const uint64_t late = Stopped() ? 0 : TakeLateCompletions();
+  if (record == nullptr) {
+    if (late > 0) AddReasons({std::to_string(late) + " completions after the end of their set"});
+    return;
+  }
+  record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] += late;
+  record->aborted = Stopped() && record->stalled_for_ns == 0;
+  record->load_start_ns = load_start_ns;
+  record->load_end_ns = load_end_ns;
+  record->unload_start_ns = unload_start_ns;
+  record->unload_end_ns = NowNs();
+}
+
+RunRecord TestConductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& plan,
+                               SetObserver* observer) {
+  SetRequest request;
+  request.phase = phase;
+  request.set = &set;
+  request.id_tag = id_tag_;
+  uint64_t& next_query = phase == Phase::kWarmUp ? next_uncounted_query_ : next_query_;
+  uint64_t& next_sample = phase == Phase::kWarmUp ? next_uncounted_sample_ : next_sample_;
+  request.first_query = next_query;
+  request.first_sample = next_sample;
+  request.trace = logs_->has_trace();
+  request.accuracy_log = logs_->accuracy();
+  request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
+  request.token_data = token_data_;
+  request.observer = observer;
+  try {
+    SetOutcome outcome = RunSet(plan, request, actors_);
+    next_query = outcome.next_query;
+    next_sample = outcome.next_sample;
+    return std::move(outcome.record);
+  } catch (...) {  // No memory or no thread for the traffic.
+    actors_.control->ReportException(std::current_exception());
+    return {};
+  }
+}
+
+bool TestConductor::WarmUp(const LoadableSet& set) {
+  if (plan_.warmup_query_count == 0) return true;
+  const RunPlan plan = WarmUpPlan(plan_);
+  const RunRecord record = Issue(set, Phase::kWarmUp, plan);
+  if (record.slots == nullptr) return false;
+  logs_->detail().WriteWarmUp(record, NowNs());
+  logs_->WriteQueries(plan, record, {});
+  for (const std::string& reason : ConductReasons(record)) AddReasons({"warm-up: " + reason});
+  return !Stopped();
+}
+
+void TestConductor::WriteSet(const RunPlan& plan, const RunRecord& record) {
+  if (record.slots == nullptr) return;  // The set could not be loaded.
+  logs_->detail().WriteSet(record, NowNs());
+  logs_->WriteQueries(plan, record, {});
+}
+
+void TestConductor::Judge(const RunPlan& plan, const RunRecord& record) {
+  result_->performance = EvaluatePerformance(plan, record);
+  logs_->WriteSummary(SummaryOfPerformance(plan, *result_->performance, result_->sut_name));
+  logs_->detail().WriteResult(plan, *result_->performance, NowNs());
+  AddReasons(result_->performance->reasons);
+}
+
+void TestConductor::AddReasons(const std::vector<std::string>& reasons) {
+  result_->reasons.insert(result_->reasons.end(), reasons.begin(), reasons.end());
+}
+
+void TestConductor::CallOutside(const std::function<void()>& call) {
+  const GateScope gate(actors_.gate);
+  try {
+    call();
+    LeaveIfForked(*actors_.control);
+  } catch (...) {
+    LeaveIfForked(*actors_.control);
+    actors_.control->ReportException(std::current_exception());
+  }
+}
+
+void TestConductor::Guarded(const std::function<void()>& part) {
+  try {
+    part();
+  } catch (...) {
+    actors_.control->ReportException(std::current_exception());
+  }
+}
+
+// Where no set is there to tell of it.
+void TestConductor::ReportAbort() {
+  logs_->detail().Error("error_runtime", "Ending early: the test was aborted.", NowNs());
+}
+
+// A signal that ended the test must not break the library's unloading as well.
+void TestConductor::SeeSignals() {
+  try {
+    actors_.gate->Poll();
+  } catch (...) {
+    actors_.control->ReportException(std::current_exception());
+  }
+}
+
+}  // namespace mlperf::loadgen
