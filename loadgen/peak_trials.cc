@@ -11,6 +11,8 @@ namespace {
 constexpr double kNsPerSecond = 1e9;
 constexpr uint64_t kProbeQueries = 5;
 constexpr uint64_t kProbeMs = 100;
+// Less than half of what a bisection to a tenth of a query takes, confirming run included.
+constexpr double kBudgetDurations = 7;
 // A backlog of this many latency bounds cannot be an accident.
 constexpr double kHopelessBounds = 4;
 constexpr uint64_t kHopelessQueries = 200;
@@ -83,7 +85,8 @@ PeakFinderOptions FinderOptions(const RunPlan& plan, const std::vector<TrialBoun
   options.max_qps = plan.find_peak_max_qps;
   options.precision = hooks.precision;
   options.confidence = hooks.confidence;
-  options.budget_s = hooks.budget_s;
+  options.budget_s =
+      hooks.budget_s > 0 ? hooks.budget_s : kBudgetDurations * options.min_duration_s;
   return options;
 }
 

@@ -23,7 +23,7 @@ struct PeakSearchHooks {
   double start_qps = 0;  // 0: from the latency of a few queries, one after another.
   double precision = 0.01;
   double confidence = 0.95;
-  double budget_s = 0;              // 0: the finder's own.
+  double budget_s = 0;              // 0: seven minimum durations.
   std::optional<double> goodput;    // Share of queries that must keep all bounds, in their place.
   std::vector<TrialOutcome> known;  // Of an earlier search that was left.
   std::function<void(const TrialOutcome&, const PeakAnswer&)> on_trial = [](const auto&,

@@ -76,7 +76,7 @@ def find_peak(
     TPOT with `use_token_latencies`; with `goodput`, that share of the queries must keep all of
     them. No start rate is needed; `start_qps` may be far off. The search tries rates with fresh
     arrivals, no longer than `min_duration_ms` each, until half the confidence interval is within
-    `precision` of the rate or the budget is used (8 times `min_duration_ms` unless given), and then
+    `precision` of the rate or the budget is used (7 times `min_duration_ms` unless given), and then
     confirms with a run of the settings' own seeds and duration, whose logs it leaves. No rate above
     `max_qps` is tried. docs/peak_search.md has the method.
 
