@@ -663,7 +663,8 @@ def test_record_incomplete_samples(run_script, tmp_path):
     assert_documented("the logs name the samples that never came back, and their age")
     done = run_script(INCOMPLETE)
     assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
-    text = "1 of 100 issued samples (of 1 query) were never completed, {any} The first of them: sample 0{any}"
+    start = "1 of 100 issued samples (of 1 query) were never completed, "
+    text = start + "{any} The first of them: sample 0{any}"
     assert_recorded(Run(tmp_path), RUNTIME, text)
 
 

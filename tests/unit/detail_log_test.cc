@@ -375,11 +375,11 @@ TEST_F(DetailLogTest, IncompleteSamples) {
   EXPECT_EQ(
       Complaints(),
       Strings{"E 7 of 8 issued samples (of 4 queries) were never completed, the oldest issued "
-                    "0.05 s before the end. Complete each sample exactly once with "
-                    "QuerySamplesComplete. The first of them: sample 201 (query 100, 0.05 s), "
-                    "sample 204 (query 102, 0.05 s), sample 205 (query 102, 0.05 s), sample 206 "
-                    "(query 103, 0.05 s), sample 207 (query 103, 0.05 s), sample 208 (query 104, "
-                    "0.05 s), sample 209 (query 104, 0.05 s)."});
+              "0.05 s before the end. Complete each sample exactly once with "
+              "QuerySamplesComplete. The first of them: sample 201 (query 100, 0.05 s), "
+              "sample 204 (query 102, 0.05 s), sample 205 (query 102, 0.05 s), sample 206 "
+              "(query 103, 0.05 s), sample 207 (query 103, 0.05 s), sample 208 (query 104, "
+              "0.05 s), sample 209 (query 104, 0.05 s)."});
 }
 
 TEST_F(DetailLogTest, AStall) {

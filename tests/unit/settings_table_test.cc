@@ -161,10 +161,13 @@ TEST(SettingsTable, ListsWhatNoConfigFileCanSet) {
   for (const Setting& setting : AllSettings()) {
     if (setting.key.name.empty()) without_key.insert(setting.name);
   }
-  const std::set<std::string_view> kExpected = {
-      "scenario", "server_find_peak_qps_decimals_of_precision",
-      "server_find_peak_qps_boundary_step_size", "server_num_issue_query_threads", "server_find_peak_strategy",
-      "server_find_peak_max_qps", "server_pacing"};
+  const std::set<std::string_view> kExpected = {"scenario",
+                                                "server_find_peak_qps_decimals_of_precision",
+                                                "server_find_peak_qps_boundary_step_size",
+                                                "server_num_issue_query_threads",
+                                                "server_find_peak_strategy",
+                                                "server_find_peak_max_qps",
+                                                "server_pacing"};
   EXPECT_EQ(without_key, kExpected);
 }
 

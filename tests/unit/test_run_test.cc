@@ -467,8 +467,8 @@ TEST_P(WarmUpTest, CountsForNothing) {
   EXPECT_EQ(warm.performance->sample_count, cold.performance->sample_count);
   EXPECT_EQ(warm.performance->valid, cold.performance->valid);
   EXPECT_EQ(warm.performance->sample_latency.count, cold.performance->sample_latency.count);
-  EXPECT_NE(logs.Read("mlperf_log_detail.txt").find("Warmed up with " +
-                                                   std::to_string(warm_up_samples) + " samples"),
+  EXPECT_NE(logs.Read("mlperf_log_detail.txt")
+                .find("Warmed up with " + std::to_string(warm_up_samples) + " samples"),
             std::string::npos);
 }
 
