@@ -62,6 +62,7 @@ DROPPED_RECORDS = [
         "",
         "ours: lateness of the generator",
     ),
+    ("result_peak_.*", "", "ours: the peak"),
     ("error_uncommitted_loadgen_changes", "", "describes the build"),
     ("warning_generic_message", "\"'", "ours: what is odd about a config file"),
 ]
@@ -102,8 +103,11 @@ DROPPED_PARTS = [
      " in the reference if TPOT, which it tests first, fails"),
 ]  # fmt: skip
 
-# The part of the summary that only ours has: title, reason.
-DROPPED_BLOCK = ("Load Generator", "ours: lateness of the generator")
+# Parts of the summary that only ours has: title, reason.
+DROPPED_BLOCKS = {
+    "Load Generator": "ours: lateness of the generator",
+    "Peak": "ours: the peak in a line of its own",
+}
 
 # Files that only one side writes: pattern of the name, reason.
 DROPPED_FILES = {r".*samples.*\.npy": "ours: every sample's times"}
@@ -347,7 +351,7 @@ class Comparison:
         """The lines to compare; `dropped`: errors and warnings of the detail log that are not."""
         lines = []
         conditions = {"timed": self.timed, "tpot_fails": tpot_fails(text)}
-        for line in without_parts(drop_block(text.splitlines()), conditions):
+        for line in without_parts(drop_blocks(text.splitlines()), conditions):
             line = reduced_count(line, *dropped)
             for pattern in MASKED_LINES:
                 if re.match(pattern, line):
@@ -463,14 +467,14 @@ def mask_text(text):
     return text
 
 
-def drop_block(lines):
-    """Without the block whose title is ours: an empty line, a rule, the title, a rule, lines."""
-    title = DROPPED_BLOCK[0]
-    if title not in lines:
-        return lines
-    at = lines.index(title)
-    end = lines.index("", at)
-    return lines[: at - 2] + lines[end:]
+def drop_blocks(lines):
+    """Without the blocks whose titles are ours: an empty line, a rule, the title, a rule, lines."""
+    for title in DROPPED_BLOCKS:
+        if title in lines:
+            at = lines.index(title)
+            end = lines.index("", at)
+            lines = lines[: at - 2] + lines[end:]
+    return lines
 
 
 def common(a, b):
