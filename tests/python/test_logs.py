@@ -493,7 +493,8 @@ def test_no_trace_if_not_wanted(run_test):
 
 FIELDS = {
     "query": "<u8",
-    "sample_index": "<u8",
+    "sample_index": "<u4",
+    "phase": "<u4",
     "scheduled_ns": "<i8",
     "issued_ns": "<i8",
     "first_token_ns": "<i8",
