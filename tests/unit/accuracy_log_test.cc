@@ -4,8 +4,10 @@
 // appended; a pipe that is read late as the slow disk, /dev/full as the failing one.
 #include "accuracy_log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -158,9 +160,12 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
   constexpr uint64_t kRecords = 64;
   constexpr size_t kDigits = 1'000'000;  // Of which one record fits into a block.
   constexpr uint64_t kMostAhead = 14;
+  // A pipe that nobody reads is refused as a log.
+  const int reader = open(path.path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
   std::atomic<uint64_t> appended{0};
   std::thread completer([&] {
-    OutputFile file(path.path());  // Returns when the other end is opened.
+    OutputFile file(path.path());
     AccuracyLog log(&file, {});
     log.Start();
     for (uint64_t i = 0; i < kRecords; ++i) {
@@ -170,6 +175,7 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
     log.Finish();
   });
   std::ifstream pipe(path.path(), std::ios::binary);
+  close(reader);
   std::string text;
   uint64_t most_ahead = 0;
   std::vector<char> piece(50'000);
