@@ -96,8 +96,9 @@ class PeakPhase {
     });
     if (!test_.result()->peak) return;
     SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
-    if (confirmed.slots == nullptr)
+    if (confirmed.slots == nullptr) {
       return test_.AddReasons({"peak search: " + test_.result()->peak->end});
+    }
     test_.WriteSet(confirmed_plan, confirmed);
     Report(confirmed_plan, confirmed);
   }

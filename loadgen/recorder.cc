@@ -88,6 +88,8 @@ int64_t Recorder::OldestOutstandingNs() const {
 }
 
 uint64_t Recorder::CountCompleted() const {
+  // Only the issuing thread and another one can both pass with the same sample.
+  if (completed_by_issuer_.load() == 0 || completed_count_.load() == 0) return completed_count();
   const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
   uint64_t count = 0;
   for (uint64_t sample = 0; sample < samples; ++sample) {

@@ -130,7 +130,8 @@ class Recorder {
 
   // --- After the set ---
 
-  // Samples that were completed, each counted once.
+  // Samples that were completed, each counted once: the published ones, as far as that is known
+  // without looking, and else the slots that are taken.
   uint64_t CountCompleted() const;
   ViolationRecord TakeViolations();
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }

@@ -42,11 +42,6 @@ void RunningTests::Abort() {
   if (running_ != nullptr) running_->RequestStop(StopCause::kAbort);
 }
 
-bool RunningTests::is_running() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return running_ != nullptr;
-}
-
 RunningTests& TestRegistry() {
   static RunningTests* registry = new RunningTests;
   return *registry;

@@ -21,7 +21,6 @@ class RunningTests {
   void End();
   // Stops the running test, if there is one.
   void Abort();
-  bool is_running();
 
   IssueThreads* issue_threads() { return &issue_threads_; }
 

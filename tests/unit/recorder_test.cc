@@ -63,7 +63,7 @@ class Set {
   bool Complete(ResponseId id, int64_t now_ns = 77, int64_t n_tokens = 0, bool alone = false) {
     uint64_t sample;
     const bool good = recorder.Complete(id, now_ns, n_tokens, alone, &sample);
-    if (good) recorder.Publish(1);
+    if (good) alone ? recorder.PublishByIssuer(1) : recorder.Publish(1);
     return good;
   }
   bool FirstToken(ResponseId id, int64_t now_ns = 66) {
