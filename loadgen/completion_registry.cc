@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
+#include <utility>
 
 namespace mlperf::loadgen {
 namespace {
@@ -42,6 +44,9 @@ UsePlace* ThisThreadsPlace() {
   thread_local UsePlaceOwner owner;
   return owner.place;
 }
+
+std::mutex sink_mutex;
+std::shared_ptr<CompletionSink> completion_sink;
 
 thread_local Recorder* issuing_recorder = nullptr;
 thread_local bool issues_alone = false;
@@ -101,5 +106,15 @@ void CountLateCompletions(uint64_t count) {
 }
 
 uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory_order_relaxed); }
+
+void SetCompletionSink(std::shared_ptr<CompletionSink> sink) {
+  std::lock_guard<std::mutex> lock(sink_mutex);
+  completion_sink = std::move(sink);
+}
+
+std::shared_ptr<CompletionSink> ActiveCompletionSink() {
+  std::lock_guard<std::mutex> lock(sink_mutex);
+  return completion_sink;
+}
 
 }  // namespace mlperf::loadgen

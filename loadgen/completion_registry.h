@@ -4,7 +4,9 @@
 #define MLPERF_LOADGEN_COMPLETION_REGISTRY_H_
 
 #include <cstdint>
+#include <memory>
 
+#include "completion_sink.h"
 #include "recorder.h"
 
 namespace mlperf::loadgen {
@@ -67,6 +69,11 @@ class CompletionScope {
 // Completions that came while no set was being issued, since the last call.
 void CountLateCompletions(uint64_t count);
 uint64_t TakeLateCompletions();
+
+// Where completions go that come while no set is being issued; none: nowhere, and then they are
+// late.
+void SetCompletionSink(std::shared_ptr<CompletionSink> sink);
+std::shared_ptr<CompletionSink> ActiveCompletionSink();
 
 }  // namespace mlperf::loadgen
 

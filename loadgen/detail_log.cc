@@ -175,6 +175,7 @@ void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block
     Block(log, detail.time_ns).RuntimeError(OccurrenceText(detail));
     --unlisted[static_cast<size_t>(detail.kind)];
   }
+  for (const std::string& text : violations.failures) block->RuntimeError("Failure: " + text);
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
     if (unlisted[kind] == 0) continue;
     const std::string text(ViolationText(static_cast<Violation>(kind)));
@@ -397,6 +398,8 @@ std::string_view ViolationText(Violation kind) {
     case Violation::kNullData:
       return "Attempted to log a response of size greater than 0 with data at address 0. Its data "
              "is logged as empty.";
+    case Violation::kFailed:
+      return "The system under test reported a failure.";
     case Violation::kCount:
       break;
   }

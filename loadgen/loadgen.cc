@@ -4,8 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 
+#include "clock.h"
 #include "completion_registry.h"
+#include "completion_sink.h"
 #include "test_registry.h"
 #include "test_run.h"
 
@@ -23,6 +26,39 @@ void Log(Recorder* recorder, uint64_t sample, const QuerySampleResponse& respons
   recorder->LogResponse(sample, logged, now_ns);
 }
 
+// Completions while this process issues nothing: for whom it hosts a system under test, or too
+// late.
+void CompleteElsewhere(const QuerySampleResponse* responses, size_t count,
+                       const ResponseCallback& response_cb) {
+  const std::shared_ptr<loadgen::CompletionSink> sink = loadgen::ActiveCompletionSink();
+  if (sink == nullptr) return loadgen::CountLateCompletions(count);
+  const int64_t now_ns = loadgen::MonotonicClock().NowNs();
+  for (size_t i = 0; i < count; ++i) {
+    if (!sink->Claim(responses[i].id)) continue;
+    QuerySampleResponse response = responses[i];
+    if (response_cb) response_cb(&response);
+    sink->Complete(response, now_ns);
+  }
+}
+
+void FirstTokensElsewhere(const QuerySampleResponse* responses, size_t count) {
+  const std::shared_ptr<loadgen::CompletionSink> sink = loadgen::ActiveCompletionSink();
+  if (sink == nullptr) return loadgen::CountLateCompletions(count);
+  const int64_t now_ns = loadgen::MonotonicClock().NowNs();
+  for (size_t i = 0; i < count; ++i) sink->FirstToken(responses[i], now_ns);
+}
+
+bool FailElsewhere(const ResponseId* ids, size_t count, const std::string& reason) {
+  const std::shared_ptr<loadgen::CompletionSink> sink = loadgen::ActiveCompletionSink();
+  if (sink == nullptr) return false;
+  const int64_t now_ns = loadgen::MonotonicClock().NowNs();
+  for (size_t i = 0; i < count; ++i) {
+    if (sink->Claim(ids[i])) sink->Fail(ids[i], reason, now_ns);
+  }
+  if (count == 0) sink->Fail(kResponseIdReserved, reason, now_ns);
+  return true;
+}
+
 // Lets the signal that ended a test do what it does without a test, once the logs are complete.
 struct EndByInterrupt {
   const loadgen::Interrupts& interrupts;
@@ -37,7 +73,7 @@ void QuerySamplesComplete(QuerySampleResponse* responses, size_t response_count,
                           const ResponseCallback& response_cb) {
   CompletionScope scope;
   Recorder* recorder = scope.recorder();
-  if (recorder == nullptr) return loadgen::CountLateCompletions(response_count);
+  if (recorder == nullptr) return CompleteElsewhere(responses, response_count, response_cb);
   const int64_t now_ns = recorder->NowNs();
   uint64_t completed = 0;
   for (size_t i = 0; i < response_count; ++i) {
@@ -59,7 +95,7 @@ void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,
                         const ResponseCallback&) {
   CompletionScope scope;
   Recorder* recorder = scope.recorder();
-  if (recorder == nullptr) return loadgen::CountLateCompletions(response_count);
+  if (recorder == nullptr) return FirstTokensElsewhere(responses, response_count);
   const int64_t now_ns = recorder->NowNs();
   for (size_t i = 0; i < response_count; ++i) {
     uint64_t sample;
@@ -68,6 +104,18 @@ void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,
       recorder->KeepTokenData(sample, responses[i], now_ns);
     }
   }
+}
+
+bool FailSamples(const ResponseId* ids, size_t count, const std::string& reason) {
+  CompletionScope scope;
+  Recorder* recorder = scope.recorder();
+  if (recorder == nullptr) return FailElsewhere(ids, count, reason);
+  const int64_t now_ns = recorder->NowNs();
+  uint64_t failed = 0;
+  for (size_t i = 0; i < count; ++i) failed += recorder->Fail(ids[i], now_ns, scope.alone());
+  if (failed > 0 || count == 0) recorder->NoteFailure(reason, count == 0 ? 1 : 0);
+  scope.Publish(failed);
+  return true;
 }
 
 TestResult StartTest(SystemUnderTest* sut, QuerySampleLibrary* qsl,
@@ -82,7 +130,10 @@ TestResult StartTest(SystemUnderTest* sut, QuerySampleLibrary* qsl,
                           environment);
 }
 
-void AbortTest() { loadgen::TestRegistry().Abort(); }
+void AbortTest() {
+  loadgen::TestRegistry().Abort();
+  if (const auto sink = loadgen::ActiveCompletionSink()) sink->Abort();
+}
 
 void RegisterIssueQueryThread() { loadgen::TestRegistry().issue_threads()->Lend(); }
 

@@ -28,6 +28,11 @@ void QuerySamplesComplete(QuerySampleResponse* responses, size_t response_count,
 void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,
                         const ResponseCallback& response_cb = {});
 
+// Ends samples that the system under test could not answer, as one whose network is down: they
+// count as completed and the result is INVALID, for `reason`. With no ids it tells of a fault that
+// cost no sample. False if no query is being issued, and then nothing is recorded.
+bool FailSamples(const ResponseId* ids, size_t count, const std::string& reason);
+
 // Runs one test and blocks until it ends. One test at a time in a process.
 // Throws std::invalid_argument for settings no test can be run with, std::logic_error if a test
 // is running already, std::system_error if the logs cannot be written, and whatever a callback

@@ -1,5 +1,6 @@
 #include "recorder.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <utility>
@@ -10,6 +11,7 @@ namespace mlperf::loadgen {
 namespace {
 
 constexpr size_t kViolationDetailsPerKind = 10;
+constexpr size_t kFailureTexts = 10;
 // No address space holds a larger one.
 constexpr size_t kLargestResponse = size_t{1} << 47;
 // How often a waiting issuer looks at requests to stop.
@@ -140,6 +142,25 @@ bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
     return false;
   }
   return true;
+}
+
+bool Recorder::Fail(ResponseId id, int64_t now_ns, bool alone) {
+  uint64_t sample;
+  if (!Resolve(id, now_ns, &sample)) return false;
+  if (!Claim(&slots_->completed_ns[sample], now_ns, alone)) {
+    Violate(Violation::kDoubleCompletion, id, sample, now_ns);
+    return false;
+  }
+  Violate(Violation::kFailed, id, sample, now_ns);
+  return true;
+}
+
+void Recorder::NoteFailure(const std::string& text, uint64_t violations) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  violations_.counts[static_cast<size_t>(Violation::kFailed)] += violations;
+  std::vector<std::string>& known = violations_.failures;
+  if (known.size() == kFailureTexts || std::ranges::find(known, text) != known.end()) return;
+  known.push_back(text);
 }
 
 void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens) {

@@ -105,6 +105,12 @@ class Recorder {
   // Records a first token at `now_ns`.
   bool FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample);
 
+  // Ends a sample that will not be answered, and says so in the result. False if the id was not
+  // good. To be followed by NoteFailure and Publish.
+  bool Fail(ResponseId id, int64_t now_ns, bool alone);
+  // What was wrong. `violations`: how many of its own it counts for, beside failed samples.
+  void NoteFailure(const std::string& text, uint64_t violations);
+
   bool LogsResponse(uint64_t sample) const {
     return logs_responses() && (options_.sampling == nullptr || slots_->log_response[sample] != 0);
   }

@@ -31,6 +31,7 @@ enum class Violation : uint8_t {
   kTooFewTokens,        // Token mode: n_tokens is 1.
   kLateCompletion,      // After its set had ended, with all samples completed.
   kNullData,            // Logged response with size > 0 at address 0, or of an impossible size.
+  kFailed,              // A sample that the system under test gave up, or a fault it reported.
   kCount
 };
 constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
@@ -47,6 +48,7 @@ struct ViolationDetail {
 struct ViolationRecord {
   std::array<uint64_t, kViolationKinds> counts{};
   std::vector<ViolationDetail> first;  // The first few, in order.
+  std::vector<std::string> failures;   // What was said of kFailed: the first few different texts.
   uint64_t total() const {
     uint64_t sum = 0;
     for (uint64_t count : counts) sum += count;

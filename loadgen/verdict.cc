@@ -76,6 +76,8 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
      "complete each sample exactly once"},
     {"response without data", "responses without data",
      "give the address of the data with each response of a size above 0"},
+    {"failure reported by the system under test", "failures reported by the system under test",
+     ""},  // It has said why.
 }};
 
 std::string CountViolation(const ViolationRecord& violations, size_t kind) {
@@ -427,7 +429,10 @@ std::vector<std::string> ConductReasons(const RunRecord& record) {
   std::vector<std::string> reasons;
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
     if (record.violations.counts[kind] == 0) continue;
-    reasons.push_back(CountViolation(record.violations, kind) + ": " + kViolationWords[kind].cure);
+    const bool failed = static_cast<Violation>(kind) == Violation::kFailed;
+    reasons.push_back(
+        CountViolation(record.violations, kind) + ": " +
+        (failed ? Join(record.violations.failures, "; ") : kViolationWords[kind].cure));
   }
   if (record.aborted) {
     reasons.push_back("the test was aborted: only a run to the end can be VALID");

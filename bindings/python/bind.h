@@ -8,7 +8,9 @@ namespace mlperf::python {
 
 void BindSettings(pybind11::module_& module);  // Enums, TestSettings, LogSettings.
 void BindRun(pybind11::module_& module);       // SUT, QSL, start_test, threads, abort.
+void BindNetwork(pybind11::module_& module);   // Queues of queries, samples served for others.
 void BindLogs(pybind11::module_& module);      // read_accuracy.
+void BindProgress(pybind11::module_& module);  // read_progress.
 
 // TestResult and its parts, which are many: not at import but when first needed, which is either
 // of the first test or of the first look at one of them. Must come last, since everything that is

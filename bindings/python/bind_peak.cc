@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "python_sut.h"
+
 namespace mlperf::python {
 namespace {
 
@@ -87,6 +89,7 @@ loadgen::PeakSearchHooks PeakHooksFrom(const py::dict& options) {
   const py::object on_trial = options["on_trial"];
   // Called where the GIL is held.
   hooks.on_trial = [on_trial](const TrialOutcome& outcome, const PeakAnswer& answer) {
+    const EnsureGil gil;
     on_trial(AsDict(outcome), loadgen::TrialText(outcome),
              py::make_tuple(answer.rate_qps, answer.low_qps, answer.high_qps));
   };

@@ -93,13 +93,13 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
   if (peak) peak_hooks = PeakHooksFrom(*peak);
   loadgen::Interrupts interrupts(InterruptSignals(), RaiseKeyboardInterrupt);
   TestResult result = [&] {
-    GilGate gate;
+    GilGate gate(dynamic_cast<QueueSut*>(sut) == nullptr);
     loadgen::TestEnvironment environment;
     environment.gate = &gate;
     environment.interrupts = &interrupts;
     environment.peak = peak_hooks ? &*peak_hooks : nullptr;
-    environment.warn = [&gate](const std::string& text) {
-      const loadgen::GateScope inside(&gate);
+    environment.warn = [](const std::string& text) {
+      const EnsureGil gil;
       WarnOfOverwriting(text);
     };
     return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,

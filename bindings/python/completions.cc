@@ -87,7 +87,8 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
 
 // Passes the response through the user's callback, which may change it. False with the exception
 // set, and the run told to stop, if it raised.
-bool CallBack(PyObject* callback, Recorder* recorder, QuerySampleResponse* response) {
+bool CallBack(PyObject* callback, Call* call, QuerySampleResponse* response) {
+  const uint64_t id = response->id;
   PyObject* object = NewResponse(*response);
   PyObject* returned = object ? PyObject_CallOneArg(callback, object) : nullptr;
   if (returned != nullptr) *response = Native(*reinterpret_cast<ResponseObject*>(object));
@@ -98,7 +99,7 @@ bool CallBack(PyObject* callback, Recorder* recorder, QuerySampleResponse* respo
   try {
     throw pybind11::error_already_set();
   } catch (const pybind11::error_already_set& error) {
-    recorder->ReportException(std::current_exception());
+    call->Fail(id);
     // Not error.restore(), which would take it away from that thread.
     PyErr_Restore(error.type().inc_ref().ptr(), error.value().inc_ref().ptr(),
                   error.trace().inc_ref().ptr());
@@ -122,7 +123,7 @@ PyObject* CompleteLogged(const Arguments& arguments, Call* call) {
   } else {
     for (QuerySampleResponse& response : responses) {
       if (!call->Complete(response.id, response.n_tokens, &sample)) continue;
-      if (!CallBack(arguments.callback, call->recorder(), &response)) return nullptr;
+      if (!CallBack(arguments.callback, call, &response)) return nullptr;
       const WithoutGil without_gil;
       call->Log(sample, response);
     }

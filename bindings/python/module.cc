@@ -23,7 +23,9 @@ PYBIND11_MODULE(_core, module) {
   });
   mlperf::python::BindSettings(module);
   mlperf::python::BindRun(module);
+  mlperf::python::BindNetwork(module);
   mlperf::python::BindLogs(module);
+  mlperf::python::BindProgress(module);
   if (!mlperf::python::AddHotTypes(module.ptr())) throw pybind11::error_already_set();
   mlperf::python::BindResultsLater(module);
 }

@@ -2,27 +2,11 @@
 
 #include <utility>
 
+#include "clock.h"
 #include "sample_types.h"
 
 namespace mlperf::python {
 namespace {
-
-// Takes the GIL unless the thread has it already, as the one that runs the test does.
-class EnsureGil {
- public:
-  EnsureGil() : held_(PyGILState_Check() != 0) {
-    if (!held_) state_ = PyGILState_Ensure();
-  }
-  ~EnsureGil() {
-    if (!held_) PyGILState_Release(state_);
-  }
-  EnsureGil(const EnsureGil&) = delete;
-  EnsureGil& operator=(const EnsureGil&) = delete;
-
- private:
-  bool held_;
-  PyGILState_STATE state_ = PyGILState_UNLOCKED;
-};
 
 // Throws what a call raised, or drops what it returned.
 void Finish(PyObject* returned) {
@@ -44,19 +28,19 @@ py::list IndexList(const std::vector<QuerySampleIndex>& samples) {
 
 }  // namespace
 
-GilGate::GilGate() {
+GilGate::GilGate(bool held_by_callbacks) : held_by_callbacks_(held_by_callbacks) {
   {
     const py::object main = py::module_::import("threading").attr("main_thread")();
     on_main_thread_ = main.attr("ident").cast<unsigned long>() == PyThread_get_thread_ident();
   }
-  Leave();
+  state_ = PyEval_SaveThread();
 }
 
-GilGate::~GilGate() { Enter(); }
+GilGate::~GilGate() { PyEval_RestoreThread(state_); }
 
 void GilGate::Poll() {
   if (!on_main_thread_) return;
-  const loadgen::GateScope inside(this);
+  const EnsureGil gil;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
@@ -109,6 +93,13 @@ void PythonSut::IssueLists(const std::vector<QuerySample>& samples) {
 void PythonSut::FlushQueries() {
   const EnsureGil gil;
   Finish(PyObject_CallNoArgs(flush_.ptr()));
+}
+
+QueueSut::QueueSut(py::object flush, py::object name)
+    : PythonSut(flush, flush, std::move(name), IssueForm::kSamples) {}
+
+void QueueSut::IssueQuery(const std::vector<QuerySample>& samples) {
+  queue_.Push(samples.data(), samples.size(), loadgen::MonotonicClock().NowNs());
 }
 
 PythonQsl::PythonQsl(size_t total_sample_count, size_t performance_sample_count, py::object load,

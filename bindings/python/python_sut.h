@@ -9,6 +9,7 @@
 
 #include "keeping_system.h"
 #include "query_dispatch_library.h"
+#include "query_queue.h"
 #include "query_sample_library.h"
 #include "run_control.h"
 
@@ -21,16 +22,40 @@ namespace py = pybind11;
 // thread is outside the gate.
 class GilGate : public loadgen::CallbackGate {
  public:
-  GilGate();
+  // `held_by_callbacks`: false for a system that needs no GIL, so that no query waits for it; other
+  // callbacks take it themselves.
+  explicit GilGate(bool held_by_callbacks);
   ~GilGate() override;
-  void Enter() override { PyEval_RestoreThread(state_); }
-  void Leave() override { state_ = PyEval_SaveThread(); }
+  void Enter() override {
+    if (held_by_callbacks_) PyEval_RestoreThread(state_);
+  }
+  void Leave() override {
+    if (held_by_callbacks_) state_ = PyEval_SaveThread();
+  }
   // Runs signal handlers on the main thread; throws what they raise.
   void Poll() override;
 
  private:
+  bool held_by_callbacks_;
   PyThreadState* state_;
   bool on_main_thread_;
+};
+
+// Takes the GIL for a scope unless the thread has it already, as the one that runs the test does.
+class EnsureGil {
+ public:
+  EnsureGil() : held_(PyGILState_Check() != 0) {
+    if (!held_) state_ = PyGILState_Ensure();
+  }
+  ~EnsureGil() {
+    if (!held_) PyGILState_Release(state_);
+  }
+  EnsureGil(const EnsureGil&) = delete;
+  EnsureGil& operator=(const EnsureGil&) = delete;
+
+ private:
+  bool held_;
+  PyGILState_STATE state_ = PyGILState_UNLOCKED;
 };
 
 // How queries are handed to the issue callback.
@@ -59,6 +84,18 @@ class PythonSut : public QueryDispatchLibrary, public loadgen::KeepingSystem {
   py::object name_source_;
   IssueForm form_;
   std::string name_;
+};
+
+// Keeps its queries for another thread. Issuing one takes no GIL.
+class QueueSut : public PythonSut {
+ public:
+  QueueSut(py::object flush, py::object name);
+  void IssueQuery(const std::vector<QuerySample>& samples) override;
+  void IssueAndKeep(std::vector<QuerySample> samples) override { IssueQuery(samples); }
+  loadgen::QueryQueue& queue() { return queue_; }
+
+ private:
+  loadgen::QueryQueue queue_;
 };
 
 class PythonQsl : public QuerySampleLibrary {

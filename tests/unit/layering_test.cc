@@ -34,7 +34,7 @@ struct Stage {
 const std::vector<Stage>& Stages() {
   static const std::vector<Stage> stages = {
       {"public API",
-       {"loadgen.h", "query_dispatch_library", "query_sample", "query_sample_library",
+       {"loadgen.h", "progress.h", "query_dispatch_library", "query_sample", "query_sample_library",
         "system_under_test", "test_result", "test_settings"}},
       {"settings", {"number_text", "settings_table", "config_file", "embedded_conf"}},
       {"plan", {"run_plan"}},
@@ -46,7 +46,8 @@ const std::vector<Stage>& Stages() {
       {"accuracy log", {"accuracy_log"}},  // The one writer that works during a run.
       {"issuing",
        {"cpu_relax", "keeping_system", "recorder", "query_feed", "pacer", "issue_threads",
-        "completion_registry", "issuer", "set_runner", "stall_watch"}},
+        "completion_registry", "completion_sink", "wake_pipe", "query_queue", "served_samples", "issuer", "set_runner", "stall_watch", "watched_set",
+        "progress.cc"}},
       {"evaluation",
        {"latency_stats", "token_stats", "early_stopping", "verdict", "peak_search", "control_queue",
         "trial_watch", "peak_fit", "peak_finder"},

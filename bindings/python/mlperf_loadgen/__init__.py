@@ -28,6 +28,7 @@ from ._core import (
     TestSettings,
     __version__,
     complete,
+    fail,
 )
 from .handles import (
     ConstructFastSUT,
@@ -56,8 +57,13 @@ if TYPE_CHECKING:
         TestResult,
         TokenMetrics,
     )
+    from .asynchronous import AsyncSystemUnderTest
+    from .comparison import Comparison, compare
     from .logs import AccuracyLog, Payloads, TruncatedLogWarning, read_accuracy, read_samples
+    from .metrics import serve_metrics
     from .peak import PeakNotFoundError, PeakResult, find_peak
+    from .progress import Progress, read_progress, show_progress
+    from .report import write_report
     from .sweep_run import sweep
     from .sweep_table import Sweep, SweepMetrics, SweepPoint, SweepRow
     from .vectors import VectorQuerySample, VectorQuerySampleResponse
@@ -76,6 +82,8 @@ Sequence.register(SampleBatch)
 # Imported on first use: a benchmark does not need them to start.
 _LATER = {
     "AccuracyLog": "logs",
+    "AsyncSystemUnderTest": "asynchronous",
+    "Comparison": "comparison",
     "EarlyStopping": "_core",
     "Lateness": "_core",
     "LatencyStats": "_core",
@@ -86,6 +94,7 @@ _LATER = {
     "PeakSearchResult": "_core",
     "PeakTrial": "_core",
     "PerformanceResult": "_core",
+    "Progress": "progress",
     "TestResult": "_core",
     "SampleLogFormatError": "_core",
     "Sweep": "sweep_table",
@@ -96,10 +105,15 @@ _LATER = {
     "TruncatedLogWarning": "logs",
     "VectorQuerySample": "vectors",
     "VectorQuerySampleResponse": "vectors",
+    "compare": "comparison",
     "find_peak": "peak",
     "read_accuracy": "logs",
+    "read_progress": "progress",
     "read_samples": "logs",
+    "serve_metrics": "metrics",
+    "show_progress": "progress",
     "sweep": "sweep_run",
+    "write_report": "report",
 }
 
 
@@ -118,6 +132,8 @@ __all__ = [
     "AbortTest",
     "AccuracyFormatError",
     "AccuracyLog",
+    "AsyncSystemUnderTest",
+    "Comparison",
     "ConfigWarning",
     "ConstructFastSUT",
     "ConstructQDL",
@@ -145,6 +161,7 @@ __all__ = [
     "PeakStrategy",
     "PeakTrial",
     "PerformanceResult",
+    "Progress",
     "QueryDispatchLibrary",
     "QuerySample",
     "QuerySampleLibrary",
@@ -170,11 +187,17 @@ __all__ = [
     "VectorQuerySample",
     "VectorQuerySampleResponse",
     "__version__",
+    "compare",
     "complete",
+    "fail",
     "find_peak",
     "read_accuracy",
+    "read_progress",
     "read_samples",
+    "serve_metrics",
+    "show_progress",
     "sweep",
+    "write_report",
 ]
 
 

@@ -683,6 +683,54 @@ class CallbackSut:
         name: str | Callable[[], str],
     ) -> None: ...
 
+class QueueSut(CallbackSut):
+    """A system under test whose queries another thread fetches: the one that issues takes no
+    interpreter lock for them.
+    """
+
+    def __init__(
+        self, flush_queries: Callable[[], object], name: str | Callable[[], str]
+    ) -> None: ...
+    def fileno(self) -> int:
+        """Readable while queries are queued."""
+
+    def take(self, most: int) -> npt.NDArray[Any]:
+        """At most `most` samples, the oldest first: records of id, index, issued_ns (monotonic
+        clock) and query, the number of the query they are of.
+        """
+
+    def push(self, ids: npt.ArrayLike, indices: npt.ArrayLike) -> None:
+        """Issues one query from outside a test, uint64 of shape (n,) each."""
+
+    def clear(self) -> None:
+        """Forgets what is queued."""
+
+class ServedSamples:
+    """Samples this process works on for the test of another one. While it is the process's
+    (`serve_completions`), completions go here.
+    """
+
+    def __init__(self) -> None: ...
+    def admit(self, keys: npt.ArrayLike) -> int:
+        """Makes samples outstanding, named by keys, uint64 of shape (n,). Returns the response id
+        of the first; the others follow it.
+        """
+
+    def are_outstanding(self, ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,)."""
+
+    def clear(self) -> None:
+        """Forgets all samples."""
+
+    def take(self) -> tuple[npt.NDArray[Any], bytes]:
+        """What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a
+        fault, 4 AbortTest was called), time_ns, n_tokens and size, and the bytes of all, one after
+        another.
+        """
+
+    def fileno(self) -> int:
+        """Readable while there is something to take."""
+
 class CallbackQsl:
     def __init__(
         self,
@@ -712,6 +760,30 @@ class _PeakOptions(TypedDict):
     goodput: float | None
     known: list[dict[str, Any]]
     on_trial: Callable[[dict[str, Any], str, tuple[float, float, float]], object]
+
+class _Progress(TypedDict):
+    set_number: int
+    phase: str
+    trial: int | None
+    scenario: TestScenario
+    mode: TestMode
+    finished: bool
+    start_time_s: float
+    elapsed_s: float
+    remaining_s: float | None
+    min_duration_s: float
+    min_query_count: int
+    queries_issued: int
+    samples_issued: int
+    samples_completed: int
+    samples_outstanding: int
+    offered_samples_per_second: float | None
+    completed_samples_per_second: float
+    latency_p50_ns: int | None
+    latency_p99_ns: int | None
+    lateness_p50_ns: int | None
+    lateness_p99_ns: int | None
+    lateness_max_ns: int | None
 
 class _SampleLayout(TypedDict):
     columns: list[tuple[str, str]]
@@ -770,7 +842,27 @@ def start_test(
     audit_config_filename: str,
     peak: _PeakOptions | None = None,
 ) -> TestResult: ...
+def serve_completions(served: ServedSamples | None) -> None:
+    """Sends completions to `served` while no test issues here. None: they are late again."""
+
+def make_batches(
+    ids: npt.ArrayLike, indices: npt.ArrayLike, queries: npt.ArrayLike
+) -> list[SampleBatch]:
+    """SampleBatches of the samples, uint64 of shape (n,) each: one for each run of equal numbers in
+    `queries`.
+    """
+
+def fail(ids: npt.ArrayLike, reason: str) -> bool:
+    """Ends samples that cannot be answered: they count as completed, and the result is INVALID for
+    `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no sample. False if
+    nothing is being issued.
+    """
+
+def raise_in_test(exception: BaseException) -> bool:
+    """Ends the running test; StartTest raises `exception`. False if nothing is being issued."""
+
 def read_accuracy(path: str) -> _AccuracyArrays: ...
+def read_progress() -> _Progress | None: ...
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def finish_tests() -> None:
     """Ends the running test and waits for it, before the interpreter goes away."""

@@ -17,7 +17,9 @@ from .interfaces import QuerySampleLibrary, SystemUnderTest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeGuard, TypeVar
+
+    from .queued import QueuedSystem
 
     _Native = TypeVar("_Native", _core.CallbackSut, _core.CallbackQsl)
 
@@ -116,8 +118,15 @@ def _find(handle: int, native: type[_Native], kind: str) -> _Native:
         return found[1]
 
 
+def is_queued(sut: object) -> TypeGuard[QueuedSystem]:
+    """True for a QueuedSystem, without importing what most programs do not need."""
+    return isinstance(sut, SystemUnderTest) and hasattr(type(sut), "begin_test")
+
+
 def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     """The native object behind a handle or for an instance."""
+    if is_queued(sut):
+        return sut.queue
     if isinstance(sut, SystemUnderTest):
         # What `samples.ids` needs; importing it takes longer than any query should.
         import numpy  # noqa: F401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 
 from . import _core
-from .handles import native_qsl, native_sut
+from .handles import is_queued, native_qsl, native_sut
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 
 # A daemon thread's test must not outlive the interpreter.
@@ -60,9 +60,21 @@ def run_test(
     peak: _core._PeakOptions | None = None,
 ) -> _core.TestResult:
     """Runs a test on behalf of a public function, whose caller a warning is addressed to."""
-    result = _core.start_test(
-        native_sut(sut), native_qsl(qsl), test_settings, log_settings, audit_config_filename, peak
-    )
+    if is_queued(sut):
+        sut.begin_test()
+    result = None
+    try:
+        result = _core.start_test(
+            native_sut(sut),
+            native_qsl(qsl),
+            test_settings,
+            log_settings,
+            audit_config_filename,
+            peak,
+        )
+    finally:
+        if is_queued(sut):
+            sut.end_test(result)
     if result.log_failure:
         raise LogWriteError(result)
     return result

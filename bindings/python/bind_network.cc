@@ -1,0 +1,164 @@
+// For systems under test that forward their queries, and processes that host one for another's
+// test.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bind.h"
+#include "completion_registry.h"
+#include "loadgen.h"
+#include "python_sut.h"
+#include "sample_types.h"
+#include "served_samples.h"
+
+namespace mlperf::python {
+namespace {
+
+using loadgen::QueuedSample;
+using loadgen::ServedRow;
+using loadgen::ServedSamples;
+
+// Not at import, as it takes NumPy, which is more to import than all of this.
+void DescribeRecordsOnce() {
+  static bool described = false;
+  if (std::exchange(described, true)) return;
+  PYBIND11_NUMPY_DTYPE(QueuedSample, id, index, issued_ns, query);
+  PYBIND11_NUMPY_DTYPE(ServedRow, key, event, time_ns, n_tokens, size);
+}
+
+// The values as an array of records that owns them.
+template <typename Record>
+py::array AsArray(std::vector<Record> values) {
+  DescribeRecordsOnce();
+  auto owner = std::make_unique<std::vector<Record>>(std::move(values));
+  const Record* first = owner->data();
+  const auto size = static_cast<py::ssize_t>(owner->size());
+  const py::capsule keeper(owner.get(),
+                           [](void* vector) { delete static_cast<std::vector<Record>*>(vector); });
+  owner.release();
+  return py::array(py::dtype::of<Record>(), {size}, {}, first, keeper);
+}
+
+using Ids = py::array_t<uint64_t, py::array::c_style | py::array::forcecast>;
+
+py::tuple TakeServed(ServedSamples* served) {
+  loadgen::ServedRows taken = served->Take();
+  return py::make_tuple(AsArray(std::move(taken.rows)), py::bytes(taken.bytes));
+}
+
+uint64_t Admit(ServedSamples* served, const Ids& keys) {
+  return served->Admit(keys.data(), static_cast<size_t>(keys.size()));
+}
+
+py::array_t<bool> AreOutstanding(ServedSamples* served, const Ids& ids) {
+  py::array_t<bool> are(ids.size());
+  for (py::ssize_t i = 0; i < ids.size(); ++i) are.mutable_at(i) = served->IsOutstanding(ids.at(i));
+  return are;
+}
+
+void Push(QueueSut* sut, const Ids& ids, const Ids& indices) {
+  if (ids.size() != indices.size()) throw py::value_error("as many indices as ids, please");
+  std::vector<QuerySample> samples;
+  for (py::ssize_t i = 0; i < ids.size(); ++i) samples.push_back({ids.at(i), indices.at(i)});
+  sut->IssueQuery(samples);
+}
+
+// One batch for each run of equal numbers in `queries`.
+py::list MakeBatches(const Ids& ids, const Ids& indices, const Ids& queries) {
+  const py::ssize_t count = ids.size();
+  if (indices.size() != count || queries.size() != count) {
+    throw py::value_error("ids, indices and queries must be of one length");
+  }
+  py::list batches;
+  std::vector<QuerySample> samples;
+  for (py::ssize_t i = 0; i < count; ++i) {
+    samples.push_back({ids.at(i), indices.at(i)});
+    if (i + 1 < count && queries.at(i + 1) == queries.at(i)) continue;
+    PyObject* batch = NewSampleBatch(samples.data(), samples.size());
+    if (batch == nullptr) throw py::error_already_set();
+    batches.append(py::reinterpret_steal<py::object>(batch));
+    samples.clear();
+  }
+  return batches;
+}
+
+bool Fail(const Ids& ids, const std::string& reason) {
+  return FailSamples(ids.data(), static_cast<size_t>(ids.size()), reason);
+}
+
+// Makes `exception` what StartTest raises. False if nothing is being issued.
+bool RaiseInTest(const py::object& exception) {
+  if (!PyExceptionInstance_Check(exception.ptr())) {
+    throw py::type_error("exception must be an instance of BaseException");
+  }
+  const loadgen::CompletionScope scope;
+  if (scope.recorder() == nullptr) return false;
+  try {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+    throw py::error_already_set();
+  } catch (const py::error_already_set&) {
+    scope.recorder()->ReportException(std::current_exception());
+  }
+  return true;
+}
+
+}  // namespace
+
+void BindNetwork(py::module_& module) {
+  py::class_<QueueSut, PythonSut>(module, "QueueSut",
+                                  "A system under test whose queries another thread fetches: the "
+                                  "one that issues takes no interpreter lock for them.")
+      .def(py::init<py::object, py::object>(), py::arg("flush_queries"), py::arg("name"))
+      .def(
+          "fileno", [](QueueSut& sut) { return sut.queue().fd(); },
+          "Readable while queries are queued.")
+      .def(
+          "take", [](QueueSut& sut, size_t most) { return AsArray(sut.queue().Take(most)); },
+          py::arg("most"),
+          "At most `most` samples, the oldest first: records of id, index, issued_ns (monotonic "
+          "clock) and query, the number of the query they are of.")
+      .def("push", Push, py::arg("ids"), py::arg("indices"),
+           "Issues one query from outside a test, uint64 of shape (n,) each.")
+      .def("clear", [](QueueSut& sut) { sut.queue().Clear(); }, "Forgets what is queued.");
+  py::class_<ServedSamples, std::shared_ptr<ServedSamples>>(
+      module, "ServedSamples",
+      "Samples this process works on for the test of another one. While it is the process's "
+      "(`serve_completions`), completions go here.")
+      .def(py::init<>())
+      .def(
+          "admit", Admit, py::arg("keys"),
+          "Makes samples outstanding, named by keys, uint64 of shape (n,). Returns the response id "
+          "of the first; the others follow it.")
+      .def("are_outstanding", AreOutstanding, py::arg("ids"),
+           "Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,).")
+      .def("clear", &ServedSamples::Clear, "Forgets all samples.")
+      .def("take", TakeServed,
+           "What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a "
+           "fault, 4 AbortTest was called), time_ns, n_tokens and size, and the bytes of all, one "
+           "after another.")
+      .def("fileno", &ServedSamples::fd, "Readable while there is something to take.");
+  module.def(
+      "serve_completions",
+      [](std::shared_ptr<ServedSamples> served) { loadgen::SetCompletionSink(std::move(served)); },
+      py::arg("served").none(true),
+      "Sends completions to `served` while no test issues here. None: they are late again.");
+  module.def("make_batches", MakeBatches, py::arg("ids"), py::arg("indices"), py::arg("queries"),
+             "SampleBatches of the samples, uint64 of shape (n,) each: one for each run of equal "
+             "numbers in `queries`.");
+  module.def(
+      "fail", Fail, py::arg("ids"), py::arg("reason"),
+      "Ends samples that cannot be answered: they count as completed, and the result is "
+      "INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no "
+      "sample. False if nothing is being issued.");
+  module.def("raise_in_test", RaiseInTest, py::arg("exception"),
+             "Ends the running test; StartTest raises `exception`. False if nothing is being "
+             "issued.");
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,96 @@
+"""Systems under test written with async and await: `AsyncSystemUnderTest`."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from typing import Any
+
+from . import _core
+from .event_loop import EventLoopThread
+from .queued import QueuedSystem
+
+_MOST_SAMPLES = 1 << 16  # Taken from the queue at a time.
+
+
+class AsyncSystemUnderTest(QueuedSystem):
+    """A system under test whose `issue_query` is a coroutine: the way to write clients of servers.
+
+    All of it runs on one event loop in a thread of its own (uvloop's loop if that is installed), so
+    that queries overlap without threads or locks. An exception of a coroutine ends the test and is
+    raised from `StartTest`.
+    """
+
+    @abstractmethod
+    async def issue_query(self, samples: _core.SampleBatch) -> None:  # type: ignore[override]
+        """Takes one query, as a task of its own; queries overlap.
+
+        Each sample must be completed exactly once (`mlperf_loadgen.complete`), here or later.
+        """
+
+    async def flush(self) -> None:
+        """Called when no more queries follow for now: send what is held back for batching."""
+
+    async def start(self) -> None:
+        """Called in the loop before each test: the place to open connections."""
+
+    async def stop(self) -> None:
+        """Called in the loop after each test, when no query is in progress any more."""
+
+    # ---- What the load generator calls -----------------------------------------------------------
+
+    def begin_test(self) -> None:
+        self.queue.clear()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = EventLoopThread(f"{type(self).__name__} event loop")
+        try:
+            self._loop.run(self._start())
+        except BaseException:
+            self._loop.stop()
+            raise
+
+    def flush_queries(self) -> None:
+        self._loop.call(self._flush)
+
+    def end_test(self, result: _core.TestResult | None) -> None:
+        try:
+            self._loop.run(self._stop())
+        finally:
+            self._loop.stop()
+
+    # ---- In the loop -----------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        await self.start()
+        asyncio.get_running_loop().add_reader(self.queue.fileno(), self._take)
+
+    def _take(self) -> None:
+        rows = self.queue.take(_MOST_SAMPLES)
+        for samples in _core.make_batches(rows["id"], rows["index"], rows["query"]):
+            self._begin(self.issue_query(samples))
+
+    def _flush(self) -> None:
+        self._take()  # What was issued before the flush comes before it.
+        self._begin(self.flush())
+
+    def _begin(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None or _core.raise_in_test(error):
+            return
+        # Another machine's test, or one that issues nothing at the moment.
+        if not _core.fail([], f"{type(error).__name__}: {error}"):
+            _core.AbortTest()
+
+    async def _stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.queue.fileno())
+        tasks = list(self._tasks)
+        for task in tasks:  # Only a test that was ended early leaves any.
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.stop()

@@ -1,0 +1,65 @@
+"""Measuring systems on other machines.
+
+`NetworkQDL` is a system under test that forwards its queries to nodes; `serve` makes a node of any
+SystemUnderTest. docs/network.md has the transports, what happens when something breaks, and how the
+time spent in the network is told from the model's.
+"""
+
+from .transport import (
+    Answers,
+    Batch,
+    Link,
+    LinkEvents,
+    NetworkError,
+    NodeInfo,
+    Run,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .keys import Keys, make_keys
+    from .network import NetworkQDL, NetworkWarning, register_transport
+    from .node import serve
+    from .remote_library import RemoteLibrary
+    from .report import NetworkReport
+
+_LATER = {
+    "Keys": "keys",
+    "NetworkQDL": "network",
+    "NetworkReport": "report",
+    "NetworkWarning": "network",
+    "RemoteLibrary": "remote_library",
+    "make_keys": "keys",
+    "register_transport": "network",
+    "serve": "node",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports what is in `_LATER`."""
+    if name in _LATER:
+        from importlib import import_module
+
+        found = getattr(import_module("." + _LATER[name], __name__), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "Answers",
+    "Batch",
+    "Keys",
+    "Link",
+    "LinkEvents",
+    "NetworkError",
+    "NetworkQDL",
+    "NetworkReport",
+    "NetworkWarning",
+    "NodeInfo",
+    "RemoteLibrary",
+    "Run",
+    "make_keys",
+    "register_transport",
+    "serve",
+]

@@ -1,0 +1,54 @@
+"""Two machines' clocks: what the node's would show here.
+
+The load generator pings a node and gets back when the node received the ping and when it answered.
+With t0 and t3 read here, t1 and t2 there, the offset of the node's clock is estimated as
+((t1 - t0) + (t2 - t3)) / 2, and is wrong by at most half the round trip (t3 - t0) - (t2 - t1),
+as it assumes that both ways take the same time (Mills, RFC 5905, section 8). As in NTP's clock
+filter, the estimate is that of the ping with the shortest round trip among the last ones. Processes
+of one kernel read the same monotonic clock, and then the offset is 0 and known exactly.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+_PINGS = 16
+
+
+def kernel_id() -> str:
+    """The same for all processes that share a monotonic clock; empty if unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        time_namespace = Path("/proc/self/ns/time").readlink()
+    except OSError:
+        return ""
+    return f"{boot} {time_namespace}"
+
+
+class ClockOffset:
+    """The node's clock minus ours, ns."""
+
+    def __init__(self, same_clock: bool) -> None:
+        self.same_clock = same_clock
+        self._pings: deque[tuple[int, int]] = deque(maxlen=_PINGS)  # Round trip, offset.
+
+    def add(self, t0: int, t1: int, t2: int, t3: int) -> None:
+        """A ping: sent here, received there, answered there, answer received here."""
+        self._pings.append(((t3 - t0) - (t2 - t1), ((t1 - t0) + (t2 - t3)) // 2))
+
+    @property
+    def offset_ns(self) -> int:
+        return 0 if self.same_clock or not self._pings else min(self._pings)[1]
+
+    @property
+    def uncertainty_ns(self) -> int | None:
+        """The offset is wrong by at most this; None before the first ping."""
+        if self.same_clock:
+            return 0
+        return min(self._pings)[0] // 2 if self._pings else None
+
+    @property
+    def round_trip_ns(self) -> int | None:
+        """The shortest of the last pings."""
+        return min(self._pings)[0] if self._pings else None

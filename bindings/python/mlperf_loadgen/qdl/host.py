@@ -1,0 +1,188 @@
+"""Runs a system under test on behalf of a test elsewhere: the part of a node that knows nothing of
+networks.
+
+One thread, that of `work`, is the only one that calls the system; another one, the node's, hands
+samples in and takes events out.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..interfaces import SystemUnderTest
+from ..queued import QueuedSystem
+from .remote_library import RemoteLibrary
+from .wire import ANSWER_ROW, Event, Samples
+
+_POLL_S = 0.2
+
+
+class _Sample:
+    """A sample being worked on."""
+
+    __slots__ = ("index", "issued_ns", "received_ns")
+
+    def __init__(self, index: int, received_ns: int) -> None:
+        self.index = index
+        self.received_ns = received_ns
+        self.issued_ns = 0
+
+
+class SutHost:
+    """`announce(name)` is called in the thread of `work` when a run may begin, and
+    `refuse(reason)` when it may not."""
+
+    def __init__(self, sut: SystemUnderTest, library: RemoteLibrary) -> None:
+        self.sut = sut
+        self.library = library
+        self.served = _core.ServedSamples()
+        self._samples: dict[int, _Sample] = {}
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._running = False
+        self._run = 0
+        _core.serve_completions(self.served)
+
+    # ---- The node's thread -----------------------------------------------------------------------
+
+    def begin(
+        self,
+        total: int,
+        performance: int,
+        announce: Callable[[str], None],
+        refuse: Callable[[str], None],
+    ) -> None:
+        """A run begins."""
+        self.forget()
+        self.library.begin(total, performance)
+
+        def job() -> None:
+            try:
+                self._end_test()
+                if isinstance(self.sut, QueuedSystem):
+                    self.sut.begin_test()
+                self._running = True
+                announce(str(self.sut.name))
+            except Exception as error:
+                traceback.print_exc()
+                refuse(f"{type(self.sut).__name__}: {type(error).__name__}: {error}")
+
+        self._jobs.put(job)
+
+    def issue(self, samples: Samples, received_ns: int) -> None:
+        """Queues samples for the system."""
+        count = len(samples.keys)
+        indices = samples.indices.tolist()
+        self.library.hold(indices, samples.payloads)
+        keys = samples.keys.tolist()
+        for key, index in zip(keys, indices, strict=True):
+            self._samples[key] = _Sample(index, received_ns)
+        first = self.served.admit(samples.keys)
+        ids = np.arange(first, first + count, dtype=np.uint64)
+        batches = _core.make_batches(ids, samples.indices, samples.queries)
+        run = self._run
+        self._jobs.put(lambda: self._issue(batches, keys, run))
+
+    def flush(self) -> None:
+        self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", []))
+
+    def end(self) -> None:
+        """The run is over, or its load generator is gone."""
+        self.forget()
+        self._jobs.put(self._end_test)
+
+    def forget(self) -> None:
+        """Answers to what was issued so far are not wanted any more, and what was not, never is."""
+        self._run += 1
+        self.served.clear()
+        self._samples.clear()
+
+    def stop(self) -> None:
+        """Ends `work`."""
+        self._jobs.put(None)
+
+    def take(self) -> tuple[npt.NDArray[Any], bytes]:
+        """What happened since, as rows of ANSWER_ROW, and the bytes of all."""
+        served, data = self.served.take()
+        rows = np.zeros(len(served), ANSWER_ROW)
+        for name in ("key", "event", "n_tokens", "size"):
+            rows[name] = served[name]
+        rows["completed_ns"] = served["time_ns"]
+        received_ns, issued_ns = [], []
+        for key, event in zip(served["key"].tolist(), served["event"].tolist(), strict=True):
+            ends = event in (Event.COMPLETED, Event.FAILED)
+            sample = self._samples.pop(key, None) if ends else self._samples.get(key)
+            received_ns.append(sample.received_ns if sample else 0)
+            issued_ns.append(sample.issued_ns if sample else 0)
+            if sample is not None and ends:
+                self.library.release(sample.index)
+        rows["received_ns"], rows["issued_ns"] = received_ns, issued_ns
+        return rows, data
+
+    # ---- The system's thread ---------------------------------------------------------------------
+
+    def work(self, stopped: Callable[[], bool]) -> None:
+        """Calls the system until `stop`, or until `stopped()`."""
+        while not stopped():
+            try:
+                job = self._jobs.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if job is None:
+                break
+            job()
+        self._end_test()
+        _core.serve_completions(None)
+
+    def _issue(self, batches: list[_core.SampleBatch], keys: list[int], run: int) -> None:
+        start = 0
+        for batch in batches:
+            if run != self._run:
+                return
+            end = start + len(batch)
+            now_ns = time.monotonic_ns()
+            for key in keys[start:end]:
+                sample = self._samples.get(key)
+                if sample is not None:
+                    sample.issued_ns = now_ns
+            start = end
+            self._call(partial(self._issue_query, batch), "issue_query", batch.ids)
+
+    def _issue_query(self, batch: _core.SampleBatch) -> None:
+        if isinstance(self.sut, QueuedSystem):
+            self.sut.queue.push(batch.ids, batch.indices)
+        else:
+            self.sut.issue_query(batch)
+
+    def _call(self, function: Callable[[], object], name: str, ids: Any) -> None:
+        """What the system raises fails the samples it was given, and is no end of the node."""
+        try:
+            function()
+        except Exception as error:
+            traceback.print_exc()
+            sys.stderr.flush()
+            self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
+
+    def _fail(self, ids: Any, reason: str) -> None:
+        """Those of the samples that it has not completed before it raised."""
+        ids = np.asarray(ids, np.uint64)
+        open_ids = ids[self.served.are_outstanding(ids)] if len(ids) else ids
+        if len(open_ids) or not len(ids):
+            _core.fail(open_ids, reason)
+
+    def _end_test(self) -> None:
+        if self._running and isinstance(self.sut, QueuedSystem):
+            try:
+                self.sut.end_test(None)
+            except Exception:
+                traceback.print_exc()
+        self._running = False

@@ -1,0 +1,267 @@
+"""`NetworkQDL`: a system under test on other machines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import warnings
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from .. import _core
+from ..event_loop import EventLoopThread
+from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
+from ..queued import QueuedSystem
+from .dispatcher import Dispatcher, Limits, Node
+from .report import NetworkReport, report_of
+from .transport import Link, LinkEvents, LinkFactory, NetworkError, NodeInfo, Run
+
+
+class NetworkWarning(UserWarning):
+    """Something went wrong in the network; what it did to the test is in the result."""
+
+
+def _zmq_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .zmq_link import ZmqLink
+
+    return ZmqLink(address, events, **options)
+
+
+def _http_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .http_link import HttpLink
+
+    return HttpLink(address, events, **options)
+
+
+def _kserve_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .kserve_link import KServeLink
+
+    return KServeLink(address, events, **options)
+
+
+_TRANSPORTS: dict[str, LinkFactory] = {
+    "tcp": _zmq_link,
+    "ipc": _zmq_link,
+    "http": _http_link,
+    "https": _http_link,
+    "kserve+http": _kserve_link,
+    "kserve+https": _kserve_link,
+    "kserve+grpc": _kserve_link,
+}
+
+
+def register_transport(scheme: str, make_link: LinkFactory) -> None:
+    """Makes addresses of a scheme, `scheme://...`, known: `make_link(address, events, **options)`
+    returns the Link to a node."""
+    _TRANSPORTS[scheme] = make_link
+
+
+class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
+    """Forwards queries to nodes, and their answers to the load generator.
+
+    `addresses`: one or more of
+    - "tcp://host:port" or "ipc://path": a node of `mlperf-loadgen serve`;
+    - "http://host:port": a node with the endpoints of the reference's network demo;
+    - "kserve+http://host:port/model", "kserve+grpc://...": a server of the Open Inference Protocol;
+    - any scheme of `register_transport`.
+
+    `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
+    called in another thread than `load_samples`, for loaded samples only.
+
+    `balance`: "least_outstanding" or "round_robin". `max_outstanding`, `max_outstanding_bytes`: how
+    many samples, and bytes of payloads, may be on their way to a node; what is beyond waits here,
+    its latency grows, and nothing is dropped. `on_loss`: when a node is lost, its outstanding
+    samples fail and the result is INVALID; "continue" goes on with the remaining nodes, "end" ends
+    the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how long
+    it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of `make_keys`), or
+    those of the other transports.
+
+    A test raises NetworkError if a node is not there at its start, or when the last one is lost.
+    After it `report` says where the time went; `mlperf_log_network.json` is the same beside the
+    other logs, and `mlperf_log_network.npy` has the times of each sample.
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        qsl: QuerySampleLibrary,
+        *,
+        balance: Literal["least_outstanding", "round_robin"] = "least_outstanding",
+        max_outstanding: int = 1024,
+        max_outstanding_bytes: int = 64 << 20,
+        on_loss: Literal["continue", "end"] = "continue",
+        connect_timeout_s: float = 30.0,
+        node_timeout_s: float = 5.0,
+        **options: Any,
+    ) -> None:
+        self.addresses = [addresses] if isinstance(addresses, str) else list(addresses)
+        self.qsl = qsl
+        self.report: NetworkReport | None = None
+        """Of the last test."""
+        self._factories = [_factory(address) for address in self.addresses]
+        _check_choice("balance", balance, ("least_outstanding", "round_robin"))
+        _check_choice("on_loss", on_loss, ("continue", "end"))
+        for what, value in {
+            "max_outstanding": max_outstanding,
+            "max_outstanding_bytes": max_outstanding_bytes,
+            "connect_timeout_s": connect_timeout_s,
+            "node_timeout_s": node_timeout_s,
+        }.items():
+            if not value > 0:
+                raise ValueError(f"{what} must be above 0, not {value!r}")
+        if not hasattr(qsl, "__getitem__"):
+            raise TypeError(
+                f"{type(qsl).__name__} has no payloads: give it __getitem__(index), which returns "
+                "bytes or arrays"
+            )
+        self._limits = Limits(max_outstanding, max_outstanding_bytes)
+        self._balance = balance
+        self._end_on_loss = on_loss == "end"
+        self._timeouts_s = connect_timeout_s, node_timeout_s
+        self._options = options
+        self._name = "NetworkQDL"
+        # Other processes' numbers are other ones, so that no answer is taken for ours.
+        self._runs = itertools.count(random.SystemRandom().randrange(1, 1 << 62))
+
+    @property
+    def name(self) -> str:
+        """The nodes' names, each once."""
+        return self._name
+
+    def issue_query(self, samples: _core.SampleBatch) -> None:
+        """Not called: queries wait in `queue`."""
+        raise NotImplementedError
+
+    def flush_queries(self) -> None:
+        self._loop.call(self._guarded(self._dispatcher.flush))
+
+    # ---- A test ----------------------------------------------------------------------------------
+
+    def begin_test(self) -> None:
+        self.queue.clear()
+        self.report = None
+        self._loop = EventLoopThread("NetworkQDL")
+        try:
+            self._loop.run(self._begin())
+        except BaseException:
+            self._loop.stop()
+            raise
+
+    async def _begin(self) -> None:
+        self._watching = False
+        self._dispatcher = dispatcher = Dispatcher(
+            self.queue,
+            self.qsl,  # type: ignore[arg-type]
+            self._limits,
+            self._balance,
+            self._end_on_loss,
+            self._watch_queue,
+        )
+        run = Run(
+            next(self._runs),
+            self.qsl.total_sample_count,
+            self.qsl.performance_sample_count,
+            *self._timeouts_s,
+        )
+        links = [
+            factory(address, dispatcher, **self._options)
+            for factory, address in zip(self._factories, self.addresses, strict=True)
+        ]
+        # The nodes are there before the first of them may say anything.
+        dispatcher.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
+        try:
+            infos = await _all([link.begin(run) for link in links])
+        except BaseException:
+            await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
+            raise
+        for node, info in zip(dispatcher.nodes, infos, strict=True):
+            node.info = info
+        self._name = ", ".join(dict.fromkeys(info.name for info in infos))
+        asyncio.get_running_loop().set_exception_handler(self._escaped)
+        self._watch_queue(True)
+
+    def _watch_queue(self, on: bool) -> None:
+        if on == self._watching:
+            return
+        self._watching = on
+        if on:
+            dispatch = self._guarded(self._dispatcher.dispatch)
+            self._loop.loop.add_reader(self.queue.fileno(), dispatch)
+        else:
+            self._loop.loop.remove_reader(self.queue.fileno())
+
+    def _guarded(self, function: Callable[[], object]) -> Callable[[], None]:
+        """What goes wrong in it, as in `qsl[index]`, ends the test."""
+
+        def guarded() -> None:
+            try:
+                function()
+            except BaseException as error:
+                self._raise(error)
+
+        return guarded
+
+    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self._raise(error if error is not None else NetworkError(str(context.get("message"))))
+
+    def _raise(self, error: BaseException) -> None:
+        self._dispatcher.stop()
+        if not _core.raise_in_test(error):
+            _core.AbortTest()
+
+    def end_test(self, result: _core.TestResult | None) -> None:
+        try:
+            self._loop.run(self._end())
+        finally:
+            self._loop.stop()
+        self.report = report_of(self._dispatcher)
+        for text, count in self.report.faults.items():
+            warnings.warn(f"{text} ({count} times)", NetworkWarning, stacklevel=4)
+        if result is not None and result.logs.summary:
+            self._write_logs(Path(result.logs.summary))
+
+    async def _end(self) -> None:
+        self._dispatcher.stop()
+        self._watch_queue(False)
+        links = [node.link for node in self._dispatcher.nodes]
+        await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
+
+    def _write_logs(self, summary: Path) -> None:
+        folder, name = summary.parent, summary.name
+        assert self.report is not None
+        try:
+            self.report.save(folder / name.replace("summary.txt", "network.json"))
+            self._dispatcher.timings.save(folder / name.replace("summary.txt", "network.npy"))
+        except OSError as error:
+            text = f"the network log is not written: {error}"
+            warnings.warn(text, NetworkWarning, stacklevel=5)
+
+
+def _factory(address: str) -> LinkFactory:
+    scheme, found, _ = address.partition("://")
+    if not found or scheme not in _TRANSPORTS:
+        known = ", ".join(f"{name}://" for name in _TRANSPORTS)
+        raise ValueError(f"{address!r} is no address of a node: begin it with one of {known}")
+    return _TRANSPORTS[scheme]
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+async def _all(coroutines: list[Coroutine[Any, Any, NodeInfo]]) -> list[NodeInfo]:
+    """As gather, but the first failure cancels the others."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        raise

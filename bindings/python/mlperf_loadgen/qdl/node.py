@@ -1,0 +1,335 @@
+"""A node: hosts a system under test for load generators elsewhere (`mlperf-loadgen serve`)."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import ipaddress
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..interfaces import SystemUnderTest
+from . import wire
+from .clock_sync import kernel_id
+from .host import SutHost
+from .keys import Keys, node_keys
+from .remote_library import RemoteLibrary
+from .transport import NetworkError
+
+DEFAULT_MAX_PAYLOAD_BYTES = 64 << 20
+_MESSAGES_AT_A_TIME = 64
+_POLL_MS = 500
+_STRANGERS_NAMED = 10
+_SWITCH_INTERVAL_S = 0.0005  # The thread that talks must not wait for the one that computes.
+
+
+def is_loopback(address: str) -> bool:
+    """True if only this machine can reach the address."""
+    url = urlsplit(address)
+    if url.scheme in ("ipc", "inproc"):
+        return True
+    host = url.hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # A name, an interface or *.
+        return False
+
+
+def serve(
+    make_sut: Callable[[RemoteLibrary], SystemUnderTest],
+    bind: str | Sequence[str],
+    *,
+    keys: Keys | str | os.PathLike[str] | None = None,
+    insecure: bool = False,
+    max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES,
+    ready: Callable[[list[str]], object] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> None:
+    """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
+
+    `make_sut(library)` makes it; `library[index]` has the payloads of the samples it is given. The
+    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001";
+    port 0 takes a free one. `ready` is called with the addresses once load generators may come.
+    `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
+    then whoever reaches the port can use the node.
+
+    Raises NetworkError for addresses that cannot be bound or are not allowed.
+    """
+    addresses = [bind] if isinstance(bind, str) else list(bind)
+    open_doors = [address for address in addresses if not is_loopback(address)]
+    if open_doors and keys is None and not insecure:
+        raise NetworkError(
+            f"{open_doors[0]} can be reached by strangers: give keys (`mlperf-loadgen keys DIR`), "
+            "bind to 127.0.0.1, or say that it may be insecure"
+        )
+    own_keys = node_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
+    library = RemoteLibrary()
+    host = SutHost(make_sut(library), library)
+    talker = _Talker(host, addresses, own_keys, max_payload_bytes)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(interval_s, _SWITCH_INTERVAL_S))
+    asked_to_stop = threading.Event()
+    handlers = _handle_signals(asked_to_stop)
+    thread = threading.Thread(target=talker.run, name="node", daemon=True)
+    try:
+        thread.start()
+        if ready is not None:
+            ready(talker.addresses)
+        host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
+    finally:
+        talker.stop()
+        thread.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        sys.setswitchinterval(interval_s)
+    if talker.error is not None:
+        raise talker.error
+
+
+def _handle_signals(asked_to_stop: threading.Event) -> dict[signal.Signals, Any]:
+    """The handlers there were before."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {
+        number: signal.signal(number, lambda *_: asked_to_stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+
+@dataclasses.dataclass
+class _Session:
+    """The load generator that is being worked for."""
+
+    identity: bytes
+    run: int
+    who: str
+    timeout_s: float
+    last_heard_s: float
+
+
+class _Talker:
+    """The thread that talks to load generators."""
+
+    def __init__(
+        self, host: SutHost, addresses: list[str], keys: Keys | None, max_payload_bytes: int
+    ) -> None:
+        try:
+            import zmq
+        except ImportError as error:
+            raise ImportError(
+                "serving needs pyzmq: pip install 'mlperf_loadgen[network]'"
+            ) from error
+        self._zmq = zmq
+        self._host = host
+        self._max_payload_bytes = max_payload_bytes
+        self._session: _Session | None = None
+        self._strangers = 0
+        self._reader = wire.SamplesReader()
+        self._context = zmq.Context()
+        self._outbox: collections.deque[Callable[[], None]] = collections.deque()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._stopped = False
+        self.error: BaseException | None = None
+        self._admit_known(keys)
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._configure(keys)
+        self.addresses = [self._bind(address) for address in addresses]
+
+    def _admit_known(self, keys: Keys | None) -> None:
+        """Lets in whoever has the load generator's key, and nobody else."""
+        self._door: Any = None
+        if keys is None:
+            return
+        from zmq.auth.thread import ThreadAuthenticator
+
+        public = self._zmq.utils.z85.decode(keys.peer)
+
+        class Door:
+            def callback(self, domain: str, key: bytes) -> bool:
+                return key == public
+
+        self._door = ThreadAuthenticator(self._context)
+        self._door.start()
+        self._door.configure_curve_callback(domain="*", credentials_provider=Door())
+
+    def _configure(self, keys: Keys | None) -> None:
+        zmq = self._zmq
+        for option in (zmq.SNDHWM, zmq.RCVHWM):
+            self._socket.setsockopt(option, 0)  # A load generator bounds what is on its way.
+        self._socket.setsockopt(zmq.LINGER, 500)
+        # A message has more than the payloads, and may have several of half the size.
+        self._socket.setsockopt(zmq.MAXMSGSIZE, self._max_payload_bytes + (16 << 20))
+        if keys is not None:
+            self._socket.curve_server = True
+            self._socket.curve_publickey = keys.public
+            self._socket.curve_secretkey = keys.secret
+
+    def _bind(self, address: str) -> str:
+        try:
+            self._socket.bind(address)
+        except self._zmq.ZMQError as error:
+            self._context.destroy(linger=0)
+            raise NetworkError(f"cannot bind {address}: {error}; give tcp://address:port") from None
+        return str(self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)).rstrip("\0")
+
+    # ---- The loop --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        zmq = self._zmq
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._host.served.fileno(), zmq.POLLIN)
+        poller.register(self._wake_read, zmq.POLLIN)
+        try:
+            while not self._stopped:
+                ready = dict(poller.poll(_POLL_MS))
+                if self._wake_read in ready:
+                    os.read(self._wake_read, 4096)
+                while self._outbox:
+                    self._outbox.popleft()()
+                self._send_answers()
+                if self._socket in ready:
+                    self._receive()
+                self._forget_the_silent()
+        except BaseException as error:
+            self.error = error
+            self._host.stop()
+        finally:
+            if self._door is not None:
+                self._door.stop()
+            self._context.destroy(linger=500)
+
+    def stop(self) -> None:
+        """Ends the thread, from another one."""
+        self._stopped = True
+        self._wake()
+
+    def _post(self, action: Callable[[], None]) -> None:
+        """Has an action done by this thread."""
+        self._outbox.append(action)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # Then it is awake enough.
+            os.write(self._wake_write, b"\0")
+
+    def _receive(self) -> None:
+        zmq = self._zmq
+        for _ in range(_MESSAGES_AT_A_TIME):
+            try:
+                identity, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            sender = identity.bytes
+            try:
+                message = wire.read([frame.buffer for frame in frames])
+                self._handle(sender, message, time.monotonic_ns())
+            except wire.MessageError as error:
+                self._refuse_message(sender, frames, str(error))
+
+    def _handle(self, sender: bytes, message: wire.Message, now_ns: int) -> None:
+        session = self._session
+        if message.kind == wire.Kind.HELLO:
+            self._greet(sender, message)
+            return
+        if session is None or sender != session.identity or message.run != session.run:
+            if message.kind not in (wire.Kind.BYE, wire.Kind.PING):
+                self._refuse(sender, message.run, "say hello first: there is no run of yours here")
+            return
+        session.last_heard_s = time.monotonic()
+        if message.kind == wire.Kind.SAMPLES:
+            self._host.issue(self._reader.read(message), now_ns)
+        elif message.kind == wire.Kind.PING:
+            sent_ns, _, _ = wire.read_times(message)
+            pong = wire.times(wire.Kind.PONG, session.run, sent_ns, now_ns, time.monotonic_ns())
+            self._send(sender, pong)
+        elif message.kind == wire.Kind.FLUSH:
+            self._host.flush()
+        elif message.kind == wire.Kind.BYE:
+            self._end_session("is done")
+        else:
+            raise wire.MessageError(f"a {message.kind.name} is not for a node")
+
+    def _send(self, identity: bytes, frames: wire.Frames) -> None:
+        self._socket.send_multipart([identity, *frames], self._zmq.NOBLOCK)
+
+    def _send_answers(self) -> None:
+        rows, data = self._host.take()
+        if self._session is not None and len(rows):
+            frames = wire.answers(self._session.run, rows, data, time.monotonic_ns())
+            self._send(self._session.identity, frames)
+
+    # ---- Sessions --------------------------------------------------------------------------------
+
+    def _greet(self, sender: bytes, message: wire.Message) -> None:
+        values = wire.read_control(message)
+        session = self._session
+        if session is not None and session.identity == sender and session.run == message.run:
+            return  # It asked again; the welcome is under way.
+        if session is not None and session.identity != sender:
+            self._refuse(sender, message.run, f"it works for {session.who}", busy=True)
+            return
+        try:
+            self._session = session = _Session(
+                sender,
+                message.run,
+                f"{str(values['host'])[:100]}, process {int(values['process'])}",
+                min(max(float(values["timeout_s"]), 0.1), 3600.0),
+                time.monotonic(),
+            )
+            totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
+        except (KeyError, TypeError, ValueError) as error:
+            self._session = None
+            raise wire.MessageError(f"a HELLO without what it needs: {error!r}") from None
+        _say(f"begins a run for {session.who}")
+        welcome = {"kernel": kernel_id(), "max_payload_bytes": self._max_payload_bytes}
+        self._host.begin(
+            *totals,
+            lambda name: self._post(
+                lambda: self._send(
+                    sender, wire.control(wire.Kind.WELCOME, message.run, welcome | {"name": name})
+                )
+            ),
+            lambda reason: self._post(lambda: self._refuse(sender, message.run, reason)),
+        )
+
+    def _end_session(self, why: str) -> None:
+        if self._session is not None:
+            _say(f"{self._session.who} {why}")
+            self._session = None
+            self._host.end()
+
+    def _forget_the_silent(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        silent_s = time.monotonic() - session.last_heard_s
+        if silent_s > session.timeout_s:
+            self._end_session(f"was silent for {silent_s:.1f} s and is given up")
+
+    def _refuse(self, sender: bytes, run: int, reason: str, busy: bool = False) -> None:
+        self._send(sender, wire.control(wire.Kind.REFUSED, run, {"reason": reason, "busy": busy}))
+        if self._session is not None and self._session.identity == sender:
+            self._end_session(f"was refused: {reason}")
+
+    def _refuse_message(self, sender: bytes, frames: list[Any], reason: str) -> None:
+        """Tells whoever sent it, as far as that is one of us; strangers get no answer."""
+        head = bytes(frames[0].buffer[: wire.HEAD_BYTES]) if frames else b""
+        run = wire.run_of(head)
+        if run is not None:
+            self._refuse(sender, run, reason)
+        self._strangers += 1
+        if self._strangers <= _STRANGERS_NAMED:
+            _say(f"dropped a message: {reason}")
+
+
+def _say(text: str) -> None:
+    print(f"node: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,81 @@
+"""What a test over the network says of the network."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .dispatcher import Dispatcher
+
+METHOD = (
+    "Latencies are measured here, on the load generator's monotonic clock. Readings of a node's "
+    "clock are shifted by an offset, ((t1 - t0) + (t2 - t3)) / 2 of the ping with the shortest "
+    "round trip among the last 16; it is wrong by at most clock_uncertainty_ns, which moves time "
+    "between network_there and network_back, and leaves network_both_ways and total exact. "
+    "Processes on one kernel share the clock. Percentiles are from buckets 1.1 % wide."
+)
+
+
+@dataclass(frozen=True)
+class NetworkReport:
+    """Where the time went, and what became of the nodes."""
+
+    components: dict[str, dict[str, Any]]
+    """By component, in the order in which they pass: count, mean, percentiles and maximum, ns."""
+    nodes: list[dict[str, Any]]
+    """Each node's address, name, counts, losses and clock."""
+    faults: dict[str, int]
+    """What went wrong, and how often."""
+    method: str = METHOD
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [f"{'component':<18} {'p50':>11} {'p90':>11} {'p99':>11} {'max':>11}"]
+        for name, values in self.components.items():
+            cells = [_duration(values[key]) for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns")]
+            lines.append(f"{name:<18} " + " ".join(f"{cell:>11}" for cell in cells))
+        for node in self.nodes:
+            lines.append(
+                f"node {node['address']} ({node['name']}): {node['answered']} answered, "
+                f"{node['failed']} failed"
+            )
+            lines += [f"  was lost: {reason}" for reason in node["losses"]]
+        lines += [f"fault ({count}): {text}" for text, count in self.faults.items()]
+        return "\n".join(lines)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes it as JSON."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+
+
+def _duration(ns: int) -> str:
+    if abs(ns) < 1_000_000:
+        return f"{ns / 1e3:.1f} us"
+    return f"{ns / 1e6:.2f} ms" if abs(ns) < 1_000_000_000 else f"{ns / 1e9:.3f} s"
+
+
+def report_of(dispatcher: Dispatcher) -> NetworkReport:
+    """Of a test that has ended."""
+    faults = dict(dispatcher.faults)
+    if dispatcher.timings.file_failure:
+        faults[dispatcher.timings.file_failure] = 1
+    return NetworkReport(
+        components=dispatcher.timings.components(),
+        nodes=[
+            {
+                "address": node.link.address,
+                "name": node.info.name,
+                "answered": node.answered,
+                "failed": node.failed,
+                "losses": node.losses,
+                **node.link.report(),
+            }
+            for node in dispatcher.nodes
+        ],
+        faults=faults,
+    )

@@ -1,0 +1,312 @@
+"""The binary transport, the load generator's end: ZeroMQ, with CURVE where there are keys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket as sockets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import wire
+from .clock_sync import ClockOffset, kernel_id
+from .keys import Keys, client_keys
+from .transport import Answers, Batch, Link, LinkEvents, NetworkError, NodeInfo, Run
+
+try:
+    import zmq
+    from zmq.utils.monitor import parse_monitor_message
+except ImportError as error:
+    raise ImportError(
+        "tcp:// and ipc:// need pyzmq: pip install 'mlperf_loadgen[network]'"
+    ) from error
+
+_MESSAGES_AT_A_TIME = 64
+_HELLO_INTERVAL_S = 0.5
+_PINGS_A_TIMEOUT = 8
+_FIRST_PINGS = 8
+
+
+class ZmqLink(Link):
+    """`keys`: a folder of `make_keys`, or Keys; needed by nodes that have keys."""
+
+    def __init__(
+        self, address: str, events: LinkEvents, keys: Keys | str | os.PathLike[str] | None = None
+    ) -> None:
+        super().__init__(address, events)
+        self._keys = client_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._writer = wire.SamplesWriter()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._trouble = ""
+
+    # ---- Connecting ------------------------------------------------------------------------------
+
+    async def begin(self, run: Run) -> NodeInfo:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        self._clock = ClockOffset(False)
+        self._gone = False
+        info = await self._connect(run.connect_timeout_s)
+        self._in_use = True
+        self._tasks.append(self._loop.create_task(self._watch()))
+        return info
+
+    async def _connect(self, timeout_s: float) -> NodeInfo:
+        """A new connection, on which the node has welcomed the run."""
+        self._open()
+        deadline = self._loop.time() + timeout_s
+        while True:
+            self._welcome: asyncio.Future[NodeInfo] = self._loop.create_future()
+            self._send(wire.control(wire.Kind.HELLO, self._run.id, self._introduction()))
+            left = max(deadline - self._loop.time(), 0)
+            try:
+                # A node that is busy, or not there yet, is asked again.
+                info = await asyncio.wait_for(self._welcome, min(_HELLO_INTERVAL_S * 4, left))
+                break
+            except (asyncio.TimeoutError, _Busy) as error:
+                self._trouble = str(error) or self._trouble
+                if self._loop.time() >= deadline:
+                    self._close()
+                    text = self._trouble or "it does not answer"
+                    raise NetworkError(
+                        f"{self.address}: not ready after {timeout_s:g} s: {text}"
+                    ) from None
+                await asyncio.sleep(min(_HELLO_INTERVAL_S, max(deadline - self._loop.time(), 0)))
+            except BaseException:
+                self._close()
+                raise
+        for _ in range(_FIRST_PINGS):
+            self._ping()
+        return info
+
+    def _introduction(self) -> dict[str, Any]:
+        return {
+            "host": sockets.gethostname(),
+            "process": os.getpid(),
+            "kernel": kernel_id(),
+            "total_sample_count": self._run.total_sample_count,
+            "performance_sample_count": self._run.performance_sample_count,
+            "timeout_s": self._run.node_timeout_s,
+        }
+
+    def _open(self) -> None:
+        self._trouble = ""
+        self._last_heard = self._loop.time()
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        for option in (zmq.SNDHWM, zmq.RCVHWM, zmq.LINGER):
+            self._socket.setsockopt(option, 0)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+        if self._keys is not None:
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, self._keys.public)
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, self._keys.secret)
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, self._keys.peer)
+        self._monitor = self._socket.get_monitor_socket()
+        try:
+            self._socket.connect(self.address)
+        except zmq.ZMQError as error:
+            self._close()
+            raise NetworkError(f"{self.address}: {error}: give tcp://host:port") from None
+        self._loop.add_reader(self._socket.FD, self._receive)
+        self._loop.add_reader(self._monitor.FD, self._observe)
+        self._loop.call_soon(self._observe)
+
+    def _close(self) -> None:
+        for one in (self._socket, self._monitor):
+            if one is not None:
+                with contextlib.suppress(zmq.ZMQError):
+                    self._loop.remove_reader(one.FD)
+        if self._socket is not None:
+            self._socket.disable_monitor()
+            self._socket.close()
+        self._socket = self._monitor = None
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._socket is not None:
+            self._socket.setsockopt(zmq.LINGER, 500)
+            self._send(wire.control(wire.Kind.BYE, self._run.id))
+            self._close()
+
+    # ---- Being watched ---------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Pings the node; gives it up when it is silent, and takes it back when it returns."""
+        interval_s = self._run.node_timeout_s / _PINGS_A_TIMEOUT
+        while not self._gone:
+            await asyncio.sleep(interval_s)
+            if self._in_use:
+                self._ping()
+                self._receive()  # This loop may have been held up itself.
+                silent_s = self._loop.time() - self._last_heard
+                if silent_s > self._run.node_timeout_s:
+                    self._lose(f"silent for {silent_s:.1f} s (node_timeout_s)")
+            else:
+                with contextlib.suppress(NetworkError):
+                    info = await self._connect(max(interval_s, 2 * _HELLO_INTERVAL_S))
+                    self._in_use = True
+                    self.events.back(self, info)
+
+    def _lose(self, reason: str, for_good: bool = False) -> None:
+        if not self._in_use:
+            return
+        self._in_use = False
+        if for_good:
+            self._send(wire.control(wire.Kind.BYE, self._run.id))
+            self._gone = True
+        self._close()
+        self.events.lost(self, reason)
+
+    def _observe(self) -> None:
+        """What became of the connection."""
+        while self._monitor is not None:
+            try:
+                message = self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.ZMQError:
+                return
+            event = parse_monitor_message(message)
+            if event["event"] == zmq.EVENT_DISCONNECTED:
+                if self._welcome.done():
+                    self._lose(self._trouble or "the connection was closed")
+                else:
+                    self._trouble = self._trouble or "the node closes the connection"
+            elif event["event"] in _TROUBLES:
+                self._trouble = _TROUBLES[event["event"]](event["value"])
+
+    # ---- Sending ---------------------------------------------------------------------------------
+
+    def _send(self, frames: wire.Frames) -> None:
+        if self._socket is not None:
+            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=len(frames) < 3)
+            self._loop.call_soon(self._receive)  # Sending may swallow the sign that one came.
+
+    def _ping(self) -> None:
+        self._send(wire.times(wire.Kind.PING, self._run.id, time.monotonic_ns()))
+
+    def send(self, batch: Batch) -> None:
+        try:
+            frames = self._writer.write(self._run.id, batch, time.monotonic_ns())
+        except TypeError as error:
+            self.events.failed(self, batch.keys, str(error))
+            return
+        self._send(frames)
+        self.events.sent(self, batch.keys, time.monotonic_ns())
+
+    def flush(self) -> None:
+        self._send(wire.control(wire.Kind.FLUSH, self._run.id))
+
+    # ---- Receiving -------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        for _ in range(_MESSAGES_AT_A_TIME):
+            if self._socket is None:
+                return
+            try:
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._last_heard = self._loop.time()
+            try:
+                self._handle(wire.read(frames), time.monotonic_ns())
+            except wire.MessageError as error:
+                self._refuse(f"it sent what cannot be read: {error}")
+        self._loop.call_soon(self._receive)
+
+    def _refuse(self, reason: str) -> None:
+        if not self._welcome.done():
+            self._welcome.set_exception(NetworkError(f"{self.address}: {reason}"))
+        else:
+            self._lose(reason)
+
+    def _handle(self, message: wire.Message, now_ns: int) -> None:
+        if message.run != self._run.id:
+            if message.kind == wire.Kind.ANSWERS:
+                self.events.fault(self, "sent answers for another run, which were not counted")
+            return
+        if message.kind == wire.Kind.ANSWERS:
+            self._take_answers(message, now_ns)
+        elif message.kind == wire.Kind.PONG:
+            t0, t1, t2 = wire.read_times(message)
+            self._clock.add(t0, t1, t2, now_ns)
+        elif message.kind == wire.Kind.WELCOME:
+            values = wire.read_control(message)
+            self._clock = ClockOffset(values.get("kernel") == kernel_id() != "")
+            limit = values.get("max_payload_bytes")
+            info = NodeInfo(str(values.get("name")), limit if isinstance(limit, int) else None)
+            if not self._welcome.done():
+                self._welcome.set_result(info)
+        elif message.kind == wire.Kind.REFUSED:
+            values = wire.read_control(message)
+            text = str(values.get("reason"))
+            if values.get("busy") and not self._welcome.done():
+                self._welcome.set_exception(_Busy(text))
+            else:
+                self._refuse(f"it refused: {text}")
+        else:
+            raise wire.MessageError(f"a {message.kind.name} is not for a load generator")
+
+    def _take_answers(self, message: wire.Message, now_ns: int) -> None:
+        rows, parts, sent_ns = wire.read_answers(message)
+        events = rows["event"]
+        done = events == wire.Event.COMPLETED
+        if done.all():
+            self._complete(rows, parts, sent_ns, now_ns)
+            return
+        # First tokens come before the completions they were sent with.
+        first = [i for i, event in enumerate(events.tolist()) if event == wire.Event.FIRST_TOKEN]
+        if first:
+            self.events.first_tokens(self, rows["key"][first], [parts[i] for i in first])
+        if done.any():
+            some = np.flatnonzero(done)
+            self._complete(rows[some], [parts[i] for i in some.tolist()], sent_ns, now_ns)
+        for i, event in enumerate(events.tolist()):
+            if event == wire.Event.FAILED:
+                self.events.failed(self, rows["key"][i : i + 1], str(parts[i], "utf-8", "replace"))
+            elif event == wire.Event.FAULT:
+                self.events.fault(self, str(parts[i], "utf-8", "replace"))
+            elif event == wire.Event.ABORTED:
+                self._lose(str(parts[i], "utf-8", "replace"), for_good=True)
+                return
+            elif event > wire.Event.ABORTED:
+                raise wire.MessageError(f"an answer of the unknown kind {event}")
+
+    def _complete(self, rows: Any, parts: list[memoryview], sent_ns: int, now_ns: int) -> None:
+        offset_ns = self._clock.offset_ns
+        times_ns = np.empty((len(rows), 4), np.int64)
+        times_ns[:, 0], times_ns[:, 1] = rows["received_ns"], rows["issued_ns"]
+        times_ns[:, 2], times_ns[:, 3] = rows["completed_ns"], sent_ns
+        times_ns -= offset_ns
+        self.events.completed(self, Answers(rows["key"], parts, rows["n_tokens"], now_ns, times_ns))
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "same_clock": self._clock.same_clock,
+            "clock_offset_ns": self._clock.offset_ns,
+            "clock_uncertainty_ns": self._clock.uncertainty_ns,
+            "round_trip_ns": self._clock.round_trip_ns,
+        }
+
+
+class _Busy(Exception):
+    """The node works for someone else at the moment."""
+
+
+_TROUBLES: dict[int, Callable[[int], str]] = {
+    zmq.EVENT_CONNECT_RETRIED: lambda _: "nobody listens there",
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: lambda _: "it does not know our key: give it our client.key",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: lambda _: (
+        "the handshake failed: one end has keys and the other none, or another node's key, or it "
+        "is no node of mlperf_loadgen"
+    ),
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: lambda _: (
+        "the handshake failed: the node's key is another than node.key, or one end has no keys"
+    ),
+}
