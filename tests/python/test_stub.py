@@ -7,6 +7,7 @@ directions.
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def one_line(text):
 
 def parameters(signature):
     """Parameter names of a signature in a doc string, self left out."""
-    inside = signature[signature.index("(") + 1 : signature.index(")")]
+    plain = re.sub(r"\[[^][]*\]", "", signature)  # Types may have commas between their brackets.
+    inside = plain[plain.index("(") + 1 : plain.index(")")]
     names = [part.replace("=", ":").split(":")[0].strip() for part in inside.split(",")]
     return [name for name in names if name not in ("", "self")]
 
