@@ -1,0 +1,316 @@
+"""Reading the logs of one test back as one value: `read_run`."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .logs import TruncatedLogWarning, read_samples
+from .run_records import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
+
+_PERFORMANCE_PHASE = 1  # In the sample log.
+_LOG_NAME = re.compile(
+    r"(?P<prefix>.*)(?:(?:summary|detail)(?P<t>.*)\.txt"
+    r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
+)
+_DEFAULT_PREFIX = "mlperf_log_"
+_MAX_TRACE_BYTES = 1 << 30  # Of which a processor reads some 100 MB a second.
+_TRACED_SAMPLE = re.compile(
+    rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
+    rb'"args":\{"sample_seq":(?P<sample>\d+),"query_seq":(?P<query>\d+),'
+    rb'"sample_idx":(?P<index>\d+),"issue_start_ns":(?P<issued>-?\d+)'
+    rb'(?:,"complete_ns":(?P<completed>-?\d+))?'
+)
+_SAMPLE_TYPE = np.dtype(
+    [
+        ("query", "<u8"),
+        ("sample_index", "<u4"),
+        ("phase", "<u4"),
+        ("scheduled_ns", "<i8"),
+        ("issued_ns", "<i8"),
+        ("first_token_ns", "<i8"),
+        ("completed_ns", "<i8"),
+        ("tokens", "<i8"),
+    ]
+)
+
+
+class NoRunError(ValueError):
+    """There are no logs of one test at a path."""
+
+
+@dataclass(frozen=True)
+class RunLogs:
+    """What the logs of one test say."""
+
+    name: str
+    """The folder's name; with the prefix and suffix of the files, if they are not the usual."""
+    folder: Path
+    records: Mapping[str, Any]
+    """Of the detail log: the last value of each key."""
+    all_records: tuple[LogRecord, ...]
+    """Of the detail log, in order."""
+    summary: str
+    """Text of the summary; empty if there is none."""
+    settings: Mapping[str, Any]
+    """As they took effect, by name without "effective_"."""
+    requested: Mapping[str, Any]
+    """As they were asked for, by name without "requested_"."""
+    scenario: str
+    """Such as "Server"; empty if the logs end before it."""
+    mode: str
+    """Such as "PerformanceOnly"; empty if the logs end before it."""
+    sut_name: str
+    valid: bool | None
+    """The verdict; None: there is none, as in an accuracy test or one that was killed."""
+    finished: bool
+    """The test ran to its end, so that its logs are whole."""
+    reasons: tuple[str, ...]
+    """Why not VALID, in words; empty if it is, or if nothing was to be judged."""
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    samples: npt.NDArray[np.void] | None
+    """The rows of the performance phase, as of `read_samples`: shape (n,). Where there is no sample
+    log, from a trace of up to 1 GiB of a PerformanceOnly test without warm-up, without tokens.
+    None: there is neither, or the test had no such phase."""
+    peak: LoggedPeak | None
+    """Of a FindPeakPerformance test."""
+    version: str
+    """Of the load generator."""
+    started: datetime | None
+    """As logged. The reference logs its local time and calls it UTC."""
+    prefix: str = _DEFAULT_PREFIX
+    """Of the names of the log files."""
+    suffix: str = ""
+    """Likewise, before the extension."""
+
+    def latencies_ns(self) -> npt.NDArray[np.int64]:
+        """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
+
+        From schedule to completion: in MultiStream of whole queries, otherwise of samples. What was
+        never completed is left out. Empty without `samples`.
+        """
+        if self.samples is None:
+            return np.empty(0, np.int64)
+        done = self.samples[self.samples["completed_ns"] >= 0]
+        latencies: npt.NDArray[np.int64] = done["completed_ns"] - done["scheduled_ns"]
+        if self.scenario != "MultiStream" or len(done) == 0:
+            return latencies
+        starts = np.flatnonzero(np.diff(done["query"], prepend=done["query"][0] + 1))
+        return np.asarray(np.maximum.reduceat(latencies, starts), np.int64)
+
+
+def read_run(path: str | os.PathLike[str]) -> RunLogs:
+    """Reads the logs of one test: of this library or of the reference.
+
+    `path`: the folder of the logs, or any one of the log files. Logs of a test that was killed are
+    read as far as they go, with a TruncatedLogWarning. Raises FileNotFoundError if there is no such
+    path and NoRunError (a ValueError) if it holds no logs, or those of several tests, which it
+    lists.
+    """
+    detail = _detail_log(Path(path))
+    prefix, suffix = _affixes(detail)
+    records, cut_off = parse_records(detail.read_bytes())
+    if cut_off:
+        _warn(detail, f"holds {len(records)} whole records")
+    last = {record.key: record.value for record in records}
+    summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
+    summary = summary_path.read_text(errors="replace") if summary_path.is_file() else ""
+    mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
+    scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
+    samples = _samples(detail, records, mode)
+    folder = detail.parent
+    usual = (prefix, suffix) == (_DEFAULT_PREFIX, "")
+    return RunLogs(
+        name=folder.resolve().name if usual else f"{folder.resolve().name}/{prefix}*{suffix}",
+        folder=folder,
+        records=last,
+        all_records=records,
+        summary=summary,
+        settings=_with_prefix("effective_", last),
+        requested=_with_prefix("requested_", last),
+        scenario=scenario,
+        mode=mode,
+        sut_name=str(last.get("sut_name", "")),
+        valid=last["result_validity"] == "VALID" if "result_validity" in last else None,
+        finished="encountered" in summary,
+        reasons=tuple(_reasons(last, records, mode, summary)),
+        errors=tuple(str(record.value) for record in records if record.is_error),
+        warnings=tuple(str(record.value) for record in records if record.is_warning),
+        samples=samples,
+        peak=peak_of(records),
+        version=str(last.get("loadgen_version", "")),
+        started=_started(last.get("test_datetime")),
+        prefix=prefix,
+        suffix=suffix,
+    )
+
+
+# ---- Which files ---------------------------------------------------------------------------------
+
+
+def _affixes(file: Path) -> tuple[str, str]:
+    """What a log's name has before and after the part that tells which log it is."""
+    found = _LOG_NAME.fullmatch(file.name)
+    if found is None:
+        raise NoRunError(
+            f"{file} is not a log of a test; give a folder of logs or one of its "
+            f"{_DEFAULT_PREFIX}detail.txt, _summary.txt, _samples.npy and so on"
+        )
+    return found["prefix"], found["t"] or found["j"] or found["n"] or ""
+
+
+def _detail_log(path: Path) -> Path:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
+    if not path.is_dir():
+        prefix, suffix = _affixes(path)
+        detail = path.with_name(f"{prefix}detail{suffix}.txt")
+        if not detail.is_file():
+            raise NoRunError(f"{detail} is missing, without which {path.name} cannot be judged")
+        if not _is_detail_log(detail):
+            raise NoRunError(f'{detail} is no detail log: its lines do not start with ":::MLLOG"')
+        return detail
+    found = sorted(file for file in path.glob("*detail*.txt") if _is_detail_log(file))
+    if not found:
+        raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it")
+    if len(found) > 1:
+        names = ", ".join(str(file) for file in found)
+        raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
+    return found[0]
+
+
+def _is_detail_log(file: Path) -> bool:
+    """Whether it starts as one; one that was cut off at its very start does too."""
+    with file.open("rb") as opened:
+        start = opened.read(len(PREFIX))
+    return PREFIX.startswith(start)
+
+
+def _warn(path: Path, what: str) -> None:
+    warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=3)
+
+
+# ---- What they say -------------------------------------------------------------------------------
+
+
+def _with_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+
+
+def _started(text: Any) -> datetime | None:
+    try:
+        parsed = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=timezone.utc)
+
+
+def _reasons(
+    last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, summary: str
+) -> list[str]:
+    conduct = [str(r.value) for r in records if r.key == "error_runtime"]
+    if "result_validity" not in last:
+        if mode == "AccuracyOnly" and "encountered" in summary:
+            return conduct
+        if "encountered" in summary:
+            return [*conduct, "the test ended without a result"]
+        return [*conduct, "the logs end before the test did: it was killed or is still running"]
+    if last["result_validity"] == "VALID":
+        return []
+    return [*_broken_rules(last), *conduct] or [str(last.get("result_invalid_reason", ""))]
+
+
+def _broken_rules(last: Mapping[str, Any]) -> list[str]:
+    """The rules of the verdict that were not kept, with their numbers as far as they are logged."""
+    reasons = []
+    if last.get("result_perf_constraints_met") is False:
+        reasons.append(_broken_bound(last))
+    if last.get("result_min_duration_met") is False:
+        reasons.append(
+            f"the run was shorter than min_duration, {last.get('effective_min_duration_ms')} ms"
+        )
+    if last.get("result_min_queries_met") is False:
+        reasons.append(
+            f"{last.get('result_query_count')} queries were issued, min_query_count asks for "
+            f"{last.get('effective_min_query_count')} and the test for "
+            f"{last.get('effective_min_sample_count')} samples"
+        )
+    if last.get("early_stopping_met") is False:
+        kinds = {"early_stopping_ttft_result": " of TTFT", "early_stopping_tpot_result": " of TPOT"}
+        for key in ("early_stopping_result", *kinds):
+            missing = re.search(
+                r"at least (\d+) more queries|at least (\d+) queries for",
+                str(last.get(key, "")),
+            )
+            if missing:
+                count = f"{missing[1]} more queries" if missing[1] else f"{missing[2]} queries"
+                reasons.append(f"early stopping{kinds.get(key, '')} needs {count}")
+    return reasons
+
+
+def _broken_bound(last: Mapping[str, Any]) -> str:
+    percentile = last.get("effective_target_latency_percentile", 0.99)
+    shown = f"p{100 * percentile:g}"
+    if last.get("requested_use_token_latencies"):
+        return f"the {shown} of TTFT or TPOT is above its bound"
+    bound_ms = last.get("effective_target_latency_ns", 0) / 1e6
+    measured = last.get(f"result_{100 * percentile:.2f}_percentile_latency_ns")
+    if measured is None:
+        return f"{shown} latency is above the bound of {bound_ms:g} ms"
+    return f"{shown} latency {measured / 1e6:.4g} ms is above the bound of {bound_ms:g} ms"
+
+
+# ---- Samples -------------------------------------------------------------------------------------
+
+
+def _samples(
+    detail: Path, records: tuple[LogRecord, ...], mode: str
+) -> npt.NDArray[np.void] | None:
+    prefix, suffix = _affixes(detail)
+    log = detail.with_name(f"{prefix}samples{suffix}.npy")
+    if log.is_file() and log.stat().st_size > 0:
+        rows = read_samples(log)
+        performance = rows["phase"] == _PERFORMANCE_PHASE
+        if not performance.any():
+            return None
+        return rows if performance.all() else rows[performance]
+    trace = detail.with_name(f"{prefix}trace{suffix}.json")
+    warmed_up = any(str(record.value).startswith("Warmed up") for record in records)
+    # A trace does not tell phases and trials apart.
+    if mode != "PerformanceOnly" or warmed_up or not trace.is_file():
+        return None
+    if trace.stat().st_size > _MAX_TRACE_BYTES:
+        return None
+    return _traced_samples(trace)
+
+
+def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
+    found = []
+    with trace.open("rb") as lines:
+        for line in lines:
+            m = _TRACED_SAMPLE.search(line)
+            if m is None:
+                continue
+            sign = -1 if m["us"].startswith(b"-") else 1
+            scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
+            completed = -1 if m["completed"] is None else scheduled + int(m["completed"])
+            issued = scheduled + int(m["issued"])
+            row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE)
+            found.append((int(m["sample"]), (*row, scheduled, issued, -1, completed, 0)))
+    if not found:
+        return None
+    rows = np.array([row for _, row in sorted(found)], _SAMPLE_TYPE)
+    start = rows["scheduled_ns"].min()
+    for column in ("scheduled_ns", "issued_ns", "completed_ns"):
+        rows[column] = np.where(rows[column] < 0, -1, rows[column] - start)
+    return rows
