@@ -1,0 +1,20 @@
+"""Starts the command line."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command that the arguments name, and exits with its status."""
+    try:
+        from .cli.app import app
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich"):
+            raise
+        cure = "pip install 'mlperf_loadgen[cli]'"
+        print(f"error: the command line needs {error.name}, not installed: {cure}", file=sys.stderr)
+        sys.exit(2)
+    app(prog_name="mlperf-loadgen")
+
+
+if __name__ == "__main__":
+    main()

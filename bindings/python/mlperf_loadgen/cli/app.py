@@ -1,0 +1,204 @@
+"""The commands, and what happens around each: its document or text, its errors, its status."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from .outcome import CommandError, Interrupted, Mistake, Outcome, Status, SutFailure, json_text
+from .spelling import near_or_all
+
+_HELP_NAMES = ["-h", "--help"]
+_CONTEXT = {"help_option_names": _HELP_NAMES}
+# \b: lines that stay as they are.
+_HELP = """Measures inference systems the MLPerf way.
+
+\b
+New here? Three lines to a first result:
+  mlperf-loadgen init demo
+  cd demo
+  mlperf-loadgen run --file run.yaml
+"""
+_EPILOG = """\b
+Exit status:
+    0  done; of a test: VALID
+    1  INVALID; of compare: there is a difference
+    2  a mistake in what was asked
+    3  the system under test failed, as with an exception in its code
+  130  interrupted
+"""
+
+_COMMANDS = {
+    "run": "run_command",
+    "find-peak": "find_peak_command",
+    "sweep": "sweep_command",
+    "serve": "serve_command",
+    "keys": "keys_command",
+    "accuracy": "accuracy_command",
+    "report": "report_command",
+    "compare": "compare_command",
+    "doctor": "doctor_command",
+    "init": "init_command",
+}
+"""The module of each; its function has the name of the command."""
+
+# ClickException, which typer has no public name for.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+class _Commands(TyperGroup):
+    """Imports a command's module when the command is wanted."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module("." + _COMMANDS[cmd_name], __package__)
+        single = typer.Typer(
+            add_completion=False,
+            rich_markup_mode=None,  # Plain help has more room for words in 80 columns.
+            context_settings=_CONTEXT,
+        )
+        function = getattr(module, cmd_name.replace("-", "_"))
+        single.command(cmd_name, epilog=_EPILOG)(function)
+        return typer.main.get_command(single)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise Mistake(f"there is no command {args[0]!r}{near_or_all(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        extra["standalone_mode"] = False
+        sys.exit(_finish(lambda: super(_Commands, self).main(words, *rest, **extra), words))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=_HELP,
+    epilog=_EPILOG,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"mlperf-loadgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_print_version, is_eager=True
+    ),
+) -> None:
+    """Options before the command."""
+
+
+# ---- Around a command ----------------------------------------------------------------------------
+
+
+def _finish(command: Callable[[], Any], words: Sequence[str]) -> int:
+    """Runs it and prints what it came to. Returns the exit status."""
+    as_json = "--json" in words and not set(_HELP_NAMES) & set(words)
+    try:
+        with _plain_warnings(), _stdout_kept_clean() if as_json else contextlib.nullcontext():
+            outcome = command()
+        if outcome == Status.INTERRUPTED:  # What typer makes of Ctrl-C.
+            raise Interrupted("interrupted")
+    except (CommandError, _UsageError, typer.Abort) as error:
+        return _print_error(error, words)
+    except Exception as error:  # Not 1, which would mean INVALID.
+        traceback.print_exception(error)
+        return _print_error(SutFailure(f"unexpected, please report it: {error!r}"), words)
+    if not isinstance(outcome, Outcome):  # The status of --help and --version.
+        return int(outcome or 0)
+    try:
+        if as_json:
+            print(json_text(outcome.document))
+        else:
+            outcome.show()
+        sys.stdout.flush()
+    except BrokenPipeError:  # The reader has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return outcome.status
+
+
+def _print_error(error: Exception, words: Sequence[str]) -> int:
+    status = getattr(error, "status", Status.MISTAKE)
+    if isinstance(error, typer.Abort):
+        status = Status.INTERRUPTED
+    text = _usage_text(error, words) if isinstance(error, _UsageError) else str(error)
+    text = text or "interrupted"
+    if "--debug" in words:
+        traceback.print_exception(error)
+    print(f"error: {text}", file=sys.stderr)
+    if "--json" in words:
+        print(json_text({"error": text, "exit_status": int(status)}))
+    return status
+
+
+def _usage_text(error: Any, words: Sequence[str]) -> str:
+    """What typer says of a wrong option, with the value that it leaves out, and the cure."""
+    text = error.format_message().rstrip(".")
+    names = getattr(getattr(error, "param", None), "opts", ())
+    given = [f"{a} {b}: " for a, b in itertools.pairwise(words) if a in names]
+    command = error.ctx.command_path if error.ctx else "mlperf-loadgen"
+    return f"{given[-1] if given else ''}{text[:1].lower()}{text[1:]}; see {command} --help"
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_warning
+        yield
+
+
+def _print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """Of this package: without the place in the code, which says nothing to who wrote none."""
+    if category.__module__.startswith("mlperf_loadgen"):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """Sends what is written to stdout meanwhile to stderr, what native code writes included."""
+    import ctypes
+
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # What C holds back would come out behind the document.
+        os.dup2(kept, 1)
+        os.close(kept)

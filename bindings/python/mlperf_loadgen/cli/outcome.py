@@ -1,0 +1,73 @@
+"""What a command comes to, and what may stop it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+
+class Status(IntEnum):
+    """Exit statuses."""
+
+    DONE = 0
+    INVALID = 1
+    MISTAKE = 2
+    SUT_FAILED = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a command that did its work."""
+
+    status: Status
+    document: dict[str, Any]
+    """For programs (`--json`)."""
+    show: Callable[[], None]
+    """Prints it for people, to the standard output."""
+
+
+class CommandError(Exception):
+    """The end of a command that did not. The message names the thing, the value and the cure."""
+
+    status = Status.MISTAKE
+
+
+class Mistake(CommandError):
+    """Something the user can mend."""
+
+
+class Interrupted(CommandError):
+    """Ctrl-C or SIGTERM."""
+
+    status = Status.INTERRUPTED
+
+
+class SutFailure(CommandError):
+    """The system under test failed; where its code raised, the message has its traceback."""
+
+    status = Status.SUT_FAILED
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """Strict JSON: what it has no numbers for (inf, nan) is null."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # Of numpy.
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value) if isinstance(value, Path) else value.name  # An enumeration's member.

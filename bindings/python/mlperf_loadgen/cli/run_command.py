@@ -1,0 +1,90 @@
+"""`mlperf-loadgen run`: one test."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from .. import _core
+from .options import Logs, Settings, Shown, Target, with_options
+from .outcome import Outcome
+from .session import Session, open_session
+
+
+@with_options
+def run(
+    target: Target,
+    settings: Settings,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            "-m",
+            metavar="NAME",
+            help="PerformanceOnly, AccuracyOnly, SubmissionRun or FindPeakPerformance.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the settings, where each came from and the traffic they make, and stop.",
+        ),
+    ] = False,
+    *,
+    logs: Logs,
+    shown: Shown,
+) -> Outcome:
+    """Run one test, and judge its result.
+
+    SUT is a class derived from mlperf_loadgen.SystemUnderTest. It is called without arguments, or
+    with the sample library if its constructor takes one; if it is a context manager, it is entered
+    before the test and left after it.
+
+    \b
+    For example:
+      mlperf-loadgen run sut.py:Sut qsl.py:Qsl --scenario Server
+      mlperf-loadgen run --file run.yaml --dry-run
+    """
+    session = open_session(target, settings, logs, mode=mode)
+    if dry_run:
+        from .dry_run import preview
+
+        return preview(session)
+    return _test(session)
+
+
+def _test(session: Session) -> Outcome:
+    from ..run import LogWriteError, StartTestWithLogSettings
+
+    with session.testing(), session.system() as (system, library):
+        try:
+            result = StartTestWithLogSettings(
+                system, library, session.sourced.settings, session.log_settings
+            )
+        except LogWriteError as error:  # What was measured is worth its logs.
+            result = error.result
+    from .result_view import print_result, print_where_next, status_of
+
+    document = {**result.to_dict(), "output": session.output, "exit_status": status_of(result)}
+
+    def show() -> None:
+        print_result(result)
+        print_where_next(session.output, _next_commands(session, result))
+
+    return Outcome(status_of(result), document, show)
+
+
+def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
+    output = shlex.quote(str(session.output))
+    commands = []
+    if result.accuracy_sample_count:
+        commands.append(f"mlperf-loadgen accuracy {output}")
+    if result.performance:
+        commands.append(f"mlperf-loadgen report {output} -o report.html")
+    if result.scenario == _core.TestScenario.Server and result.performance and not result.valid:
+        commands.append(f"mlperf-loadgen find-peak {session.target_words}")
+    return commands

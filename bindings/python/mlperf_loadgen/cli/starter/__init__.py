@@ -1,0 +1,1 @@
+"""Files that `mlperf-loadgen init` copies, for a newcomer to change."""

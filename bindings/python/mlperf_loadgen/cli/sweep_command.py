@@ -1,0 +1,119 @@
+"""`mlperf-loadgen sweep`: latency against load."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Logs, Settings, Shown, Target, with_options
+from .outcome import Mistake, Outcome, Status
+from .session import Session, open_session
+from .sweep_values import sweep_values
+
+if TYPE_CHECKING:
+    from ..sweep_table import Sweep, SweepPoint
+
+
+@with_options
+def sweep(
+    target: Target,
+    values: Annotated[
+        str,
+        typer.Option(
+            "--values",
+            "-v",
+            metavar="LIST",
+            help="100,200,400, or a range with a number of values, 100:1000:10.",
+            show_default=False,
+        ),
+    ],
+    settings: Settings,
+    parameter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Setting that takes the values; default: the load of the scenario.",
+            show_default=False,
+        ),
+    ] = None,
+    geometric: Annotated[
+        bool,
+        typer.Option("--geometric", help="Ranges by equal factors."),
+    ] = False,
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each value.")] = 1,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the curve (.png, .svg, .pdf).",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    logs: Logs,
+    shown: Shown,
+) -> Outcome:
+    """Run a test at each of some loads: the latency curve.
+
+    The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The status is 1
+    if no run was VALID.
+    """
+    from ..sweep_run import sweep as run_sweep
+
+    session = open_session(target, settings, logs, kind="sweep")
+    numbers = sweep_values(values, geometric=geometric)
+    if plot is not None:
+        _check_plot(plot)
+    with session.testing(), session.system() as (system, library):
+        curve = run_sweep(
+            system,
+            library,
+            session.sourced.settings,
+            numbers,
+            parameter=parameter,
+            repeats=repeats,
+            outdir=session.output,
+            log_settings=session.log_settings,
+            progress=_say if session.shows_progress else None,
+        )
+        if plot is not None:
+            curve.plot(plot)
+    return _outcome(session, curve, plot)
+
+
+def _say(point: SweepPoint) -> None:
+    print(point, file=sys.stderr, flush=True)
+
+
+def _check_plot(plot: Path) -> None:
+    """Before a long sweep, not after it."""
+    if plot.suffix not in (".png", ".svg", ".pdf"):
+        raise Mistake(f"--plot {plot}: {plot.suffix or 'no ending'}; end it in .png, .svg or .pdf")
+    if not plot.parent.is_dir():
+        raise Mistake(f"--plot {plot}: there is no folder {plot.parent}; make it")
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        cure = "pip install 'mlperf_loadgen[plots]'"
+        raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
+
+
+def _outcome(session: Session, curve: Sweep, plot: Path | None) -> Outcome:
+    valid = any(point.valid for point in curve.points)
+    status = Status.DONE if valid else Status.INVALID
+    table = json.loads((session.output / "sweep.json").read_text(encoding="utf-8"))
+    document = {**table, "output": session.output, "exit_status": status}
+
+    def show() -> None:
+        print(curve)
+        from .result_view import print_where_next
+
+        print_where_next(session.output)
+        if plot is not None:
+            print(f"plot: {plot}")
+
+    return Outcome(status, document, show)
