@@ -10,6 +10,7 @@
 #include "query_source.h"
 #include "recorder.h"
 #include "stall_watch.h"
+#include "watched_set.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -179,12 +180,15 @@ void Drain(uint64_t samples_issued, RunControl* control, CallbackGate* gate, Rec
 void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors& actors,
                    IssueContext* context, RunRecord* record) {
   Recorder& recorder = *context->recorder;
+  WatchedSet watched(plan, request.phase, request.trial, request.set->samples.size(), &recorder,
+                     actors.clock);
   ActiveRecorder active(&recorder);
   WatchingGate gate(plan, actors, request.observer, context);
   const GateScope inside(&gate);
   const IssuingThread issuing(&recorder, plan.issue_thread_count == 0);
   context->start_ns = record->start_ns = actors.clock->NowNs();
   record->system_start_ns = actors.clock->SystemNowNs();
+  watched.Start(record->start_ns, record->system_start_ns);
   record->issue_ends = Issue(plan, request.phase, actors, &gate, context);
   CountIssued(*recorder.slots(), recorder.queries_ready(), record);
   record->issue_end_ns = actors.clock->NowNs();
@@ -194,6 +198,7 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   }
   record->drained_ns = actors.clock->NowNs();
   record->system_drained_ns = actors.clock->SystemNowNs();
+  watched.End(record->drained_ns);
   if (actors.control->cause() == StopCause::kStall) record->stalled_for_ns = gate.silent_ns();
 }
 

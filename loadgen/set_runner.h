@@ -56,6 +56,7 @@ struct SetRequest {
   AccuracySampling* sampling = nullptr;  // Performance sets: which responses are logged, if any.
   bool token_data = false;
   SetObserver* observer = nullptr;  // None: nobody looks.
+  uint64_t trial = 0;               // Of a peak search, from 1; 0: this is none.
 };
 
 struct SetOutcome {

@@ -49,6 +49,9 @@ RunRecord TestConductor::Issue(const LoadableSet& set, Phase phase, const RunPla
   request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
   request.token_data = token_data_;
   request.observer = observer;
+  // A search also probes and warms up.
+  const bool searches = plan_.mode == TestMode::FindPeakPerformance;
+  if (searches && (observer != nullptr || phase == Phase::kPerformance)) request.trial = ++trials_;
   try {
     SetOutcome outcome = RunSet(plan, request, actors_);
     next_query = outcome.next_query;

@@ -79,6 +79,7 @@ class TestConductor {
   // What counts for nothing has numbers of its own, so that it changes none that are logged.
   uint64_t next_uncounted_query_ = kFirstUncounted;
   uint64_t next_uncounted_sample_ = kFirstUncounted;
+  uint64_t trials_ = 0;  // Of a peak search.
 };
 
 }  // namespace mlperf::loadgen

@@ -46,8 +46,8 @@ const std::vector<Stage>& Stages() {
       {"accuracy log", {"accuracy_log"}},  // The one writer that works during a run.
       {"issuing",
        {"cpu_relax", "keeping_system", "recorder", "query_feed", "pacer", "issue_threads",
-        "completion_registry", "completion_sink", "wake_pipe", "query_queue", "served_samples", "issuer", "set_runner", "stall_watch", "watched_set",
-        "progress.cc"}},
+        "completion_registry", "completion_sink", "wake_pipe", "query_queue", "served_samples",
+        "issuer", "set_runner", "stall_watch", "watched_set", "progress.cc"}},
       {"evaluation",
        {"latency_stats", "token_stats", "early_stopping", "verdict", "peak_search", "control_queue",
         "trial_watch", "peak_fit", "peak_finder"},

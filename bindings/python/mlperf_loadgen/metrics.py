@@ -1,0 +1,34 @@
+"""The progress of the running test as metrics for Prometheus: `serve_metrics`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
+    """Serves the progress of the tests of this process at `http://addr:port/metrics`.
+
+    For the time of a `with` block, whose value is that URL; port 0 takes any free one. The figures
+    are those of `read_progress`, worked out when they are asked for; a set that has ended is told
+    of until the next one starts, with `mlperf_loadgen_running` 0. Times are in seconds.
+
+    Raises OSError if the port cannot be had, and ImportError if prometheus_client is not installed.
+    """
+    from .metrics_server import start  # Says what is to be installed.
+
+    try:
+        server, thread = start(port, addr)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        text = f"port {port} of {addr} is in use; give another one, or 0 for any that is free"
+        raise OSError(error.errno, text) from error
+    try:
+        yield f"http://{addr}:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
