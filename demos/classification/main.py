@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from model import Classifier, prepare
 from performance import RUNS, describe
 from sut import DigitImages, OnnxRuntime
@@ -14,45 +15,53 @@ LOGS = Path("demo_logs")
 REQUIRED_ACCURACY = 0.95
 
 
-def run(name: str, sut: OnnxRuntime, settings: lg.TestSettings) -> lg.TestResult:
+def run(
+    name: str, sut: lg.SystemUnderTest, images: DigitImages, settings: lg.TestSettings
+) -> lg.TestResult:
     """One test, with its logs in a folder of its own."""
     folder = LOGS / name
     folder.mkdir(parents=True, exist_ok=True)
     log_settings = lg.LogSettings()
     log_settings.log_output.outdir = str(folder)
-    return lg.StartTestWithLogSettings(sut, sut.images, settings, log_settings)
+    return lg.StartTestWithLogSettings(sut, images, settings, log_settings)
 
 
 def print_row(name: str, verdict: str, found: str) -> None:
     print(f"{name:<20} {verdict:<8} {found}", flush=True)
 
 
-def check_accuracy(sut: OnnxRuntime, labels_file: Path) -> bool:
+def check_accuracy(
+    name: str,
+    sut: lg.SystemUnderTest,
+    images: DigitImages,
+    classifier: Classifier,
+    labels: npt.NDArray[np.int64],
+) -> bool:
     """Scores what the system answered, and compares it with asking the model directly."""
-    result = run("accuracy", sut, lg.TestSettings(mode=lg.TestMode.AccuracyOnly))
+    result = run(name, sut, images, lg.TestSettings(mode=lg.TestMode.AccuracyOnly))
     log = lg.read_accuracy(result.logs.accuracy)
     answers = log.payloads.as_array(np.int64)[:, 0]
-    labels = np.load(labels_file)
     accuracy = np.mean(answers == labels[log.indices])
 
-    direct_answers = sut.classifier.classify(np.asarray(sut.images.file))
+    direct_answers = classifier.classify(np.asarray(images.file))
     all_asked = np.array_equal(np.sort(log.indices), np.arange(len(labels)))
     equal = all_asked and np.array_equal(answers, direct_answers[log.indices])
 
     passed = bool(result.valid and equal and accuracy > REQUIRED_ACCURACY)
     how = "equal to" if equal else "DIFFERENT FROM"
     found = f"{accuracy:.4f} on {len(log)} images, {how} the model asked directly"
-    print_row("accuracy", "PASSED" if passed else "FAILED", found)
+    print_row(name, "PASSED" if passed else "FAILED", found)
     return passed
 
 
 def main() -> int:
     files = prepare()
-    with OnnxRuntime(Classifier(files.model), DigitImages(files.images)) as sut:
+    classifier, images = Classifier(files.model), DigitImages(files.images)
+    with OnnxRuntime(classifier, images) as sut:
         print_row("run", "result", "found")
-        passed = check_accuracy(sut, files.labels)
+        passed = check_accuracy("accuracy", sut, images, classifier, np.load(files.labels))
         for name, settings in RUNS.items():
-            result = run(name, sut, settings)
+            result = run(name, sut, images, settings)
             print_row(name, "VALID" if result.valid else "INVALID", describe(result))
     print(f"The logs are in {LOGS.resolve()}, a folder for each run.")
     return 0 if passed else 1

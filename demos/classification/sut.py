@@ -3,6 +3,7 @@
 import queue
 import threading
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +33,15 @@ class DigitImages(lg.QuerySampleLibrary):
         for index in indices:
             self.loaded.pop(index, None)  # MultiStream may name a sample more than once.
 
-    def batch(self, indices: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
-        """Loaded images, one a row."""
-        return np.stack([self.loaded[index] for index in indices.tolist()])
+    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
+        """A loaded image. It is also what travels when the system runs on another machine."""
+        return self.loaded[index]
+
+
+class Images(Protocol):
+    """Where images come from: `DigitImages`, or on another machine what was sent there of it."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class OnnxRuntime(lg.SystemUnderTest):
@@ -42,7 +49,7 @@ class OnnxRuntime(lg.SystemUnderTest):
 
     max_batch = 64
 
-    def __init__(self, classifier: Classifier, images: DigitImages) -> None:
+    def __init__(self, classifier: Classifier, images: Images) -> None:
         self.classifier = classifier
         self.images = images
         self.batches: queue.SimpleQueue[lg.SampleBatch | None] = queue.SimpleQueue()
@@ -57,8 +64,9 @@ class OnnxRuntime(lg.SystemUnderTest):
             while samples := self.batches.get():
                 for start in range(0, len(samples), self.max_batch):
                     part = slice(start, start + self.max_batch)
-                    labels = self.classifier.classify(self.images.batch(samples.indices[part]))
-                    lg.complete(samples.ids[part], labels)
+                    indices = samples.indices[part].tolist()
+                    images = np.array([self.images[index] for index in indices], np.float32)
+                    lg.complete(samples.ids[part], self.classifier.classify(images))
         except BaseException:
             lg.AbortTest()  # Nobody else would answer: without this the test waits forever.
             raise

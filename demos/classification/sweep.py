@@ -23,9 +23,10 @@ REPEATS = 3
 
 def main() -> int:
     files = prepare()
-    with OnnxRuntime(Classifier(files.model), DigitImages(files.images)) as sut:
+    images = DigitImages(files.images)
+    with OnnxRuntime(Classifier(files.model), images) as sut:
         curve = lg.sweep(
-            sut, sut.images, SETTINGS, RATES, repeats=REPEATS, outdir=LOGS / "sweep", progress=print
+            sut, images, SETTINGS, RATES, repeats=REPEATS, outdir=LOGS / "sweep", progress=print
         )
     print(curve)
     try:

@@ -46,10 +46,20 @@ PRINTED = {
         r"find_peak +(IN)?VALID +.+ the bound of 20 ms.*",
         r"The logs are in .*demo_logs, a folder for each run\.",
     ],
+    "network/measure.py": [
+        r"network_accuracy +PASSED +0\.9[5-9]\d\d on 540 images, equal to the model asked directly",
+        rf"network_server +(IN)?VALID +{NUMBER} samples/s, 99% within {NUMBER} ms \(bound 20 ms\)",
+        r"model( +[\d.]+ \w+){4}",
+        r"network_both_ways( +[\d.]+ \w+){4}",
+        r"node tcp://127\.0\.0\.1:\d+ \(OnnxRuntime\): \d+ answered, 0 failed",
+    ],
 }
 """What each demo prints, as regular expressions of whole lines."""
 
-NEEDED = {"classification/main.py": ["onnxruntime", "skl2onnx", "sklearn"]}
+NEEDED = {
+    "classification/main.py": ["onnxruntime", "skl2onnx", "sklearn"],
+    "network/measure.py": ["onnxruntime", "skl2onnx", "sklearn", "zmq"],
+}
 """Packages beyond those of `pip install .`."""
 
 
@@ -57,7 +67,7 @@ NEEDED = {"classification/main.py": ["onnxruntime", "skl2onnx", "sklearn"]}
 def test_demo_runs_as_a_user_runs_it(demo: str, tmp_path: Path) -> None:
     missing = [name for name in NEEDED.get(demo, []) if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"{demo} needs {', '.join(missing)}: pip install '.[demos]'")
+        pytest.skip(f"{demo} needs {', '.join(missing)}: pip install '.[demos,network]'")
     done = subprocess.run(
         [sys.executable, DEMOS / demo],
         cwd=tmp_path,
@@ -73,7 +83,7 @@ def test_demo_runs_as_a_user_runs_it(demo: str, tmp_path: Path) -> None:
 
 def test_every_program_is_run() -> None:
     programs = {str(file.relative_to(DEMOS)) for file in FILES if file.parent == DEMOS}
-    assert programs | {"classification/main.py"} == set(PRINTED)
+    assert programs | {"classification/main.py", "network/measure.py"} == set(PRINTED)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(DEMOS)))
