@@ -20,7 +20,7 @@ LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneIn
   unsigned long) { return 0; }' | \
   clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1
 
-.PHONY: help demo test test-cpp test-python sanitize fuzz soak bench lint format clean gtest libfuzzer
+.PHONY: help demo test test-cpp test-python sanitize fuzz soak bench lint format clean gtest browser libfuzzer
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -35,7 +35,7 @@ test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/cmake --build --preset dev -j $(JOBS)
 	$(BIN)/ctest --preset dev -j $(JOBS)
 
-test-python: $(STAMPS)/package  ## Install the package and run the Python tests
+test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
 
 sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers
@@ -89,6 +89,12 @@ gtest:
 	  else \
 	    echo "GoogleTest is missing; install it: sudo apt-get install -y libgtest-dev" >&2; exit 1; \
 	  fi; \
+	fi
+
+# Pages are tested in a real browser; without one those tests are skipped.
+browser:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update && apt-get install -y chromium || true; \
 	fi
 
 libfuzzer:

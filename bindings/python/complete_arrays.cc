@@ -26,6 +26,15 @@ class Buffer {
     held_ = PyObject_GetBuffer(object, &view_, flags) == 0;
     return held_;
   }
+  bool GetContiguous(PyObject* object) {
+    if (Get(object, PyBUF_C_CONTIGUOUS)) return true;
+    if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
+      PyErr_Clear();
+      PyErr_SetString(PyExc_ValueError,
+                      "data must be C-contiguous (NumPy: numpy.ascontiguousarray(data))");
+    }
+    return false;
+  }
   const Py_buffer& view() const { return view_; }
 
  private:
@@ -134,7 +143,7 @@ class Payloads {
  private:
   bool ReadRows(PyObject* data, Py_ssize_t count) {
     Buffer buffer;
-    if (!buffer.Get(data, PyBUF_C_CONTIGUOUS)) return false;
+    if (!buffer.GetContiguous(data)) return false;
     const Py_buffer& view = buffer.view();
     if (view.ndim < 1 || view.shape[0] != count) {
       PyErr_Format(PyExc_ValueError, "data has %zd rows for %zd ids; give a row a sample",
@@ -156,7 +165,7 @@ class Payloads {
     buffers_.reserve(static_cast<size_t>(count));
     for (Py_ssize_t i = 0; i < count; ++i) {
       Buffer buffer;
-      if (!buffer.Get(PySequence_Fast_GET_ITEM(items, i), PyBUF_C_CONTIGUOUS)) return false;
+      if (!buffer.GetContiguous(PySequence_Fast_GET_ITEM(items, i))) return false;
       buffers_.push_back(std::move(buffer));
     }
     return true;

@@ -94,6 +94,7 @@ def run_limited(coroutine):
         assert not left, left
         return result
 
+    gc.collect()  # Of earlier tests.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = asyncio.run(limited())

@@ -17,6 +17,7 @@ from .transport import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .http_node import serve_http
     from .keys import Keys, make_keys
     from .network import NetworkQDL, NetworkWarning, register_transport
     from .node import serve
@@ -32,6 +33,7 @@ _LATER = {
     "make_keys": "keys",
     "register_transport": "network",
     "serve": "node",
+    "serve_http": "http_node",
 }
 
 
@@ -62,4 +64,5 @@ __all__ = [
     "make_keys",
     "register_transport",
     "serve",
+    "serve_http",
 ]
