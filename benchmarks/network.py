@@ -1,0 +1,256 @@
+"""Speed over loopback: what the transports carry, beside a thread and an HTTP request a sample, and
+beside a plain socket.
+
+    python benchmarks/network.py [--seconds 10] [--only threads binary bandwidth]
+
+Load generator and node are two processes. `threads` is the pattern of the reference's network demo,
+which needs flask and requests: each sample is sent as JSON by a thread of its own.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import mlperf_loadgen as lg
+from mlperf_loadgen import qdl
+
+SAMPLE_BYTES = 1024
+TENSOR_BYTES = 1 << 20
+BANDWIDTH_SAMPLES = 2000
+BOUND_MS = 100
+RATE_QPS = 20_000
+
+
+class Samples(lg.QuerySampleLibrary):
+    total_sample_count = performance_sample_count = 64
+
+    def __init__(self, payloads: list[Any]) -> None:
+        self.payloads = payloads
+
+    def load_samples(self, indices: list[int]) -> None:
+        pass
+
+    def unload_samples(self, indices: list[int]) -> None:
+        pass
+
+    def __getitem__(self, index: int) -> Any:
+        return self.payloads[index]
+
+
+class Null(lg.SystemUnderTest):
+    def issue_query(self, samples: lg.SampleBatch) -> None:
+        lg.complete(samples.ids)
+
+
+class ThreadASample(lg.SystemUnderTest):
+    """The reference demo's pattern."""
+
+    def __init__(self, address: str, library: Samples) -> None:
+        import requests
+
+        self.post = requests.post
+        self.url = f"{address}/predict/"
+        self.library = library
+
+    def issue_query(self, samples: lg.SampleBatch) -> None:
+        for sample in samples:
+            threading.Thread(target=self.ask, args=(sample.id, sample.index)).start()
+
+    def ask(self, response_id: int, index: int) -> None:
+        answer = self.post(self.url, json={"query": self.library[index], "id": response_id})
+        answer.raise_for_status()
+        data = np.frombuffer(str(answer.json()["result"]).encode(), np.uint8)
+        response = lg.QuerySampleResponse(response_id, data.ctypes.data, len(data))
+        lg.QuerySamplesComplete([response])
+
+
+# ---- Nodes, each a process -----------------------------------------------------------------------
+
+
+def serve_binary(ready: Any) -> None:
+    qdl.serve(lambda library: Null(), "tcp://127.0.0.1:*", ready=lambda a: ready.send(a[0]))
+
+
+def serve_flask(ready: Any) -> None:
+    import logging
+
+    from flask import Flask, jsonify, request
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = Flask("node")
+
+    @app.post("/predict/")
+    def predict() -> Any:
+        return jsonify(result=len(request.get_json(force=True)["query"]))
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    ready.send(f"http://127.0.0.1:{server.port}")
+    server.serve_forever()
+
+
+def drain_socket(ready: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ready.send(server.getsockname()[1])
+        connection, _ = server.accept()
+        buffer = bytearray(TENSOR_BYTES)
+        with connection:
+            while connection.recv_into(buffer):
+                pass
+            connection.sendall(b"done")
+
+
+@contextlib.contextmanager
+def node(target: Any) -> Iterator[Any]:
+    """Runs a node, and gives where it listens."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(there,))
+    process.start()
+    try:
+        if not here.poll(60):
+            raise TimeoutError(f"{target.__name__} does not come up")
+        yield here.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+# ---- What is measured ----------------------------------------------------------------------------
+
+
+def settings(seconds: float, **values: Any) -> lg.TestSettings:
+    return lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        server_target_latency_ns=BOUND_MS * 1_000_000,
+        min_duration_ms=int(seconds * 1000),
+        min_query_count=100,
+        **values,
+    )
+
+
+@dataclass
+class Logs:
+    """Log settings for a folder that goes away."""
+
+    folder: tempfile.TemporaryDirectory[str]
+
+    @property
+    def settings(self) -> lg.LogSettings:
+        made = lg.LogSettings()
+        made.enable_trace = False
+        made.log_output.outdir = self.folder.name
+        return made
+
+
+def highest_rate(sut: lg.SystemUnderTest, library: Samples, seconds: float) -> float:
+    """The highest VALID Server rate: that of the search's confirming run."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = lg.LogSettings()
+        log.enable_trace = False
+        log.log_output.outdir = folder
+        peak = lg.find_peak(sut, library, settings(seconds), log, progress=True)
+    return peak.valid_qps or 0.0
+
+
+def run(sut: lg.SystemUnderTest, library: Samples, asked: lg.TestSettings) -> lg.TestResult:
+    with tempfile.TemporaryDirectory() as folder:
+        log = lg.LogSettings()
+        log.enable_trace = False
+        log.log_output.outdir = folder
+        return lg.StartTestWithLogSettings(sut, library, asked, log)
+
+
+def small_samples() -> Samples:
+    return Samples(["x" * SAMPLE_BYTES] * 64)
+
+
+def compare_with_threads(seconds: float) -> None:
+    library = small_samples()
+    with node(serve_flask) as address:
+        threads_qps = highest_rate(ThreadASample(address, library), library, seconds)
+    with node(serve_binary) as address:
+        binary_qps = highest_rate(qdl.NetworkQDL(address, library), library, seconds)
+    print(f"highest VALID Server rate, {SAMPLE_BYTES} B a sample, p99 within {BOUND_MS} ms:")
+    print(f"  a thread and a POST a sample {threads_qps:,.0f}/s; binary {binary_qps:,.0f}/s")
+    print(f"  ratio {binary_qps / threads_qps:.1f}")
+
+
+def measure_rate(seconds: float) -> None:
+    with node(serve_binary) as address:
+        sut = qdl.NetworkQDL(address, small_samples())
+        result = run(sut, small_samples(), settings(seconds, server_target_qps=RATE_QPS))
+    performance = result.performance
+    assert performance is not None
+    p99_ms = performance.sample_latency.percentiles_ns[0.99] / 1e6
+    p50_ms = performance.sample_latency.percentiles_ns[0.50] / 1e6
+    print(f"binary at {RATE_QPS}/s of {SAMPLE_BYTES} B: ", end="")
+    print(f"{performance.completed_samples_per_second:,.0f}/s, p50 {p50_ms:.2f}, p99 {p99_ms:.2f} ms")
+    print(sut.report)
+
+
+def tensor() -> npt.NDArray[np.float32]:
+    return np.arange(TENSOR_BYTES // 4, dtype=np.float32)
+
+
+def measure_bandwidth(seconds: float) -> None:
+    rates = []
+    for _ in range(3):
+        rates.append((plain_socket_rate(), tensor_rate()))
+    for plain, tensors in rates:
+        print(f"1 MiB tensors: plain socket {plain / 1e6:,.0f} MB/s, binary {tensors / 1e6:,.0f} MB/s")
+    print(f"  median ratio {np.median([tensors / plain for plain, tensors in rates]):.2f}")
+
+
+def plain_socket_rate() -> float:
+    data = memoryview(tensor()).cast("B")
+    with node(drain_socket) as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        start_s = time.perf_counter()
+        for _ in range(BANDWIDTH_SAMPLES):
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(4)
+        return BANDWIDTH_SAMPLES * TENSOR_BYTES / (time.perf_counter() - start_s)
+
+
+def tensor_rate() -> float:
+    library = Samples([tensor()] * 64)
+    with node(serve_binary) as address:
+        asked = lg.TestSettings(
+            scenario=lg.TestScenario.Offline,
+            min_duration_ms=0,
+            min_query_count=BANDWIDTH_SAMPLES,
+            offline_expected_qps=1,
+        )
+        result = run(qdl.NetworkQDL(address, library), library, asked)
+    assert result.performance is not None
+    return result.performance.samples_per_second * TENSOR_BYTES
+
+
+MEASUREMENTS = {
+    "binary": measure_rate,
+    "bandwidth": measure_bandwidth,
+    "threads": compare_with_threads,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        MEASUREMENTS[name](arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,370 @@
+"""Whether two runs differ for real: `compare`."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .comparison_series import Series, disturbed_share, series_of
+from .comparison_stats import (
+    MIN_COUNT,
+    MIN_TAIL_COUNT,
+    Floats,
+    Spread,
+    between_runs,
+    log_statistics,
+    log_statistics_without,
+    student_quantile,
+    within_runs,
+)
+from .run_logs import RunLogs, read_run
+
+Run = str | os.PathLike[str] | RunLogs
+"""A folder with the logs of a test, or what `read_run` made of it."""
+
+_FRACTIONS = (0.5, 0.9, 0.99)
+DISTURBANCE_FACTOR = 2.0
+"""Disturbed queries for each one that was issued late: a query that the system works on is exposed
+to the machine for longer than one that is about to be issued."""
+_POWER = 0.9
+"""How often a difference as large as `Difference.visible` is found."""
+_DISTURBED_SHARE = 0.005
+_THROUGHPUT = "throughput"
+_LARGEST_LOG = 50.0
+"""Of a ratio that is as good as infinite; its exponential is still a number."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One statistic of both sides. Latencies are in ns, throughput is in queries/s (Offline:
+    samples/s); of several runs a side, the geometric mean."""
+
+    metric: str
+    """Such as "latency p99", "TTFT p50" or "throughput"."""
+    a: float
+    b: float
+    change: float
+    """b / a - 1."""
+    low: float | None
+    """Of the confidence interval of `change`; all intervals hold together. None: unknown."""
+    high: float | None
+    visible: float | None
+    """A change of this share would have been found nine times in ten."""
+    verdict: str
+    """"slower" or "faster": B, by more than the tolerance; "same": within it; "unclear": the
+    interval is too wide to tell."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found; print it for the whole."""
+
+    a: tuple[str, ...]
+    """Names of the runs."""
+    b: tuple[str, ...]
+    scenario: str
+    tolerance: float
+    confidence: float
+    paired: bool
+    """Both sides issued the same queries in the same order, so that what these share cancels."""
+    rows: tuple[Difference, ...]
+    settings_differ: Mapping[str, tuple[Any, Any]]
+    """Settings as they took effect, of the first runs: name to (a, b)."""
+    valid: tuple[bool | None, bool | None]
+    """Whether all runs of a side are VALID; None: one has no verdict."""
+    cautions: tuple[str, ...]
+    """What a reader must know before trusting the rows."""
+
+    @property
+    def outcome(self) -> str:
+        """The one statement: "slower", "faster" (B, by more than the tolerance, in some statistic),
+        "mixed" (slower in one and faster in another) or "no difference"."""
+        found = {row.verdict for row in self.rows} & {"slower", "faster"}
+        return "mixed" if len(found) == 2 else found.pop() if found else "no difference"
+
+    @property
+    def summary(self) -> str:
+        """The outcome in a line, with its numbers."""
+        from .comparison_text import summary_text
+
+        return summary_text(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts, lists and numbers, with outcome and summary."""
+        return asdict(self) | {"outcome": self.outcome, "summary": self.summary}
+
+    def __str__(self) -> str:
+        from .comparison_text import comparison_text
+
+        return comparison_text(self)
+
+
+def compare(
+    a: Run | Sequence[Run],
+    b: Run | Sequence[Run],
+    *,
+    tolerance: float = 0.02,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Says whether B differs from A, and by how much.
+
+    `a`, `b`: a run each, or several runs of the same system a side. With several, what varies
+    between runs is measured; with one, it is judged by what varies slowly within the runs.
+    `tolerance`: changes up to this share do not matter: "slower" and "faster" are said where the
+    whole confidence interval lies beyond it. `confidence`: the chance that all intervals together
+    hold what they estimate; each is widened for that (Bonferroni). docs/compare.md has the method.
+
+    Raises ValueError for runs of different scenarios or modes, for runs without a sample log or
+    queries, and for a tolerance or confidence out of range; and what `read_run` raises.
+    """
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance is a share from 0 to below 1, not {tolerance!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a share between 0 and 1, not {confidence!r}")
+    sides = (_runs(a, "a"), _runs(b, "b"))
+    runs = [*sides[0], *sides[1]]
+    _refuse_unlike(runs)
+    series = [[series_of(run) for run in side] for side in sides]
+    fractions = _fractions(runs[0])
+    names = [name for name in series[0][0] if all(name in one for side in series for one in side)]
+    disturbed = _more_disturbed(runs)
+    statistics = []
+    for name in names:
+        of_a, of_b = ([one[name] for one in side] for side in series)
+        statistics += _statistics(name, of_a, of_b, fractions, disturbed)
+    differ = _settings_differ(sides[0][0], sides[1][0])
+    return Comparison(
+        a=_names(sides[0], sides[1]),
+        b=_names(sides[1], sides[0]),
+        scenario=runs[0].scenario,
+        tolerance=tolerance,
+        confidence=confidence,
+        paired=all(_same_queries([one[name] for side in series for one in side]) for name in names),
+        rows=_judged(statistics, tolerance, confidence),
+        settings_differ=differ,
+        valid=(_all_valid(sides[0]), _all_valid(sides[1])),
+        cautions=tuple(_cautions(sides, differ)),
+    )
+
+
+# ---- Runs ----------------------------------------------------------------------------------------
+
+
+def _runs(given: Run | Sequence[Run], side: str) -> list[RunLogs]:
+    several = [given] if isinstance(given, (str, os.PathLike, RunLogs)) else list(given)
+    if not several:
+        raise ValueError(f"{side} has no runs: give at least one folder")
+    return [run if isinstance(run, RunLogs) else read_run(Path(run)) for run in several]
+
+
+def _refuse_unlike(runs: Sequence[RunLogs]) -> None:
+    for what in ("scenario", "mode"):
+        found = {getattr(run, what) for run in runs}
+        if len(found) > 1:
+            each = ", ".join(f"{run.name}: {getattr(run, what)}" for run in runs)
+            raise ValueError(f"runs of different {what}s cannot be compared ({each})")
+    for run in runs:
+        if run.samples is None or len(run.samples) == 0:
+            raise ValueError(
+                f"{run.name} has no queries to compare: {run.folder} holds no sample log, or the "
+                "test had no performance phase; set LogSettings.enable_sample_log = True"
+            )
+
+
+def _fractions(run: RunLogs) -> tuple[float, ...]:
+    target = run.settings.get("target_latency_percentile")
+    return tuple(sorted({*_FRACTIONS, *([float(target)] if target else [])}))
+
+
+def _settings_differ(a: RunLogs, b: RunLogs) -> dict[str, tuple[Any, Any]]:
+    names = dict.fromkeys([*a.settings, *b.settings])
+    return {
+        name: (a.settings.get(name), b.settings.get(name))
+        for name in names
+        if a.settings.get(name) != b.settings.get(name)
+    }
+
+
+def _all_valid(side: Sequence[RunLogs]) -> bool | None:
+    verdicts = [run.valid for run in side]
+    return None if None in verdicts else all(verdicts)
+
+
+def _more_disturbed(runs: Sequence[RunLogs]) -> float:
+    """Share of the queries that the machine disturbed in the second run and not in the first.
+
+    0 for several runs a side: what the machine does then shows as what varies between them.
+    """
+    if len(runs) > 2:
+        return 0.0
+    return DISTURBANCE_FACTOR * (disturbed_share(runs[1]) - disturbed_share(runs[0]))
+
+
+def _names(side: Sequence[RunLogs], others: Sequence[RunLogs]) -> tuple[str, ...]:
+    """Of the runs of a side; folders where names are not enough."""
+    names = [run.name for run in (*side, *others)]
+    return tuple(run.name if names.count(run.name) == 1 else str(run.folder) for run in side)
+
+
+def _cautions(
+    sides: Sequence[Sequence[RunLogs]], differ: Mapping[str, tuple[Any, Any]]
+) -> Iterator[str]:
+    changed = [name for name in differ if not name.endswith("rng_seed")]
+    if changed:
+        yield (
+            f"the settings differ ({', '.join(changed)}): what is found may come from them and "
+            "not from the system"
+        )
+    named = zip(
+        (*_names(sides[0], sides[1]), *_names(sides[1], sides[0])),
+        (*sides[0], *sides[1]),
+        strict=True,
+    )
+    for name, run in named:
+        assert run.samples is not None  # Refused before.
+        lost = int(np.count_nonzero(run.samples["completed_ns"] < 0))
+        if lost:
+            yield f"{name}: {lost} samples were never completed and are left out"
+        if not run.finished:
+            yield f"{name}: the test did not run to its end"
+        share = disturbed_share(run)
+        if share > _DISTURBED_SHARE:
+            yield (
+                f"{name}: {share:.1%} of the queries were issued late because the generator "
+                "itself did not get to run; repeat the runs on a quiet machine, or make several "
+                "a side in turn"
+            )
+
+
+# ---- Statistics ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """A row before it is judged."""
+
+    metric: str
+    a_ns: float
+    b_ns: float
+    spread: Spread | None
+    """Of log(b / a); None: unknown."""
+    lower: float
+    """By how much log(b / a) would be lower if the machine had disturbed B no more than A."""
+    higher: float
+
+
+def _statistics(
+    name: str,
+    a: Sequence[Series],
+    b: Sequence[Series],
+    fractions: Sequence[float],
+    disturbed: float,
+) -> list[_Statistic]:
+    """Of one series: its mean and, if they mean something, its percentiles.
+
+    `disturbed`: the share of queries that were disturbed in B and not in A; below 0 the reverse.
+    """
+    paired = _same_queries([*a, *b])
+    of_a, of_b = _values(a, b, paired)
+    least = min(len(values) for values in (*of_a, *of_b))
+    if least == 0:
+        return []
+    shown = [p for p in fractions if a[0].percentiles and least * (1 - p) >= MIN_TAIL_COUNT]
+    labels = [f" {label}" for label in ("mean", *(f"p{100 * p:g}" for p in shown))]
+    logs_a, logs_b = (
+        np.array([log_statistics(values, shown) for values in side]).T for side in (of_a, of_b)
+    )
+    lower, higher = (
+        log_statistics(side[0], shown) - log_statistics_without(side[0], shown, max(share, 0.0))
+        for side, share in ((of_b, disturbed), (of_a, -disturbed))
+    )
+    within: list[list[Spread]] = []  # Of each pair of runs, of each statistic.
+    if min(least, *(series.events for series in (*a, *b))) >= MIN_COUNT:
+        pairs = zip(of_a, of_b, strict=False)
+        within = [within_runs(one, other, shown, paired) for one, other in pairs]
+    return [
+        _Statistic(
+            metric=name + label if a[0].percentiles else name,
+            a_ns=math.exp(logs_a[i].mean()),
+            b_ns=math.exp(logs_b[i].mean()),
+            spread=_spread(logs_a[i], logs_b[i], [pair[i] for pair in within]),
+            lower=float(lower[i]),
+            higher=float(higher[i]),
+        )
+        for i, label in enumerate(labels)
+    ]
+
+
+def _spread(a: Floats, b: Floats, within: Sequence[Spread]) -> Spread | None:
+    if len(a) + len(b) > 2:
+        return between_runs(a, b, within)
+    return within[0] if within else None
+
+
+def _judged(
+    statistics: Sequence[_Statistic], tolerance: float, confidence: float
+) -> tuple[Difference, ...]:
+    """The rows; the chance of an error is shared evenly among those that can err."""
+    known = sum(statistic.spread is not None for statistic in statistics)
+    probability = 1 - (1 - confidence) / (2 * max(known, 1))
+    return tuple(_row(statistic, tolerance, probability) for statistic in statistics)
+
+
+def _row(statistic: _Statistic, tolerance: float, probability: float) -> Difference:
+    a, b, sign = statistic.a_ns, statistic.b_ns, 1
+    change = math.log(b / a)
+    if statistic.metric == _THROUGHPUT:
+        a, b, sign = 1e9 / a, 1e9 / b, -1
+    spread = statistic.spread
+    if spread is None:
+        return Difference(statistic.metric, a, b, b / a - 1, None, None, None, "unclear")
+    half = student_quantile(probability, spread.freedom) * spread.error()
+    low, high = change - half - statistic.lower, change + half + statistic.higher
+    limit = math.log1p(tolerance)
+    again = student_quantile(_POWER, spread.freedom) * spread.error()
+    if low > limit or high < -limit:
+        verdict = "slower" if low > limit else "faster"
+    else:
+        verdict = "same" if -limit <= low and high <= limit else "unclear"
+    ends = sorted((sign * low, sign * high))
+    return Difference(
+        metric=statistic.metric,
+        a=a,
+        b=b,
+        change=b / a - 1,
+        low=_share(ends[0]),
+        high=_share(ends[1]),
+        visible=_share(limit + max(half + statistic.lower, half + statistic.higher) + again),
+        verdict=verdict,
+    )
+
+
+def _share(log_ratio: float) -> float:
+    return math.expm1(min(log_ratio, _LARGEST_LOG))
+
+
+def _same_queries(runs: Sequence[Series]) -> bool:
+    """Whether all runs begin with the same queries, most of which they share."""
+    counts = [len(series.same_if) for series in runs]
+    first = runs[0].same_if[: min(counts)]
+    same = all(np.array_equal(first, series.same_if[: min(counts)]) for series in runs)
+    return same and 2 * min(counts) >= max(counts)
+
+
+def _values(
+    a: Sequence[Series], b: Sequence[Series], paired: bool
+) -> tuple[list[Floats], list[Floats]]:
+    """Without what has no duration. Paired: of the queries that all runs have."""
+    runs = [series.values for series in (*a, *b)]
+    if paired:
+        runs = [values[: min(map(len, runs))] for values in runs]
+        whole = np.logical_and.reduce([np.isfinite(values) for values in runs])
+        runs = [values[whole] for values in runs]
+    runs = [np.maximum(values[np.isfinite(values)], 1.0) for values in runs]
+    return runs[: len(a)], runs[len(a) :]

@@ -1,0 +1,106 @@
+"""From the rows of a sample log to the series that two runs are compared by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .comparison_stats import Floats
+from .run_logs import RunLogs
+
+_DELAY_NS = 50_000
+_MEDIAN_DELAYS = 4
+"""A query is late if it is by more than both: what always takes that long is no disturbance."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Durations in the order of time, and what tells whether another run did the same."""
+
+    values: Floats
+    """In ns, shape (n,); NaN where a query has none."""
+    same_if: npt.NDArray[np.int64]
+    """What equals in a run with the same queries in the same order, shape (n, k)."""
+    events: int
+    """How many durations were measured: completions at one time are one."""
+    percentiles: bool = True
+    """False: only the mean of the values means something."""
+
+
+def series_of(run: RunLogs) -> dict[str, Series]:
+    """By name: "latency" (not in Offline, where it is the place in the one query), "TTFT" and
+    "TPOT" where tokens were reported, and "throughput", the times between completions.
+    """
+    rows = _in_order(run)
+    found = {}
+    same_if = _same_if(rows, run.scenario)
+    done = rows["completed_ns"] >= 0
+    from_ns = rows["scheduled_ns"].astype(np.float64)
+    completed_ns = np.where(done, rows["completed_ns"], np.nan)
+    first_ns = np.where(rows["first_token_ns"] >= 0, rows["first_token_ns"], np.nan)
+    if run.scenario == "MultiStream":
+        starts = np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+        latencies = np.maximum.reduceat(completed_ns - from_ns, starts)
+        found["latency"] = Series(latencies, same_if[starts], len(starts))
+    elif run.scenario != "Offline":
+        found["latency"] = Series(completed_ns - from_ns, same_if, len(rows))
+    if np.isfinite(first_ns).any():
+        found["TTFT"] = Series(first_ns - from_ns, same_if, len(rows))
+        several = rows["tokens"] >= 2
+        per_token = (completed_ns - first_ns) / np.maximum(rows["tokens"] - 1, 1)
+        if several.any():
+            found["TPOT"] = Series(np.where(several, per_token, np.nan), same_if, len(rows))
+    found["throughput"] = _throughput(rows, same_if)
+    return found
+
+
+def disturbed_share(run: RunLogs) -> float:
+    """Share of the queries that the generator itself was kept from issuing when it wanted to.
+
+    It wants to when the query is due or, in a closed loop or behind a system that answers inside
+    its callback, when the one before is answered. 0 in Offline, which has one query.
+    """
+    rows = _in_order(run)
+    if run.scenario == "Offline":
+        return 0.0
+    starts = np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+    answered_ns = np.maximum.reduceat(rows["completed_ns"], starts)[:-1]
+    issued_ns = rows["issued_ns"][starts][1:]
+    if run.scenario == "Server":
+        answered_ns = np.where(answered_ns <= issued_ns, answered_ns, -1)
+        wanted_ns = np.maximum(rows["scheduled_ns"][starts][1:], answered_ns)
+    else:
+        wanted_ns = np.where(answered_ns >= 0, answered_ns, issued_ns)
+    delays_ns = issued_ns - wanted_ns
+    if len(delays_ns) == 0:
+        return 0.0
+    usual_ns = _MEDIAN_DELAYS * float(np.median(delays_ns))
+    return float(np.mean(delays_ns > max(usual_ns, _DELAY_NS)))
+
+
+def _in_order(run: RunLogs) -> npt.NDArray[np.void]:
+    assert run.samples is not None  # A run without was refused.
+    rows = run.samples
+    return rows[np.argsort(rows["query"], kind="stable")]
+
+
+def _same_if(rows: npt.NDArray[np.void], scenario: str) -> npt.NDArray[np.int64]:
+    """The sample, and in Server its time on the schedule."""
+    sample = rows["sample_index"].astype(np.int64)
+    if scenario != "Server":
+        return sample[:, None]
+    return np.column_stack([sample, rows["scheduled_ns"] - rows["scheduled_ns"][0]])
+
+
+def _throughput(rows: npt.NDArray[np.void], same_if: npt.NDArray[np.int64]) -> Series:
+    """Times between successive completions, the first one from the first issue.
+
+    Of samples that are completed at one time, each gets its share.
+    """
+    completed_ns = rows["completed_ns"][rows["completed_ns"] >= 0]
+    times_ns, counts = np.unique(completed_ns, return_counts=True)
+    gaps_ns = np.diff(times_ns, prepend=rows["issued_ns"].min())
+    shares_ns = np.repeat(gaps_ns / counts, counts)
+    return Series(shares_ns, same_if[: len(shares_ns)], len(times_ns), percentiles=False)

@@ -1,0 +1,104 @@
+"""A comparison in words and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .comparison import Comparison, Difference
+
+_LARGEST_PERCENT = 9.995
+"""A larger share is shown as a factor."""
+
+
+def summary_text(found: Comparison) -> str:
+    """The outcome in a line."""
+    if found.outcome == "no difference":
+        return _nothing_found(found)
+    if found.outcome == "mixed":
+        slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
+        return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"
+    row = _clearest(found, found.outcome)
+    return f"B is {_share(abs(row.change))} {found.outcome} ({_interval(row)})"
+
+
+def comparison_text(found: Comparison) -> str:
+    """The outcome, the table, and what else a reader must know."""
+    lines = [
+        f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}",
+        found.summary,
+        *_table(found),
+        f"{found.confidence:.0%} confidence for all intervals together; changes up to "
+        f"{_share(found.tolerance)} do not matter; "
+        f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
+    ]
+    if found.valid[0] != found.valid[1]:
+        lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
+    for name, (a, b) in found.settings_differ.items():
+        lines.append(f"setting {name}: A {a}, B {b}")
+    return "\n".join([*lines, *(f"caution: {text}" for text in found.cautions)])
+
+
+def _clearest(found: Comparison, verdict: str) -> Difference:
+    """Of the rows with a verdict, the one whose interval is the farthest from 0, for its width."""
+
+    def clearness(row: Difference) -> float:
+        assert row.low is not None and row.high is not None  # A verdict needs an interval.
+        return min(abs(row.low), abs(row.high)) / max(row.high - row.low, 1e-12)
+
+    return max(_rather_latencies([r for r in found.rows if r.verdict == verdict]), key=clearness)
+
+
+def _rather_latencies(rows: list[Difference]) -> list[Difference]:
+    """Throughput says the same again, and in Server it is that of the arrivals."""
+    return [row for row in rows if row.metric != "throughput"] or rows
+
+
+def _nothing_found(found: Comparison) -> str:
+    rows = _rather_latencies([row for row in found.rows if row.visible is not None])
+    seen = [(row.visible, row.metric) for row in rows if row.visible is not None]
+    if not seen:
+        return "no difference found, and none could be: give longer runs, or several a side"
+    visible, metric = min(seen)
+    return f"no difference found (differences above {_share(visible)} in {metric} would be seen)"
+
+
+def _interval(row: Difference) -> str:
+    return f"{row.metric}: {_signed(row.change)} {_bounds(row)}"
+
+
+def _bounds(row: Difference) -> str:
+    if row.low is None or row.high is None:
+        return "[unknown]"
+    return f"[{_signed(row.low)}, {_signed(row.high)}]"
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < _LARGEST_PERCENT else f"{1 + share:.3g} times"
+
+
+def _signed(share: float) -> str:
+    return f"{'-' if share < 0 else '+' * (share < _LARGEST_PERCENT)}{_share(abs(share))}"
+
+
+def _valid(valid: bool | None) -> str:
+    return "has no verdict" if valid is None else "VALID" if valid else "INVALID"
+
+
+def _value(row: Difference, value: float) -> str:
+    if row.metric == "throughput":
+        return f"{value:.5g}/s"
+    return f"{value / 1e6:.4g} ms"
+
+
+def _table(found: Comparison) -> Iterator[str]:
+    cells = [("", "A", "B", "change", "interval", "would be seen", "B is")]
+    for row in found.rows:
+        visible = "-" if row.visible is None else _share(row.visible)
+        values = (_value(row, row.a), _value(row, row.b), _signed(row.change), _bounds(row))
+        cells.append((row.metric, *values, visible, row.verdict))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        first, *rest = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join([first, *rest]).rstrip()

@@ -1,0 +1,447 @@
+"""Two runs are told apart where they differ, and only there.
+
+Method: the statistics on simulated queues (Lindley's recursion), autoregressive noise, bursts and
+drifts with fixed seeds, counting false alarms and finds against stated bounds; a Student quantile
+and a standard error against values known otherwise. The rest on sample logs that are written here:
+a real test gives the folder, and its sample log is replaced by rows with known times.
+"""
+
+import argparse
+import importlib
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import answer, run_in
+
+import mlperf_loadgen as lg
+from mlperf_loadgen import comparison_stats as stats
+from mlperf_loadgen.comparison import compare
+from mlperf_loadgen.run_logs import read_run
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+PAIRS = 100
+FRACTIONS = (0.5, 0.9, 0.99)
+MS = 1e6
+
+
+# ---- Statistics on simulated systems -------------------------------------------------------------
+
+
+def queue_latencies(gaps, services):
+    """Of a queue with one server: wait (Lindley) and service."""
+    steps = np.concatenate([[0.0], services[:-1] - gaps[1:]])
+    walk = np.cumsum(steps)
+    return walk - np.minimum.accumulate(walk) + services
+
+
+def lognormal(random, n, mean, spread):
+    return mean * random.lognormal(-spread * spread / 2, spread, n)
+
+
+def m_d_1(random, arrivals, slowdown):
+    return queue_latencies(arrivals, np.full(len(arrivals), MS * slowdown)) + random.normal(
+        0, 0.02 * MS, len(arrivals)
+    ).clip(-0.1 * MS)
+
+
+def m_m_1(random, arrivals, slowdown):
+    return queue_latencies(arrivals, random.exponential(MS * slowdown, len(arrivals)))
+
+
+def closed_loop(random, arrivals, slowdown):
+    return lognormal(random, len(arrivals), MS * slowdown, 0.1)
+
+
+def autoregressive(random, arrivals, slowdown):
+    """Logarithms that remember: x' = 0.95 x + noise, 5 % in all."""
+    memory = 0.95 ** np.arange(200)
+    noise = random.normal(0, 0.05 * math.sqrt(1 - 0.95**2), len(arrivals) + len(memory) - 1)
+    return MS * slowdown * np.exp(np.convolve(noise, memory, "valid"))
+
+
+def drifting(random, arrivals, slowdown):
+    """Each run has a speed of its own (0.7 %, standard deviation), and wanders by 1 % besides."""
+    n = len(arrivals)
+    speed = random.normal(0, 0.007) + 0.01 * np.cumsum(random.normal(0, 1, n)) / math.sqrt(n)
+    return lognormal(random, n, MS * slowdown, 0.1) * np.exp(speed)
+
+
+def changing(random, arrivals, slowdown):
+    """Speed that changes by 3 % (standard deviation) over a third of a run."""
+    n = len(arrivals)
+    memory = np.exp(-3 * np.arange(3 * n, step=n // 100) / n)  # At every hundredth of the run.
+    steps = np.convolve(random.normal(0, 1, 100 + len(memory) - 1), memory, "valid")
+    speed = np.interp(np.arange(n), np.linspace(0, n, 100), steps / np.sqrt(np.sum(memory**2)))
+    return lognormal(random, n, MS * slowdown, 0.1) * np.exp(0.03 * speed)
+
+
+def bursts(random, arrivals, slowdown):
+    """Three times in a run, something else takes half of the machine for a fiftieth of the run."""
+    latencies = closed_loop(random, arrivals, slowdown)
+    length = len(latencies) // 50
+    for start in random.integers(0, len(latencies) - length, 3):
+        latencies[start : start + length] *= 2
+    return latencies
+
+
+def count_found(system, slowdown, *, n=3000, load=0.5, shared_arrivals=True, tolerance=0.02):
+    """In how many pairs a difference beyond the tolerance is claimed, at 95 % for all statistics.
+
+    With a `slowdown`, the claim must be that B is slower.
+    """
+    found = 0
+    for seed in range(PAIRS):
+        random = np.random.default_rng(seed)
+        arrivals = random.exponential(MS / load, n)
+        others = arrivals if shared_arrivals else random.exponential(MS / load, n)
+        a, b = system(random, arrivals, 1.0), system(random, others, slowdown)
+        spreads = stats.within_runs(a, b, FRACTIONS, shared_arrivals)
+        changes = stats.log_statistics(b, FRACTIONS) - stats.log_statistics(a, FRACTIONS)
+        bounds = [
+            change
+            - math.copysign(stats.student_quantile(1 - 0.025 / 4, s.freedom), change) * s.error()
+            for change, s in zip(changes, spreads, strict=True)
+        ]
+        limit = math.log1p(tolerance)
+        claims = [
+            (1 if bound > 0 else -1)
+            for change, bound in zip(changes, bounds, strict=True)
+            if bound * change > 0 and abs(bound) > limit
+        ]
+        found += any(claims) if slowdown == 1 else 1 in claims and -1 not in claims
+    return found
+
+
+SYSTEMS = [closed_loop, autoregressive, drifting, bursts, m_d_1, m_m_1]
+TOLD_APART = PAIRS // 20
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_equal_systems_are_told_apart_in_at_most_one_pair_of_twenty(system):
+    assert count_found(system, 1.0) <= TOLD_APART
+
+
+def test_a_machine_whose_speed_changes_slowly_misleads_in_one_pair_of_six_at_most():
+    assert count_found(changing, 1.0) <= PAIRS // 6
+
+
+@pytest.mark.parametrize("system", [m_d_1, m_m_1])
+def test_equal_queues_with_other_arrivals_are_not_told_apart(system):
+    assert count_found(system, 1.0, shared_arrivals=False) <= TOLD_APART
+
+
+def test_no_tolerance_is_needed_where_queries_are_independent():
+    by_chance = PAIRS / 20 + 2 * math.sqrt(PAIRS / 20)  # At 95 %, two standard deviations above.
+    assert count_found(closed_loop, 1.0, tolerance=0.0) <= by_chance
+
+
+@pytest.mark.parametrize("system", [closed_loop, m_d_1])
+def test_five_percent_are_found_in_nine_pairs_of_ten(system):
+    assert count_found(system, 1.05, load=0.3) >= 9 * PAIRS // 10
+
+
+@pytest.mark.parametrize("system", [autoregressive, drifting, bursts])
+def test_five_percent_are_found_in_three_pairs_of_four_where_others_disturb(system):
+    assert count_found(system, 1.05) >= 3 * PAIRS // 4
+
+
+def test_shared_arrivals_make_small_differences_visible():
+    shared = count_found(m_d_1, 1.05, load=0.7)
+    assert shared >= 9 * PAIRS // 10
+    assert count_found(m_d_1, 1.05, load=0.7, shared_arrivals=False) < shared // 2
+
+
+def test_the_error_of_a_mean_of_independent_values_is_the_textbook_one():
+    random = np.random.default_rng(0)
+    n, spread = 20_000, 0.1
+    a, b = (lognormal(random, n, MS, spread) for _ in range(2))
+    within = [stats.within_runs(a[i:], b[: n - i], (), True)[0] for i in range(0, 4000, 100)]
+    textbook = math.sqrt(2 / n) * math.sqrt(math.expm1(spread**2))
+    median = np.median([spread.error() for spread in within])
+    assert median == pytest.approx(textbook, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("probability", "freedom", "quantile"),
+    [(0.975, 2, 4.303), (0.95, 7, 1.895), (0.995, 39, 2.708), (0.5, 3, 0.0), (0.025, 10, -2.228)],
+)
+def test_student_quantiles_are_those_of_the_tables(probability, freedom, quantile):
+    assert stats.student_quantile(probability, freedom) == pytest.approx(quantile, abs=2e-3)
+
+
+def test_several_runs_are_judged_by_what_varies_between_them():
+    a, b = np.log([1.00, 1.02, 0.98]), np.log([1.05, 1.07, 1.03])
+    spread = stats.between_runs(a, b, [])
+    pooled = (a.var(ddof=1) + b.var(ddof=1)) / 2
+    assert spread.variance == pytest.approx(pooled * 2 / 3)
+    assert spread.freedom == 4
+
+
+def test_runs_that_agree_by_chance_are_judged_by_what_varies_within_them():
+    within = [stats.Spread(9.0, 39)] * 3
+    assert stats.between_runs(np.zeros(3), np.zeros(3), within).variance == pytest.approx(3.0)
+
+
+# ---- Runs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder_of(tmp_path):
+    """Makes a folder with the logs of a test, and if wanted with latencies of its own."""
+    made = []
+
+    def make(latencies_ns=None, *, done=None, n_tokens=0, **settings):
+        folder = tmp_path / f"run{len(made)}"
+        made.append(folder)
+        count = 200 if latencies_ns is None else len(latencies_ns)
+        asked = {"min_query_count": count, "server_target_qps": 1e6} | settings
+        run_in(folder, total=64, performance=64, issue=lambda s: answer(s, n_tokens), **asked)
+        if latencies_ns is not None:
+            path = folder / "mlperf_log_samples.npy"
+            rows = np.load(path)[:count]
+            latencies = np.asarray(latencies_ns, np.int64)
+            starts = np.concatenate([[0], np.cumsum(latencies)[:-1]])
+            rows["scheduled_ns"] = rows["issued_ns"] = starts
+            rows["completed_ns"] = starts + latencies
+            if done is not None:
+                rows["completed_ns"][~done] = -1
+            np.save(path, rows)
+        return folder
+
+    return make
+
+
+def noisy(seed, mean, n=2000):
+    return lognormal(np.random.default_rng(seed), n, mean, 0.1)
+
+
+def test_a_slower_run_is_called_slower_by_its_percent(folder_of):
+    found = compare(folder_of(noisy(1, MS)), folder_of(noisy(2, 1.1 * MS)))
+    assert found.outcome == "slower"
+    assert "slower" in found.summary and "B is" in found.summary
+    rows = {row.metric: row for row in found.rows}
+    assert set(rows) == {"latency mean", "latency p50", "latency p90", "latency p99", "throughput"}
+    mean = rows["latency mean"]
+    assert mean.change == pytest.approx(0.1, abs=0.02)
+    assert mean.low < 0.1 < mean.high
+    assert rows["throughput"].change == pytest.approx(1 / 1.1 - 1, abs=0.02)
+    throughput = rows["throughput"]
+    assert throughput.low < throughput.change < throughput.high < 0
+    assert throughput.verdict == "slower"
+    assert found.paired
+
+
+def test_large_changes_are_factors(folder_of):
+    summary = compare(folder_of(noisy(1, MS)), folder_of(noisy(1, 20 * MS))).summary
+    assert summary.startswith("B is 20 times slower (latency ")
+    assert ": 20 times [20 times, 20 times])" in summary
+
+
+def test_the_other_way_round_it_is_faster(folder_of):
+    found = compare(folder_of(noisy(1, 1.1 * MS)), folder_of(noisy(2, MS)))
+    assert found.outcome == "faster"
+
+
+def test_equal_runs_show_no_difference_and_what_would_be_seen(folder_of):
+    found = compare(folder_of(noisy(1, MS)), folder_of(noisy(2, MS)))
+    assert found.outcome == "no difference"
+    visible = min(row.visible for row in found.rows if row.metric != "throughput")
+    assert f"differences above {100 * visible:.1f} %" in found.summary
+    assert 0.02 < visible < 0.05
+
+
+def test_tolerance_decides_what_matters(folder_of):
+    a, b = folder_of(noisy(1, MS)), folder_of(noisy(2, 1.1 * MS))
+    assert compare(a, b, tolerance=0.2).outcome == "no difference"
+    assert {row.verdict for row in compare(a, b, tolerance=0.2).rows if "mean" in row.metric} == {
+        "same"
+    }
+
+
+def test_an_interval_is_wider_the_more_there_are(folder_of):
+    a, b = folder_of(noisy(1, MS)), folder_of(noisy(2, MS))
+
+    def width(row):
+        return math.log1p(row.high) - math.log1p(row.low)
+
+    sure, unsure = (compare(a, b, confidence=confidence).rows for confidence in (0.95, 0.75))
+    assert len(sure) == 5  # So that each may err with 1 % and 5 %.
+    ratios = [
+        stats.student_quantile(0.995, freedom) / stats.student_quantile(0.975, freedom)
+        for freedom in (10, 39)
+    ]
+    for row, other in zip(sure, unsure, strict=True):
+        assert min(abs(width(row) / width(other) / ratio - 1) for ratio in ratios) < 1e-6
+
+
+def test_slower_and_faster_at_once_is_mixed(folder_of):
+    slow_tail = noisy(2, 0.8 * MS)
+    slow_tail[::20] *= 5
+    found = compare(folder_of(noisy(1, MS)), folder_of(slow_tail))
+    assert found.outcome == "mixed"
+    assert "slower in" in found.summary and "faster in" in found.summary
+
+
+def test_several_runs_a_side_find_what_is_the_same_in_each(folder_of):
+    a = [folder_of(noisy(seed, MS)) for seed in (1, 2, 3)]
+    b = [folder_of(noisy(seed, 1.1 * MS)) for seed in (4, 5, 6)]
+    assert compare(a, b).outcome == "slower"
+    wild = [folder_of(noisy(7, scale * MS)) for scale in (0.9, 1.1, 1.3)]
+    assert compare(a, wild).outcome == "no difference"
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(folder_of):
+    a = folder_of(noisy(1, MS))
+    b = shutil.copytree(a, a.parent / "other" / a.name)
+    found = compare(a, b)
+    assert found.a == (str(a),) and found.b == (str(b),)
+
+
+def test_a_run_already_read_will_do(folder_of):
+    a = folder_of(noisy(1, MS))
+    assert compare(read_run(a), a).outcome == "no difference"
+
+
+def test_queries_that_were_never_answered_are_named(folder_of):
+    done = np.ones(2000, bool)
+    done[5:10] = False
+    found = compare(folder_of(noisy(1, MS), done=done), folder_of(noisy(2, MS)))
+    (caution,) = found.cautions
+    assert "5 samples were never completed" in caution
+    assert found.outcome == "no difference"
+
+
+def test_settings_that_differ_are_shown_and_cautioned_about(folder_of):
+    a = folder_of(scenario="Server", server_target_latency_ns=10**8)
+    b = folder_of(scenario="Server", server_target_latency_ns=10**7)
+    found = compare(a, b)
+    assert found.settings_differ["target_latency_ns"] == (10**8, 10**7)
+    assert any("target_latency_ns" in text for text in found.cautions)
+    assert "setting target_latency_ns: A 100000000, B 10000000" in str(found)
+
+
+def test_other_seeds_are_other_queries_and_no_reason_for_caution(folder_of):
+    found = compare(folder_of(), folder_of(sample_index_rng_seed=7))
+    assert not found.paired
+    assert not any("settings differ" in text for text in found.cautions)
+
+
+def test_verdicts_that_differ_are_shown(folder_of):
+    a, b = folder_of(), folder_of(min_duration_ms=1, max_query_count=100)
+    found = compare(a, b)
+    assert found.valid == (True, False)
+    assert "verdicts differ: A VALID, B INVALID" in str(found)
+
+
+def test_a_busy_machine_is_cautioned_about(folder_of):
+    path = folder_of(noisy(1, MS))
+    rows = np.load(path / "mlperf_log_samples.npy")
+    rows["completed_ns"][::10] -= 200_000  # The generator is 0.2 ms late with the next.
+    np.save(path / "mlperf_log_samples.npy", rows)
+    (caution,) = compare(path, folder_of(noisy(2, MS))).cautions
+    assert caution.startswith(f"{path.name}: 10.0% of the queries were issued late")
+
+
+def test_what_only_the_machine_did_is_not_held_against_the_system(folder_of):
+    latencies, n = noisy(2, MS), 2000
+    disturbed = np.zeros(n, bool)
+    disturbed[::20] = True
+    latencies[disturbed] *= 4
+    slow, late = folder_of(latencies), folder_of(latencies)
+    rows = np.load(late / "mlperf_log_samples.npy")
+    shift = np.cumsum(np.where(disturbed, 500_000, 0))  # The generator is 0.5 ms late, each time.
+    for field in ("scheduled_ns", "issued_ns", "completed_ns"):
+        rows[field] += shift
+    np.save(late / "mlperf_log_samples.npy", rows)
+    baseline = folder_of(noisy(1, MS))
+    assert compare(baseline, slow).outcome == "slower"
+    assert compare(baseline, late).outcome == "no difference"
+
+
+def test_tokens_have_rows_of_their_own(folder_of):
+    runs = [folder_of(n_tokens=3, use_token_latencies=True) for _ in range(2)]
+    metrics = {row.metric for row in compare(*runs).rows}
+    assert {"TTFT p50", "TTFT mean", "TPOT p50", "TPOT mean"} <= metrics
+
+
+def test_offline_is_compared_by_throughput_alone(folder_of):
+    runs = [folder_of(scenario="Offline", min_query_count=200) for _ in range(2)]
+    (row,) = compare(*runs).rows
+    assert row.metric == "throughput"
+    assert row.low is None and row.verdict == "unclear"  # All completed at one time.
+    assert "none could be" in compare(*runs).summary
+
+
+def test_multistream_is_compared_by_whole_queries(folder_of):
+    folder = folder_of(scenario="MultiStream", min_query_count=200)
+    rows = np.load(folder / "mlperf_log_samples.npy")
+    assert len(rows) == 200 * 8
+    rows["completed_ns"] = rows["scheduled_ns"] + 1_000_000
+    rows["completed_ns"][3::8] += 2_000_000  # One sample of each query.
+    np.save(folder / "mlperf_log_samples.npy", rows)
+    mean = compare(folder, folder).rows[0]
+    assert mean.metric == "latency mean" and mean.a == pytest.approx(3e6)
+
+
+def test_percentiles_with_next_to_nothing_beyond_are_left_out(folder_of):
+    found = compare(folder_of(noisy(1, MS, 200)), folder_of(noisy(2, MS, 200)))
+    assert [row.metric for row in found.rows] == [
+        "latency mean", "latency p50", "latency p90", "throughput",
+    ]  # fmt: skip
+
+
+def test_too_few_queries_give_no_interval(folder_of):
+    found = compare(folder_of(noisy(1, MS, 60)), folder_of(noisy(2, 2 * MS, 60)))
+    assert all(row.low is None and row.verdict == "unclear" for row in found.rows)
+
+
+def test_what_cannot_be_compared_is_refused(folder_of):
+    a = folder_of()
+    with pytest.raises(ValueError, match="different scenarios"):
+        compare(a, folder_of(scenario="Server"))
+    with pytest.raises(ValueError, match="tolerance"):
+        compare(a, a, tolerance=-0.1)
+    with pytest.raises(ValueError, match="confidence"):
+        compare(a, a, confidence=95)
+    with pytest.raises(ValueError, match="b has no runs"):
+        compare(a, [])
+    bare = folder_of(log={"enable_sample_log": False, "enable_trace": False})
+    with pytest.raises(ValueError, match="enable_sample_log"):
+        compare(a, bare)
+
+
+def test_everything_goes_into_json_and_the_text(folder_of):
+    found = compare(folder_of(noisy(1, MS)), folder_of(noisy(2, 1.1 * MS)))
+    read = json.loads(json.dumps(found.to_dict()))
+    assert read["outcome"] == "slower" and read["summary"] == found.summary
+    assert read["rows"][0]["metric"] == "latency mean"
+    for row in found.rows:
+        assert row.metric in str(found)
+
+
+def test_it_is_the_same_each_time(folder_of):
+    a, b = folder_of(noisy(1, MS)), folder_of(noisy(2, MS))
+    copied = shutil.copytree(a, a.with_name("copy"))
+    assert compare(a, b).rows == compare(copied, b).rows
+
+
+def test_the_benchmark_of_its_power_counts(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    power = importlib.import_module("compare_power")
+    kind = power.Kind("sleep", "Server", 0.5)
+    options = argparse.Namespace(pairs=1, slower=2.0, bytes_per_s=1e9)
+    line = power.count(tmp_path, kind, options)
+    assert line.startswith("Server, sleep: no difference in ")
+    assert "200% slower found in " in line and " of 1" in line
+    assert "same: " in capsys.readouterr().out
+    runs = {path.parent.name for path in tmp_path.glob("sleep/Server/0/*/mlperf_log_samples.npy")}
+    assert runs == {"a", "again", "b"}
+
+
+def test_the_package_has_it():
+    assert lg.compare is compare
+    assert lg.Comparison.__module__ == "mlperf_loadgen.comparison"
