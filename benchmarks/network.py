@@ -15,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -138,35 +137,25 @@ def settings(seconds: float, **values: Any) -> lg.TestSettings:
     )
 
 
-@dataclass
-class Logs:
+@contextlib.contextmanager
+def passing_logs() -> Iterator[lg.LogSettings]:
     """Log settings for a folder that goes away."""
-
-    folder: tempfile.TemporaryDirectory[str]
-
-    @property
-    def settings(self) -> lg.LogSettings:
-        made = lg.LogSettings()
-        made.enable_trace = False
-        made.log_output.outdir = self.folder.name
-        return made
-
-
-def highest_rate(sut: lg.SystemUnderTest, library: Samples, seconds: float) -> float:
-    """The highest VALID Server rate: that of the search's confirming run."""
     with tempfile.TemporaryDirectory() as folder:
         log = lg.LogSettings()
         log.enable_trace = False
         log.log_output.outdir = folder
+        yield log
+
+
+def highest_rate(sut: lg.SystemUnderTest, library: Samples, seconds: float) -> float:
+    """The highest VALID Server rate: that of the search's confirming run."""
+    with passing_logs() as log:
         peak = lg.find_peak(sut, library, settings(seconds), log, progress=True)
     return peak.valid_qps or 0.0
 
 
 def run(sut: lg.SystemUnderTest, library: Samples, asked: lg.TestSettings) -> lg.TestResult:
-    with tempfile.TemporaryDirectory() as folder:
-        log = lg.LogSettings()
-        log.enable_trace = False
-        log.log_output.outdir = folder
+    with passing_logs() as log:
         return lg.StartTestWithLogSettings(sut, library, asked, log)
 
 
@@ -191,10 +180,10 @@ def measure_rate(seconds: float) -> None:
         result = run(sut, small_samples(), settings(seconds, server_target_qps=RATE_QPS))
     performance = result.performance
     assert performance is not None
-    p99_ms = performance.sample_latency.percentiles_ns[0.99] / 1e6
-    p50_ms = performance.sample_latency.percentiles_ns[0.50] / 1e6
-    print(f"binary at {RATE_QPS}/s of {SAMPLE_BYTES} B: ", end="")
-    print(f"{performance.completed_samples_per_second:,.0f}/s, p50 {p50_ms:.2f}, p99 {p99_ms:.2f} ms")
+    p50_ms, p99_ms = (performance.sample_latency.percentiles_ns[p] / 1e6 for p in (0.50, 0.99))
+    rate = performance.completed_samples_per_second
+    print(f"binary at {RATE_QPS:,}/s of {SAMPLE_BYTES} B: completed {rate:,.0f}/s")
+    print(f"  p50 {p50_ms:.2f} ms, p99 {p99_ms:.2f} ms")
     print(sut.report)
 
 
@@ -206,13 +195,14 @@ def measure_bandwidth(seconds: float) -> None:
     rates = []
     for _ in range(3):
         rates.append((plain_socket_rate(), tensor_rate()))
+    print("1 MiB tensors, MB/s:")
     for plain, tensors in rates:
-        print(f"1 MiB tensors: plain socket {plain / 1e6:,.0f} MB/s, binary {tensors / 1e6:,.0f} MB/s")
+        print(f"  plain socket {plain / 1e6:,.0f}, binary {tensors / 1e6:,.0f}")
     print(f"  median ratio {np.median([tensors / plain for plain, tensors in rates]):.2f}")
 
 
 def plain_socket_rate() -> float:
-    data = memoryview(tensor()).cast("B")
+    data = tensor().data
     with node(drain_socket) as port, socket.create_connection(("127.0.0.1", port)) as connection:
         start_s = time.perf_counter()
         for _ in range(BANDWIDTH_SAMPLES):

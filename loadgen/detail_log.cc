@@ -170,14 +170,17 @@ std::string OccurrenceText(const ViolationDetail& detail) {
 }
 
 void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block) {
+  for (const std::string& text : violations.failures) {
+    block->RuntimeError("The system under test reported: " + text);
+  }
   std::array<uint64_t, kViolationKinds> unlisted = violations.counts;
   for (const ViolationDetail& detail : violations.first) {
     Block(log, detail.time_ns).RuntimeError(OccurrenceText(detail));
     --unlisted[static_cast<size_t>(detail.kind)];
   }
-  for (const std::string& text : violations.failures) block->RuntimeError("Failure: " + text);
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
-    if (unlisted[kind] == 0) continue;
+    const bool has_its_own_words = static_cast<Violation>(kind) == Violation::kFailed;
+    if (unlisted[kind] == 0 || has_its_own_words) continue;
     const std::string text(ViolationText(static_cast<Violation>(kind)));
     const std::string number = std::to_string(unlisted[kind]);
     const bool none_listed = unlisted[kind] == violations.counts[kind];
@@ -399,7 +402,7 @@ std::string_view ViolationText(Violation kind) {
       return "Attempted to log a response of size greater than 0 with data at address 0. Its data "
              "is logged as empty.";
     case Violation::kFailed:
-      return "The system under test reported a failure.";
+      return "The system under test did not answer a sample.";
     case Violation::kCount:
       break;
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from . import _core
@@ -40,6 +41,7 @@ class AsyncSystemUnderTest(QueuedSystem):
     # ---- What the load generator calls -----------------------------------------------------------
 
     def begin_test(self) -> None:
+        self.require_idle()
         self.queue.clear()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = EventLoopThread(f"{type(self).__name__} event loop")
@@ -47,6 +49,7 @@ class AsyncSystemUnderTest(QueuedSystem):
             self._loop.run(self._start())
         except BaseException:
             self._loop.stop()
+            del self._loop
             raise
 
     def flush_queries(self) -> None:
@@ -57,6 +60,7 @@ class AsyncSystemUnderTest(QueuedSystem):
             self._loop.run(self._stop())
         finally:
             self._loop.stop()
+            del self._loop
 
     # ---- In the loop -----------------------------------------------------------------------------
 
@@ -67,24 +71,32 @@ class AsyncSystemUnderTest(QueuedSystem):
     def _take(self) -> None:
         rows = self.queue.take(_MOST_SAMPLES)
         for samples in _core.make_batches(rows["id"], rows["index"], rows["query"]):
-            self._begin(self.issue_query(samples))
+            self._begin(self.issue_query, samples)
 
     def _flush(self) -> None:
         self._take()  # What was issued before the flush comes before it.
-        self._begin(self.flush())
+        self._begin(self.flush)
 
-    def _begin(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
+    def _begin(self, function: Callable[..., Any], *samples: _core.SampleBatch) -> None:
+        try:
+            task = asyncio.get_running_loop().create_task(function(*samples))
+        except Exception as error:  # It is not written with async, say.
+            self._failed(error, *samples)
+            return
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(lambda task: self._done(task, *samples))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[None], *samples: _core.SampleBatch) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is None or _core.raise_in_test(error):
-            return
-        # Another machine's test, or one that issues nothing at the moment.
-        if not _core.fail([], f"{type(error).__name__}: {error}"):
+        if error is not None:
+            self._failed(error, *samples)
+
+    def _failed(self, error: BaseException, *samples: _core.SampleBatch) -> None:
+        if self.fail_samples is not None:
+            ids = samples[0].ids if samples else None
+            self.fail_samples(ids, f"{type(error).__name__}: {error}")
+        elif not _core.raise_in_test(error):  # Nothing is being issued at the moment.
             _core.AbortTest()
 
     async def _stop(self) -> None:

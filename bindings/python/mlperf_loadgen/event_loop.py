@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ class EventLoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = _new_loop()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -50,13 +52,16 @@ class EventLoopThread:
     def stop(self) -> None:
         """Cancels what runs and ends the thread. May be called more than once."""
         if self._thread.is_alive() and not self.loop.is_closed():
+            self._stopping = True
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            while not self._stopping:
+                with contextlib.suppress(SystemExit, KeyboardInterrupt):  # The task has it as well.
+                    self.loop.run_forever()
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
                 task.cancel()

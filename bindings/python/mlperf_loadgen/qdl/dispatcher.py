@@ -6,6 +6,7 @@ ids only, until a node has room; a sample on its way has a slot, which its key n
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,29 @@ import numpy.typing as npt
 
 from .. import _core
 from .slots import SlotTable
-from .timings import ROW, Timings
-from .transport import Answers, Batch, Link, NetworkError, NodeInfo, Payload, Uint64s
+from .timings import Timings
+from .transport import (
+    Answers,
+    Batch,
+    Int64s,
+    Link,
+    NetworkError,
+    NodeInfo,
+    Payload,
+    Uint64s,
+)
 
 _MOST_TAKEN = 4096  # Samples taken out of the queue at a time.
 _MOST_TOGETHER = 512  # Samples in a batch.
 _MOST_BATCH_BYTES = 4 << 20
-_SEQUENCE_BITS = 40  # Of a response id: the sample's number in its test.
+# Faster than this, what comes in a while travels together: a message each would cost more than the
+# wait, and so cost the samples behind it more time.
+_HIGH_PACE_QPS = 8_000
+_PACE_NS = 10_000_000
+_TOGETHER_S = 0.0003
+_LONGEST_TURN_NS = 100_000_000
+_MOST_FAULTS = 100  # Kinds of faults that are counted one by one.
+_LONGEST_FAULT = 1000
 
 
 class Library(Protocol):
@@ -54,6 +71,26 @@ class Limits:
     payload_bytes: int
 
 
+class _Pace:
+    """How fast samples come, over some milliseconds."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._since_ns = 0
+        self._high = False
+
+    def add(self, count: int) -> None:
+        self._count += count
+
+    def is_high(self, now_ns: int) -> bool:
+        """True if more came than are worth a message each."""
+        elapsed_ns = now_ns - self._since_ns
+        if elapsed_ns > _PACE_NS:
+            self._high = self._count * 1_000_000_000 > _HIGH_PACE_QPS * elapsed_ns
+            self._count, self._since_ns = 0, now_ns
+        return self._high
+
+
 class Dispatcher:
     """Implements LinkEvents for the links of `nodes`.
 
@@ -82,32 +119,75 @@ class Dispatcher:
         self._turn = 0
         self._waiting: npt.NDArray[Any] = queue.take(0)
         self._slots = SlotTable()
+        self._pace = _Pace()
+        self._is_blocked = False  # Something waits for room.
         self._flushing = False
+        self._dispatching = False
+        self._pausing = False
+        self._last_query: np.uint64 | None = None  # Of which samples were sent.
+        self._turn_ends_ns = 0
         self._over = False
 
     # ---- Towards the nodes -----------------------------------------------------------------------
 
     def dispatch(self) -> None:
         """Sends what waits, as far as nodes have room."""
-        while not self._over:
-            if not len(self._waiting):
-                self._waiting = self.queue.take(_MOST_TAKEN)
-                if not len(self._waiting):
-                    break
+        if self._dispatching:  # What is sent may fail at once; the loop below goes on.
+            return
+        self._dispatching = True
+        self._turn_ends_ns = time.monotonic_ns() + _LONGEST_TURN_NS
+        try:
+            self._dispatch()
+        finally:
+            self._dispatching = self._pausing
+
+    def _pause(self) -> None:
+        """Goes on in the loop's next turn: payloads take their time, and answers and pings must
+        come through."""
+
+        def go_on() -> None:
+            self._pausing = self._dispatching = False
+            self.dispatch()
+
+        self._pausing = True
+        asyncio.get_running_loop().call_soon(go_on)
+
+    def _dispatch(self) -> None:
+        if not self._is_blocked and self._pace.is_high(time.monotonic_ns()):
+            time.sleep(_TOGETHER_S)
+        # Once: in a loop, arrivals as fast as they are sent would keep the answers out.
+        if not len(self._waiting):
+            self._waiting = self.queue.take(_MOST_TAKEN)
+            self._pace.add(len(self._waiting))
+        while len(self._waiting) and not self._over:
+            if time.monotonic_ns() > self._turn_ends_ns:
+                self._pause()
+                return
             node = self._choose()
             if node is not None:
-                self._send(node, self._next_samples(node))
+                sent = self._send(node, self._waiting[: self._count_for(node)])
+                self._last_query = self._waiting["query"][sent - 1]
+                self._waiting = self._waiting[sent:]
             elif any(node.usable for node in self.nodes):
                 self._watch_queue(False)  # Until an answer makes room.
+                self._is_blocked = True
                 return
             else:
                 self._fail_all_waiting()
+        self._is_blocked = False
         self._watch_queue(not self._over)
         if self._flushing:
-            self._flushing = False
-            for node in self.nodes:
-                if node.usable:
-                    node.link.flush()
+            self._flush_if_last()
+
+    def _flush_if_last(self) -> None:
+        self._waiting = self.queue.take(_MOST_TAKEN)
+        if len(self._waiting):
+            self._pause()
+            return
+        self._flushing = False
+        for node in self.nodes:
+            if node.usable:
+                node.link.flush()
 
     def flush(self) -> None:
         """Passes a flush on, behind what was issued before it."""
@@ -119,7 +199,7 @@ class Dispatcher:
         self._over = True
 
     def _choose(self) -> Node | None:
-        able = [node for node in self.nodes if self._is_able(node)]
+        able = self._able()
         if not able:
             return None
         if self._round_robin:
@@ -127,31 +207,48 @@ class Dispatcher:
             return able[self._turn % len(able)]
         return min(able, key=lambda node: node.outstanding)
 
-    def _is_able(self, node: Node) -> bool:
-        return (
-            node.usable
-            and node.outstanding < self.limits.samples
+    def _able(self) -> list[Node]:
+        """The nodes with room for the next query."""
+        most = self.limits.samples - self._samples_together()
+        return [
+            node
+            for node in self.nodes
+            if node.usable
+            and node.outstanding <= most
             and node.outstanding_bytes < self.limits.payload_bytes
-        )
+        ]
 
-    def _next_samples(self, node: Node) -> npt.NDArray[Any]:
-        """The next samples for a node, of whole queries unless one is very large: its share of
-        what waits, so that other nodes with room get some as well."""
-        able = sum(map(self._is_able, self.nodes))
-        room = self.limits.samples - node.outstanding
-        count = min(-(-len(self._waiting) // able), room, _MOST_TOGETHER)
+    def _samples_together(self) -> int:
+        """Samples of the next query; 1 if it is too large to go to a node whole, or has begun."""
+        queries = self._waiting["query"]
+        if len(queries) == 1 or queries[1] != queries[0] or queries[0] == self._last_query:
+            return 1
+        size = int(np.searchsorted(queries, queries[0], side="right"))
+        return size if size <= min(_MOST_TOGETHER, self.limits.samples) else 1
+
+    def _count_for(self, node: Node) -> int:
+        """How many of the next samples are for a node, of whole queries unless one is very large:
+        its share of what waits, so that other nodes with room get some as well."""
+        room = min(self.limits.samples - node.outstanding, _MOST_TOGETHER)
+        share = -(-len(self._waiting) // len(self._able()))
+        count = min(max(share, self._samples_together()), room)
         queries = self._waiting["query"]
         if count < len(queries) and queries[count] == queries[count - 1]:
             begin, end = np.searchsorted(queries, [queries[count], queries[count] + np.uint64(1)])
-            count = int(end) if end <= _MOST_TOGETHER else int(begin) or count
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return taken
+            if begin > 0:  # Otherwise it is one that may be cut.
+                count = int(end) if end <= room else int(begin)
+        return count
 
-    def _send(self, node: Node, samples: npt.NDArray[Any]) -> None:
+    def _send(self, node: Node, samples: npt.NDArray[Any]) -> int:
+        """Sends samples as far as there is room for their bytes, and time. Returns how many."""
         taken_ns = time.monotonic_ns()
+        least = self._samples_together()
         start = 0
-        while start < len(samples):
-            payloads, sizes, failure = self._payloads(node, samples["index"][start:].tolist())
+        while start < len(samples) and node.outstanding_bytes < self.limits.payload_bytes:
+            if start >= least and time.monotonic_ns() > self._turn_ends_ns:
+                break
+            indices = samples["index"][start:].tolist()
+            payloads, sizes, failure = self._payloads(node, indices, least - start)
             part = samples[start : start + len(payloads)]
             if len(part):
                 keys = self._slots.occupy(node.number, part, sizes, taken_ns)
@@ -162,10 +259,13 @@ class Dispatcher:
             if failure:
                 self._fail(samples["id"][start : start + 1], failure)
                 start += 1
+        return start
 
-    def _payloads(self, node: Node, indices: list[int]) -> tuple[list[Payload], list[int], str]:
-        """Payloads up to a message's worth, their sizes, and why the one after them cannot be
-        sent; empty if it can."""
+    def _payloads(
+        self, node: Node, indices: list[int], least: int
+    ) -> tuple[list[Payload], list[int], str]:
+        """Payloads up to a message's worth, or `least` if the turn has ended by then; their sizes,
+        and why the one after them cannot be sent, empty if it can."""
         payloads: list[Payload] = []
         sizes: list[int] = []
         total = 0
@@ -178,14 +278,15 @@ class Dispatcher:
             payloads.append(payload)
             sizes.append(size)
             total += size
-            if total >= _MOST_BATCH_BYTES:
+            late = len(payloads) >= least and time.monotonic_ns() > self._turn_ends_ns
+            if late or total >= _MOST_BATCH_BYTES:
                 break
         return payloads, sizes, ""
 
     # ---- LinkEvents ------------------------------------------------------------------------------
 
     def sent(self, link: Link, keys: Uint64s, sent_ns: int) -> None:
-        self._slots.mark_sent(self._node(link).number, keys, sent_ns)
+        self._slots.mark_sent(keys, sent_ns)
 
     def completed(self, link: Link, answers: Answers) -> None:
         node = self._node(link)
@@ -197,13 +298,14 @@ class Dispatcher:
             node_times_ns = node_times_ns[good] if node_times_ns is not None else None
         if len(numbers) == 0:
             return
-        slots = self._release(node, numbers)
+        rows = self._release(node, numbers)
         completed_ns = time.monotonic_ns()
         if not self._over:
-            _core.complete(slots["id"], data, n_tokens)
+            _core.complete(rows["id"], data, n_tokens)
         node.answered += len(numbers)
-        self._record(node, slots, node_times_ns, answers.received_ns, completed_ns)
-        self.dispatch()
+        self._record(rows, node_times_ns, answers.received_ns, completed_ns)
+        if self._is_blocked:
+            self.dispatch()
 
     def first_tokens(self, link: Link, keys: Uint64s, data: Sequence[bytes | memoryview]) -> None:
         numbers, good = self._on_their_way(self._node(link), keys)
@@ -220,10 +322,11 @@ class Dispatcher:
     def failed(self, link: Link, keys: Uint64s, reason: str) -> None:
         node = self._node(link)
         numbers, good = self._on_their_way(node, keys)
-        slots = self._release(node, numbers[good])
-        node.failed += len(slots)
-        self._fail(slots["id"], f"{link.address}: {reason}")
-        self.dispatch()
+        rows = self._release(node, numbers[good])
+        node.failed += len(rows)
+        self._fail(rows["id"], f"{link.address}: {reason}")
+        if self._is_blocked:
+            self.dispatch()
 
     def fault(self, link: Link, text: str) -> None:
         self._fault(link, text, 1)
@@ -235,13 +338,17 @@ class Dispatcher:
         node.usable = False
         node.losses.append(reason)
         text = f"node {link.address} is lost: {reason}"
-        slots = self._release(node, self._slots.of_node(node.number))
-        node.failed += len(slots)
-        self._fail(slots["id"], text)
+        # Before its samples fail, which may be the end of what can raise it.
         if self._end_on_loss:
             self._give_up(text)
         elif not any(node.usable for node in self.nodes):
             self._give_up(f"{text}; no other node is left")
+        rows = self._release(node, self._slots.of_node(node.number))
+        node.failed += len(rows)
+        if len(rows):
+            self._fail(rows["id"], text)
+        else:
+            self._tell_of_fault(text, 1)
         self.dispatch()
 
     def back(self, link: Link, info: NodeInfo) -> None:
@@ -255,9 +362,7 @@ class Dispatcher:
     def _node(self, link: Link) -> Node:
         return next(node for node in self.nodes if node.link is link)
 
-    def _on_their_way(
-        self, node: Node, keys: Uint64s
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def _on_their_way(self, node: Node, keys: Uint64s) -> tuple[Int64s, npt.NDArray[np.bool_]]:
         """The slots of keys, and which keys are of samples the node has; others are a fault."""
         numbers, good = self._slots.find(node.number, keys)
         if not good.all():
@@ -265,22 +370,31 @@ class Dispatcher:
             self._fault(node.link, text, int((~good).sum()))
         return numbers, good
 
-    def _release(self, node: Node, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        slots = self._slots.release(numbers)
+    def _release(self, node: Node, numbers: Int64s) -> npt.NDArray[Any]:
+        rows, size = self._slots.release(numbers)
         node.outstanding -= len(numbers)
-        node.outstanding_bytes -= int(slots["bytes"].sum())
-        return slots
+        node.outstanding_bytes -= size
+        return rows
 
     def _fault(self, link: Link, text: str, count: int) -> None:
-        text = f"{link.address}: {text}"
-        self.faults[text] = self.faults.get(text, 0) + count
+        self._tell_of_fault(f"{link.address}: {text}", count)
+
+    def _tell_of_fault(self, text: str, count: int) -> None:
+        text = self._count(text, count)
         if not self._over:
             _core.fail([], text)
 
     def _fail(self, ids: Uint64s, reason: str) -> None:
         if len(ids) and not self._over:
-            self.faults[reason] = self.faults.get(reason, 0) + len(ids)
-            _core.fail(ids, reason)
+            _core.fail(ids, self._count(reason, len(ids)))
+
+    def _count(self, fault: str, count: int) -> str:
+        """Returns its text, which a node may have made longer than is good."""
+        text = fault if len(fault) <= _LONGEST_FAULT else fault[:_LONGEST_FAULT] + " ..."
+        known = text in self.faults or len(self.faults) < _MOST_FAULTS
+        key = text if known else "faults of other kinds"
+        self.faults[key] = self.faults.get(key, 0) + count
+        return text
 
     def _fail_all_waiting(self) -> None:
         self._fail(self._waiting["id"], "no node is left to send it to")
@@ -288,22 +402,16 @@ class Dispatcher:
 
     def _give_up(self, text: str) -> None:
         # A set that has just ended, or not begun, is no place to raise it.
-        if not self._over and not _core.raise_in_test(NetworkError(text)):
-            _core.AbortTest()
+        if not self._over:
+            end_test_by(NetworkError(text))
 
     def _record(
         self,
-        node: Node,
-        slots: npt.NDArray[Any],
-        node_times_ns: npt.NDArray[np.int64] | None,
+        rows: npt.NDArray[Any],
+        node_times_ns: Int64s | None,
         received_ns: int,
         completed_ns: int,
     ) -> None:
-        rows = np.zeros(len(slots), ROW)
-        rows["sequence_id"] = slots["id"] & np.uint64((1 << _SEQUENCE_BITS) - 1)
-        rows["node"] = node.number
-        for name in ("index", "issued_ns", "taken_ns", "sent_ns"):
-            rows[name] = slots[name]
         if node_times_ns is not None:
             rows["node_received_ns"] = node_times_ns[:, 0]
             rows["node_issued_ns"] = node_times_ns[:, 1]
@@ -321,12 +429,19 @@ def _too_large(node: Node, index: int, size: int) -> str:
     )
 
 
+def end_test_by(error: BaseException) -> None:
+    """Has StartTest raise it; a test on another machine is told of it and aborted."""
+    if not _core.raise_in_test(error):
+        _core.fail([], f"{type(error).__name__}: {error}")
+        _core.AbortTest()
+
+
 def payload_bytes(payload: Payload) -> int:
     """The bytes of a payload's parts, as far as that is known without encoding it."""
-    if isinstance(payload, (np.ndarray, memoryview)):
-        return payload.nbytes
+    if isinstance(payload, (bytes, bytearray, str)):
+        return len(payload)
     if isinstance(payload, dict):
         return sum(payload_bytes(part) for part in payload.values())
     if isinstance(payload, (list, tuple)):
         return sum(payload_bytes(part) for part in payload)
-    return len(payload)
+    return int(getattr(payload, "nbytes", 0))  # 0: a number, or what the link will not send.

@@ -30,9 +30,10 @@ _POLL_S = 0.2
 class _Sample:
     """A sample being worked on."""
 
-    __slots__ = ("index", "issued_ns", "received_ns")
+    __slots__ = ("id", "index", "issued_ns", "received_ns")
 
-    def __init__(self, index: int, received_ns: int) -> None:
+    def __init__(self, response_id: int, index: int, received_ns: int) -> None:
+        self.id = response_id
         self.index = index
         self.received_ns = received_ns
         self.issued_ns = 0
@@ -50,7 +51,8 @@ class SutHost:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running = False
         self._run = 0
-        _core.serve_completions(self.served)
+        if isinstance(sut, QueuedSystem):
+            sut.fail_samples = self._fail
 
     # ---- The node's thread -----------------------------------------------------------------------
 
@@ -84,16 +86,16 @@ class SutHost:
         indices = samples.indices.tolist()
         self.library.hold(indices, samples.payloads)
         keys = samples.keys.tolist()
-        for key, index in zip(keys, indices, strict=True):
-            self._samples[key] = _Sample(index, received_ns)
         first = self.served.admit(samples.keys)
+        for number, (key, index) in enumerate(zip(keys, indices, strict=True)):
+            self._samples[key] = _Sample(first + number, index, received_ns)
         ids = np.arange(first, first + count, dtype=np.uint64)
         batches = _core.make_batches(ids, samples.indices, samples.queries)
         run = self._run
         self._jobs.put(lambda: self._issue(batches, keys, run))
 
     def flush(self) -> None:
-        self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", []))
+        self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", None))
 
     def end(self) -> None:
         """The run is over, or its load generator is gone."""
@@ -132,16 +134,19 @@ class SutHost:
 
     def work(self, stopped: Callable[[], bool]) -> None:
         """Calls the system until `stop`, or until `stopped()`."""
-        while not stopped():
-            try:
-                job = self._jobs.get(timeout=_POLL_S)
-            except queue.Empty:
-                continue
-            if job is None:
-                break
-            job()
-        self._end_test()
-        _core.serve_completions(None)
+        _core.serve_completions(self.served)
+        try:
+            while not stopped():
+                try:
+                    job = self._jobs.get(timeout=_POLL_S)
+                except queue.Empty:
+                    continue
+                if job is None:
+                    break
+                job()
+            self._end_test()
+        finally:
+            _core.serve_completions(None)
 
     def _issue(self, batches: list[_core.SampleBatch], keys: list[int], run: int) -> None:
         start = 0
@@ -173,11 +178,12 @@ class SutHost:
             self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
 
     def _fail(self, ids: Any, reason: str) -> None:
-        """Those of the samples that it has not completed before it raised."""
+        """Those of the samples that it has not completed before it raised; of all it was given if
+        `ids` is None. If there are none it is a fault."""
+        if ids is None:
+            ids = [sample.id for sample in list(self._samples.values()) if sample.issued_ns]
         ids = np.asarray(ids, np.uint64)
-        open_ids = ids[self.served.are_outstanding(ids)] if len(ids) else ids
-        if len(open_ids) or not len(ids):
-            _core.fail(open_ids, reason)
+        _core.fail(ids[self.served.are_outstanding(ids)], reason)
 
     def _end_test(self) -> None:
         if self._running and isinstance(self.sut, QueuedSystem):

@@ -15,7 +15,7 @@ from .. import _core
 from ..event_loop import EventLoopThread
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
-from .dispatcher import Dispatcher, Limits, Node
+from .dispatcher import Dispatcher, Limits, Node, end_test_by
 from .report import NetworkReport, report_of
 from .transport import Link, LinkEvents, LinkFactory, NetworkError, NodeInfo, Run
 
@@ -101,6 +101,8 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self.qsl = qsl
         self.report: NetworkReport | None = None
         """Of the last test."""
+        if not self.addresses:
+            raise ValueError("addresses must name a node, such as tcp://127.0.0.1:8001")
         self._factories = [_factory(address) for address in self.addresses]
         _check_choice("balance", balance, ("least_outstanding", "round_robin"))
         _check_choice("on_loss", on_loss, ("continue", "end"))
@@ -141,6 +143,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     # ---- A test ----------------------------------------------------------------------------------
 
     def begin_test(self) -> None:
+        self.require_idle()
         self.queue.clear()
         self.report = None
         self._loop = EventLoopThread("NetworkQDL")
@@ -148,6 +151,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             self._loop.run(self._begin())
         except BaseException:
             self._loop.stop()
+            del self._loop
             raise
 
     async def _begin(self) -> None:
@@ -210,19 +214,20 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     def _raise(self, error: BaseException) -> None:
         self._dispatcher.stop()
-        if not _core.raise_in_test(error):
-            _core.AbortTest()
+        end_test_by(error)
 
     def end_test(self, result: _core.TestResult | None) -> None:
         try:
             self._loop.run(self._end())
         finally:
             self._loop.stop()
+            del self._loop
         self.report = report_of(self._dispatcher)
         for text, count in self.report.faults.items():
             warnings.warn(f"{text} ({count} times)", NetworkWarning, stacklevel=4)
         if result is not None and result.logs.summary:
             self._write_logs(Path(result.logs.summary))
+        self._dispatcher.timings.close()
 
     async def _end(self) -> None:
         self._dispatcher.stop()

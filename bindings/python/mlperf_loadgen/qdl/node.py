@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..interfaces import SystemUnderTest
 from . import wire
-from .clock_sync import kernel_id
+from .clock_sync import kernel_id, process_id
 from .host import SutHost
 from .keys import Keys, node_keys
 from .remote_library import RemoteLibrary
@@ -27,6 +27,13 @@ DEFAULT_MAX_PAYLOAD_BYTES = 64 << 20
 _MESSAGES_AT_A_TIME = 64
 _POLL_MS = 500
 _STRANGERS_NAMED = 10
+_SAME_PROCESS = (
+    "a node must be a process of its own: in this one, completions go to the test that runs in it"
+)
+_NO_RUN = (
+    "there is no run of yours here: you were silent for longer than node_timeout_s, or this node "
+    "was started anew"
+)
 _SWITCH_INTERVAL_S = 0.0005  # The thread that talks must not wait for the one that computes.
 
 
@@ -67,7 +74,7 @@ def serve(
     if open_doors and keys is None and not insecure:
         raise NetworkError(
             f"{open_doors[0]} can be reached by strangers: give keys (`mlperf-loadgen keys DIR`), "
-            "bind to 127.0.0.1, or say that it may be insecure"
+            "bind to 127.0.0.1, or allow it by insecure=True (--insecure)"
         )
     own_keys = node_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
     library = RemoteLibrary()
@@ -86,6 +93,7 @@ def serve(
     finally:
         talker.stop()
         thread.join()
+        talker.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
         sys.setswitchinterval(interval_s)
@@ -97,10 +105,15 @@ def _handle_signals(asked_to_stop: threading.Event) -> dict[signal.Signals, Any]
     """The handlers there were before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    return {
-        number: signal.signal(number, lambda *_: asked_to_stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(number: int, _: object) -> None:
+        asked_to_stop.set()
+        signal.signal(number, before[signal.Signals(number)])  # A second one does not wait.
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, stop)
+    return before
 
 
 @dataclasses.dataclass
@@ -150,11 +163,11 @@ class _Talker:
             return
         from zmq.auth.thread import ThreadAuthenticator
 
-        public = self._zmq.utils.z85.decode(keys.peer)
+        known = keys.peer
 
         class Door:
             def callback(self, domain: str, key: bytes) -> bool:
-                return key == public
+                return key == known
 
         self._door = ThreadAuthenticator(self._context)
         self._door.start()
@@ -176,7 +189,8 @@ class _Talker:
         try:
             self._socket.bind(address)
         except self._zmq.ZMQError as error:
-            self._context.destroy(linger=0)
+            self._shut(linger_ms=0)
+            self.close()
             raise NetworkError(f"cannot bind {address}: {error}; give tcp://address:port") from None
         return str(self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)).rstrip("\0")
 
@@ -203,14 +217,22 @@ class _Talker:
             self.error = error
             self._host.stop()
         finally:
-            if self._door is not None:
-                self._door.stop()
-            self._context.destroy(linger=500)
+            self._shut(linger_ms=500)
+
+    def _shut(self, linger_ms: int) -> None:
+        if self._door is not None:
+            self._door.stop()
+        self._context.destroy(linger=linger_ms)
 
     def stop(self) -> None:
         """Ends the thread, from another one."""
         self._stopped = True
         self._wake()
+
+    def close(self) -> None:
+        """After the thread has ended."""
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def _post(self, action: Callable[[], None]) -> None:
         """Has an action done by this thread."""
@@ -242,7 +264,7 @@ class _Talker:
             return
         if session is None or sender != session.identity or message.run != session.run:
             if message.kind not in (wire.Kind.BYE, wire.Kind.PING):
-                self._refuse(sender, message.run, "say hello first: there is no run of yours here")
+                self._refuse(sender, message.run, _NO_RUN)
             return
         session.last_heard_s = time.monotonic()
         if message.kind == wire.Kind.SAMPLES:
@@ -272,24 +294,28 @@ class _Talker:
     def _greet(self, sender: bytes, message: wire.Message) -> None:
         values = wire.read_control(message)
         session = self._session
+        if values.get("process_id") == process_id():
+            self._refuse(sender, message.run, _SAME_PROCESS)
+            return
         if session is not None and session.identity == sender and session.run == message.run:
+            session.last_heard_s = time.monotonic()
             return  # It asked again; the welcome is under way.
         if session is not None and session.identity != sender:
             self._refuse(sender, message.run, f"it works for {session.who}", busy=True)
             return
         try:
-            self._session = session = _Session(
+            begun = _Session(
                 sender,
                 message.run,
                 f"{str(values['host'])[:100]}, process {int(values['process'])}",
-                min(max(float(values["timeout_s"]), 0.1), 3600.0),
+                max(0.1, min(float(values["timeout_s"]), 3600.0)),  # In this order 0.1 for NaN.
                 time.monotonic(),
             )
             totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
-        except (KeyError, TypeError, ValueError) as error:
-            self._session = None
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise wire.MessageError(f"a HELLO without what it needs: {error!r}") from None
-        _say(f"begins a run for {session.who}")
+        self._session = begun
+        _say(f"begins a run for {begun.who}")
         welcome = {"kernel": kernel_id(), "max_payload_bytes": self._max_payload_bytes}
         self._host.begin(
             *totals,

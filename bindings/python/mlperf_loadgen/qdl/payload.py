@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from .transport import Payload
 
 _KINDS = frozenset("biufcSU")  # Of dtypes; none of these can hold a Python object.
 _MOST_PARTS = 1024
+_MOST_DIMENSIONS = 64  # NumPy has no more.
+_DTYPE = re.compile(r"[<>|][biufcSU][0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,25 @@ _BYTES = Layout("bytes", ())
 _STR = Layout("str", ())
 
 
+# How many parts a form has, at least and at most.
+_PARTS_OF = {
+    "bytes": (0, 0),
+    "str": (0, 0),
+    "array": (1, 1),
+    "list": (0, _MOST_PARTS),
+    "dict": (0, _MOST_PARTS),
+}
+
+
 def flatten(payload: Payload) -> tuple[Layout, list[memoryview]]:
     """The layout of a payload and its parts' bytes, not copied where they are contiguous.
 
     Raises TypeError, naming what it is, for anything else than a payload.
     """
     if isinstance(payload, (bytes, bytearray, memoryview)):
-        return _BYTES, [memoryview(payload).cast("B")]
+        view = memoryview(payload)
+        flat = view.c_contiguous and view.nbytes > 0
+        return _BYTES, [view.cast("B") if flat else memoryview(view.tobytes())]
     if isinstance(payload, str):
         return _STR, [memoryview(payload.encode())]
     if isinstance(payload, np.ndarray):
@@ -89,17 +104,26 @@ def _flat(name: str, value: Any) -> tuple[Part, memoryview]:
 
 def parse_layout(text: list[Any]) -> Layout:
     """A layout from its decoded JSON. Raises ValueError for what is none."""
-    form, parts = text
-    if form not in ("bytes", "str", "array", "list", "dict") or len(parts) > _MOST_PARTS:
-        raise ValueError(f"no layout of a payload: {str(text)[:200]}")
-    parsed = []
-    for name, dtype, shape in parts:
-        if np.dtype(dtype).kind not in _KINDS or not all(
-            type(length) is int and length >= 0 for length in shape
-        ):
-            raise ValueError(f"no tensor: {dtype!r} of shape {shape!r}"[:200])
-        parsed.append(Part(str(name), str(dtype), tuple(shape)))
-    return Layout(form, tuple(parsed))
+    try:
+        form, parts = text
+        least, most = _PARTS_OF[form]
+        if not least <= len(parts) <= most:
+            raise ValueError(f"{len(parts)} parts")
+        return Layout(form, tuple(_parse_part(*part) for part in parts))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"no layout of a payload: {str(text)[:200]}: {error}") from None
+
+
+def _parse_part(name: Any, dtype: Any, shape: Any) -> Part:
+    # NumPy reads other texts as well, and not all of them without harm.
+    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
+        raise ValueError(f"{str(dtype)[:40]!r} is no dtype")
+    np.dtype(dtype)
+    if len(shape) > _MOST_DIMENSIONS or not all(
+        type(length) is int and 0 <= length < 1 << 63 for length in shape
+    ):
+        raise ValueError(f"{str(shape)[:40]} is no shape")
+    return Part(str(name), dtype, tuple(shape))
 
 
 def restore(layout: Layout, parts: list[memoryview]) -> Payload:

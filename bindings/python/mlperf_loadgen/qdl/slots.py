@@ -7,24 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .transport import Uint64s
+from .timings import ROW
+from .transport import Int64s, Uint64s
 
 _NUMBER_BITS = np.uint64(32)
 _NUMBER_MASK = np.uint64((1 << 32) - 1)
 _FREE = -1
-
-SLOT = np.dtype(
-    [
-        ("id", "<u8"),
-        ("index", "<u8"),
-        ("node", "<i8"),  # _FREE: nothing is in it.
-        ("turn", "<u8"),  # How often it was used.
-        ("bytes", "<i8"),
-        ("issued_ns", "<i8"),
-        ("taken_ns", "<i8"),
-        ("sent_ns", "<i8"),
-    ]
-)
 
 
 class SlotTable:
@@ -35,8 +23,11 @@ class SlotTable:
     """
 
     def __init__(self) -> None:
-        self.rows = np.zeros(1, SLOT)
-        self.rows["node"] = _FREE
+        self.rows = np.zeros(1, ROW)  # Of ROW: the times that are known so far.
+        self._nodes = np.full(1, _FREE)  # Whose sample is in the slot.
+        self._turns = np.zeros(1, np.uint64)  # How often it was used.
+        self._sizes = np.zeros(1, np.int64)  # Bytes of the payload.
+        self._last_seen = np.zeros(1, np.int64)  # Where in its keys a call of `find` met a slot.
         self._free = np.zeros(1, np.int64)  # A stack of numbers.
         self._free_count = 1
 
@@ -49,53 +40,57 @@ class SlotTable:
             self._grow()
         self._free_count -= count
         numbers = self._free[self._free_count : self._free_count + count]
-        rows = np.empty(count, SLOT)
-        rows["turn"] = turns = self.rows["turn"][numbers] + np.uint64(1)
-        rows["id"], rows["index"] = samples["id"], samples["index"]
-        rows["node"], rows["bytes"] = node, sizes
-        rows["issued_ns"], rows["taken_ns"], rows["sent_ns"] = samples["issued_ns"], taken_ns, 0
+        rows = np.zeros(count, ROW)
+        rows["id"], rows["index"], rows["node"] = samples["id"], samples["index"], node
+        rows["issued_ns"], rows["taken_ns"] = samples["issued_ns"], taken_ns
         self.rows[numbers] = rows
-        keys: Uint64s = (turns << _NUMBER_BITS) | numbers.astype(np.uint64)
+        self._nodes[numbers] = node
+        self._sizes[numbers] = sizes
+        self._turns[numbers] = (self._turns[numbers] + np.uint64(1)) & _NUMBER_MASK
+        keys: Uint64s = (self._turns[numbers] << _NUMBER_BITS) | numbers.astype(np.uint64)
         return keys
 
-    def find(self, node: int, keys: Uint64s) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def find(self, node: int, keys: Uint64s) -> tuple[Int64s, npt.NDArray[np.bool_]]:
         """The slots' numbers, and which keys are of samples that this node has, each once."""
         numbers = (keys & _NUMBER_MASK).astype(np.int64)
         good = numbers < len(self.rows)
-        numbers[~good] = 0
-        good &= self.rows["node"][numbers] == node
-        good &= self.rows["turn"][numbers] == keys >> _NUMBER_BITS
+        if not good.all():
+            numbers[~good] = 0
+        good &= self._nodes[numbers] == node
+        good &= self._turns[numbers] == keys >> _NUMBER_BITS
         if len(keys) > 1:
-            first = np.zeros(len(keys), np.bool_)
-            first[np.unique(keys, return_index=True)[1]] = True
-            good &= first
+            some = np.flatnonzero(good)  # Keys that mean nothing must not hide those that do.
+            self._last_seen[numbers[some]] = some
+            good[some] = self._last_seen[numbers[some]] == some
         return numbers, good
 
-    def mark_sent(self, node: int, keys: Uint64s, sent_ns: int) -> None:
-        """Notes when samples were sent, of those that are still there."""
-        numbers, good = self.find(node, keys)
-        self.rows["sent_ns"][numbers[good]] = sent_ns
+    def mark_sent(self, keys: Uint64s, sent_ns: int) -> None:
+        """Notes when samples were sent, of those whose slots are not used by others yet."""
+        numbers = (keys & _NUMBER_MASK).astype(np.int64)
+        still = self._turns[numbers] == keys >> _NUMBER_BITS
+        self.rows["sent_ns"][numbers[still]] = sent_ns
 
-    def of_node(self, node: int) -> npt.NDArray[np.int64]:
+    def of_node(self, node: int) -> Int64s:
         """The slots' numbers of all samples the node has."""
-        return np.flatnonzero(self.rows["node"] == node)
+        return np.flatnonzero(self._nodes == node)
 
-    def release(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Frees slots, and returns what was in them."""
-        rows = self.rows[numbers]
-        self.rows["node"][numbers] = _FREE
+    def release(self, numbers: Int64s) -> tuple[npt.NDArray[Any], int]:
+        """Frees slots. Returns what was in them, of ROW, and the bytes of their payloads."""
+        self._nodes[numbers] = _FREE
         self._free[self._free_count : self._free_count + len(numbers)] = numbers
         self._free_count += len(numbers)
-        return rows
+        return self.rows[numbers], int(self._sizes[numbers].sum())
 
     def _grow(self) -> None:
         old = len(self.rows)
         new = max(2 * old, 1024)
-        rows = np.zeros(new, SLOT)
-        rows[:old] = self.rows
-        rows["node"][old:] = _FREE
+        self.rows = np.concatenate((self.rows, np.zeros(new - old, ROW)))
+        self._nodes = np.concatenate((self._nodes, np.full(new - old, _FREE)))
+        self._turns = np.concatenate((self._turns, np.zeros(new - old, np.uint64)))
+        self._sizes = np.concatenate((self._sizes, np.zeros(new - old, np.int64)))
+        self._last_seen = np.zeros(new, np.int64)
         free = np.empty(new, np.int64)
         free[: self._free_count] = self._free[: self._free_count]
         free[self._free_count : self._free_count + new - old] = np.arange(old, new)
-        self.rows, self._free = rows, free
+        self._free = free
         self._free_count += new - old

@@ -25,9 +25,11 @@ TIMES = (
     "received_ns",  # The answer was here.
     "completed_ns",  # Told to the load generator.
 )
-ROW = np.dtype(
-    [("sequence_id", "<u8"), ("index", "<u8"), ("node", "<u8"), *((t, "<i8") for t in TIMES)]
-)
+ROW = np.dtype([("id", "<u8"), ("index", "<u8"), ("node", "<u8"), *((t, "<i8") for t in TIMES)])
+
+# In the file the id is that of the sample log.
+ROW_SAVED = np.dtype([("sequence_id", "<u8"), *ROW.descr[1:]])
+_SEQUENCE_MASK = np.uint64((1 << 40) - 1)  # Of a response id: the sample's number in its test.
 
 # A component is the time between two of them.
 COMPONENTS = {
@@ -111,7 +113,8 @@ class Timings:
             return
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed with this object)
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+            rows["id"] &= _SEQUENCE_MASK
             self._file.write(rows.data)
             self._rows_written += len(rows)
         except OSError as error:
@@ -138,13 +141,18 @@ class Timings:
         self._put_away()
         with Path(path).open("wb") as file:
             header = {
-                "descr": np.lib.format.dtype_to_descr(ROW),
+                "descr": np.lib.format.dtype_to_descr(ROW_SAVED),
                 "fortran_order": False,
                 "shape": (self._rows_written,),
             }
             np.lib.format.write_array_header_1_0(file, header)
             for block in self._written_blocks():
                 file.write(block)
+
+    def close(self) -> None:
+        """Lets go of the rows."""
+        if self._file is not None:
+            self._file.close()
 
     def _written_blocks(self) -> Iterator[bytes]:
         if self._file is None:

@@ -22,6 +22,9 @@ Payload: TypeAlias = (
 )
 
 
+_LONGEST_NAME = 200
+
+
 class NetworkError(RuntimeError):
     """Nodes cannot be reached, or do not do what was agreed on."""
 
@@ -48,6 +51,11 @@ class NodeInfo:
     """Of its system under test."""
     max_payload_bytes: int | None = None
     """The largest sample it takes; None: it did not say."""
+
+    def __post_init__(self) -> None:
+        # It goes into logs and onto terminals.
+        name = "".join(c if c.isprintable() else "?" for c in self.name[:_LONGEST_NAME])
+        object.__setattr__(self, "name", name)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _HEAD = struct.Struct("<4sHHQ")  # Magic, protocol, kind, run.
 _SAMPLES_HEAD = struct.Struct("<IIq")  # Samples, bytes of the layouts, when sent.
 _TIMES = struct.Struct("<qqq")
 _ALIGNMENT = 8
+_LATEST_NS = 1 << 62  # Of a monotonic clock: 146 years.
 
 # Parts of this size and more travel as frames of their own, which are not copied.
 LARGE_BYTES = 16384
@@ -143,6 +144,8 @@ def read_times(message: Message) -> tuple[int, int, int]:
     if len(message.body) != _TIMES.size:
         raise MessageError(f"a {message.kind.name} of {len(message.body)} bytes")
     first, second, third = _TIMES.unpack(message.body)
+    if min(first, second, third) < 0 or max(first, second, third) > _LATEST_NS:
+        raise MessageError(f"a {message.kind.name} with times that no clock shows")
     return first, second, third
 
 
@@ -199,7 +202,7 @@ def _pack(views: Sequence[memoryview]) -> Frames:
                 frames.append(b"".join(small))
                 small = []
             frames.append(view)
-        else:
+        elif len(view):  # Nothing takes no frame: the reader does not look for one.
             small.append(view)
             if padding := -len(view) % _ALIGNMENT:
                 small.append(bytes(padding))
@@ -260,12 +263,12 @@ class SamplesReader:
         payloads = []
         for number, size in zip(rows["layout"].tolist(), rows["size"].tolist(), strict=True):
             layout = layouts[number]
-            if layout.parts:
-                sizes = [part.nbytes for part in layout.parts]
-                if sum(sizes) != size:
-                    raise MessageError(f"a sample of {size} bytes with a layout of {sum(sizes)}")
+            if layout.form in ("bytes", "str"):
+                sizes = [size]
             else:
-                sizes = [size] if layout.form in ("bytes", "str") else []
+                sizes = [part.nbytes for part in layout.parts]
+            if sum(sizes) != size:
+                raise MessageError(f"a sample of {size} bytes with a layout of {sum(sizes)}")
             payloads.append(restore(layout, [unpacker.part(n) for n in sizes]))
         return Samples(rows["key"], rows["index"], rows["query"], payloads)
 

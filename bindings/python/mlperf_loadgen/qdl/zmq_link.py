@@ -9,11 +9,12 @@ import socket as sockets
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from . import wire
-from .clock_sync import ClockOffset, kernel_id
+from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
 from .transport import Answers, Batch, Link, LinkEvents, NetworkError, NodeInfo, Run
 
@@ -29,6 +30,8 @@ _MESSAGES_AT_A_TIME = 64
 _HELLO_INTERVAL_S = 0.5
 _PINGS_A_TIMEOUT = 8
 _FIRST_PINGS = 8
+_LOOKUP_LIMIT_S = 2.0
+_BYE_LIMIT_MS = 500
 
 
 class ZmqLink(Link):
@@ -52,6 +55,7 @@ class ZmqLink(Link):
         self._loop = asyncio.get_running_loop()
         self._clock = ClockOffset(False)
         self._gone = False
+        self._in_use = False
         info = await self._connect(run.connect_timeout_s)
         self._in_use = True
         self._tasks.append(self._loop.create_task(self._watch()))
@@ -59,37 +63,49 @@ class ZmqLink(Link):
 
     async def _connect(self, timeout_s: float) -> NodeInfo:
         """A new connection, on which the node has welcomed the run."""
+        self._welcome: asyncio.Future[NodeInfo] = self._loop.create_future()
         self._open()
         deadline = self._loop.time() + timeout_s
-        while True:
-            self._welcome: asyncio.Future[NodeInfo] = self._loop.create_future()
-            self._send(wire.control(wire.Kind.HELLO, self._run.id, self._introduction()))
-            left = max(deadline - self._loop.time(), 0)
-            try:
+        # A node that begins slowly must not take this for silence.
+        interval_s = min(_HELLO_INTERVAL_S, self._run.node_timeout_s / 2)
+        try:
+            while not self._welcome.done():
+                left_s = deadline - self._loop.time()
+                if left_s <= 0:
+                    text = await self._unresolved() or self._trouble or "it does not answer"
+                    raise NetworkError(f"{self.address}: not ready after {timeout_s:g} s: {text}")
                 # A node that is busy, or not there yet, is asked again.
-                info = await asyncio.wait_for(self._welcome, min(_HELLO_INTERVAL_S * 4, left))
-                break
-            except (asyncio.TimeoutError, _Busy) as error:
-                self._trouble = str(error) or self._trouble
-                if self._loop.time() >= deadline:
-                    self._close()
-                    text = self._trouble or "it does not answer"
-                    raise NetworkError(
-                        f"{self.address}: not ready after {timeout_s:g} s: {text}"
-                    ) from None
-                await asyncio.sleep(min(_HELLO_INTERVAL_S, max(deadline - self._loop.time(), 0)))
-            except BaseException:
-                self._close()
-                raise
+                self._send(wire.control(wire.Kind.HELLO, self._run.id, self._introduction()))
+                await asyncio.wait([self._welcome], timeout=min(interval_s, left_s))
+            info = self._welcome.result()
+        except BaseException:
+            self._close()
+            raise
+        self._trouble = ""  # It is over: no reason for what happens later.
         for _ in range(_FIRST_PINGS):
             self._ping()
         return info
+
+    async def _unresolved(self) -> str:
+        """Why the host's name means nothing; empty if it does, or there is none."""
+        url = urlsplit(self.address)
+        if url.scheme != "tcp":
+            return ""
+        lookup = self._loop.getaddrinfo(url.hostname, url.port)
+        try:
+            await asyncio.wait_for(lookup, _LOOKUP_LIMIT_S)
+        except OSError as error:
+            return f"its host is not known: {error}"
+        except asyncio.TimeoutError:
+            pass
+        return ""
 
     def _introduction(self) -> dict[str, Any]:
         return {
             "host": sockets.gethostname(),
             "process": os.getpid(),
             "kernel": kernel_id(),
+            "process_id": process_id(),
             "total_sample_count": self._run.total_sample_count,
             "performance_sample_count": self._run.performance_sample_count,
             "timeout_s": self._run.node_timeout_s,
@@ -108,8 +124,9 @@ class ZmqLink(Link):
             self._socket.setsockopt(zmq.CURVE_SERVERKEY, self._keys.peer)
         self._monitor = self._socket.get_monitor_socket()
         try:
+            _ = urlsplit(self.address).port  # Out of range, it would be tried in vain.
             self._socket.connect(self.address)
-        except zmq.ZMQError as error:
+        except (zmq.ZMQError, ValueError) as error:
             self._close()
             raise NetworkError(f"{self.address}: {error}: give tcp://host:port") from None
         self._loop.add_reader(self._socket.FD, self._receive)
@@ -132,9 +149,13 @@ class ZmqLink(Link):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         if self._socket is not None:
-            self._socket.setsockopt(zmq.LINGER, 500)
-            self._send(wire.control(wire.Kind.BYE, self._run.id))
+            self._say_bye()
             self._close()
+
+    def _say_bye(self) -> None:
+        if self._socket is not None:
+            self._socket.setsockopt(zmq.LINGER, _BYE_LIMIT_MS)
+            self._send(wire.control(wire.Kind.BYE, self._run.id))
 
     # ---- Being watched ---------------------------------------------------------------------------
 
@@ -160,7 +181,7 @@ class ZmqLink(Link):
             return
         self._in_use = False
         if for_good:
-            self._send(wire.control(wire.Kind.BYE, self._run.id))
+            self._say_bye()
             self._gone = True
         self._close()
         self.events.lost(self, reason)
@@ -178,14 +199,20 @@ class ZmqLink(Link):
                     self._lose(self._trouble or "the connection was closed")
                 else:
                     self._trouble = self._trouble or "the node closes the connection"
+            elif event["event"] == zmq.EVENT_CONNECT_RETRIED:
+                # It follows a failed handshake as well, which says more.
+                self._trouble = self._trouble or "nobody listens there"
             elif event["event"] in _TROUBLES:
                 self._trouble = _TROUBLES[event["event"]](event["value"])
+                if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                    self._refuse(self._trouble)  # Asking again would not help.
 
     # ---- Sending ---------------------------------------------------------------------------------
 
     def _send(self, frames: wire.Frames) -> None:
         if self._socket is not None:
-            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=len(frames) < 3)
+            with contextlib.suppress(zmq.Again):  # Not connected any more: it will be noticed.
+                self._socket.send_multipart(frames, zmq.NOBLOCK, copy=len(frames) < 3)
             self._loop.call_soon(self._receive)  # Sending may swallow the sign that one came.
 
     def _ping(self) -> None:
@@ -194,11 +221,12 @@ class ZmqLink(Link):
     def send(self, batch: Batch) -> None:
         try:
             frames = self._writer.write(self._run.id, batch, time.monotonic_ns())
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             self.events.failed(self, batch.keys, str(error))
             return
+        sent_ns = time.monotonic_ns()  # Before, as the node may have it before the call returns.
         self._send(frames)
-        self.events.sent(self, batch.keys, time.monotonic_ns())
+        self.events.sent(self, batch.keys, sent_ns)
 
     def flush(self) -> None:
         self._send(wire.control(wire.Kind.FLUSH, self._run.id))
@@ -247,7 +275,7 @@ class ZmqLink(Link):
             values = wire.read_control(message)
             text = str(values.get("reason"))
             if values.get("busy") and not self._welcome.done():
-                self._welcome.set_exception(_Busy(text))
+                self._trouble = text
             else:
                 self._refuse(f"it refused: {text}")
         else:
@@ -295,12 +323,7 @@ class ZmqLink(Link):
         }
 
 
-class _Busy(Exception):
-    """The node works for someone else at the moment."""
-
-
 _TROUBLES: dict[int, Callable[[int], str]] = {
-    zmq.EVENT_CONNECT_RETRIED: lambda _: "nobody listens there",
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: lambda _: "it does not know our key: give it our client.key",
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: lambda _: (
         "the handshake failed: one end has keys and the other none, or another node's key, or it "

@@ -1,0 +1,915 @@
+"""Whatever breaks between a load generator and its nodes ends in words, and never in a hang.
+
+Method: nodes of qdl_node.py are killed, stopped, started late and told to misbehave; forged nodes
+answer nonsense of many kinds; a proxy is a bad cable; strangers talk to a node while a run goes on.
+Each test looks for the words that tell what was wrong, in the NetworkError that StartTest raises or
+in the reasons of an INVALID result, and ends by a limit of its own if nothing else ends it.
+"""
+
+import itertools
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import HANG_LIMIT_S, errors_of
+from qdl_node import FakeNode, Library, Node, Nodes, Proxy, digest, free_port, hang_limit
+
+import mlperf_loadgen as lg
+from mlperf_loadgen import qdl, testing
+from mlperf_loadgen.qdl import wire
+
+zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
+
+QUICK = {"min_duration_ms": 0, "min_query_count": 40, "server_target_qps": 2000}
+NUMBERS = Library([bytes([i]) * (i + 1) for i in range(64)])
+GREETING = {
+    "host": "stranger",
+    "process": 1,
+    "kernel": "",
+    "total_sample_count": 1,
+    "performance_sample_count": 1,
+    "timeout_s": 1.0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _hang_limit():
+    with hang_limit():
+        yield
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    made = Nodes()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a test in a folder of its own; what it warns of is in the result as well."""
+    numbers = itertools.count()
+
+    def run(system, library=NUMBERS, **values):
+        outdir = tmp_path / f"run{next(numbers)}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", qdl.NetworkWarning)
+            return testing.run(system, library, outdir=outdir, **(QUICK | values))
+
+    return run
+
+
+def reasons_of(result):
+    assert not result.valid, "a fault leaves the result VALID"
+    return "\n".join(result.reasons)
+
+
+def answered(system):
+    return [node["answered"] for node in system.report.nodes]
+
+
+def when(condition, action):
+    """Does something in a thread, once a condition holds."""
+
+    def work():
+        while not condition():
+            time.sleep(0.005)
+        action()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def when_answered(system, count, action, node=0):
+    """Does something once a node of the running test has answered some samples."""
+
+    def reached():
+        dispatcher = system.__dict__.get("_dispatcher")
+        return dispatcher is not None and (
+            len(dispatcher.nodes) > node and dispatcher.nodes[node].answered >= count
+        )
+
+    return when(reached, action)
+
+
+# ---- Nodes that go away --------------------------------------------------------------------------
+
+LONG = {"scenario": "Server", "server_target_qps": 500, "min_duration_ms": 3_600_000}
+ENDS = {"scenario": "Server", "server_target_qps": 500, "min_duration_ms": 1500}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_last_node_that_dies_ends_the_test(number, run):
+    with Node("Backlog") as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        when_answered(system, 20, lambda: node.send_signal(number))
+        with pytest.raises(qdl.NetworkError) as lost:
+            run(system, **LONG)
+        assert f"node {node.address} is lost: the connection was closed" in str(lost.value)
+        assert "no other node is left" in str(lost.value)
+        assert system.report.nodes[0]["losses"] == ["the connection was closed"]
+        node.wait()
+
+
+def test_a_test_goes_on_with_the_nodes_that_are_left(nodes, run):
+    with Node("Backlog", delay_s=0.02) as node:
+        addresses = [nodes("Digest"), node.address]
+        system = qdl.NetworkQDL(addresses, NUMBERS, balance="round_robin")
+        when_answered(system, 5, node.end, node=1)  # It has more than it can answer.
+        result = run(system, **ENDS)
+    text = f"node {node.address} is lost: the connection was closed"
+    assert text in reasons_of(result)
+    failed = system.report.nodes[1]["failed"]
+    assert failed > 0
+    assert system.report.faults[text] == failed
+    assert sum(answered(system)) + failed == result.performance.sample_count
+    assert answered(system)[0] > answered(system)[1]
+
+
+def test_a_lost_node_ends_the_test_if_so_asked(nodes, run):
+    with Node("Backlog") as node:
+        system = qdl.NetworkQDL([nodes("Digest"), node.address], NUMBERS, on_loss="end")
+        when_answered(system, 5, node.end, node=1)
+        with pytest.raises(qdl.NetworkError, match=f"node {node.address} is lost"):
+            run(system, **LONG)
+
+
+def test_a_node_that_hangs_is_lost(nodes, run):
+    with Node("Digest") as node:
+        system = qdl.NetworkQDL([nodes("Digest"), node.address], NUMBERS, node_timeout_s=1)
+        when_answered(system, 20, lambda: node.send_signal(signal.SIGSTOP), node=1)
+        result = run(system, **ENDS | {"min_duration_ms": 1800})
+        assert f"node {node.address} is lost: silent for 1." in reasons_of(result)
+        assert "s (node_timeout_s)" in reasons_of(result)
+
+
+def test_a_node_that_comes_back_is_used_again(nodes, run):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    first, second = Node("Digest", address), []
+    system = qdl.NetworkQDL([nodes("Digest"), address], NUMBERS, balance="round_robin")
+
+    def restart():
+        first.end()
+        second.append(Node("Digest", address))
+        before = system._dispatcher.nodes[1].answered
+        when_answered(system, before + 20, lg.AbortTest, node=1)
+
+    when_answered(system, 20, restart, node=1)
+    try:
+        result = run(system, **LONG)
+    finally:
+        for node in second:
+            node.end()
+    assert result.aborted
+    assert f"node {address} is lost" in reasons_of(result)
+    assert system.report.nodes[1]["losses"] == ["the connection was closed"]
+
+
+def test_a_node_that_comes_late_is_waited_for(run):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    late = []
+    thread = threading.Timer(0.3, lambda: late.append(Node("Digest", address)))
+    thread.start()
+    result = run(qdl.NetworkQDL(address, NUMBERS))
+    thread.join()
+    late[0].end()
+    assert errors_of(result) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("tcp://127.0.0.1:{port}", "not ready after 0.5 s: nobody listens there"),
+        ("tcp://name.invalid:1", "not ready after 0.5 s: its host is not known"),
+        ("tcp://127.0.0.1:70000", "[Pp]ort out of range.*give tcp://host:port"),
+        ("tcp://127.0.0.1", "Invalid argument.*give tcp://host:port"),
+        ("tcp://127.0.0.1:port", "give tcp://host:port"),
+        ("ipc:///nowhere/node", "not ready after 0.5 s: nobody listens there"),
+    ],
+)
+def test_a_node_that_never_comes_is_named(address, words, run):
+    address = address.format(port=free_port())
+    with pytest.raises(qdl.NetworkError, match=words) as error:
+        run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=0.5))
+    assert str(error.value).startswith(f"{address}: ")
+
+
+def test_one_node_that_never_comes_is_enough(nodes, run):
+    there, missing = nodes("Digest"), f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(qdl.NetworkError, match=f"{missing}: not ready after 0.5 s"):
+        run(qdl.NetworkQDL([there, missing], NUMBERS, connect_timeout_s=0.5))
+    assert errors_of(run(qdl.NetworkQDL(there, NUMBERS))) == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(64)])
+def test_a_server_of_something_else_is_no_node(answer, run):
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            if answer:
+                connection.sendall(answer)
+                connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(qdl.NetworkError, match=r"after 0.7 s: (it does|the node|the hand)"):
+        run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=0.7))
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+
+
+# ---- Nodes that say no ---------------------------------------------------------------------------
+
+
+def test_a_system_that_cannot_be_made_is_no_node():
+    with Node("Unmade", wait=False) as node:
+        assert node.wait() != 0
+        assert "ValueError: no such model" in node.stderr
+
+
+def test_a_system_that_cannot_begin_refuses(nodes, run):
+    system = qdl.NetworkQDL(nodes("Asynchronous", start_fails=True), NUMBERS)
+    words = "it refused: Asynchronous: ValueError: the server of this node is not there"
+    for _ in range(2):
+        with pytest.raises(qdl.NetworkError, match=words):
+            run(system)
+
+
+def test_a_system_that_begins_slowly_is_waited_for(nodes, run):
+    system = qdl.NetworkQDL(nodes("Asynchronous", start_s=2.3), NUMBERS, node_timeout_s=1)
+    assert errors_of(run(system)) == []
+
+
+@pytest.mark.parametrize(
+    ("greet", "words"),
+    [
+        (lambda node, run: node.send([b"nonsense" * 9]), "begins with b'nons', not b'MLPN'"),
+        (lambda node, run: node.send([b"x"]), "of 1 bytes is shorter than its head"),
+        (
+            lambda node, run: node.send([struct.pack("<4sHHQ", b"MLPN", 2, 2, run) + b"{}"]),
+            "speaks version 2 of the protocol, this one 1: install the same release",
+        ),
+        (
+            lambda node, run: node.send([struct.pack("<4sHHQ", b"MLPN", 1, 99, run)]),
+            "unknown kind 99",
+        ),
+        (
+            lambda node, run: node.send([struct.pack("<4sHHQ", b"MLPN", 1, 2, run) + b"{"]),
+            "WELCOME without readable JSON",
+        ),
+        (
+            lambda node, run: node.send([struct.pack("<4sHHQ", b"MLPN", 1, 2, run) + b"[" * 99999]),
+            "WELCOME without readable JSON",
+        ),
+        (
+            lambda node, run: node.send([struct.pack("<4sHHQ", b"MLPN", 1, 2, run) + b"[]"]),
+            "WELCOME whose JSON is no object",
+        ),
+        (
+            lambda node, run: node.send(wire.control(wire.Kind.HELLO, run)),
+            "a HELLO is not for a load generator",
+        ),
+        (
+            lambda node, run: node.send(wire.control(wire.Kind.REFUSED, run, {"reason": "tired"})),
+            "it refused: tired",
+        ),
+        (
+            lambda node, run: node.send(
+                wire.control(wire.Kind.REFUSED, run, {"reason": "ill", "busy": True})
+            ),
+            "not ready after 0.5 s: ill",
+        ),
+        (lambda node, run: None, "not ready after 0.5 s: it does not answer"),
+        (
+            lambda node, run: node.send(wire.control(wire.Kind.WELCOME, run + 1, {"name": "x"})),
+            "not ready after 0.5 s: it does not answer",
+        ),
+    ],
+)
+def test_a_greeting_that_is_none(greet, words, run):
+    with FakeNode(lambda node, message: None, greet) as node:
+        with pytest.raises(qdl.NetworkError) as error:
+            run(qdl.NetworkQDL(node.address, NUMBERS, connect_timeout_s=0.5))
+        assert words in str(error.value)
+        assert str(error.value).startswith(node.address)
+
+
+def test_what_a_welcome_says_is_not_trusted(run):
+    def greet(node, run):
+        name = "a\nResult is : VALID\n\ud800" + "x" * 100_000
+        node.send(wire.control(wire.Kind.WELCOME, run, {"name": name, "max_payload_bytes": "many"}))
+
+    with FakeNode(lambda node, message: node.answer(node.keys(message)), greet) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        result = run(system)
+    assert errors_of(result) == []
+    assert "\n" not in system.name
+    assert len(system.name) < 1000
+    summary = Path(result.logs.summary).read_text()
+    assert summary.count("\nResult is") == 1
+
+
+# ---- Answers that are none -----------------------------------------------------------------------
+
+
+def rows_cut(node, message):
+    frames = wire.answers(node.run, np.zeros(2, wire.ANSWER_ROW), b"", 1)
+    node.send([frames[0][:-1], frames[1]])
+
+
+def count_huge(node, message):
+    head = struct.pack("<4sHHQ", b"MLPN", 1, 5, node.run)
+    node.send([head + struct.pack("<IIq", 2**32 - 1, 0, 1), b""])
+
+
+def raw(*frames):
+    return lambda node, message: node.send([*frames])
+
+
+@pytest.mark.parametrize(
+    ("say", "words"),
+    [
+        (raw(os.urandom(200)), "a message begins with"),
+        (raw(b""), "of 0 bytes is shorter than its head"),
+        (rows_cut, "do not hold 2 answers"),
+        (count_huge, "do not hold 4294967295 answers"),
+        (lambda n, m: n.answer(n.keys(m), b"abc", size=2**63), "3 bytes of answers instead of"),
+        (lambda n, m: n.answer(n.keys(m), b"abc", size=2), "3 bytes of answers instead of 2"),
+        (lambda n, m: n.answer(n.keys(m), b"", size=1), "0 bytes of answers instead of 1"),
+        (lambda n, m: n.answer(n.keys(m), event=7), "answer of the unknown kind 7"),
+        (lambda n, m: n.answer(n.keys(m), event=2**64 - 1), "unknown kind 18446744073709551615"),
+        (lambda n, m: n.send(wire.control(wire.Kind.FLUSH, n.run)), "FLUSH is not for a load"),
+        (lambda n, m: n.send(wire.control(wire.Kind.REFUSED, n.run, {"reason": "no"})), "no"),
+        (lambda n, m: n.send(wire.times(wire.Kind.PONG, n.run, 1, -(2**63), 1)), "no clock shows"),
+        (lambda n, m: n.answer([0], b"off", event=4, size=3), "is lost: off"),
+    ],
+)
+def test_a_node_that_talks_nonsense_is_lost(say, words, run):
+    with FakeNode(say) as node:
+        with pytest.raises(qdl.NetworkError) as error:
+            run(qdl.NetworkQDL(node.address, NUMBERS))
+        assert f"node {node.address} is lost" in str(error.value)
+        assert words in str(error.value)
+
+
+def twice_in_one_message(node, message):
+    keys = node.keys(message)
+    node.answer(np.concatenate((keys, keys)))
+
+
+def twice_in_two_messages(node, message):
+    keys = node.keys(message)
+    node.answer(keys[:1])
+    node.answer(keys[:1])
+    node.answer(keys[1:])
+
+
+def unknown_keys(node, message):
+    keys = node.keys(message)
+    others = np.array([0, 1, 2**64 - 1, int(keys[0]) ^ (1 << 40)], np.uint64)
+    node.answer(np.concatenate((others, keys, others)))
+
+
+def another_run(node, message):
+    keys = node.keys(message)
+    node.answer(keys, run=node.run + 1)
+    node.answer(keys)
+
+
+def first_token_too_late(node, message):
+    keys = node.keys(message)
+    node.answer(keys[:1])
+    node.answer(keys[:1], event=1)
+    node.answer(keys[1:])
+
+
+def fault_of_its_own(node, message):
+    node.answer([0], b"hot", event=3, size=3)
+    node.answer(node.keys(message))
+
+
+def failure(node, message):
+    keys = node.keys(message)
+    node.answer(keys, b"sad" * len(keys), event=2, size=3)
+
+
+NOT_HAD = "answered samples that it did not have, or had answered before"
+
+
+@pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (twice_in_one_message, NOT_HAD),
+        (twice_in_two_messages, NOT_HAD),
+        (unknown_keys, NOT_HAD),
+        (another_run, "sent answers for another run, which were not counted"),
+        (first_token_too_late, NOT_HAD),
+        (fault_of_its_own, "hot"),
+        (failure, "sad"),
+    ],
+)
+def test_answers_that_must_not_be_spoil_the_result(scenario, answer, words, run):
+    with FakeNode(answer) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        result = run(system, scenario=scenario)
+    assert f"{node.address}: {words}" in reasons_of(result)
+    assert "never completed" not in reasons_of(result)
+    assert f"{node.address}: {words}" in system.report.faults
+
+
+def test_faults_are_warned_of(tmp_path):
+    with FakeNode(failure) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        with pytest.warns(qdl.NetworkWarning, match=r"sad \(40 times\)"):
+            testing.run(system, NUMBERS, outdir=tmp_path, **QUICK)
+
+
+def test_faults_without_end_take_little_memory(run):
+    def chatter(node, message):
+        texts = [f"{number} " + "x" * 1000 for number in range(300)]
+        rows = np.full(len(texts), wire.Event.FAULT)
+        sizes = [len(text) for text in texts]
+        node.answer(np.zeros(len(texts)), "".join(texts).encode(), event=rows, size=sizes)
+        node.answer(node.keys(message))
+
+    with FakeNode(chatter) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        result = run(system)
+    assert "0 xxx" in reasons_of(result)
+    assert len(system.report.faults) <= 101
+    assert sum(system.report.faults.values()) == 300 * 40
+
+
+@pytest.mark.parametrize("n_tokens", [-1, -(2**63), 2**63 - 1])
+def test_token_counts_are_judged_as_any(n_tokens, run):
+    with FakeNode(lambda node, m: node.answer(node.keys(m), n_tokens=n_tokens)) as node:
+        assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
+        result = run(qdl.NetworkQDL(node.address, NUMBERS), use_token_latencies=True)
+    assert not result.valid
+
+
+def test_times_of_a_node_may_be_any(run):
+    times = {"received_ns": -(2**63), "issued_ns": 2**63 - 1, "completed_ns": -1}
+    with FakeNode(lambda node, m: node.answer(node.keys(m), **times)) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        result = run(system)
+    assert errors_of(result) == []
+    assert system.report.components["total"]["count"] == 40
+
+
+def test_a_node_that_never_answers_is_a_stalled_system(nodes, run):
+    library = Library(["never"] * 4)
+    system = qdl.NetworkQDL(nodes("Obedient"), library)
+    result = run(system, library, stall_timeout_ms=300)
+    assert result.stalled
+    assert "stalled: no sample was completed" in reasons_of(result)
+
+
+# ---- Systems that misbehave ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("system", ["Obedient", "Asynchronous"])
+@pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Server", "Offline"])
+def test_what_a_system_raises_fails_its_samples(system, scenario, nodes, run):
+    library = Library(["a", "raise", "b", "raise"])
+    network = qdl.NetworkQDL(nodes(system), library)
+    result = run(network, library, scenario=scenario, mode="AccuracyOnly")
+    assert "ValueError: a bad sample" in reasons_of(result)
+    if scenario in ("SingleStream", "Server"):  # One sample a query.
+        log = lg.read_accuracy(result.logs.accuracy)
+        good = [p for p in log.payloads if p]
+        assert sorted(good) == sorted([digest("a"), digest("b")])
+    assert errors_of(run(qdl.NetworkQDL(nodes(system), NUMBERS))) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("twice", "completed a sample twice: complete each sample exactly once"),
+        ("unknown", "completed a sample with response id 1152921504606846976, which no query has"),
+        ("late token", "reported the first token of a sample that is not outstanding"),
+    ],
+)
+def test_what_a_system_does_wrong_is_told(what, words, nodes, run):
+    library = Library([what] * 4)
+    result = run(qdl.NetworkQDL(nodes("Obedient"), library), library)
+    assert f"{nodes('Obedient')}: {words}" in reasons_of(result)
+
+
+def test_a_system_that_raises_after_answering_is_at_fault(nodes, run):
+    library = Library(["raise after"] * 4)
+    system = qdl.NetworkQDL(nodes("Obedient"), library)
+    result = run(system, library)
+    assert "ValueError: after answering" in reasons_of(result)
+    assert answered(system) == [40]
+
+
+@pytest.mark.parametrize("system", ["Hoarder", "Asynchronous"])
+def test_a_flush_that_raises_fails_what_was_held_back(system, nodes, run):
+    network = qdl.NetworkQDL(nodes(system, flush_fails=True), NUMBERS)
+    result = run(network, scenario="Offline")
+    assert "ValueError: a bad flush" in reasons_of(result)
+    assert network.report.nodes[0]["failed"] == 40
+
+
+def test_a_system_that_aborts_ends_the_test(nodes, run):
+    library = Library(["abort"] * 4)
+    with pytest.raises(qdl.NetworkError, match="its system under test called AbortTest"):
+        run(qdl.NetworkQDL(nodes("Obedient"), library), library)
+    assert errors_of(run(qdl.NetworkQDL(nodes("Obedient"), NUMBERS))) == []
+
+
+def test_a_relay_tells_why_it_ends(run):
+    with Node("Digest") as last, Node("relay", to=last.address) as relay:
+        system = qdl.NetworkQDL(relay.address, NUMBERS)
+        when_answered(system, 20, last.end)
+        with pytest.raises(qdl.NetworkError):
+            run(system, **LONG)
+        assert f"node {last.address} is lost" in " ".join(system.report.faults)
+
+
+# ---- Payloads ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (None, "a sample's payload must be bytes, str, an array, or a list or dict of arrays, not"),
+        (5, "must be bytes, str, an array, or a list or dict of arrays, not int: see what qsl"),
+        (np.array([None]), "an array of dtype object cannot be sent; use numbers or strings"),
+        ([np.array([object()])], "an array of dtype object cannot be sent"),
+        ("\ud800", "surrogates not allowed"),
+    ],
+)
+@pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
+def test_payloads_that_cannot_be_sent_fail(payload, words, scenario, nodes, run):
+    library = Library([payload] * 4)
+    system = qdl.NetworkQDL(nodes("Digest"), library)
+    result = run(system, library, scenario=scenario)
+    assert words in reasons_of(result)
+    assert "never completed" not in reasons_of(result)
+
+
+def test_many_payloads_that_cannot_be_sent_fail(nodes, run):
+    library = Library([None] * 4)
+    result = run(
+        qdl.NetworkQDL(nodes("Digest"), library),
+        library,
+        scenario="Offline",
+        min_query_count=200_000,
+        offline_expected_qps=200_000,
+    )
+    assert "payload must be" in reasons_of(result)
+
+
+def test_a_payload_above_the_nodes_limit_fails(nodes, run):
+    library = Library([b"x" * 100, b"x" * 101, b"x" * 100])
+    system = qdl.NetworkQDL(nodes("Digest", max_payload_bytes=100), library)
+    result = run(system, library, mode="AccuracyOnly")
+    words = "sample 1 has 101 bytes, more than the 100 the node takes: serve with a higher"
+    assert words in reasons_of(result)
+    assert answered(system) == [2]
+
+
+def test_a_message_above_the_nodes_limit_loses_it(nodes, run):
+    library = Library([np.zeros(40 << 20, np.uint8)])
+    address = nodes("Digest", max_payload_bytes=100)
+    system = qdl.NetworkQDL(address, library, node_timeout_s=1)
+    original = qdl.dispatcher.payload_bytes
+    qdl.dispatcher.payload_bytes = lambda payload: 1  # A sender that does not keep to the limit.
+    try:
+        with pytest.raises(qdl.NetworkError, match=f"node {address} is lost"):
+            run(system, library)
+    finally:
+        qdl.dispatcher.payload_bytes = original
+    assert errors_of(run(qdl.NetworkQDL(address, Library([b"x"] * 9)), Library([b"x"] * 9))) == []
+
+
+@pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
+def test_what_the_library_raises_is_raised(scenario, nodes, run):
+    library = Library([b"x", LookupError("this sample was never downloaded")] * 4)
+    with pytest.raises(LookupError, match="never downloaded"):
+        run(qdl.NetworkQDL(nodes("Digest"), library), library, scenario=scenario)
+    assert errors_of(run(qdl.NetworkQDL(nodes("Digest"), NUMBERS))) == []
+
+
+# ---- Keys ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    return [str(qdl.make_keys(tmp_path_factory.mktemp("keys"))) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("node_keys", "client_keys", "words"),
+    [
+        (0, None, "the handshake failed: one end has keys and the other none"),
+        (None, 0, "the handshake failed: one end has keys and the other none"),
+        (0, 1, "handshake failed"),
+    ],
+)
+def test_without_the_right_keys_nobody_comes_in(node_keys, client_keys, words, nodes, keys, run):
+    options = {} if node_keys is None else {"keys": keys[node_keys]}
+    own = None if client_keys is None else keys[client_keys]
+    address = nodes("Digest", **options)
+    with pytest.raises(qdl.NetworkError, match=words):
+        run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=1, keys=own))
+
+
+def test_a_client_the_node_does_not_know_is_told(nodes, keys, run):
+    known, unknown = qdl.keys.client_keys(keys[0]), qdl.keys.client_keys(keys[1])
+    own = qdl.Keys(unknown.public, unknown.secret, known.peer)
+    system = qdl.NetworkQDL(nodes("Digest", keys=keys[0]), NUMBERS, keys=own)
+    with pytest.raises(qdl.NetworkError, match=r"it does not know our key: give it our client.key"):
+        run(system)
+
+
+# ---- Strangers -----------------------------------------------------------------------------------
+
+
+def as_load_generator(address, *messages):
+    """Sends messages as a load generator of another process would."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.linger = 500
+        stranger.connect(address)
+        for frames in messages:
+            stranger.send_multipart(frames)
+
+
+def hello(**values):
+    return wire.control(wire.Kind.HELLO, 5, GREETING | values)
+
+
+def over_tcp(address, data, keep_open_s=0.0):
+    host, port = address.removeprefix("tcp://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(data)
+        time.sleep(keep_open_s)
+
+
+ZMTP = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
+READY = b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
+
+STRANGERS = {
+    "garbage": lambda a: as_load_generator(a, [b"x"], [os.urandom(5000)], [b"", b""], [b""] * 50),
+    "half a head": lambda a: as_load_generator(a, [b"MLPN\x01"]),
+    "another version": lambda a: as_load_generator(a, [struct.pack("<4sHHQ", b"MLPN", 9, 1, 5)]),
+    "samples without hello": lambda a: as_load_generator(a, [b"MLPN\x01\0\x04\0" + bytes(8)]),
+    "bye": lambda a: as_load_generator(a, wire.control(wire.Kind.BYE, 5)),
+    "hello with nothing": lambda a: as_load_generator(a, wire.control(wire.Kind.HELLO, 5)),
+    "hello of infinities": lambda a: as_load_generator(
+        a, hello(process=float("inf")), hello(timeout_s=10**400), hello(total_sample_count=1e999)
+    ),
+    "deep hello": lambda a: as_load_generator(a, [wire.control(1, 5)[0][:16] + b"[" * 99999]),
+    "tcp": lambda a: over_tcp(a, b"GET / HTTP/1.1\r\n\r\n"),
+    "2 GB message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 2 << 30)),
+    "2 EB message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 2 << 60)),
+    "half a message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 99) + b"x"),
+    "half a greeting": lambda a: over_tcp(a, ZMTP[:20], keep_open_s=0.1),
+}
+
+
+def test_strangers_do_not_disturb_a_run(run):
+    with Node("Digest") as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        done = []
+
+        def visit():
+            for stranger in STRANGERS.values():
+                stranger(node.address)
+                done.append(stranger)
+            lg.AbortTest()
+
+        when_answered(system, 10, visit)
+        result = run(system, **LONG)
+        assert len(done) == len(STRANGERS)
+        assert "the test was aborted: only a run to the end can be VALID" in result.reasons
+        assert "lost" not in reasons_of(result)
+        assert system.report.faults == {}
+        assert system.report.nodes[0]["losses"] == []
+        assert node.process.poll() is None
+        assert "dropped a message: a message begins with" in node.stderr
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_node_survives_strangers(stranger, nodes, run):
+    address = nodes("Digest", number="strangers")
+    STRANGERS[stranger](address)
+    assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
+    assert nodes("Digest", number="strangers") == address, "the node has died"
+
+
+SAMPLES = wire.SamplesWriter().write(
+    5,
+    qdl.Batch(*(np.zeros(1, np.uint64),) * 3, [np.zeros(3)]),
+    0,
+)[0]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [SAMPLES],
+        [SAMPLES[:-1]],
+        [struct.pack("<4sHHQ", b"MLPN", 9, 4, 5)],
+        [SAMPLES, b"x"],
+        [SAMPLES[:16] + b"\xff" * 8 + SAMPLES[24:], bytes(24)],
+        [SAMPLES.replace(b"<f8", b"|O8"), bytes(24)],
+        [SAMPLES.replace(b'"<f8"', b'"(2,"'), bytes(24)],
+        [SAMPLES.replace(b"[3]", b"[9]"), bytes(24)],
+        [SAMPLES.replace(b"array", b"dict?"), bytes(24)],
+        wire.control(wire.Kind.WELCOME, 5),
+        wire.times(wire.Kind.PING, 5, -1),
+        [wire.control(wire.Kind.PING, 5)[0]],
+    ],
+)
+def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
+    address = nodes("Digest", number="strangers")
+    with zmq.Context() as context, context.socket(zmq.DEALER) as talker:
+        talker.linger = 0
+        talker.connect(address)
+        deadline = time.monotonic() + 20
+        while True:
+            talker.send_multipart(hello())
+            assert talker.poll(10_000), "the node does not answer"
+            answer = wire.read(talker.recv_multipart())
+            if answer.kind == wire.Kind.WELCOME:
+                break
+            assert time.monotonic() < deadline, wire.read_control(answer)
+            time.sleep(0.05)
+        talker.send_multipart(frames)
+        assert talker.poll(10_000), "the node does not answer"
+        refused = wire.read(talker.recv_multipart())
+        assert refused.kind == wire.Kind.REFUSED
+        assert wire.read_control(refused)["reason"]
+    assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
+    assert nodes("Digest", number="strangers") == address, "the node has died"
+
+
+# ---- Load generators that go away ----------------------------------------------------------------
+
+CLIENT = """
+import sys
+import mlperf_loadgen as lg
+from mlperf_loadgen import qdl, testing
+from qdl_node import Library
+library = Library(sys.argv[2:] * 20)
+system = qdl.NetworkQDL(sys.argv[1], library, node_timeout_s=1)
+testing.run(system, library, min_duration_ms=3_600_000)
+"""
+
+
+def client(address, payload):
+    return subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", CLIENT, address, payload],
+        cwd=Path(__file__).parent,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_node_outlives_its_load_generator(run):
+    with Node("Obedient") as node:
+        with client(node.address, "fine") as killed:
+            node.wait_for("begins a run")
+            killed.kill()
+        assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
+        node.wait_for("was silent for 1.")
+
+
+@pytest.mark.parametrize(
+    ("payload", "number"), [("never", signal.SIGINT), ("fine", signal.SIGTERM)]
+)
+def test_a_signal_ends_a_load_generator(payload, number):
+    with Node("Obedient") as node:
+        with client(node.address, payload) as waiting:
+            node.wait_for("begins a run")
+            time.sleep(0.2)
+            waiting.send_signal(number)
+            _, said = waiting.communicate(timeout=HANG_LIMIT_S)
+        assert "KeyboardInterrupt" in said
+        node.wait_for("is done")
+
+
+def test_a_signal_ends_a_load_generator_that_connects():
+    with client(f"tcp://127.0.0.1:{free_port()}", "fine") as waiting:
+        time.sleep(1.5)
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=HANG_LIMIT_S)
+    assert "KeyboardInterrupt" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_a_node(number):
+    with Node("Digest") as node:
+        node.send_signal(number)
+        assert node.wait() == 0
+        assert "Traceback" not in node.stderr
+
+
+def test_a_second_signal_ends_a_node_whose_system_hangs(run):
+    library = Library(["hang"] * 4)
+    with Node("Obedient") as node:
+        assert run(qdl.NetworkQDL(node.address, library), library, stall_timeout_ms=300).stalled
+        node.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + HANG_LIMIT_S
+        while node.process.poll() is None and time.monotonic() < deadline:
+            node.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+        assert node.wait() == -signal.SIGTERM
+
+
+# ---- A bad cable ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["there", "back"])
+def test_a_connection_that_is_half_open_is_lost(direction, nodes, run):
+    with Proxy(nodes("Digest", number="cable")) as proxy:
+        system = qdl.NetworkQDL(proxy.address, NUMBERS, node_timeout_s=1)
+        when_answered(system, 20, lambda: proxy.stalled.add(direction))
+        with pytest.raises(qdl.NetworkError, match=f"{proxy.address} is lost: silent for 1"):
+            run(system, **LONG)
+
+
+def test_a_connection_that_is_cut_is_lost_and_made_again(nodes, run):
+    with Proxy(nodes("Digest", number="cable")) as proxy:
+        system = qdl.NetworkQDL(
+            [nodes("Digest"), proxy.address], NUMBERS, balance="round_robin", node_timeout_s=1
+        )
+
+        def cut():
+            before = system._dispatcher.nodes[1].answered
+            proxy.cut()
+            when_answered(system, before + 20, lg.AbortTest, node=1)
+
+        when_answered(system, 20, cut, node=1)
+        result = run(system, **LONG)
+        assert result.aborted
+        assert f"node {proxy.address} is lost: the connection was closed" in reasons_of(result)
+
+
+def test_bytes_may_come_one_by_one(nodes, run):
+    with Proxy(nodes("Digest", number="cable")) as proxy:
+        proxy.piece = 1
+        system = qdl.NetworkQDL(proxy.address, NUMBERS, connect_timeout_s=20)
+        result = run(system, mode="AccuracyOnly")
+    assert result.valid
+    log = lg.read_accuracy(result.logs.accuracy)
+    answers = dict(zip(log.indices.tolist(), log.payloads, strict=True))
+    assert answers == {i: digest(p) for i, p in enumerate(NUMBERS.payloads)}
+
+
+def test_a_node_in_the_process_of_the_test_refuses(run_script):
+    program = """
+        import threading
+        import mlperf_loadgen as lg
+        from mlperf_loadgen import qdl, testing
+
+        class System(lg.SystemUnderTest):
+            def issue_query(self, samples):
+                lg.complete(samples.ids)
+
+        class Library(lg.QuerySampleLibrary):
+            total_sample_count = performance_sample_count = 1
+            def load_samples(self, indices): pass
+            unload_samples = load_samples
+            def __getitem__(self, index): return b""
+
+        addresses, done = [], threading.Event()
+        ready = threading.Event()
+        def serve():
+            qdl.serve(
+                lambda library: System(), "tcp://127.0.0.1:0", stopped=done.is_set,
+                ready=lambda bound: (addresses.extend(bound), ready.set()),
+            )
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ready.wait()
+        try:
+            testing.run(qdl.NetworkQDL(addresses, Library()), Library(), min_duration_ms=0)
+        except qdl.NetworkError as error:
+            print(error)
+        done.set()
+        thread.join()
+    """
+    said = run_script(program)
+    assert "it refused: a node must be a process of its own" in said.stdout, said.stderr
