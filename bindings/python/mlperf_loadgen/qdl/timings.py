@@ -52,7 +52,8 @@ _NEED_NODE = frozenset(
 _BUCKETS_PER_OCTAVE = 64  # 1.1 % wide.
 _OCTAVES = 48
 _PERCENTILES = {"p50_ns": 0.50, "p90_ns": 0.90, "p99_ns": 0.99, "p999_ns": 0.999}
-_ROWS_IN_MEMORY = 8192
+_ROWS_IN_MEMORY = 1024
+_BLOCK_BYTES = ROW.itemsize << 14
 
 
 class Histogram:
@@ -108,17 +109,21 @@ class Timings:
             return
         rows = np.concatenate(self._blocks)
         self._blocks, self._rows_waiting = [], 0
-        self._count(rows)
+        rows["id"] &= _SEQUENCE_MASK
+        if not self._write(rows):
+            self._count(rows)
+
+    def _write(self, rows: npt.NDArray[Any]) -> bool:
         if self.file_failure:
-            return
+            return False
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-            rows["id"] &= _SEQUENCE_MASK
             self._file.write(rows.data)
             self._rows_written += len(rows)
         except OSError as error:
             self.file_failure = f"times of samples are not recorded any more: {error}"
+        return not self.file_failure
 
     def _count(self, rows: npt.NDArray[Any]) -> None:
         of_nodes = rows[rows["node_received_ns"] != 0]
@@ -132,8 +137,11 @@ class Timings:
             self.histograms[_BOTH_WAYS].add(there + back)
 
     def components(self) -> dict[str, dict[str, Any]]:
-        """Percentiles of each component for which there is anything."""
+        """Percentiles of each component for which there is anything. To be called once, after the
+        test: counting would hold up the samples that are on their way."""
         self._put_away()
+        for block in self._written_blocks():
+            self._count(np.frombuffer(block, ROW))
         return {name: h.to_dict() for name, h in self.histograms.items() if h.count}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -159,6 +167,6 @@ class Timings:
             return
         self._file.seek(0)
         left = self._rows_written * ROW.itemsize
-        while left > 0 and (block := self._file.read(min(left, 1 << 20))):
+        while left > 0 and (block := self._file.read(min(left, _BLOCK_BYTES))):
             left -= len(block)
             yield block
