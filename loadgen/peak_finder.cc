@@ -417,7 +417,11 @@ double Search::MeasureDuration(double rate_qps) const {
 double Search::ConfirmRate() const {
   const double most = lowest_refused_qps_ * (1 - options_.precision);
   if (cliff_) return std::min(low_qps_, most);
-  if (!found_) return std::min((low_ != nullptr ? low_ : high_)->request.rate_qps, most);
+  if (!found_) {
+    const TrialOutcome* known = low_ != nullptr ? low_ : high_;
+    // With hardly any budget nothing was tried.
+    return std::min(known != nullptr ? known->request.rate_qps : options_.start_qps, most);
+  }
   const double share = over_share();
   const double queries =
       std::max(options_.min_duration_s * rate_qps_, static_cast<double>(options_.min_queries));
@@ -489,6 +493,11 @@ PeakAnswer Search::Answer() const {
   if (answer.end == PeakEnd::Limit) {
     answer.rate_qps = answer.low_qps = options_.max_qps;
     answer.high_qps = kInfinity;
+  }
+  // Too little time to get beyond what passes: that much is known.
+  if (answer.rate_qps == 0 && valid_qps_) {
+    answer.rate_qps = answer.low_qps = *valid_qps_;
+    answer.high_qps = high_ != nullptr ? high_->request.rate_qps : kInfinity;
   }
   const TrialOutcome* lowest = nullptr;
   for (const TrialOutcome& outcome : outcomes_) {

@@ -146,6 +146,22 @@ TEST(PeakFinderTest, TheBudgetEndsIt) {
   EXPECT_GT(run.answer.high_qps, run.answer.low_qps);
 }
 
+TEST(PeakFinderTest, WhatPassedIsKnownWhereNoTimeWasLeftToFindWhatFails) {
+  const System system = simulated::NeverFails();
+  PeakFinderOptions options = Options(system, 10);
+  options.max_qps = 1e6;
+  for (const double budget_s : {0.001, 1.0, 12.0}) {
+    options.budget_s = budget_s;
+    const PeakAnswer answer = RunSearch(system, options, 1).answer;
+    EXPECT_EQ(answer.end, PeakEnd::BudgetUsed);
+    ASSERT_TRUE(answer.valid_qps.has_value()) << budget_s;
+    EXPECT_GE(*answer.valid_qps, options.start_qps);
+    EXPECT_EQ(answer.rate_qps, *answer.valid_qps);
+    EXPECT_EQ(answer.low_qps, *answer.valid_qps);
+    EXPECT_GT(answer.high_qps, *answer.valid_qps);
+  }
+}
+
 TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedLowerAFewTimes) {
   const System system = MD1("", 0.010);
   PeakFinderOptions options = Options(system, 10);
