@@ -78,6 +78,7 @@ class Search {
   void Estimate();
   bool EstimateCliff();
   bool NeverPasses() const;
+  double HighestPassed() const;
   bool Precise() const;
   bool MostlyOver(const TrialOutcome& outcome) const;
   PeakEnd End() const;
@@ -483,6 +484,17 @@ std::optional<TrialRequest> Search::Next() const {
                  std::max(longest, static_cast<double>(options_.min_queries) / rate));
 }
 
+// The highest rate of a trial that passed, below all that were refused; 0: none passed.
+double Search::HighestPassed() const {
+  double highest = 0;
+  for (const TrialOutcome& outcome : outcomes_) {
+    const double rate = outcome.request.rate_qps;
+    const bool passed = outcome.issued > 0 && !Fails(options_, outcome);
+    if (passed && rate < lowest_refused_qps_) highest = std::max(highest, rate);
+  }
+  return highest;
+}
+
 PeakAnswer Search::Answer() const {
   PeakAnswer answer;
   answer.end = End();
@@ -494,10 +506,11 @@ PeakAnswer Search::Answer() const {
     answer.rate_qps = answer.low_qps = options_.max_qps;
     answer.high_qps = kInfinity;
   }
-  // Too little time to get beyond what passes: that much is known.
-  if (answer.rate_qps == 0 && valid_qps_) {
-    answer.rate_qps = answer.low_qps = *valid_qps_;
-    answer.high_qps = high_ != nullptr ? high_->request.rate_qps : kInfinity;
+  // Too little time for more, but what passed is known.
+  if (answer.rate_qps == 0 && answer.end == PeakEnd::BudgetUsed) {
+    answer.low_qps = valid_qps_.value_or(0);
+    answer.rate_qps = std::max(answer.low_qps, HighestPassed());
+    if (high_ != nullptr) answer.high_qps = high_->request.rate_qps;
   }
   const TrialOutcome* lowest = nullptr;
   for (const TrialOutcome& outcome : outcomes_) {

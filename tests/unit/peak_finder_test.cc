@@ -156,10 +156,31 @@ TEST(PeakFinderTest, WhatPassedIsKnownWhereNoTimeWasLeftToFindWhatFails) {
     EXPECT_EQ(answer.end, PeakEnd::BudgetUsed);
     ASSERT_TRUE(answer.valid_qps.has_value()) << budget_s;
     EXPECT_GE(*answer.valid_qps, options.start_qps);
-    EXPECT_EQ(answer.rate_qps, *answer.valid_qps);
+    EXPECT_GE(answer.rate_qps, *answer.valid_qps);
     EXPECT_EQ(answer.low_qps, *answer.valid_qps);
-    EXPECT_GT(answer.high_qps, *answer.valid_qps);
+    EXPECT_GT(answer.high_qps, answer.rate_qps);
   }
+}
+
+TEST(PeakFinderTest, TrialsThatPassedAreAnAnswerWhereTheConfirmationWasRefused) {
+  PeakFinderOptions options = Options(simulated::NeverFails(), 10);
+  options.budget_s = 12;
+  PeakFinder finder(options);
+  double highest_qps = 0;
+  while (const auto request = finder.Next()) {
+    const bool confirms = request->kind == TrialKind::Confirm;
+    TrialOutcome outcome = RunRequest(simulated::NeverFails(), options.constraints[0], *request, 5);
+    outcome.wall_s = confirms ? options.budget_s : 1;
+    outcome.valid = false;
+    if (!confirms) highest_qps = std::max(highest_qps, request->rate_qps);
+    finder.Add(outcome);
+  }
+  const PeakAnswer answer = finder.Answer();
+  EXPECT_EQ(answer.end, PeakEnd::BudgetUsed);
+  EXPECT_EQ(answer.valid_qps, std::nullopt);
+  EXPECT_GT(answer.rate_qps, 0);
+  EXPECT_LE(answer.rate_qps, highest_qps);
+  EXPECT_EQ(answer.low_qps, 0);
 }
 
 TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedLowerAFewTimes) {

@@ -25,7 +25,8 @@ class PeakResult:
     """What `find_peak` found."""
 
     qps: float
-    """The rate, in queries per second, at which the bound is just kept in the long run."""
+    """The rate, in queries per second, at which the bound is just kept in the long run; the highest
+    that passed where the budget ended before that was known."""
     interval: tuple[float, float]
     """Its confidence interval; (0, inf) as far as nothing bounds it."""
     valid_qps: float | None
