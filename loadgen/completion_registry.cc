@@ -45,8 +45,17 @@ UsePlace* ThisThreadsPlace() {
   return owner.place;
 }
 
+constexpr size_t kMostLateFailures = 100;
+
+std::mutex failures_mutex;
+std::vector<std::string> late_failures;
+
 std::mutex sink_mutex;
-std::shared_ptr<CompletionSink> completion_sink;
+// Never destroyed, as threads may complete samples while the program ends.
+std::shared_ptr<CompletionSink>& TheSink() {
+  static auto* sink = new std::shared_ptr<CompletionSink>;
+  return *sink;
+}
 
 thread_local Recorder* issuing_recorder = nullptr;
 thread_local bool issues_alone = false;
@@ -107,14 +116,24 @@ void CountLateCompletions(uint64_t count) {
 
 uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory_order_relaxed); }
 
+void NoteLateFailure(const std::string& text) {
+  std::lock_guard<std::mutex> lock(failures_mutex);
+  if (late_failures.size() < kMostLateFailures) late_failures.push_back(text);
+}
+
+std::vector<std::string> TakeLateFailures() {
+  std::lock_guard<std::mutex> lock(failures_mutex);
+  return std::exchange(late_failures, {});
+}
+
 void SetCompletionSink(std::shared_ptr<CompletionSink> sink) {
   std::lock_guard<std::mutex> lock(sink_mutex);
-  completion_sink = std::move(sink);
+  TheSink() = std::move(sink);
 }
 
 std::shared_ptr<CompletionSink> ActiveCompletionSink() {
   std::lock_guard<std::mutex> lock(sink_mutex);
-  return completion_sink;
+  return TheSink();
 }
 
 }  // namespace mlperf::loadgen

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "completion_sink.h"
 #include "recorder.h"
@@ -69,6 +71,10 @@ class CompletionScope {
 // Completions that came while no set was being issued, since the last call.
 void CountLateCompletions(uint64_t count);
 uint64_t TakeLateCompletions();
+
+// Failures that were told of while no set was being issued, since the last call.
+void NoteLateFailure(const std::string& text);
+std::vector<std::string> TakeLateFailures();
 
 // Where completions go that come while no set is being issued; none: nowhere, and then they are
 // late.

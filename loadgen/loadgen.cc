@@ -37,6 +37,7 @@ void CompleteElsewhere(const QuerySampleResponse* responses, size_t count,
     if (!sink->Claim(responses[i].id)) continue;
     QuerySampleResponse response = responses[i];
     if (response_cb) response_cb(&response);
+    response.id = responses[i].id;  // It is claimed, whatever the callback did.
     sink->Complete(response, now_ns);
   }
 }
@@ -50,7 +51,10 @@ void FirstTokensElsewhere(const QuerySampleResponse* responses, size_t count) {
 
 bool FailElsewhere(const ResponseId* ids, size_t count, const std::string& reason) {
   const std::shared_ptr<loadgen::CompletionSink> sink = loadgen::ActiveCompletionSink();
-  if (sink == nullptr) return false;
+  if (sink == nullptr) {
+    loadgen::NoteLateFailure(reason);
+    return false;
+  }
   const int64_t now_ns = loadgen::MonotonicClock().NowNs();
   for (size_t i = 0; i < count; ++i) {
     if (sink->Claim(ids[i])) sink->Fail(ids[i], reason, now_ns);

@@ -1,15 +1,9 @@
 #include "query_queue.h"
 
 #include <algorithm>
-#include <utility>
+#include <cstddef>
 
 namespace mlperf::loadgen {
-namespace {
-
-constexpr size_t kMostTaken = 4096;
-
-}  // namespace
-
 void QueryQueue::Push(const QuerySample* samples, size_t count, int64_t now_ns) {
   std::lock_guard<std::mutex> lock(mutex_);
   const uint64_t query = queries_++;
@@ -21,20 +15,9 @@ void QueryQueue::Push(const QuerySample* samples, size_t count, int64_t now_ns) 
 
 std::vector<QueuedSample> QueryQueue::Take(size_t most) {
   std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<QueuedSample> taken;
-  if (taken_ == 0 && samples_.size() <= most) {
-    taken = std::exchange(samples_, {});
-  } else {
-    const auto first = samples_.begin() + static_cast<std::ptrdiff_t>(taken_);
-    const size_t count = std::min(most, samples_.size() - taken_);
-    taken.assign(first, first + static_cast<std::ptrdiff_t>(count));
-    taken_ += count;
-    // A queue that never runs empty must not keep all it ever held.
-    if (taken_ == samples_.size() || taken_ >= std::max(kMostTaken, samples_.size() / 2)) {
-      samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(taken_));
-      taken_ = 0;
-    }
-  }
+  const auto count = static_cast<std::ptrdiff_t>(std::min(most, samples_.size()));
+  const std::vector<QueuedSample> taken(samples_.begin(), samples_.begin() + count);
+  samples_.erase(samples_.begin(), samples_.begin() + count);
   if (samples_.empty()) wake_.Lower();
   return taken;
 }
@@ -42,7 +25,6 @@ std::vector<QueuedSample> QueryQueue::Take(size_t most) {
 void QueryQueue::Clear() {
   std::lock_guard<std::mutex> lock(mutex_);
   samples_.clear();
-  taken_ = 0;
   wake_.Lower();
 }
 

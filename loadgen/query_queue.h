@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -34,8 +35,7 @@ class QueryQueue {
 
  private:
   std::mutex mutex_;
-  std::vector<QueuedSample> samples_;
-  size_t taken_ = 0;  // Of samples_, from the front.
+  std::deque<QueuedSample> samples_;  // No push or take moves those that are there.
   uint64_t queries_ = 0;
   WakePipe wake_;
 };

@@ -11,7 +11,6 @@ namespace mlperf::loadgen {
 namespace {
 
 constexpr size_t kViolationDetailsPerKind = 10;
-constexpr size_t kFailureTexts = 10;
 // No address space holds a larger one.
 constexpr size_t kLargestResponse = size_t{1} << 47;
 // How often a waiting issuer looks at requests to stop.

@@ -2,6 +2,7 @@
 #ifndef MLPERF_LOADGEN_RUN_RECORD_H_
 #define MLPERF_LOADGEN_RUN_RECORD_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <exception>
@@ -34,6 +35,7 @@ enum class Violation : uint8_t {
   kFailed,              // A sample that the system under test gave up, or a fault it reported.
   kCount
 };
+constexpr size_t kFailureTexts = 10;
 constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
 
 // One of the first few occurrences of a violation.
@@ -53,6 +55,14 @@ struct ViolationRecord {
     uint64_t sum = 0;
     for (uint64_t count : counts) sum += count;
     return sum;
+  }
+  // Failures told of after the set.
+  void Add(const std::vector<std::string>& more) {
+    counts[static_cast<size_t>(Violation::kFailed)] += more.size();
+    for (const std::string& text : more) {
+      const bool known = std::find(failures.begin(), failures.end(), text) != failures.end();
+      if (!known && failures.size() < kFailureTexts) failures.push_back(text);
+    }
   }
   uint64_t operator[](Violation kind) const { return counts[static_cast<size_t>(kind)]; }
 };

@@ -22,10 +22,14 @@ void TestConductor::WithLoaded(const LoadableSet& set, const std::function<void(
   CallOutside([&] { qsl_->UnloadSamplesFromRam(set.samples); });
   // Of a set that ended early, answers may come late for a good reason.
   const uint64_t late = Stopped() ? 0 : TakeLateCompletions();
+  const std::vector<std::string> failures =
+      Stopped() ? std::vector<std::string>() : TakeLateFailures();
   if (record == nullptr) {
     if (late > 0) AddReasons({std::to_string(late) + " completions after the end of their set"});
+    AddReasons(failures);
     return;
   }
+  record->violations.Add(failures);
   record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] += late;
   record->aborted = Stopped() && record->stalled_for_ns == 0;
   record->load_start_ns = load_start_ns;

@@ -114,6 +114,7 @@ void RunPerformance(TestConductor* test) {
 }
 
 void RunPhases(TestConductor* test, const PeakSearchHooks* peak_hooks) {
+  const PeakSearchHooks no_hooks;
   switch (test->plan().mode) {
     case TestMode::AccuracyOnly:
       return RunAccuracy(test);
@@ -123,7 +124,8 @@ void RunPhases(TestConductor* test, const PeakSearchHooks* peak_hooks) {
       RunAccuracy(test);
       return test->Stopped() ? void() : RunPerformance(test);
     case TestMode::FindPeakPerformance:
-      return FindPeak(test, peak_hooks != nullptr ? *peak_hooks : PeakSearchHooks());
+      // No copy: that of a callback may need what is not held here, as Python's lock.
+      return FindPeak(test, peak_hooks != nullptr ? *peak_hooks : no_hooks);
   }
 }
 
@@ -184,6 +186,9 @@ void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSu
                        " completions came between tests and were dropped: complete every sample "
                        "before StartTest returns",
                    clock.NowNs());
+  }
+  for (const std::string& failure : TakeLateFailures()) {
+    detail.Warning("Between tests the system under test reported: " + failure, clock.NowNs());
   }
   detail.WriteRemarks(plan, clock.NowNs());
   detail.WriteRequestedSettings(final.settings, clock.NowNs());

@@ -24,7 +24,8 @@ using loadgen::QueuedSample;
 using loadgen::ServedRow;
 using loadgen::ServedSamples;
 
-// Not at import, as it takes NumPy, which is more to import than all of this.
+// Not at import, as it takes NumPy, which is more to import than all of this. The first call must
+// be over before another thread makes one.
 void DescribeRecordsOnce() {
   static bool described = false;
   if (std::exchange(described, true)) return;
@@ -151,11 +152,14 @@ void BindNetwork(py::module_& module) {
   module.def("make_batches", MakeBatches, py::arg("ids"), py::arg("indices"), py::arg("queries"),
              "SampleBatches of the samples, uint64 of shape (n,) each: one for each run of equal "
              "numbers in `queries`.");
+  module.def("describe_records", DescribeRecordsOnce,
+             "Prepares what the queues give; to be called once, before threads use them.");
   module.def(
       "fail", Fail, py::arg("ids"), py::arg("reason"),
       "Ends samples that cannot be answered: they count as completed, and the result is "
       "INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no "
-      "sample. False if nothing is being issued.");
+      "sample. False if nothing is being issued: then it counts for the set that has just "
+      "ended, if one has.");
   module.def("raise_in_test", RaiseInTest, py::arg("exception"),
              "Ends the running test; StartTest raises `exception`. False if nothing is being "
              "issued.");

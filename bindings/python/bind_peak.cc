@@ -87,7 +87,6 @@ loadgen::PeakSearchHooks PeakHooksFrom(const py::dict& options) {
   hooks.goodput = options["goodput"].cast<std::optional<double>>();
   for (const py::handle outcome : options["known"]) hooks.known.push_back(OutcomeFrom(outcome));
   const py::object on_trial = options["on_trial"];
-  // Called where the GIL is held.
   hooks.on_trial = [on_trial](const TrialOutcome& outcome, const PeakAnswer& answer) {
     const EnsureGil gil;
     on_trial(AsDict(outcome), loadgen::TrialText(outcome),

@@ -91,7 +91,10 @@ bool CallBack(PyObject* callback, Call* call, QuerySampleResponse* response) {
   const uint64_t id = response->id;
   PyObject* object = NewResponse(*response);
   PyObject* returned = object ? PyObject_CallOneArg(callback, object) : nullptr;
-  if (returned != nullptr) *response = Native(*reinterpret_cast<ResponseObject*>(object));
+  if (returned != nullptr) {
+    *response = Native(*reinterpret_cast<ResponseObject*>(object));
+    response->id = id;  // It is the sample that was completed, whatever the callback did.
+  }
   Py_XDECREF(object);
   Py_XDECREF(returned);
   if (returned != nullptr) return true;

@@ -102,6 +102,19 @@ class Tokens(Digest):
         lg.complete(samples.ids, self.answers(samples), samples.indices + np.uint64(2))
 
 
+class Renaming(Digest):
+    """Answers with digests, by a response callback that changes the id as well."""
+
+    def issue_query(self, samples):
+        for sample in samples:
+            data = np.frombuffer(digest(self.library[sample.index]), np.uint8)
+
+            def fill(response, data=data):
+                response.id, response.data, response.size = 0, data.ctypes.data, len(data)
+
+            lg.QuerySamplesComplete([lg.QuerySampleResponse(sample.id, 0, 0)], fill)
+
+
 class Threaded(Digest):
     """Answers in threads."""
 
@@ -243,6 +256,7 @@ SYSTEMS = {
         Digest,
         Tokens,
         Threaded,
+        Renaming,
         Backlog,
         QuerySizes,
         Hoarder,

@@ -8,6 +8,7 @@ is a real signal to a program of its own. Nothing is held against a clock.
 import asyncio
 import gc
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -114,6 +115,45 @@ def test_a_flush_comes_after_what_was_issued_before_it(run):
     assert run(Hoarder(), scenario="Server", mode="AccuracyOnly").valid
 
 
+def test_a_large_query_comes_whole_and_before_the_flush(run):
+    class Hoarder(System):
+        def __init__(self):
+            super().__init__()
+            self.held = []
+
+        async def issue_query(self, samples):
+            self.held.append(samples)
+
+        async def flush(self):
+            self.sizes = [len(samples) for samples in self.held]
+            for samples in self.held:
+                lg.complete(samples.ids)
+            self.held.clear()
+
+    system = Hoarder()
+    count = 200_000
+    library = Library([b""] * count)
+    assert run(system, library, scenario="Offline", min_query_count=count).valid
+    assert system.sizes == [count]
+
+
+def test_a_system_may_use_names_of_its_own(run):
+    class Own(System):
+        async def start(self):
+            await super().start()
+            self._loop, self._tasks, self._queue = asyncio.get_running_loop(), [], asyncio.Queue()
+
+    class Plain(lg.SystemUnderTest):
+        def begin_test(self, number):
+            raise AssertionError
+
+        def issue_query(self, samples):
+            lg.complete(samples.ids)
+
+    assert errors_of(run(Own())) == []
+    assert errors_of(run(Plain())) == []
+
+
 def test_uvloop_is_not_needed(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvloop", None)
     system = System()
@@ -180,6 +220,10 @@ async def interrupts(*_):
     raise KeyboardInterrupt
 
 
+async def is_cancelled(*_):
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
@@ -187,9 +231,17 @@ async def interrupts(*_):
         (raises, Raised),
         (exits, SystemExit),
         (interrupts, KeyboardInterrupt),
+        (is_cancelled, asyncio.CancelledError),
         (lambda *_: None, TypeError),
     ],
-    ids=["raises", "is no coroutine and raises", "exits", "interrupts", "is no coroutine"],
+    ids=[
+        "raises",
+        "is no coroutine and raises",
+        "exits",
+        "interrupts",
+        "is cancelled",
+        "is no coroutine",
+    ],
 )
 @pytest.mark.parametrize(
     ("scenario", "method"),
@@ -275,6 +327,16 @@ def test_a_subclass_need_not_call_its_parents_init(run):
     for _ in range(3):
         assert errors_of(run(system)) == []
     assert system.name == "Free"
+
+
+def test_a_forked_process_has_a_queue_of_its_own():
+    system = System()
+    parents = system.loadgen_queue.fileno()
+    child = os.fork()
+    if child == 0:
+        os._exit(int(system.loadgen_queue.fileno() == parents))
+    assert os.waitpid(child, 0)[1] == 0
+    assert system.loadgen_queue.fileno() == parents
 
 
 def test_nothing_keeps_a_system_alive(run):

@@ -172,7 +172,7 @@ def test_first_tokens_and_token_counts_arrive(scenario, nodes, run):
     assert measured.performance.tokens.first_token.count == measured.performance.sample_count
 
 
-@pytest.mark.parametrize("system", ["Threaded", "Asynchronous"])
+@pytest.mark.parametrize("system", ["Threaded", "Asynchronous", "Renaming"])
 @pytest.mark.parametrize("scenario", ["Server", "Offline"])
 def test_any_kind_of_system_can_be_hosted(system, scenario, nodes, run):
     network = qdl.NetworkQDL(nodes(system), NUMBERS)
@@ -340,6 +340,32 @@ def test_a_node_serves_one_load_generator_after_another(run):
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS), NUMBERS)) == []
 
 
+def test_a_system_that_was_served_can_be_tested_and_no_two_are_served_at_once(run):
+    class Asynchronous(lg.AsyncSystemUnderTest):
+        async def issue_query(self, samples):
+            raise ValueError("a bad query")
+
+    system = Asynchronous()
+    refused = []
+
+    def serve_another(_):
+        with pytest.raises(qdl.NetworkError, match="a process of its own"):
+            qdl.serve(Digest, "tcp://127.0.0.1:0")
+        refused.append(True)
+
+    def serve_both():
+        qdl.serve(
+            lambda _: system,
+            "tcp://127.0.0.1:0",
+            ready=lambda _: threading.Timer(0.5, serve_another, [None]).start(),
+            stopped=lambda: bool(refused),
+        )
+
+    serve_both()
+    with pytest.raises(ValueError, match="a bad query"):
+        run(system, NUMBERS)
+
+
 def test_an_object_in_a_test_is_told_from_a_free_one(nodes, run):
     system = qdl.NetworkQDL(nodes("Backlog", delay_s=0.01), NUMBERS)
     results = []
@@ -380,6 +406,18 @@ def test_the_times_of_a_sample_pass_in_order_and_add_up(scenario, nodes, run):
     median = total[len(total) // 2]
     assert components["total"]["p50_ns"] == pytest.approx(median, rel=0.006)
     assert sorted(set(rows["node"].tolist())) in ([0, 1], [0], [1])
+
+
+@pytest.mark.parametrize(("prefix", "suffix"), [("a_", "_b"), ("summary.txt_", "_detail.1")])
+def test_the_network_logs_are_named_as_the_others(prefix, suffix, nodes, tmp_path):
+    logs = lg.LogSettings()
+    logs.log_output.outdir = str(tmp_path)
+    logs.log_output.prefix, logs.log_output.suffix = prefix, suffix
+    system = qdl.NetworkQDL(nodes("Digest"), NUMBERS)
+    lg.StartTestWithLogSettings(system, NUMBERS, lg.TestSettings(**QUICK), logs, "")
+    assert (tmp_path / f"{prefix}summary{suffix}.txt").read_text().startswith("====")
+    assert json.loads((tmp_path / f"{prefix}network{suffix}.json").read_text())["faults"] == {}
+    assert len(np.load(tmp_path / f"{prefix}network{suffix}.npy")) == 40
 
 
 def test_processes_of_a_machine_share_the_clock(nodes, run):

@@ -435,6 +435,102 @@ def test_answers_that_must_not_be_spoil_the_result(scenario, answer, words, run)
     assert f"{node.address}: {words}" in system.report.faults
 
 
+def test_an_answer_after_the_end_spoils_the_result(run):
+    def answer_twice(node, message):
+        keys = node.keys(message)
+        node.answer(keys)
+        threading.Timer(0.1, node.answer, [keys]).start()
+
+    class SlowlyUnloaded(Library):
+        def unload_samples(self, indices):
+            time.sleep(0.5)
+
+    library = SlowlyUnloaded(NUMBERS.payloads)
+    with FakeNode(answer_twice) as node:
+        system = qdl.NetworkQDL(node.address, library)
+        result = run(system, library, scenario="Offline", min_query_count=1)
+    assert "had answered before" in reasons_of(result)
+    assert "had answered before" in " ".join(system.report.faults)
+
+
+def test_logs_are_complete_where_warnings_are_errors(tmp_path):
+    with FakeNode(failure) as node, warnings.catch_warnings():
+        warnings.simplefilter("error", qdl.NetworkWarning)
+        with pytest.raises(qdl.NetworkWarning, match="sad"):
+            testing.run(qdl.NetworkQDL(node.address, NUMBERS), NUMBERS, outdir=tmp_path, **QUICK)
+    assert (tmp_path / "mlperf_log_network.json").exists()
+    assert (tmp_path / "mlperf_log_network.npy").exists()
+
+
+def test_times_that_find_no_room_are_told_of(monkeypatch, run):
+    class Full:
+        def write(self, data):
+            return data.nbytes // 2
+
+        def seek(self, place):
+            pass
+
+        def read(self, size):
+            return b""
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+    with FakeNode(lambda node, m: node.answer(node.keys(m))) as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        assert errors_of(run(system)) == []
+    assert "not recorded" in " ".join(system.report.faults)
+    assert system.report.components["total"]["count"] == 40
+
+
+def test_a_text_that_is_no_utf8_is_told(run):
+    class Bad(qdl.Link):
+        async def begin(self, run):
+            return qdl.NodeInfo("bad")
+
+        def send(self, batch):
+            self.events.failed(self, batch.keys, "no file \udcff")
+
+        async def end(self):
+            pass
+
+    qdl.register_transport("bad", Bad)
+    assert "no file ?" in reasons_of(run(qdl.NetworkQDL("bad://here", NUMBERS)))
+
+
+def test_a_library_that_raises_for_a_node_that_is_back_ends_the_test(nodes, run):
+    broken = []
+
+    class Breaking(Library):
+        def __getitem__(self, index):
+            if broken:
+                raise ValueError("a bad payload")
+            return super().__getitem__(index)
+
+    library = Breaking(["never"] * 64)
+    with Node("Obedient") as hung:
+        system = qdl.NetworkQDL(
+            [hung.address, nodes("Obedient")], library, max_outstanding=1, node_timeout_s=0.5
+        )
+
+        def both_are_full():
+            dispatcher = system.__dict__.get("_dispatcher")
+            return dispatcher is not None and sum(n.outstanding for n in dispatcher.nodes) == 2
+
+        def hang():
+            broken.append(True)
+            hung.send_signal(signal.SIGSTOP)
+            when(
+                lambda: system._dispatcher.nodes[0].losses,
+                lambda: hung.send_signal(signal.SIGCONT),
+            )
+
+        when(both_are_full, hang)
+        with pytest.raises(ValueError, match="a bad payload"):
+            run(system, library, scenario="Offline", stall_timeout_ms=20_000)
+
+
 def test_faults_are_warned_of(tmp_path):
     with FakeNode(failure) as node:
         system = qdl.NetworkQDL(node.address, NUMBERS)

@@ -165,6 +165,9 @@ TEST_F(ServedSamplesTest, ThreadsMayCompleteAtOnce) {
 TEST(FailSamplesTest, WithoutATestNothingIsFailed) {
   const ResponseId id = 1;
   EXPECT_FALSE(FailSamples(&id, 1, "nobody asked"));
+  // Kept for the set that may just have ended.
+  EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"nobody asked"});
+  EXPECT_TRUE(TakeLateFailures().empty());
 }
 
 struct FailingRun {

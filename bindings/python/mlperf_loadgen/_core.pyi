@@ -855,8 +855,11 @@ def make_batches(
 def fail(ids: npt.ArrayLike, reason: str) -> bool:
     """Ends samples that cannot be answered: they count as completed, and the result is INVALID for
     `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no sample. False if
-    nothing is being issued.
+    nothing is being issued: then it counts for the set that has just ended, if one has.
     """
+
+def describe_records() -> None:
+    """Prepares what the queues give; to be called once, before threads use them."""
 
 def raise_in_test(exception: BaseException) -> bool:
     """Ends the running test; StartTest raises `exception`. False if nothing is being issued."""

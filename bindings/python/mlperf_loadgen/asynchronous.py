@@ -11,7 +11,7 @@ from . import _core
 from .event_loop import EventLoopThread
 from .queued import QueuedSystem
 
-_MOST_SAMPLES = 1 << 16  # Taken from the queue at a time.
+_ALL = 1 << 62  # Taken from the queue at a time: a query must not be cut.
 
 
 class AsyncSystemUnderTest(QueuedSystem):
@@ -42,34 +42,34 @@ class AsyncSystemUnderTest(QueuedSystem):
 
     def begin_test(self) -> None:
         self.require_idle()
-        self.queue.clear()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = EventLoopThread(f"{type(self).__name__} event loop")
+        self.loadgen_queue.clear()
+        self._loadgen_tasks: set[asyncio.Task[None]] = set()
+        self._loadgen_loop = EventLoopThread(f"{type(self).__name__} event loop")
         try:
-            self._loop.run(self._start())
+            self._loadgen_loop.run(self._start())
         except BaseException:
-            self._loop.stop()
-            del self._loop
+            self._loadgen_loop.stop()
+            del self._loadgen_loop
             raise
 
     def flush_queries(self) -> None:
-        self._loop.call(self._flush)
+        self._loadgen_loop.call(self._flush)
 
     def end_test(self, result: _core.TestResult | None) -> None:
         try:
-            self._loop.run(self._stop())
+            self._loadgen_loop.run(self._stop())
         finally:
-            self._loop.stop()
-            del self._loop
+            self._loadgen_loop.stop()
+            del self._loadgen_loop
 
     # ---- In the loop -----------------------------------------------------------------------------
 
     async def _start(self) -> None:
         await self.start()
-        asyncio.get_running_loop().add_reader(self.queue.fileno(), self._take)
+        asyncio.get_running_loop().add_reader(self.loadgen_queue.fileno(), self._take)
 
     def _take(self) -> None:
-        rows = self.queue.take(_MOST_SAMPLES)
+        rows = self.loadgen_queue.take(_ALL)
         for samples in _core.make_batches(rows["id"], rows["index"], rows["query"]):
             self._begin(self.issue_query, samples)
 
@@ -83,12 +83,14 @@ class AsyncSystemUnderTest(QueuedSystem):
         except Exception as error:  # It is not written with async, say.
             self._failed(error, *samples)
             return
-        self._tasks.add(task)
+        self._loadgen_tasks.add(task)
         task.add_done_callback(lambda task: self._done(task, *samples))
 
     def _done(self, task: asyncio.Task[None], *samples: _core.SampleBatch) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
+        if task not in self._loadgen_tasks:  # Cancelled by `_stop`.
+            return
+        self._loadgen_tasks.discard(task)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None:
             self._failed(error, *samples)
 
@@ -100,8 +102,8 @@ class AsyncSystemUnderTest(QueuedSystem):
             _core.AbortTest()
 
     async def _stop(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.queue.fileno())
-        tasks = list(self._tasks)
+        asyncio.get_running_loop().remove_reader(self.loadgen_queue.fileno())
+        tasks, self._loadgen_tasks = self._loadgen_tasks, set()
         for task in tasks:  # Only a test that was ended early leaves any.
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -120,13 +120,13 @@ def _find(handle: int, native: type[_Native], kind: str) -> _Native:
 
 def is_queued(sut: object) -> TypeGuard[QueuedSystem]:
     """True for a QueuedSystem, without importing what most programs do not need."""
-    return isinstance(sut, SystemUnderTest) and hasattr(type(sut), "begin_test")
+    return isinstance(sut, SystemUnderTest) and getattr(sut, "_is_queued", False) is True
 
 
 def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     """The native object behind a handle or for an instance."""
     if is_queued(sut):
-        return sut.queue
+        return sut.loadgen_queue
     if isinstance(sut, SystemUnderTest):
         # What `samples.ids` needs; importing it takes longer than any query should.
         import numpy  # noqa: F401

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..logs import AccuracyLog
 
 _LOG_NAME = "mlperf_log_accuracy.json"
+_BY_SIZE = {1: "uint8", 2: "int16", 4: "int32"}  # A class in so many bytes, likely.
 
 
 @with_options
@@ -80,11 +81,19 @@ def accuracy(
     except OSError as error:
         raise Mistake(f"{error.filename}: cannot be written: {error.strerror}") from error
     written = [path for path in (csv, npz) if path is not None]
-    return Outcome(Status.DONE, document, lambda: _show(log, document, written, dtype, labels))
+    width = 1 if values is None else values.shape[1]
+    return Outcome(
+        Status.DONE, document, lambda: _show(log, document, written, dtype, width, labels)
+    )
 
 
 def _show(
-    log: Path, document: dict[str, Any], written: list[Path], dtype: str | None, labels: Path | None
+    log: Path,
+    document: dict[str, Any],
+    written: list[Path],
+    dtype: str | None,
+    width: int,
+    labels: Path | None,
 ) -> None:
     print_heading(f"Accuracy log {log}")
     low, high = document["bytes_min"], document["bytes_max"]
@@ -97,14 +106,18 @@ def _show(
         rows.append(["tokens", f"{document['tokens']:,}"])
     if document["truncated"]:
         rows.append(["cut off", "yes: only whole responses were read"])
+    if width > 1:  # A score for each class, or the wrong --dtype.
+        rows.append(["values of a response", f"{width} of {dtype}"])
     if labels is not None:
         share = f"{document['top1_accuracy']:.4%}"
         rows.append(["top-1 accuracy", f"{share} ({document['top1_correct']:,} right)"])
     print_table(rows)
     for path in written:
         print(f"wrote {path}")
-    if not written and labels is None:
-        hint = "" if dtype else " --dtype int64"
+    if not document["responses"]:
+        print("no responses: a performance test logs none; run with --mode AccuracyOnly")
+    elif not written and labels is None:
+        hint = "" if dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
         print(f"next: mlperf-loadgen accuracy {log}{hint} --labels labels.csv")
 
 

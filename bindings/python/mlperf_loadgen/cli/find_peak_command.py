@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,14 +105,14 @@ def find_peak(
             )
         except peak.PeakNotFoundError as error:
             return _not_found(session, error)
-    return _found(session, found)
+    return _found(session, search, found)
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _found(session: Session, found: PeakResult) -> Outcome:
+def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
     from .result_view import print_where_next
 
     status = Status.INVALID if found.valid_qps is None else Status.DONE
@@ -128,15 +129,19 @@ def _found(session: Session, found: PeakResult) -> Outcome:
 
     def show() -> None:
         low, high = found.interval
+        known = low > 0 or math.isfinite(high)
         print_heading(f"Peak of {found.result.sut_name}", f"{found.qps:.6g} queries/s")
         print_table(
             [
-                ["interval", f"{low:.6g} to {high:.6g}"],
+                ["interval", f"{low:.6g} to {high:.6g}" if known else "not known yet"],
                 ["VALID at", f"{found.valid_qps:.6g}" if found.valid_qps else "no run"],
                 ["trials", f"{len(found.trials)}: {found.end}"],
             ]
         )
         _print_trials(found.trials)
+        if low == 0 or found.valid_qps is None:
+            used = search.time_budget or 7e-3 * session.sourced.settings.min_duration_ms
+            print(f"  advice: give it more time, as in --time-budget {4 * used:.3g}")
         print_where_next(session.output)
 
     return Outcome(status, document, show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from .. import _core
 from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Outcome
 from .session import Session, open_session
+from .setting_values import Origin
 
 
 @with_options
@@ -46,7 +48,7 @@ def run(
 
     \b
     For example:
-      mlperf-loadgen run sut.py:Sut qsl.py:Qsl --scenario Server
+      mlperf-loadgen run sut.py:Sut -s Server --set server_target_qps=100
       mlperf-loadgen run --file run.yaml --dry-run
     """
     session = open_session(target, settings, logs, mode=mode)
@@ -60,6 +62,7 @@ def run(
 def _test(session: Session) -> Outcome:
     from ..run import LogWriteError, StartTestWithLogSettings
 
+    _tell_default_rate(session)
     with session.testing(), session.system() as (system, library):
         try:
             result = StartTestWithLogSettings(
@@ -76,6 +79,18 @@ def _test(session: Session) -> Outcome:
         print_where_next(session.output, _next_commands(session, result))
 
     return Outcome(status_of(result), document, show)
+
+
+def _tell_default_rate(session: Session) -> None:
+    """At a query a second a test takes minutes, and is likely to be INVALID."""
+    settings = session.sourced.settings
+    measures = settings.mode in (_core.TestMode.PerformanceOnly, _core.TestMode.SubmissionRun)
+    unasked = (Origin.DEFAULT.value, Origin.BUILT_IN.value)
+    given = session.sourced.origin("server_target_qps") not in unasked
+    if settings.scenario == _core.TestScenario.Server and measures and not given:
+        rate = f"{settings.server_target_qps:g} query a second"
+        cure = "give a rate, as in --set server_target_qps=100"
+        print(f"note: {rate}, the default of server_target_qps; {cure}", file=sys.stderr)
 
 
 def _next_commands(session: Session, result: _core.TestResult) -> list[str]:

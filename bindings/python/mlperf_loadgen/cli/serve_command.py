@@ -60,6 +60,9 @@ def serve(
 
     if is_address(sut):
         raise Mistake(f"{sut} is on the network already: name a class, as in path/file.py:Class")
+    for address in bind:
+        if not is_address(address):
+            raise Mistake(f"--bind {address} is no address: write it as tcp://127.0.0.1:8001")
     served: list[str] = []
     with contextlib.ExitStack() as stack:
         own = None if qsl is None else _loaded_library(sut, qsl)

@@ -68,6 +68,11 @@ def sweep(
     numbers = sweep_values(values, geometric=geometric)
     if plot is not None:
         _check_plot(plot)
+    if parameter is None and session.sourced.settings.scenario.name == "SingleStream":
+        raise Mistake(
+            "SingleStream has no load to vary: give --scenario Server, or the setting that takes "
+            "the values, --parameter KEY"
+        )
     with session.testing(), session.system() as (system, library):
         curve = run_sweep(
             system,

@@ -188,16 +188,23 @@ def _only_class(module: ModuleType, kind: type, target: str) -> tuple[Any, str]:
     if found:
         which = f"has several: {', '.join(found)}; name one, as in"
         raise Mistake(f"{_shown(module)} {which} {_split(target)[0]}:{next(iter(found))}")
+    for name, value in vars(module).items():
+        if _is_own(value, kind) and value.__module__ == module.__name__:
+            raise _lacking(value, f"{_split(target)[0]}:{name}")
     cure = _BEHIND if kind is QuerySampleLibrary else "write one"
     raise Mistake(f"{target}: {_shown(module)} has no {kind.__name__}: {cure}")
 
 
 def _is_candidate(value: object, kind: type) -> bool:
     """A class of the user's own that could be constructed."""
+    return _is_own(value, kind) and not inspect.isabstract(value)
+
+
+def _is_own(value: object, kind: type) -> bool:
+    """A class of the user's own, which may lack methods."""
     return (
         inspect.isclass(value)
         and issubclass(value, kind)
-        and not inspect.isabstract(value)
         and value.__module__.partition(".")[0] != __name__.partition(".")[0]
     )
 
@@ -219,11 +226,15 @@ def _construct(found: Any, target: str, library: object, kind: type) -> Any:
             "name another; the SUT comes first, then the QSL"
         )
     if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
-        raise Mistake(f"{target} cannot be constructed: it lacks {missing}; write that")
+        raise _lacking(found, target)
     arguments = [library] if _takes_library(found, target, library is not None) else []
     with calling_user_code():
         return found(*arguments)
+
+
+def _lacking(found: Any, target: str) -> Mistake:
+    missing = ", ".join(sorted(found.__abstractmethods__))
+    return Mistake(f"{target} cannot be constructed: it lacks {missing}; write that")
 
 
 def _may_be(found: type, kind: type) -> bool:

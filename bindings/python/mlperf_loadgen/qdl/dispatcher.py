@@ -27,6 +27,7 @@ from .transport import (
     NodeInfo,
     Payload,
     Uint64s,
+    encodable,
 )
 
 _MOST_TAKEN = 4096  # Samples taken out of the queue at a time.
@@ -391,6 +392,7 @@ class Dispatcher:
     def _count(self, fault: str, count: int) -> str:
         """Returns its text, which a node may have made longer than is good."""
         text = fault if len(fault) <= _LONGEST_FAULT else fault[:_LONGEST_FAULT] + " ..."
+        text = encodable(text)
         known = text in self.faults or len(self.faults) < _MOST_FAULTS
         key = text if known else "faults of other kinds"
         self.faults[key] = self.faults.get(key, 0) + count
@@ -432,7 +434,7 @@ def _too_large(node: Node, index: int, size: int) -> str:
 def end_test_by(error: BaseException) -> None:
     """Has StartTest raise it; a test on another machine is told of it and aborted."""
     if not _core.raise_in_test(error):
-        _core.fail([], f"{type(error).__name__}: {error}")
+        _core.fail([], encodable(f"{type(error).__name__}: {error}"))
         _core.AbortTest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -22,9 +23,11 @@ from .. import _core
 from ..interfaces import SystemUnderTest
 from ..queued import QueuedSystem
 from .remote_library import RemoteLibrary
+from .transport import NetworkError, encodable
 from .wire import ANSWER_ROW, Event, Samples
 
 _POLL_S = 0.2
+_working = threading.Lock()  # Of a process, as completions do not say which system they are of.
 
 
 class _Sample:
@@ -51,8 +54,6 @@ class SutHost:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running = False
         self._run = 0
-        if isinstance(sut, QueuedSystem):
-            sut.fail_samples = self._fail
 
     # ---- The node's thread -----------------------------------------------------------------------
 
@@ -133,8 +134,17 @@ class SutHost:
     # ---- The system's thread ---------------------------------------------------------------------
 
     def work(self, stopped: Callable[[], bool]) -> None:
-        """Calls the system until `stop`, or until `stopped()`."""
+        """Calls the system until `stop`, or until `stopped()`.
+
+        Raises NetworkError if another one of the process is at work.
+        """
+        if not _working.acquire(blocking=False):
+            raise NetworkError(
+                "this process hosts a system already: give each a process of its own"
+            )
         _core.serve_completions(self.served)
+        if isinstance(self.sut, QueuedSystem):
+            self.sut.fail_samples = self._fail
         try:
             while not stopped():
                 try:
@@ -146,7 +156,10 @@ class SutHost:
                 job()
             self._end_test()
         finally:
+            if isinstance(self.sut, QueuedSystem):
+                self.sut.fail_samples = None
             _core.serve_completions(None)
+            _working.release()
 
     def _issue(self, batches: list[_core.SampleBatch], keys: list[int], run: int) -> None:
         start = 0
@@ -164,7 +177,7 @@ class SutHost:
 
     def _issue_query(self, batch: _core.SampleBatch) -> None:
         if isinstance(self.sut, QueuedSystem):
-            self.sut.queue.push(batch.ids, batch.indices)
+            self.sut.loadgen_queue.push(batch.ids, batch.indices)
         else:
             self.sut.issue_query(batch)
 
@@ -183,7 +196,7 @@ class SutHost:
         if ids is None:
             ids = [sample.id for sample in list(self._samples.values()) if sample.issued_ns]
         ids = np.asarray(ids, np.uint64)
-        _core.fail(ids[self.served.are_outstanding(ids)], reason)
+        _core.fail(ids[self.served.are_outstanding(ids)], encodable(reason))
 
     def _end_test(self) -> None:
         if self._running and isinstance(self.sut, QueuedSystem):

@@ -47,8 +47,8 @@ def serve_http(
     together. A response's bytes are answered as {"result": {"b64": ...}}.
 
     `bind`: as "http://127.0.0.1:8000"; port 0 takes a free one. `ready` is called with the address.
-    Raises NetworkError for an address that cannot be bound or is not allowed, and for a system that
-    cannot begin.
+    Raises NetworkError for an address that cannot be bound or is not allowed, for a system that
+    cannot begin, and where this process hosts a system already.
     """
     if not insecure and not is_loopback(bind):
         raise NetworkError(

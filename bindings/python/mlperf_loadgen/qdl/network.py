@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
@@ -17,7 +18,7 @@ from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
 from .dispatcher import Dispatcher, Limits, Node, end_test_by
 from .report import NetworkReport, report_of
-from .transport import Link, LinkEvents, LinkFactory, NetworkError, NodeInfo, Run
+from .transport import Link, LinkEvents, LinkFactory, NodeInfo, Run
 
 
 class NetworkWarning(UserWarning):
@@ -134,30 +135,30 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         return self._name
 
     def issue_query(self, samples: _core.SampleBatch) -> None:
-        """Not called: queries wait in `queue`."""
+        """Not called: queries wait in `loadgen_queue`."""
         raise NotImplementedError
 
     def flush_queries(self) -> None:
-        self._loop.call(self._guarded(self._dispatcher.flush))
+        self._loadgen_loop.call(self._guarded(self._dispatcher.flush))
 
     # ---- A test ----------------------------------------------------------------------------------
 
     def begin_test(self) -> None:
         self.require_idle()
-        self.queue.clear()
+        self.loadgen_queue.clear()
         self.report = None
-        self._loop = EventLoopThread("NetworkQDL")
+        self._loadgen_loop = EventLoopThread("NetworkQDL")
         try:
-            self._loop.run(self._begin())
+            self._loadgen_loop.run(self._begin())
         except BaseException:
-            self._loop.stop()
-            del self._loop
+            self._loadgen_loop.stop()
+            del self._loadgen_loop
             raise
 
     async def _begin(self) -> None:
         self._watching = False
         self._dispatcher = dispatcher = Dispatcher(
-            self.queue,
+            self.loadgen_queue,
             self.qsl,  # type: ignore[arg-type]
             self._limits,
             self._balance,
@@ -193,9 +194,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self._watching = on
         if on:
             dispatch = self._guarded(self._dispatcher.dispatch)
-            self._loop.loop.add_reader(self.queue.fileno(), dispatch)
+            self._loadgen_loop.loop.add_reader(self.loadgen_queue.fileno(), dispatch)
         else:
-            self._loop.loop.remove_reader(self.queue.fileno())
+            self._loadgen_loop.loop.remove_reader(self.loadgen_queue.fileno())
 
     def _guarded(self, function: Callable[[], object]) -> Callable[[], None]:
         """What goes wrong in it, as in `qsl[index]`, ends the test."""
@@ -210,7 +211,10 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        self._raise(error if error is not None else NetworkError(str(context.get("message"))))
+        if error is not None:
+            self._raise(error)
+        else:
+            warnings.warn(str(context.get("message")), NetworkWarning, stacklevel=1)
 
     def _raise(self, error: BaseException) -> None:
         self._dispatcher.stop()
@@ -218,16 +222,19 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     def end_test(self, result: _core.TestResult | None) -> None:
         try:
-            self._loop.run(self._end())
+            self._loadgen_loop.run(self._end())
         finally:
-            self._loop.stop()
-            del self._loop
-        self.report = report_of(self._dispatcher)
-        for text, count in self.report.faults.items():
-            warnings.warn(f"{text} ({count} times)", NetworkWarning, stacklevel=4)
-        if result is not None and result.logs.summary:
-            self._write_logs(Path(result.logs.summary))
-        self._dispatcher.timings.close()
+            self._loadgen_loop.stop()
+            del self._loadgen_loop
+        try:
+            self.report = report_of(self._dispatcher)
+            trouble = self._write_logs(self.report, result) if result is not None else ""
+        finally:
+            self._dispatcher.timings.close()
+        # Last, as a program may have warnings raised.
+        faults = [f"{text} ({count} times)" for text, count in self.report.faults.items()]
+        for text in [*faults, trouble] if trouble else faults:
+            warnings.warn(text, NetworkWarning, stacklevel=4)
 
     async def _end(self) -> None:
         self._dispatcher.stop()
@@ -235,15 +242,18 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         links = [node.link for node in self._dispatcher.nodes]
         await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
 
-    def _write_logs(self, summary: Path) -> None:
-        folder, name = summary.parent, summary.name
-        assert self.report is not None
+    def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
+        """Writes them beside the other logs. Returns why not, empty if it did."""
+        summary, detail = Path(result.logs.summary), Path(result.logs.detail)
+        # Whatever it contains, the names differ behind it.
+        prefix = os.path.commonprefix([summary.name, detail.name])  # noqa: RUF071
+        suffix = summary.stem.removeprefix(f"{prefix}summary")
         try:
-            self.report.save(folder / name.replace("summary.txt", "network.json"))
-            self._dispatcher.timings.save(folder / name.replace("summary.txt", "network.npy"))
+            report.save(summary.with_name(f"{prefix}network{suffix}.json"))
+            self._dispatcher.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
         except OSError as error:
-            text = f"the network log is not written: {error}"
-            warnings.warn(text, NetworkWarning, stacklevel=5)
+            return f"the network log is not written: {error}"
+        return ""
 
 
 def _factory(address: str) -> LinkFactory:

@@ -67,7 +67,8 @@ def serve(
     `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
     then whoever reaches the port can use the node.
 
-    Raises NetworkError for addresses that cannot be bound or are not allowed.
+    Raises NetworkError for addresses that cannot be bound or are not allowed, and where this
+    process hosts a system already.
     """
     addresses = [bind] if isinstance(bind, str) else list(bind)
     open_doors = [address for address in addresses if not is_loopback(address)]
@@ -191,7 +192,9 @@ class _Talker:
         except self._zmq.ZMQError as error:
             self._shut(linger_ms=0)
             self.close()
-            raise NetworkError(f"cannot bind {address}: {error}; give tcp://address:port") from None
+            raise NetworkError(
+                f"cannot bind {address}: {error.strerror}; give tcp://address:port, of a free port"
+            ) from None
         return str(self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)).rstrip("\0")
 
     # ---- The loop --------------------------------------------------------------------------------

@@ -61,11 +61,12 @@ def _duration(ns: int) -> str:
 
 def report_of(dispatcher: Dispatcher) -> NetworkReport:
     """Of a test that has ended."""
+    components = dispatcher.timings.components()
     faults = dict(dispatcher.faults)
     if dispatcher.timings.file_failure:
         faults[dispatcher.timings.file_failure] = 1
     return NetworkReport(
-        components=dispatcher.timings.components(),
+        components=components,
         nodes=[
             {
                 "address": node.link.address,

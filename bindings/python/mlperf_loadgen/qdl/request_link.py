@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import collections
 from abc import abstractmethod
-from collections.abc import Coroutine
 from typing import Any
 
 import numpy as np
 
-from .transport import Answers, Batch, Link, LinkEvents, NetworkError, NodeInfo, Payload, Run
+from .transport import (
+    Answers,
+    Batch,
+    Link,
+    LinkEvents,
+    NetworkError,
+    NodeInfo,
+    Payload,
+    Run,
+    guarded,
+)
 
 DEFAULT_CONCURRENCY = 64
 DEFAULT_MAX_ANSWER_BYTES = 64 << 20
@@ -102,7 +111,7 @@ class RequestLink(Link):
             await self._close()
             raise
         self._in_use = True
-        self._watcher = self._loop.create_task(self._guarded(self._watch()))
+        self._watcher = self._loop.create_task(guarded(self._watch()))
         return info
 
     async def _wait_until_ready(self, timeout_s: float) -> NodeInfo:
@@ -137,7 +146,7 @@ class RequestLink(Link):
         self._waiting.extend(zip(batch.keys.tolist(), batch.payloads, strict=True))
         room = self._concurrency - len(self._workers)
         for _ in range(min(room, len(self._waiting))):
-            self._workers.add(self._loop.create_task(self._guarded(self._work())))
+            self._workers.add(self._loop.create_task(guarded(self._work())))
 
     async def _work(self) -> None:
         """A worker lives as long as there is something to send."""
@@ -200,13 +209,6 @@ class RequestLink(Link):
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-
-    async def _guarded(self, task: Coroutine[Any, Any, None]) -> None:
-        """What goes wrong at this end, as in a sample library, is told to the loop at once."""
-        try:
-            await task
-        except Exception as error:
-            self._loop.call_exception_handler({"message": str(error), "exception": error})
 
     # ---- Being watched ---------------------------------------------------------------------------
 

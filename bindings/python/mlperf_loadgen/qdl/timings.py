@@ -3,6 +3,7 @@ model."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -118,8 +119,10 @@ class Timings:
             return False
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
-            self._file.write(rows.data)
+                # Without a buffer: nothing is left that could fail later. `close` closes it.
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+            if self._file.write(rows.data) != rows.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._rows_written += len(rows)
         except OSError as error:
             self.file_failure = f"times of samples are not recorded any more: {error}"

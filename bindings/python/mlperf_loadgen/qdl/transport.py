@@ -6,8 +6,9 @@ loop, and it calls its `LinkEvents` in the same loop, so that nothing needs a lo
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -27,6 +28,11 @@ _LONGEST_NAME = 200
 
 class NetworkError(RuntimeError):
     """Nodes cannot be reached, or do not do what was agreed on."""
+
+
+def encodable(text: str) -> str:
+    """With ? for what UTF-8 cannot hold, as names of files may have it, and JSON."""
+    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,16 @@ class Link(ABC):
     def report(self) -> dict[str, Any]:
         """What is worth knowing after a test, for the network log."""
         return {}
+
+
+async def guarded(task: Coroutine[Any, Any, None]) -> None:
+    """For a link's tasks: what goes wrong at this end, as in a sample library, is told to the loop
+    at once, which ends the test."""
+    try:
+        await task
+    except Exception as error:
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler({"message": str(error), "exception": error})
 
 
 LinkFactory: TypeAlias = Callable[..., Link]

@@ -16,7 +16,16 @@ import numpy as np
 from . import wire
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
-from .transport import Answers, Batch, Link, LinkEvents, NetworkError, NodeInfo, Run
+from .transport import (
+    Answers,
+    Batch,
+    Link,
+    LinkEvents,
+    NetworkError,
+    NodeInfo,
+    Run,
+    guarded,
+)
 
 try:
     import zmq
@@ -58,7 +67,7 @@ class ZmqLink(Link):
         self._in_use = False
         info = await self._connect(run.connect_timeout_s)
         self._in_use = True
-        self._tasks.append(self._loop.create_task(self._watch()))
+        self._tasks.append(self._loop.create_task(guarded(self._watch())))
         return info
 
     async def _connect(self, timeout_s: float) -> NodeInfo:
@@ -171,10 +180,12 @@ class ZmqLink(Link):
                 if silent_s > self._run.node_timeout_s:
                     self._lose(f"silent for {silent_s:.1f} s (node_timeout_s)")
             else:
-                with contextlib.suppress(NetworkError):
+                try:
                     info = await self._connect(max(interval_s, 2 * _HELLO_INTERVAL_S))
-                    self._in_use = True
-                    self.events.back(self, info)
+                except NetworkError:
+                    continue
+                self._in_use = True
+                self.events.back(self, info)
 
     def _lose(self, reason: str, for_good: bool = False) -> None:
         if not self._in_use:

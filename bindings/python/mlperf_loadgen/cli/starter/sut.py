@@ -16,7 +16,9 @@ class NearestCenter(lg.SystemUnderTest):
 
     def __init__(self, qsl: Any) -> None:
         self.qsl = qsl
-        self.waiting: queue.SimpleQueue[lg.QuerySample | None] = queue.SimpleQueue()
+        # The model: the centers that the library draws its points around.
+        self.centers = np.random.default_rng(0).normal(size=(10, 64)).astype(np.float32)
+        self.waiting: queue.SimpleQueue[tuple[int, Any] | None] = queue.SimpleQueue()
         self.worker = threading.Thread(target=self.work, daemon=True)
 
     def __enter__(self) -> "NearestCenter":
@@ -29,22 +31,22 @@ class NearestCenter(lg.SystemUnderTest):
 
     def issue_query(self, samples: lg.SampleBatch) -> None:
         """Returns at once, because the next arrival waits for it."""
-        for sample in samples:
-            self.waiting.put(sample)
+        for sample in samples:  # After a Ctrl-C the worker would find the library unloaded.
+            self.waiting.put((sample.id, self.qsl[sample.index]))
 
     def work(self) -> None:
         """Answers batches until the test is over."""
         try:
             while batch := self.take_batch():
-                answers = self.predict(np.stack([self.qsl[sample.index] for sample in batch]))
-                lg.complete([sample.id for sample in batch], answers)
+                ids, points = zip(*batch, strict=True)
+                lg.complete(ids, self.predict(np.stack(points)))
         except BaseException:
             lg.AbortTest()  # Nobody else would answer, and the test would wait.
             raise
 
-    def take_batch(self) -> list[lg.QuerySample]:
+    def take_batch(self) -> list[tuple[int, Any]]:
         """Waits for a sample, and takes those that wait behind it."""
-        batch: list[lg.QuerySample] = []
+        batch: list[tuple[int, Any]] = []
         while not batch or (len(batch) < self.max_batch and not self.waiting.empty()):
             sample = self.waiting.get()
             if sample is None:
@@ -54,5 +56,5 @@ class NearestCenter(lg.SystemUnderTest):
 
     def predict(self, points: Any) -> Any:
         """Classes of points: from float32 of shape (n, features) to int64 of shape (n,)."""
-        distances = ((points[:, None, :] - self.qsl.centers) ** 2).sum(axis=2)
+        distances = ((points[:, None, :] - self.centers) ** 2).sum(axis=2)
         return distances.argmin(axis=1).astype(np.int64)
