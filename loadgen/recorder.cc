@@ -1,6 +1,5 @@
 #include "recorder.h"
 
-#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <utility>
@@ -156,10 +155,7 @@ bool Recorder::Fail(ResponseId id, int64_t now_ns, bool alone) {
 
 void Recorder::NoteFailure(const std::string& text, uint64_t violations) {
   std::lock_guard<std::mutex> lock(mutex_);
-  violations_.counts[static_cast<size_t>(Violation::kFailed)] += violations;
-  std::vector<std::string>& known = violations_.failures;
-  if (known.size() == kFailureTexts || std::ranges::find(known, text) != known.end()) return;
-  known.push_back(text);
+  violations_.AddFailure(text, violations);
 }
 
 void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens) {

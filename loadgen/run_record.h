@@ -56,13 +56,11 @@ struct ViolationRecord {
     for (uint64_t count : counts) sum += count;
     return sum;
   }
-  // Failures told of after the set.
-  void Add(const std::vector<std::string>& more) {
-    counts[static_cast<size_t>(Violation::kFailed)] += more.size();
-    for (const std::string& text : more) {
-      const bool known = std::find(failures.begin(), failures.end(), text) != failures.end();
-      if (!known && failures.size() < kFailureTexts) failures.push_back(text);
-    }
+  // What was said of a failure. `count`: how many it counts for, beside samples counted already.
+  void AddFailure(const std::string& text, uint64_t count) {
+    counts[static_cast<size_t>(Violation::kFailed)] += count;
+    const bool known = std::find(failures.begin(), failures.end(), text) != failures.end();
+    if (!known && failures.size() < kFailureTexts) failures.push_back(text);
   }
   uint64_t operator[](Violation kind) const { return counts[static_cast<size_t>(kind)]; }
 };

@@ -29,7 +29,7 @@ void TestConductor::WithLoaded(const LoadableSet& set, const std::function<void(
     AddReasons(failures);
     return;
   }
-  record->violations.Add(failures);
+  for (const std::string& text : failures) record->violations.AddFailure(text, 1);
   record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] += late;
   record->aborted = Stopped() && record->stalled_for_ns == 0;
   record->load_start_ns = load_start_ns;
