@@ -109,14 +109,16 @@ def test_logs_that_are_cut_off_are_read_as_far_as_they_go(run_test, tmp_path):
     whole = (run.outdir / "mlperf_log_detail.txt").read_bytes()
     rows = (run.outdir / "mlperf_log_samples.npy").read_bytes()
     detail, samples = tmp_path / "mlperf_log_detail.txt", tmp_path / "mlperf_log_samples.npy"
-    for size in [0, 5, 40, *range(400, len(whole), 977)]:
+    just_before_a_line_ends = whole.index(b"\n")
+    for size in [0, 5, 40, just_before_a_line_ends, *range(400, len(whole) - 1, 977)]:
         detail.write_bytes(whole[:size])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             logs = read_run(tmp_path)
         ends_in_a_line = size > 0 and whole[size - 1] != ord("\n")
         assert [w.category for w in caught] == [lg.TruncatedLogWarning] * ends_in_a_line
-        assert len(logs.all_records) == whole[:size].count(b"\n")
+        # A record that lacks nothing but the end of its line is whole.
+        assert len(logs.all_records) == whole[: size + 1].count(b"\n")
         assert not logs.finished
         assert logs.valid is None or '"result_validity"' in whole[:size].decode()
         assert logs.valid is not None or "logs end before the test did" in logs.reasons[-1]
