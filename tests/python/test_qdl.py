@@ -26,8 +26,6 @@ from qdl_node import Digest, Library, Node, Nodes, digest, hang_limit, network_l
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
 from mlperf_loadgen.qdl import payload, timings, wire
-from mlperf_loadgen.qdl.dispatcher import Dispatcher, Limits
-from mlperf_loadgen.qdl.dispatcher import Node as DispatcherNode
 from mlperf_loadgen.qdl.slots import SlotTable
 from mlperf_loadgen.qdl.transport import Batch
 
@@ -706,63 +704,6 @@ def test_the_size_of_a_sample_is_that_of_its_parts():
     message = wire.read([frames[0][:head] + rows.tobytes() + frames[0][end:]])
     with pytest.raises(wire.MessageError, match="a sample of 8 bytes with a layout of 0"):
         wire.SamplesReader().read(message)
-
-
-# ---- Who gets what -------------------------------------------------------------------------------
-
-
-class Listening(qdl.Link):
-    """Sends nothing and keeps what it was given; `queries` has a number a sample."""
-
-    def __init__(self, number, events):
-        super().__init__(f"link{number}", events)
-        self.batches = []
-        self.queries = []
-
-    async def begin(self, run):
-        return qdl.NodeInfo("listening")
-
-    async def end(self):
-        pass
-
-    def send(self, batch):
-        self.batches.append(batch)
-        self.queries += batch.queries.tolist()
-
-
-@pytest.mark.parametrize(
-    ("nodes", "limit", "sizes", "at_first", "then"),
-    [
-        # Whole queries, and the next one waits for room.
-        (1, 8, [3, 3, 3], [[0, 0, 0, 1, 1, 1]], [2, 2, 2]),
-        (1, 4, [3, 3], [[0, 0, 0]], [1, 1, 1]),
-        # Shared out.
-        (2, 8, [1, 1, 1, 1], [[0, 1], [2, 3]], []),
-        (2, 8, [4, 4], [[0, 0, 0, 0], [1, 1, 1, 1]], []),
-        (2, 8, [3], [[0, 0, 0], []], []),
-        # One that is too large for a node is cut.
-        (1, 4, [6], [[0, 0, 0, 0]], [0, 0]),
-        (2, 2, [6], [[0, 0], [0, 0]], [0, 0]),
-        (2, 1000, [600], [[0] * 300, [0] * 300], []),
-        (1, 2, [1, 4], [[0, 1]], [1]),
-    ],
-)
-def test_samples_are_shared_out(nodes, limit, sizes, at_first, then):
-    queue = lg._core.QueueSut(lambda: None, "queue")
-    ids = itertools.count(1)
-    for size in sizes:
-        queue.push([next(ids) for _ in range(size)], list(range(size)))
-    library = Library([b"x"] * 1000)
-    dispatcher = Dispatcher(
-        queue, library, Limits(limit, 1 << 20), "least_outstanding", False, lambda on: None
-    )
-    links = [Listening(i, dispatcher) for i in range(nodes)]
-    dispatcher.nodes = [DispatcherNode(link, i, qdl.NodeInfo("")) for i, link in enumerate(links)]
-    dispatcher.dispatch()
-    assert [link.queries for link in links] == at_first
-    sent = len(links[0].queries)
-    dispatcher.failed(links[0], links[0].batches[0].keys, "done with")
-    assert links[0].queries[sent:] == then
 
 
 # ---- Slots ---------------------------------------------------------------------------------------

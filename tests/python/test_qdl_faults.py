@@ -94,9 +94,9 @@ def when_answered(system, count, action, node=0):
     """Does something once a node of the running test has answered some samples."""
 
     def reached():
-        dispatcher = system.__dict__.get("_dispatcher")
-        return dispatcher is not None and (
-            len(dispatcher.nodes) > node and dispatcher.nodes[node].answered >= count
+        fleet = system.__dict__.get("_fleet")
+        return fleet is not None and (
+            len(fleet.nodes) > node and fleet.nodes[node].answered >= count
         )
 
     return when(reached, action)
@@ -161,7 +161,7 @@ def test_a_node_that_comes_back_is_used_again(nodes, run):
     def restart():
         first.end()
         second.append(Node("Digest", address))
-        before = system._dispatcher.nodes[1].answered
+        before = system._fleet.nodes[1].answered
         when_answered(system, before + 20, lg.AbortTest, node=1)
 
     when_answered(system, 20, restart, node=1)
@@ -515,14 +515,14 @@ def test_a_library_that_raises_for_a_node_that_is_back_ends_the_test(nodes, run)
         )
 
         def both_are_full():
-            dispatcher = system.__dict__.get("_dispatcher")
-            return dispatcher is not None and sum(n.outstanding for n in dispatcher.nodes) == 2
+            fleet = system.__dict__.get("_fleet")
+            return fleet is not None and sum(node.outstanding for node in fleet.nodes) == 2
 
         def hang():
             broken.append(True)
             hung.send_signal(signal.SIGSTOP)
             when(
-                lambda: system._dispatcher.nodes[0].losses,
+                lambda: system._fleet.nodes[0].losses,
                 lambda: hung.send_signal(signal.SIGCONT),
             )
 
@@ -689,13 +689,13 @@ def test_a_message_above_the_nodes_limit_loses_it(nodes, run):
     library = Library([np.zeros(40 << 20, np.uint8)])
     address = nodes("Digest", max_payload_bytes=100)
     system = qdl.NetworkQDL(address, library, node_timeout_s=1)
-    original = qdl.dispatcher.payload_bytes
-    qdl.dispatcher.payload_bytes = lambda payload: 1  # A sender that does not keep to the limit.
+    original = qdl.parcels.payload_bytes
+    qdl.parcels.payload_bytes = lambda payload: 1  # A sender that does not keep to the limit.
     try:
         with pytest.raises(qdl.NetworkError, match=f"node {address} is lost"):
             run(system, library)
     finally:
-        qdl.dispatcher.payload_bytes = original
+        qdl.parcels.payload_bytes = original
     assert errors_of(run(qdl.NetworkQDL(address, Library([b"x"] * 9)), Library([b"x"] * 9))) == []
 
 
@@ -953,7 +953,7 @@ def test_a_connection_that_is_cut_is_lost_and_made_again(nodes, run):
         )
 
         def cut():
-            before = system._dispatcher.nodes[1].answered
+            before = system._fleet.nodes[1].answered
             proxy.cut()
             when_answered(system, before + 20, lg.AbortTest, node=1)
 

@@ -16,8 +16,12 @@ from .. import _core
 from ..event_loop import EventLoopThread
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
-from .dispatcher import Dispatcher, Limits, Node, end_test_by
+from .dispatcher import Dispatcher
+from .fleet import Fleet, Limits, Node
+from .receiver import Receiver
 from .report import NetworkReport, report_of
+from .running_test import RunningTest, end_test_by
+from .slots import SlotTable
 from .transport import Link, LinkEvents, LinkFactory, NodeInfo, Run
 
 
@@ -157,13 +161,19 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     async def _begin(self) -> None:
         self._watching = False
-        self._dispatcher = dispatcher = Dispatcher(
+        self._fleet = fleet = Fleet(self._limits, self._balance)
+        self._test = test = RunningTest()
+        slots = SlotTable()
+        self._dispatcher = Dispatcher(
             self.loadgen_queue,
             self.qsl,  # type: ignore[arg-type]
-            self._limits,
-            self._balance,
-            self._end_on_loss,
+            fleet,
+            slots,
+            test,
             self._watch_queue,
+        )
+        self._receiver = receiver = Receiver(
+            fleet, slots, test, self._end_on_loss, self._dispatcher.room_made
         )
         run = Run(
             next(self._runs),
@@ -172,17 +182,17 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             *self._timeouts_s,
         )
         links = [
-            factory(address, dispatcher, **self._options)
+            factory(address, receiver, **self._options)
             for factory, address in zip(self._factories, self.addresses, strict=True)
         ]
         # The nodes are there before the first of them may say anything.
-        dispatcher.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
+        fleet.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
         try:
             infos = await _all([link.begin(run) for link in links])
         except BaseException:
             await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
             raise
-        for node, info in zip(dispatcher.nodes, infos, strict=True):
+        for node, info in zip(fleet.nodes, infos, strict=True):
             node.info = info
         self._name = ", ".join(dict.fromkeys(info.name for info in infos))
         asyncio.get_running_loop().set_exception_handler(self._escaped)
@@ -217,7 +227,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             warnings.warn(str(context.get("message")), NetworkWarning, stacklevel=1)
 
     def _raise(self, error: BaseException) -> None:
-        self._dispatcher.stop()
+        self._test.end()
         end_test_by(error)
 
     def end_test(self, result: _core.TestResult | None) -> None:
@@ -227,19 +237,19 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             self._loadgen_loop.stop()
             del self._loadgen_loop
         try:
-            self.report = report_of(self._dispatcher)
+            self.report = report_of(self._fleet, self._test.faults, self._receiver.timings)
             trouble = self._write_logs(self.report, result) if result is not None else ""
         finally:
-            self._dispatcher.timings.close()
+            self._receiver.timings.close()
         # Last, as a program may have warnings raised.
         faults = [f"{text} ({count} times)" for text, count in self.report.faults.items()]
         for text in [*faults, trouble] if trouble else faults:
             warnings.warn(text, NetworkWarning, stacklevel=4)
 
     async def _end(self) -> None:
-        self._dispatcher.stop()
+        self._test.end()
         self._watch_queue(False)
-        links = [node.link for node in self._dispatcher.nodes]
+        links = [node.link for node in self._fleet.nodes]
         await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
 
     def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
@@ -250,7 +260,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         suffix = summary.stem.removeprefix(f"{prefix}summary")
         try:
             report.save(summary.with_name(f"{prefix}network{suffix}.json"))
-            self._dispatcher.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
+            self._receiver.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
         except OSError as error:
             return f"the network log is not written: {error}"
         return ""

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .dispatcher import Dispatcher
+from .fleet import Fleet
+from .timings import Timings
 
 METHOD = (
     "Latencies are measured here, on the load generator's monotonic clock. Readings of a node's "
@@ -59,12 +60,11 @@ def _duration(ns: int) -> str:
     return f"{ns / 1e6:.2f} ms" if abs(ns) < 1_000_000_000 else f"{ns / 1e9:.3f} s"
 
 
-def report_of(dispatcher: Dispatcher) -> NetworkReport:
+def report_of(fleet: Fleet, faults: dict[str, int], timings: Timings) -> NetworkReport:
     """Of a test that has ended."""
-    components = dispatcher.timings.components()
-    faults = dict(dispatcher.faults)
-    if dispatcher.timings.file_failure:
-        faults[dispatcher.timings.file_failure] = 1
+    components = timings.components()
+    if timings.file_failure:
+        faults = faults | {timings.file_failure: 1}
     return NetworkReport(
         components=components,
         nodes=[
@@ -76,7 +76,7 @@ def report_of(dispatcher: Dispatcher) -> NetworkReport:
                 "losses": node.losses,
                 **node.link.report(),
             }
-            for node in dispatcher.nodes
+            for node in fleet.nodes
         ],
         faults=faults,
     )
