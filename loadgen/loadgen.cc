@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <string>
 
 #include "clock.h"
 #include "completion_registry.h"
@@ -26,6 +27,17 @@ void Log(Recorder* recorder, uint64_t sample, const QuerySampleResponse& respons
   recorder->LogResponse(sample, logged, now_ns);
 }
 
+// What the exception that is being handled says.
+std::string BeingHandled() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
 // Completions while this process issues nothing: for whom it hosts a system under test, or too
 // late.
 void CompleteElsewhere(const QuerySampleResponse* responses, size_t count,
@@ -36,7 +48,12 @@ void CompleteElsewhere(const QuerySampleResponse* responses, size_t count,
   for (size_t i = 0; i < count; ++i) {
     if (!sink->Claim(responses[i].id)) continue;
     QuerySampleResponse response = responses[i];
-    if (response_cb) response_cb(&response);
+    try {
+      if (response_cb) response_cb(&response);
+    } catch (...) {
+      sink->Fail(responses[i].id, "the response callback threw " + BeingHandled(), now_ns);
+      continue;
+    }
     response.id = responses[i].id;  // It is claimed, whatever the callback did.
     sink->Complete(response, now_ns);
   }

@@ -10,8 +10,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "completion_registry.h"
@@ -139,6 +141,20 @@ TEST_F(ServedSamplesTest, TheResponseCallbackMayChangeTheResponse) {
     logged->size = text.size();
   });
   EXPECT_EQ(Told(served_.get()), Texts{"completed 4 0 changed"});
+}
+
+TEST_F(ServedSamplesTest, AResponseCallbackThatThrowsFailsItsSample) {
+  const ResponseId first = Admit({4, 5, 6});
+  QuerySampleResponse responses[] = {{first, 0, 0}, {first + 1, 0, 0}, {first + 2, 0, 0}};
+  QuerySamplesComplete(responses, 3, [&](QuerySampleResponse* logged) {
+    const ResponseId id = std::exchange(logged->id, 0);
+    if (id == first) throw std::runtime_error("a bad mood");
+    if (id == first + 1) throw 7;
+  });
+  EXPECT_EQ(Told(served_.get()),
+            (Texts{"failed 4 0 the response callback threw a bad mood",
+                   "failed 5 0 the response callback threw something that is no std::exception",
+                   "completed 6 0 "}));
 }
 
 TEST_F(ServedSamplesTest, ThreadsMayCompleteAtOnce) {
