@@ -68,7 +68,8 @@ PARTS = """
     ready_and_silent.said = False
 
     def run_again():
-        assert run(answer, lg.TestSettings(min_duration_ms=0)).valid
+        result = run(answer, lg.TestSettings(min_duration_ms=0))
+        assert result.valid, (result.reasons, result.errors)
         say("again")
 """
 
@@ -161,7 +162,8 @@ def assert_complete_logs(outdir):
 
 ANYWHERE = """
     scenario, place = sys.argv[1:]
-    loads, issued = [], []
+    loads, issued, threads = [], [], []
+    over = threading.Event()
 
     def stay():
         # Python itself may miss a signal that comes just before it starts to sleep.
@@ -177,7 +179,8 @@ ANYWHERE = """
         say("ready")
         for sample in samples:
             answer([sample])
-            time.sleep(0.01)
+            if over.wait(0.01):
+                return
 
     def issue(samples):
         issued.append(len(samples))
@@ -186,7 +189,8 @@ ANYWHERE = """
         elif place == "waiting":
             ready_and_silent(samples)
         elif scenario == "Offline":
-            threading.Thread(target=answer_slowly, args=(list(samples),), daemon=True).start()
+            threads.append(threading.Thread(target=answer_slowly, args=(list(samples),)))
+            threads[0].start()
         else:
             answer(samples)
             if len(issued) == 100:
@@ -203,6 +207,10 @@ ANYWHERE = """
         say("interrupted")
     assert loads == [], loads
     assert signals_of_the_process() == before
+    over.set()
+    for thread in threads:
+        thread.join()
+        run(answer, lg.TestSettings(min_duration_ms=0))  # Answers that were late are its fault.
     run_again()
 """
 PLACES = ("waiting", "callback", "loading", "busy")
