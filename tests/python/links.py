@@ -32,6 +32,7 @@ class Recorder:
         self.data = {}
         self.reasons = {}
         self.sent_ns = {}
+        self.begun_ns = {}
         self.received_ns = {}
         self.losses = []
         self.returns = []
@@ -54,8 +55,9 @@ class Recorder:
             self._end(self.reasons, key, reason)
         self._changed.set()
 
-    def sent(self, link, keys, sent_ns):
+    def sent(self, link, keys, sent_ns, begun_ns=None):
         self.sent_ns.update(dict.fromkeys(keys.tolist(), sent_ns))
+        self.begun_ns.update(dict.fromkeys(keys.tolist(), begun_ns))
         self._changed.set()
 
     def lost(self, link, reason):

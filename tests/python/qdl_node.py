@@ -1,8 +1,9 @@
 """Nodes for the tests of the network: real ones, forged ones, and a bad cable.
 
 As a program, `qdl_node.py SYSTEM ADDRESS OPTIONS` serves one of the systems below until it is
-stopped; `Node` starts it. `FakeNode` is a thread that greets a load generator as a node does, and
-then says what the test wants. `Proxy` passes TCP on, as badly as it is told to.
+stopped; `Node` starts it. Its options are those of the system and of `serve`, and `limits`, other
+values of constants of qdl/node.py. `FakeNode` is a thread that greets a load generator as a node
+does, and then says what the test wants. `Proxy` passes TCP on, as badly as it is told to.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ import numpy as np
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
+from mlperf_loadgen.qdl import node as node_module
 from mlperf_loadgen.qdl import wire
 
 START_LIMIT_S = 30
@@ -70,6 +72,11 @@ class Library(lg.QuerySampleLibrary):
         return self.payloads[index]
 
 
+QUICK = {"min_duration_ms": 0, "min_query_count": 40, "server_target_qps": 2000}
+LONG = {"scenario": "Server", "server_target_qps": 500, "min_duration_ms": 3_600_000}
+NUMBERS = Library([bytes([i]) * (i + 1) for i in range(64)])
+
+
 # ---- Systems under test --------------------------------------------------------------------------
 
 
@@ -100,6 +107,17 @@ class Tokens(Digest):
             [lg.QuerySampleResponse(i, first.ctypes.data, len(first)) for i in samples.ids.tolist()]
         )
         lg.complete(samples.ids, self.answers(samples), samples.indices + np.uint64(2))
+
+
+class Sized(lg.SystemUnderTest):
+    """Answers with as many bytes as the payload, a text, says."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def issue_query(self, samples):
+        sizes = [int(self.library[i]) for i in samples.indices.tolist()]
+        lg.complete(samples.ids, [bytes([size % 251]) * size for size in sizes])
 
 
 class Renaming(Digest):
@@ -256,6 +274,7 @@ SYSTEMS = {
         Digest,
         Tokens,
         Threaded,
+        Sized,
         Renaming,
         Backlog,
         QuerySizes,
@@ -271,6 +290,8 @@ SYSTEMS = {
 def main(system, address, options):
     options = json.loads(options)
     serving = {name: options.pop(name) for name in SERVE_OPTIONS if name in options}
+    for name, value in options.pop("limits", {}).items():
+        setattr(node_module, name, value)
     qdl.serve(
         lambda library: SYSTEMS[system](library, **options),
         address,
@@ -407,6 +428,8 @@ class FakeNode:
         """An ANSWERS message, of no bytes unless `columns` and `data` say otherwise."""
         rows = np.zeros(len(keys), wire.ANSWER_ROW)
         rows["key"] = keys
+        for name in ("received_ns", "issued_ns", "completed_ns"):
+            rows[name] = time.monotonic_ns()
         for name, values in columns.items():
             rows[name] = values
         self.send(wire.answers(self.run if run is None else run, rows, data, time.monotonic_ns()))
@@ -503,6 +526,36 @@ def hang_limit(limit_s=HANG_LIMIT_S):
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def reasons_of(result):
+    assert not result.valid, "a fault leaves the result VALID"
+    return "\n".join(result.reasons)
+
+
+def when(condition, action):
+    """Does something in a thread, once a condition holds."""
+
+    def work():
+        while not condition():
+            time.sleep(0.005)
+        action()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def when_answered(system, count, action, node=0):
+    """Does something once a node of the running test has answered some samples."""
+
+    def reached():
+        session = system.__dict__.get("_session")
+        if session is None or len(session.fleet.nodes) <= node:
+            return False
+        return session.fleet.nodes[node].answered >= count
+
+    return when(reached, action)
 
 
 def network_log(result):

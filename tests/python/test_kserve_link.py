@@ -471,9 +471,9 @@ def test_a_request_that_takes_too_long(server_of):
         return {"label": np.array([[1]])}
 
     payloads = [floats(0, 0, 0, 0), floats(60, 0, 0, 0)]
-    events = ask(server_of(Model(answer=answer)), payloads, request_timeout_s=0.5)
+    events = ask(server_of(Model(answer=answer)), payloads, request_timeout_s=1.0)
     assert events.data == {0: np.int64(1).tobytes()}
-    assert events.reasons == {1: "no answer within 0.5 s (request_timeout_s)"}
+    assert events.reasons == {1: "no answer within 1.0 s (request_timeout_s)"}
 
 
 # ---- Faults of a server --------------------------------------------------------------------------
@@ -580,7 +580,7 @@ def test_a_slow_model_is_not_lost_while_its_server_is_live(server_of):
         await asyncio.sleep(1.0)
         return {"label": np.array([[1]])}
 
-    events = ask(server_of(Model(answer=answer)), [floats(1, 2, 3, 4)], run_of(node_timeout_s=0.3))
+    events = ask(server_of(Model(answer=answer)), [floats(1, 2, 3, 4)], run_of(node_timeout_s=0.5))
     assert events.data == {0: np.int64(1).tobytes()}
 
 

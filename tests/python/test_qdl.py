@@ -5,7 +5,6 @@ answer is compared with what the same system answers without a network, or with 
 from the load; messages and payloads go round through the codec in shapes that Hypothesis makes.
 """
 
-import itertools
 import json
 import signal
 import struct
@@ -18,45 +17,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import HANG_LIMIT_S, SCENARIOS, errors_of
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from qdl_node import Digest, Library, Node, Nodes, digest, hang_limit, network_log
+from qdl_node import NUMBERS, QUICK, Digest, Library, Node, digest, network_log
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import qdl, testing
+from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl import payload, timings, wire
 from mlperf_loadgen.qdl.slots import SlotTable
 from mlperf_loadgen.qdl.transport import Batch
 
 pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
-QUICK = {"min_duration_ms": 0, "min_query_count": 40, "server_target_qps": 2000}
 
-
-@pytest.fixture(autouse=True)
-def _hang_limit():
-    with hang_limit():
-        yield
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    made = Nodes()
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Runs a test of a NetworkQDL, or of what else is given, in a folder of its own."""
-    numbers = itertools.count()
-
-    def run(system, library, **values):
-        outdir = tmp_path / f"run{next(numbers)}"
-        return testing.run(system, library, outdir=outdir, **(QUICK | values))
-
-    return run
+pytest_plugins = ["qdl_fixtures"]
+pytestmark = pytest.mark.usefixtures("no_hang")
 
 
 def answers_of(result):
@@ -67,9 +43,6 @@ def answers_of(result):
 
 def rows_of(result):
     return np.load(Path(result.logs.summary).with_name("mlperf_log_network.npy"))
-
-
-NUMBERS = Library([bytes([i]) * (i + 1) for i in range(64)])
 
 
 # ---- Answers -------------------------------------------------------------------------------------
@@ -235,17 +208,14 @@ def test_the_least_outstanding_gets_the_next(nodes, run):
     assert 0 < few < many
 
 
+QUERIES_OF_8 = {"scenario": "MultiStream", "multi_stream_samples_per_query": 8}
+
+
 @pytest.mark.parametrize("balance", ["least_outstanding", "round_robin"])
 def test_a_query_of_multistream_arrives_whole(balance, nodes, run):
     addresses = [nodes("QuerySizes", number=i) for i in range(2)]
     system = qdl.NetworkQDL(addresses, NUMBERS, balance=balance)
-    result = run(
-        system,
-        NUMBERS,
-        scenario="MultiStream",
-        mode="AccuracyOnly",
-        multi_stream_samples_per_query=8,
-    )
+    result = run(system, NUMBERS, mode="AccuracyOnly", **QUERIES_OF_8)
     assert set(answers_of(result).values()) == {b"8"}
     assert sum(node["answered"] for node in system.report.nodes) == 64
 
@@ -273,13 +243,7 @@ def test_no_more_than_max_outstanding_are_on_their_way(settings, nodes, run):
 
 def test_a_query_waits_for_room_for_all_of_it(nodes, run):
     system = qdl.NetworkQDL(nodes("QuerySizes"), NUMBERS, max_outstanding=8)
-    result = run(
-        system,
-        NUMBERS,
-        scenario="MultiStream",
-        mode="AccuracyOnly",
-        multi_stream_samples_per_query=8,
-    )
+    result = run(system, NUMBERS, mode="AccuracyOnly", **QUERIES_OF_8)
     assert set(answers_of(result).values()) == {b"8"}
 
 
@@ -303,7 +267,7 @@ def test_a_library_that_takes_its_time_keeps_no_node_waiting(nodes, run):
     library = Slow(NUMBERS.payloads)
     addresses = [nodes("Digest", number=i) for i in range(2)]
     # Loading all takes longer than a node waits for a sign of life.
-    system = qdl.NetworkQDL(addresses, library, node_timeout_s=1)
+    system = qdl.NetworkQDL(addresses, library, node_timeout_s=2)
     result = run(system, library, scenario="Offline", min_query_count=600, offline_expected_qps=600)
     assert errors_of(result) == []
     assert min(node["answered"] for node in system.report.nodes) > 100
@@ -513,6 +477,13 @@ def test_a_library_without_payloads_is_refused():
 
 # ---- The codec -----------------------------------------------------------------------------------
 
+# The same examples each time, however long they take.
+STEADY = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+
 DTYPES = st.one_of(
     hnp.boolean_dtypes(),
     hnp.integer_dtypes(),
@@ -552,7 +523,16 @@ def samples_message(payloads):
     return wire.SamplesWriter().write(7, batch, 1234)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+def test_small_payloads_make_no_large_frame():
+    """A node takes frames up to a size, and a query of many such travels in one message."""
+    payloads = [np.full(wire.LARGE_BYTES - 1, i % 251, np.uint8) for i in range(600)]
+    message = message_of(samples_message(payloads))
+    assert max(map(len, message.frames)) <= (4 << 20) + wire.LARGE_BYTES
+    read = wire.SamplesReader().read(message).payloads
+    assert [digest(payload) for payload in read] == [digest(payload) for payload in payloads]
+
+
+@settings(max_examples=200, **STEADY)
 @given(st.lists(ANY_PAYLOAD, max_size=5))
 @example([b"", np.zeros(wire.LARGE_BYTES, np.uint8), "", b"x", np.zeros(wire.LARGE_BYTES)])
 def test_payloads_go_round(payloads):
@@ -565,7 +545,7 @@ def test_payloads_go_round(payloads):
     assert (samples.queries == samples.keys // np.uint64(2)).all()
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, **STEADY)
 @given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.binary(max_size=30)), max_size=6))
 def test_answers_go_round(answers):
     rows = np.zeros(len(answers), wire.ANSWER_ROW)
@@ -593,7 +573,7 @@ LAYOUTS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, **STEADY)
 @given(LAYOUTS | VALUES, st.binary(max_size=20))
 def test_a_strangers_layout_is_a_value_error_or_good(text, data):
     try:
@@ -650,7 +630,7 @@ def mutated(draw):
     return [bytes(frame) for frame in frames]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, **STEADY)
 @given(mutated() | st.lists(st.binary(max_size=40), max_size=3))
 def test_a_message_that_is_none_of_ours_is_a_message_error(frames):
     try:
@@ -661,7 +641,7 @@ def test_a_message_that_is_none_of_ours_is_a_message_error(frames):
         assert len(str(error)) < 1000
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, **STEADY)
 @given(st.binary(max_size=30) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_json_is_an_object_or_a_message_error(text):
     head = wire.control(wire.Kind.WELCOME, 1)[0][: wire.HEAD_BYTES]

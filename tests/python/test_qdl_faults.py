@@ -6,8 +6,11 @@ Each test looks for the words that tell what was wrong, in the NetworkError that
 in the reasons of an INVALID result, and ends by a limit of its own if nothing else ends it.
 """
 
-import itertools
+import asyncio
+import contextlib
+import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -21,96 +24,52 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import HANG_LIMIT_S, errors_of
-from qdl_node import FakeNode, Library, Node, Nodes, Proxy, digest, free_port, hang_limit
+from links import Recorder, run_limited, run_of
+from qdl_node import (
+    LONG,
+    NUMBERS,
+    QUICK,
+    FakeNode,
+    Library,
+    Node,
+    Proxy,
+    digest,
+    free_port,
+    reasons_of,
+    when,
+    when_answered,
+)
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
-from mlperf_loadgen.qdl import wire
+from mlperf_loadgen.qdl import timings, wire
 
 zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
-QUICK = {"min_duration_ms": 0, "min_query_count": 40, "server_target_qps": 2000}
-NUMBERS = Library([bytes([i]) * (i + 1) for i in range(64)])
-GREETING = {
-    "host": "stranger",
-    "process": 1,
-    "kernel": "",
-    "total_sample_count": 1,
-    "performance_sample_count": 1,
-    "timeout_s": 1.0,
-}
+from mlperf_loadgen.qdl.zmq_link import ZmqLink  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _hang_limit():
-    with hang_limit():
-        yield
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    made = Nodes()
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Runs a test in a folder of its own; what it warns of is in the result as well."""
-    numbers = itertools.count()
-
-    def run(system, library=NUMBERS, **values):
-        outdir = tmp_path / f"run{next(numbers)}"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", qdl.NetworkWarning)
-            return testing.run(system, library, outdir=outdir, **(QUICK | values))
-
-    return run
-
-
-def reasons_of(result):
-    assert not result.valid, "a fault leaves the result VALID"
-    return "\n".join(result.reasons)
+pytest_plugins = ["qdl_fixtures"]
+pytestmark = [
+    pytest.mark.usefixtures("no_hang"),
+    # It is in the result as well.
+    pytest.mark.filterwarnings("ignore::mlperf_loadgen.qdl.NetworkWarning"),
+]
 
 
 def answered(system):
     return [node["answered"] for node in system.report.nodes]
 
 
-def when(condition, action):
-    """Does something in a thread, once a condition holds."""
-
-    def work():
-        while not condition():
-            time.sleep(0.005)
-        action()
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
-
-
-def when_answered(system, count, action, node=0):
-    """Does something once a node of the running test has answered some samples."""
-
-    def reached():
-        fleet = system.__dict__.get("_fleet")
-        return fleet is not None and (
-            len(fleet.nodes) > node and fleet.nodes[node].answered >= count
-        )
-
-    return when(reached, action)
-
-
 # ---- Nodes that go away --------------------------------------------------------------------------
 
-LONG = {"scenario": "Server", "server_target_qps": 500, "min_duration_ms": 3_600_000}
 ENDS = {"scenario": "Server", "server_target_qps": 500, "min_duration_ms": 1500}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_last_node_that_dies_ends_the_test(number, run):
-    with Node("Backlog") as node:
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_the_last_node_that_dies_ends_the_test(number, transport, run, tmp_path):
+    address = "tcp://127.0.0.1:0" if transport == "tcp" else f"ipc://{tmp_path}/node"
+    with Node("Backlog", address) as node:
         system = qdl.NetworkQDL(node.address, NUMBERS)
         when_answered(system, 20, lambda: node.send_signal(number))
         with pytest.raises(qdl.NetworkError) as lost:
@@ -119,6 +78,52 @@ def test_the_last_node_that_dies_ends_the_test(number, run):
         assert "no other node is left" in str(lost.value)
         assert system.report.nodes[0]["losses"] == ["the connection was closed"]
         node.wait()
+
+
+def test_a_test_that_a_network_error_ended_leaves_its_network_logs(run, tmp_path):
+    with Node("Backlog") as node:
+        system = qdl.NetworkQDL(node.address, NUMBERS)
+        when_answered(system, 20, node.end)
+        with pytest.raises(qdl.NetworkError) as lost:
+            run(system, **LONG)
+    (log,) = tmp_path.glob("*/mlperf_log_network.json")
+    told = json.loads(log.read_text())
+    assert told == json.loads(json.dumps(system.report.to_dict()))
+    assert told["nodes"][0]["losses"] == ["the connection was closed"]
+    assert len(np.load(log.with_suffix(".npy"))) == told["nodes"][0]["answered"] >= 20
+    assert str(lost.value) in log.with_name("mlperf_log_detail.txt").read_text()
+
+
+def test_a_test_that_the_library_ended_leaves_its_network_logs(nodes, run, tmp_path):
+    library = Library([b"x", LookupError("this sample was never downloaded")] * 4)
+    with pytest.raises(LookupError, match="never downloaded"):
+        run(qdl.NetworkQDL(nodes("Digest"), library), library)
+    assert list(tmp_path.glob("*/mlperf_log_network.npy"))
+
+
+def test_a_library_that_never_returns_is_left_behind(nodes, run, monkeypatch):
+    """What its thread does in the end is no business of a later test."""
+    monkeypatch.setattr(qdl.session, "_LONGEST_END_S", 0.5)
+    address, held = nodes("Digest"), threading.Event()
+    called = []
+
+    class Holding(Library):
+        def __getitem__(self, index):
+            called.append(threading.current_thread())
+            if len(called) == 1:
+                held.wait(HANG_LIMIT_S)
+                raise LookupError("too late to matter")
+            held.set()  # In the later test.
+            called[0].join(HANG_LIMIT_S)
+            return super().__getitem__(index)
+
+    library = Holding([b"x"] * 4)
+    system = qdl.NetworkQDL(address, library)
+    with pytest.warns(qdl.NetworkWarning, match=r"qsl\[index\] does not return"):
+        result = run(system, library, stall_timeout_ms=300)
+    assert not result.valid
+    assert errors_of(run(system, library, mode="AccuracyOnly")) == []
+    assert not called[0].is_alive()
 
 
 def test_a_test_goes_on_with_the_nodes_that_are_left(nodes, run):
@@ -146,11 +151,11 @@ def test_a_lost_node_ends_the_test_if_so_asked(nodes, run):
 
 def test_a_node_that_hangs_is_lost(nodes, run):
     with Node("Digest") as node:
-        system = qdl.NetworkQDL([nodes("Digest"), node.address], NUMBERS, node_timeout_s=1)
+        system = qdl.NetworkQDL([nodes("Digest"), node.address], NUMBERS, node_timeout_s=2)
         when_answered(system, 20, lambda: node.send_signal(signal.SIGSTOP), node=1)
-        result = run(system, **ENDS | {"min_duration_ms": 1800})
-        assert f"node {node.address} is lost: silent for 1." in reasons_of(result)
-        assert "s (node_timeout_s)" in reasons_of(result)
+        result = run(system, **ENDS | {"min_duration_ms": 3500})
+        words = rf"node {node.address} is lost: silent for \d+\.\d s \(node_timeout_s\)"
+        assert re.search(words, reasons_of(result))
 
 
 def test_a_node_that_comes_back_is_used_again(nodes, run):
@@ -161,7 +166,7 @@ def test_a_node_that_comes_back_is_used_again(nodes, run):
     def restart():
         first.end()
         second.append(Node("Digest", address))
-        before = system._fleet.nodes[1].answered
+        before = system._session.fleet.nodes[1].answered
         when_answered(system, before + 20, lg.AbortTest, node=1)
 
     when_answered(system, 20, restart, node=1)
@@ -186,6 +191,13 @@ def test_a_node_that_comes_late_is_waited_for(run):
     assert errors_of(result) == []
 
 
+def seconds_to_look_up(name):
+    start_s = time.monotonic()
+    with contextlib.suppress(OSError):
+        socket.getaddrinfo(name, 1)
+    return time.monotonic() - start_s
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -198,6 +210,8 @@ def test_a_node_that_comes_late_is_waited_for(run):
     ],
 )
 def test_a_node_that_never_comes_is_named(address, words, run):
+    if "name.invalid" in address and seconds_to_look_up("name.invalid") > 1:
+        pytest.skip("names are looked up too slowly here")
     address = address.format(port=free_port())
     with pytest.raises(qdl.NetworkError, match=words) as error:
         run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=0.5))
@@ -253,7 +267,7 @@ def test_a_system_that_cannot_begin_refuses(nodes, run):
 
 
 def test_a_system_that_begins_slowly_is_waited_for(nodes, run):
-    system = qdl.NetworkQDL(nodes("Asynchronous", start_s=2.3), NUMBERS, node_timeout_s=1)
+    system = qdl.NetworkQDL(nodes("Asynchronous", start_s=3.0), NUMBERS, node_timeout_s=2)
     assert errors_of(run(system)) == []
 
 
@@ -305,8 +319,10 @@ def test_a_system_that_begins_slowly_is_waited_for(nodes, run):
 )
 def test_a_greeting_that_is_none(greet, words, run):
     with FakeNode(lambda node, message: None, greet) as node:
+        # A refusal comes at once, but not so soon on every machine.
+        timeout_s = 0.5 if "after 0.5 s" in words else 10
         with pytest.raises(qdl.NetworkError) as error:
-            run(qdl.NetworkQDL(node.address, NUMBERS, connect_timeout_s=0.5))
+            run(qdl.NetworkQDL(node.address, NUMBERS, connect_timeout_s=timeout_s))
         assert words in str(error.value)
         assert str(error.value).startswith(node.address)
 
@@ -436,14 +452,17 @@ def test_answers_that_must_not_be_spoil_the_result(scenario, answer, words, run)
 
 
 def test_an_answer_after_the_end_spoils_the_result(run):
+    told = threading.Event()
+
     def answer_twice(node, message):
         keys = node.keys(message)
         node.answer(keys)
-        threading.Timer(0.1, node.answer, [keys]).start()
+        threading.Timer(0.1, lambda: (node.answer(keys), told.set())).start()
 
     class SlowlyUnloaded(Library):
         def unload_samples(self, indices):
-            time.sleep(0.5)
+            assert told.wait(HANG_LIMIT_S)
+            time.sleep(0.5)  # Until it has come.
 
     library = SlowlyUnloaded(NUMBERS.payloads)
     with FakeNode(answer_twice) as node:
@@ -511,18 +530,18 @@ def test_a_library_that_raises_for_a_node_that_is_back_ends_the_test(nodes, run)
     library = Breaking(["never"] * 64)
     with Node("Obedient") as hung:
         system = qdl.NetworkQDL(
-            [hung.address, nodes("Obedient")], library, max_outstanding=1, node_timeout_s=0.5
+            [hung.address, nodes("Obedient")], library, max_outstanding=1, node_timeout_s=1.5
         )
 
         def both_are_full():
-            fleet = system.__dict__.get("_fleet")
-            return fleet is not None and sum(node.outstanding for node in fleet.nodes) == 2
+            session = system.__dict__.get("_session")
+            return session is not None and sum(n.outstanding for n in session.fleet.nodes) == 2
 
         def hang():
             broken.append(True)
             hung.send_signal(signal.SIGSTOP)
             when(
-                lambda: system._fleet.nodes[0].losses,
+                lambda: system._session.fleet.nodes[0].losses,
                 lambda: hung.send_signal(signal.SIGCONT),
             )
 
@@ -569,6 +588,35 @@ def test_times_of_a_node_may_be_any(run):
         result = run(system)
     assert errors_of(result) == []
     assert system.report.components["total"]["count"] == 40
+    assert "model" not in system.report.components
+    (fault,) = system.report.faults.items()
+    assert fault[1] == 40
+    assert "times that no clock shows" in fault[0]
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("node_times_s", "possible"),
+    [
+        ([1, 2, 3, 9], True),
+        ([1, 1, 1, 1], True),
+        ([-1001, -1000, -999, -993], True),  # A clock that is behind.
+        ([0.999, 2, 3, 10.001], True),  # One that runs fast.
+        ([1, 2, 3, 10.1], False),  # It cannot have taken longer than we waited.
+        ([1, 3, 2, 4], False),
+        ([2, 1, 3, 4], False),
+        ([1, 2, 4, 3], False),
+        ([-(2**33), 0, 1, 2**33], False),
+    ],
+)
+def test_times_that_no_clock_shows_are_told_from_others(node_times_s, possible):
+    row = np.zeros(1, timings.ROW)
+    row["sent_ns"], row["received_ns"] = 1 * SECOND, 10 * SECOND
+    for name, value in zip(timings.TIMES[3:7], node_times_s, strict=True):
+        row[name] = int(value * SECOND)
+    assert timings.are_possible(row).tolist() == [possible]
 
 
 def test_a_node_that_never_answers_is_a_stalled_system(nodes, run):
@@ -653,6 +701,8 @@ def test_a_relay_tells_why_it_ends(run):
         (np.array([None]), "an array of dtype object cannot be sent; use numbers or strings"),
         ([np.array([object()])], "an array of dtype object cannot be sent"),
         ("\ud800", "surrogates not allowed"),
+        ([np.zeros(1)] * 1025, "a sample of 1025 arrays; at most 1024 can be sent"),
+        (np.ndarray(3, "S0", b""), "an array of dtype |S0 cannot be sent"),
     ],
 )
 @pytest.mark.parametrize("scenario", ["SingleStream", "Offline"])
@@ -739,128 +789,6 @@ def test_a_client_the_node_does_not_know_is_told(nodes, keys, run):
         run(system)
 
 
-# ---- Strangers -----------------------------------------------------------------------------------
-
-
-def as_load_generator(address, *messages):
-    """Sends messages as a load generator of another process would."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
-        stranger.linger = 500
-        stranger.connect(address)
-        for frames in messages:
-            stranger.send_multipart(frames)
-
-
-def hello(**values):
-    return wire.control(wire.Kind.HELLO, 5, GREETING | values)
-
-
-def over_tcp(address, data, keep_open_s=0.0):
-    host, port = address.removeprefix("tcp://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(data)
-        time.sleep(keep_open_s)
-
-
-ZMTP = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
-READY = b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
-
-STRANGERS = {
-    "garbage": lambda a: as_load_generator(a, [b"x"], [os.urandom(5000)], [b"", b""], [b""] * 50),
-    "half a head": lambda a: as_load_generator(a, [b"MLPN\x01"]),
-    "another version": lambda a: as_load_generator(a, [struct.pack("<4sHHQ", b"MLPN", 9, 1, 5)]),
-    "samples without hello": lambda a: as_load_generator(a, [b"MLPN\x01\0\x04\0" + bytes(8)]),
-    "bye": lambda a: as_load_generator(a, wire.control(wire.Kind.BYE, 5)),
-    "hello with nothing": lambda a: as_load_generator(a, wire.control(wire.Kind.HELLO, 5)),
-    "hello of infinities": lambda a: as_load_generator(
-        a, hello(process=float("inf")), hello(timeout_s=10**400), hello(total_sample_count=1e999)
-    ),
-    "deep hello": lambda a: as_load_generator(a, [wire.control(1, 5)[0][:16] + b"[" * 99999]),
-    "tcp": lambda a: over_tcp(a, b"GET / HTTP/1.1\r\n\r\n"),
-    "2 GB message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 2 << 30)),
-    "2 EB message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 2 << 60)),
-    "half a message": lambda a: over_tcp(a, ZMTP + READY + b"\x02" + struct.pack(">Q", 99) + b"x"),
-    "half a greeting": lambda a: over_tcp(a, ZMTP[:20], keep_open_s=0.1),
-}
-
-
-def test_strangers_do_not_disturb_a_run(run):
-    with Node("Digest") as node:
-        system = qdl.NetworkQDL(node.address, NUMBERS)
-        done = []
-
-        def visit():
-            for stranger in STRANGERS.values():
-                stranger(node.address)
-                done.append(stranger)
-            lg.AbortTest()
-
-        when_answered(system, 10, visit)
-        result = run(system, **LONG)
-        assert len(done) == len(STRANGERS)
-        assert "the test was aborted: only a run to the end can be VALID" in result.reasons
-        assert "lost" not in reasons_of(result)
-        assert system.report.faults == {}
-        assert system.report.nodes[0]["losses"] == []
-        assert node.process.poll() is None
-        assert "dropped a message: a message begins with" in node.stderr
-
-
-@pytest.mark.parametrize("stranger", STRANGERS)
-def test_a_node_survives_strangers(stranger, nodes, run):
-    address = nodes("Digest", number="strangers")
-    STRANGERS[stranger](address)
-    assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
-    assert nodes("Digest", number="strangers") == address, "the node has died"
-
-
-SAMPLES = wire.SamplesWriter().write(
-    5,
-    qdl.Batch(*(np.zeros(1, np.uint64),) * 3, [np.zeros(3)]),
-    0,
-)[0]
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [
-        [SAMPLES],
-        [SAMPLES[:-1]],
-        [struct.pack("<4sHHQ", b"MLPN", 9, 4, 5)],
-        [SAMPLES, b"x"],
-        [SAMPLES[:16] + b"\xff" * 8 + SAMPLES[24:], bytes(24)],
-        [SAMPLES.replace(b"<f8", b"|O8"), bytes(24)],
-        [SAMPLES.replace(b'"<f8"', b'"(2,"'), bytes(24)],
-        [SAMPLES.replace(b"[3]", b"[9]"), bytes(24)],
-        [SAMPLES.replace(b"array", b"dict?"), bytes(24)],
-        wire.control(wire.Kind.WELCOME, 5),
-        wire.times(wire.Kind.PING, 5, -1),
-        [wire.control(wire.Kind.PING, 5)[0]],
-    ],
-)
-def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
-    address = nodes("Digest", number="strangers")
-    with zmq.Context() as context, context.socket(zmq.DEALER) as talker:
-        talker.linger = 0
-        talker.connect(address)
-        deadline = time.monotonic() + 20
-        while True:
-            talker.send_multipart(hello())
-            assert talker.poll(10_000), "the node does not answer"
-            answer = wire.read(talker.recv_multipart())
-            if answer.kind == wire.Kind.WELCOME:
-                break
-            assert time.monotonic() < deadline, wire.read_control(answer)
-            time.sleep(0.05)
-        talker.send_multipart(frames)
-        assert talker.poll(10_000), "the node does not answer"
-        refused = wire.read(talker.recv_multipart())
-        assert refused.kind == wire.Kind.REFUSED
-        assert wire.read_control(refused)["reason"]
-    assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
-    assert nodes("Digest", number="strangers") == address, "the node has died"
-
-
 # ---- Load generators that go away ----------------------------------------------------------------
 
 CLIENT = """
@@ -889,7 +817,7 @@ def test_a_node_outlives_its_load_generator(run):
             node.wait_for("begins a run")
             killed.kill()
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
-        node.wait_for("was silent for 1.")
+        node.wait_for("was silent for ")
 
 
 @pytest.mark.parametrize(
@@ -942,18 +870,18 @@ def test_a_connection_that_is_half_open_is_lost(direction, nodes, run):
     with Proxy(nodes("Digest", number="cable")) as proxy:
         system = qdl.NetworkQDL(proxy.address, NUMBERS, node_timeout_s=1)
         when_answered(system, 20, lambda: proxy.stalled.add(direction))
-        with pytest.raises(qdl.NetworkError, match=f"{proxy.address} is lost: silent for 1"):
+        with pytest.raises(qdl.NetworkError, match=f"{proxy.address} is lost: silent for "):
             run(system, **LONG)
 
 
 def test_a_connection_that_is_cut_is_lost_and_made_again(nodes, run):
     with Proxy(nodes("Digest", number="cable")) as proxy:
         system = qdl.NetworkQDL(
-            [nodes("Digest"), proxy.address], NUMBERS, balance="round_robin", node_timeout_s=1
+            [nodes("Digest"), proxy.address], NUMBERS, balance="round_robin", node_timeout_s=2
         )
 
         def cut():
-            before = system._fleet.nodes[1].answered
+            before = system._session.fleet.nodes[1].answered
             proxy.cut()
             when_answered(system, before + 20, lg.AbortTest, node=1)
 
@@ -961,6 +889,27 @@ def test_a_connection_that_is_cut_is_lost_and_made_again(nodes, run):
         result = run(system, **LONG)
         assert result.aborted
         assert f"node {proxy.address} is lost: the connection was closed" in reasons_of(result)
+
+
+def test_the_end_comes_also_where_a_cancellation_is_lost():
+    """As asyncio.wait_for loses it before Python 3.12 if what it waits for is done just then."""
+
+    class Stubborn(ZmqLink):
+        async def _unresolved(self):
+            self.asked.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            return ""
+
+    async def test():
+        with FakeNode(lambda node, message: None) as node:
+            link = Stubborn(node.address, Recorder())
+            link.asked = asyncio.Event()
+            await link.begin(run_of(node_timeout_s=0.4))
+        await link.asked.wait()  # The node is gone, and not found again.
+        await link.end()
+
+    run_limited(test())
 
 
 def test_bytes_may_come_one_by_one(nodes, run):

@@ -233,16 +233,18 @@ def test_unequal_ways_mislead_the_clock_by_half_their_difference(network):
 
 
 def test_losses_make_some_samples_late_and_lose_none(tmp_path):
-    with netns.TwoHosts(delay_there_ms=2, delay_back_ms=2, loss=0.02) as cable:
+    patient = {"connect_timeout_s": 60.0, "node_timeout_s": 30.0}  # What is lost comes later.
+    with netns.TwoHosts(delay_there_ms=2, delay_back_ms=2, loss=0.03) as cable:
         node, generator = Node(cable.b, tmp_path), Generator(cable.a, tmp_path)
-        found = generator.run([node], min_query_count=400)
+        found = generator.run([node], options=patient, min_query_count=400)
         bounds = {"server_target_qps": 100, "server_target_latency_ns": 10_000_000}
-        bounded = generator.run([node], "Server", min_query_count=400, **bounds)
+        bounded = generator.run([node], "Server", patient, min_query_count=400, **bounds)
     for one in (found, bounded):
         (counts,) = one["nodes"]
         assert (counts["answered"], counts["failed"]) == (one["issued"], 0)
         assert complaints(one) == []
-        # About one in 25 waits for a retransmission, which takes a round trip more at least.
+        # About one in 17 waits for a retransmission, which takes a round trip more at least; that
+        # as few as three of 400 do, so that p99 shows none, happens once in ten million runs.
         assert one["latency_ms"]["0.99"] > one["latency_ms"]["0.5"] + 4
     assert found["valid"]
     assert not bounded["valid"]

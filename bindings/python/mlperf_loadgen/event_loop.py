@@ -49,12 +49,14 @@ class EventLoopThread:
         """Calls it in the loop, soon."""
         self.loop.call_soon_threadsafe(function)
 
-    def stop(self) -> None:
-        """Cancels what runs and ends the thread. May be called more than once."""
+    def stop(self, wait: bool = True) -> None:
+        """Cancels what runs and ends the thread: now, or, without waiting for it, when the loop
+        gets to it. May be called more than once."""
         if self._thread.is_alive() and not self.loop.is_closed():
             self._stopping = True
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join()
+            if wait:
+                self._thread.join()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -19,16 +19,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .http_node import serve_http
     from .keys import Keys, make_keys
-    from .network import NetworkQDL, NetworkWarning, register_transport
+    from .network import NetworkQDL, register_transport
     from .node import serve
     from .remote_library import RemoteLibrary
     from .report import NetworkReport
+    from .session import NetworkWarning
 
 _LATER = {
     "Keys": "keys",
     "NetworkQDL": "network",
     "NetworkReport": "report",
-    "NetworkWarning": "network",
+    "NetworkWarning": "session",
     "RemoteLibrary": "remote_library",
     "make_keys": "keys",
     "register_transport": "network",

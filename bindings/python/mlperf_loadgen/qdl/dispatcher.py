@@ -82,6 +82,9 @@ class Dispatcher:
         """Something came into the queue."""
         if self._dispatching:  # What is sent may fail at once; the loop below goes on.
             return
+        if self._test.over:  # What comes into the queue now is another's.
+            self._watch_queue(False)
+            return
         self._dispatching = True
         self._turn_ends_ns = time.monotonic_ns() + _LONGEST_TURN_NS
         try:
@@ -117,7 +120,7 @@ class Dispatcher:
                 self._watch_queue(False)  # Until an answer makes room.
                 self._blocked = True
                 return
-            if parcel.pack(self._library, self._turn_ends_ns):
+            if parcel.pack(self._library, self._turn_ends_ns) and not self._test.over:
                 self._send(parcel)
         self._blocked = False
         self._watch_queue(not self._test.over)

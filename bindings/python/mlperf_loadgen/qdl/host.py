@@ -7,12 +7,14 @@ samples in and takes events out.
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,27 @@ from .wire import ANSWER_ROW, Event, Samples
 
 _POLL_S = 0.2
 _working = threading.Lock()  # Of a process, as completions do not say which system they are of.
+
+
+@contextlib.contextmanager
+def signals_to_stop() -> Iterator[threading.Event]:
+    """Has SIGINT and SIGTERM set the event; a second one of them ends the process as ever. Does
+    nothing outside the main thread."""
+    asked = threading.Event()
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(number: int, _: object) -> None:
+        asked.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, stop)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Sample:

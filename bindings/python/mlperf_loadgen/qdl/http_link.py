@@ -20,13 +20,12 @@ import numpy as np
 
 from .request_link import (
     DEFAULT_CONCURRENCY,
-    DEFAULT_MAX_ANSWER_BYTES,
     SHOWN_CHARACTERS,
     NoAnswer,
     RequestLink,
     SampleFailed,
 )
-from .transport import LinkEvents, NodeInfo, Payload
+from .transport import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NodeInfo, Payload
 
 try:
     import aiohttp
@@ -121,12 +120,12 @@ class HttpLink(RequestLink):
         with contextlib.suppress(SampleFailed):  # That is an answer too.
             await self._post("/getname/", b"{}")
 
-    async def _ask(self, key: int, payload: Payload) -> tuple[bytes, int]:
+    async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
         try:
             body = to_json(payload, key)
         except (TypeError, ValueError) as error:
             raise SampleFailed(f"the payload cannot be sent as JSON: {error}") from None
-        self._mark_sent(key, time.monotonic_ns())
+        self._mark_sent(key, begun_ns)
         content, received_ns = await self._post("/predict/", body)
         return self._result_in(content), received_ns
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +14,8 @@ import numpy.typing as npt
 
 from ..event_loop import EventLoopThread
 from ..interfaces import SystemUnderTest
-from .host import SutHost
-from .node import DEFAULT_MAX_PAYLOAD_BYTES, _handle_signals, is_loopback
+from .host import SutHost, signals_to_stop
+from .node import DEFAULT_MAX_PAYLOAD_BYTES, is_loopback
 from .remote_library import RemoteLibrary
 from .transport import NetworkError, Payload
 from .wire import Event, Samples
@@ -63,20 +61,17 @@ def serve_http(
         refusals.append(reason)
         host.stop()
 
-    asked_to_stop = threading.Event()
     loop = EventLoopThread("HTTP node")
-    handlers = _handle_signals(asked_to_stop)
-    try:
-        address = loop.run(site.open(bind))
-        host.begin(0, 0, lambda name: None, refuse)
-        if ready is not None:
-            ready(address)
-        host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
-    finally:
-        loop.run(site.close())
-        loop.stop()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with signals_to_stop() as asked_to_stop:
+        try:
+            address = loop.run(site.open(bind))
+            host.begin(0, 0, lambda name: None, refuse)
+            if ready is not None:
+                ready(address)
+            host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
+        finally:
+            loop.run(site.close())
+            loop.stop()
     if refusals:
         raise NetworkError(f"the system under test cannot begin: {refusals[0]}")
 

@@ -14,13 +14,18 @@ import numpy.typing as npt
 
 from .request_link import (
     DEFAULT_CONCURRENCY,
-    DEFAULT_MAX_ANSWER_BYTES,
     SHOWN_CHARACTERS,
     NoAnswer,
     RequestLink,
     SampleFailed,
 )
-from .transport import LinkEvents, NetworkError, NodeInfo, Payload
+from .transport import (
+    DEFAULT_MAX_ANSWER_BYTES,
+    LinkEvents,
+    NetworkError,
+    NodeInfo,
+    Payload,
+)
 
 try:
     import aiohttp
@@ -200,12 +205,12 @@ class KServeLink(RequestLink):
 
     # ---- Samples ---------------------------------------------------------------------------------
 
-    async def _ask(self, key: int, payload: Payload) -> tuple[bytes, int]:
+    async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
         try:
             inputs = [self._encode(name, value) for name, value in self._named(payload).items()]
         except (TypeError, ValueError, InferenceServerException) as error:
             raise SampleFailed(str(error)) from None
-        self._mark_sent(key, time.monotonic_ns())
+        self._mark_sent(key, begun_ns)
         result = await self._call(
             self._client.infer(self._model, inputs, self._version, **self._infer_options())
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import os
 import random
 import warnings
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,17 +14,10 @@ from .. import _core
 from ..event_loop import EventLoopThread
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
-from .dispatcher import Dispatcher
-from .fleet import Fleet, Limits, Node
-from .receiver import Receiver
-from .report import NetworkReport, report_of
-from .running_test import RunningTest, end_test_by
-from .slots import SlotTable
-from .transport import Link, LinkEvents, LinkFactory, NodeInfo, Run
-
-
-class NetworkWarning(UserWarning):
-    """Something went wrong in the network; what it did to the test is in the result."""
+from .fleet import Limits
+from .report import NetworkReport
+from .session import NetworkWarning, Session
+from .transport import Link, LinkEvents, LinkFactory, Run
 
 
 def _zmq_link(address: str, events: LinkEvents, **options: Any) -> Link:
@@ -85,8 +76,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     those of the other transports.
 
     A test raises NetworkError if a node is not there at its start, or when the last one is lost.
-    After it `report` says where the time went; `mlperf_log_network.json` is the same beside the
-    other logs, and `mlperf_log_network.npy` has the times of each sample.
+    After it, also when it ended by an error here or at a node, `report` says where the time went;
+    `mlperf_log_network.json` is the same beside the other logs, and `mlperf_log_network.npy` has
+    the times of each sample.
     """
 
     def __init__(
@@ -143,7 +135,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         raise NotImplementedError
 
     def flush_queries(self) -> None:
-        self._loadgen_loop.call(self._guarded(self._dispatcher.flush))
+        self._session.flush()
 
     # ---- A test ----------------------------------------------------------------------------------
 
@@ -153,104 +145,48 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self.report = None
         self._loadgen_loop = EventLoopThread("NetworkQDL")
         try:
-            self._loadgen_loop.run(self._begin())
+            self._session = Session(
+                self._loadgen_loop,
+                self.loadgen_queue,
+                self.qsl,  # type: ignore[arg-type]
+                self._limits,
+                self._balance,
+                self._end_on_loss,
+            )
+            run = Run(
+                next(self._runs),
+                self.qsl.total_sample_count,
+                self.qsl.performance_sample_count,
+                *self._timeouts_s,
+            )
+            self._session.begin(self._make_links, run)
         except BaseException:
             self._loadgen_loop.stop()
             del self._loadgen_loop
             raise
+        names = (node.info.name for node in self._session.fleet.nodes)
+        self._name = ", ".join(dict.fromkeys(names))
 
-    async def _begin(self) -> None:
-        self._watching = False
-        self._fleet = fleet = Fleet(self._limits, self._balance)
-        self._test = test = RunningTest()
-        slots = SlotTable()
-        self._dispatcher = Dispatcher(
-            self.loadgen_queue,
-            self.qsl,  # type: ignore[arg-type]
-            fleet,
-            slots,
-            test,
-            self._watch_queue,
-        )
-        self._receiver = receiver = Receiver(
-            fleet, slots, test, self._end_on_loss, self._dispatcher.room_made
-        )
-        run = Run(
-            next(self._runs),
-            self.qsl.total_sample_count,
-            self.qsl.performance_sample_count,
-            *self._timeouts_s,
-        )
-        links = [
-            factory(address, receiver, **self._options)
+    def _make_links(self, events: LinkEvents) -> list[Link]:
+        return [
+            factory(address, events, **self._options)
             for factory, address in zip(self._factories, self.addresses, strict=True)
         ]
-        # The nodes are there before the first of them may say anything.
-        fleet.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
-        try:
-            infos = await _all([link.begin(run) for link in links])
-        except BaseException:
-            await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
-            raise
-        for node, info in zip(fleet.nodes, infos, strict=True):
-            node.info = info
-        self._name = ", ".join(dict.fromkeys(info.name for info in infos))
-        asyncio.get_running_loop().set_exception_handler(self._escaped)
-        self._watch_queue(True)
-
-    def _watch_queue(self, on: bool) -> None:
-        if on == self._watching:
-            return
-        self._watching = on
-        if on:
-            dispatch = self._guarded(self._dispatcher.dispatch)
-            self._loadgen_loop.loop.add_reader(self.loadgen_queue.fileno(), dispatch)
-        else:
-            self._loadgen_loop.loop.remove_reader(self.loadgen_queue.fileno())
-
-    def _guarded(self, function: Callable[[], object]) -> Callable[[], None]:
-        """What goes wrong in it, as in `qsl[index]`, ends the test."""
-
-        def guarded() -> None:
-            try:
-                function()
-            except BaseException as error:
-                self._raise(error)
-
-        return guarded
-
-    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if error is not None:
-            self._raise(error)
-        else:
-            warnings.warn(str(context.get("message")), NetworkWarning, stacklevel=1)
-
-    def _raise(self, error: BaseException) -> None:
-        self._test.end()
-        end_test_by(error)
 
     def end_test(self, result: _core.TestResult | None) -> None:
+        session = self._session
         try:
-            self._loadgen_loop.run(self._end())
-        finally:
-            self._loadgen_loop.stop()
-            del self._loadgen_loop
-        try:
-            self.report = report_of(self._fleet, self._test.faults, self._receiver.timings)
+            self.report = session.end()
             trouble = self._write_logs(self.report, result) if result is not None else ""
         finally:
-            self._receiver.timings.close()
+            del self._loadgen_loop
+            session.receiver.timings.close()
         # Last, as a program may have warnings raised.
         faults = [f"{text} ({count} times)" for text, count in self.report.faults.items()]
         for text in [*faults, trouble] if trouble else faults:
             warnings.warn(text, NetworkWarning, stacklevel=4)
-
-    async def _end(self) -> None:
-        self._test.end()
-        self._watch_queue(False)
-        links = [node.link for node in self._fleet.nodes]
-        await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
+        if result is not None and session.test.error is not None:
+            raise session.test.error
 
     def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
         """Writes them beside the other logs. Returns why not, empty if it did."""
@@ -260,7 +196,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         suffix = summary.stem.removeprefix(f"{prefix}summary")
         try:
             report.save(summary.with_name(f"{prefix}network{suffix}.json"))
-            self._receiver.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
+            self._session.receiver.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
         except OSError as error:
             return f"the network log is not written: {error}"
         return ""
@@ -277,16 +213,3 @@ def _factory(address: str) -> LinkFactory:
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
-
-async def _all(coroutines: list[Coroutine[Any, Any, NodeInfo]]) -> list[NodeInfo]:
-    """As gather, but the first failure cancels the others."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-        raise

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import ipaddress
 import os
-import signal
 import sys
 import threading
 import time
@@ -15,17 +14,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy.typing as npt
+
 from ..interfaces import SystemUnderTest
 from . import wire
 from .clock_sync import kernel_id, process_id
-from .host import SutHost
+from .host import SutHost, signals_to_stop
 from .keys import Keys, node_keys
 from .remote_library import RemoteLibrary
-from .transport import NetworkError
+from .transport import DEFAULT_MAX_ANSWER_BYTES, NetworkError, shown
 
 DEFAULT_MAX_PAYLOAD_BYTES = 64 << 20
 _MESSAGES_AT_A_TIME = 64
 _POLL_MS = 500
+_MOST_WAITING_IN = 1000  # Messages of a load generator that are not read yet; TCP holds the rest.
+_MOST_WAITING_OUT = 100_000  # Messages that a load generator does not take.
+_HANDSHAKE_LIMIT_MS = 5000
+_KEEPALIVE_IDLE_S = 60  # Then TCP asks whether the other end is still there.
+_GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcome.
 _STRANGERS_NAMED = 10
 _SAME_PROCESS = (
     "a node must be a process of its own: in this one, completions go to the test that runs in it"
@@ -83,38 +89,20 @@ def serve(
     talker = _Talker(host, addresses, own_keys, max_payload_bytes)
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(min(interval_s, _SWITCH_INTERVAL_S))
-    asked_to_stop = threading.Event()
-    handlers = _handle_signals(asked_to_stop)
     thread = threading.Thread(target=talker.run, name="node", daemon=True)
-    try:
-        thread.start()
-        if ready is not None:
-            ready(talker.addresses)
-        host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
-    finally:
-        talker.stop()
-        thread.join()
-        talker.close()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        sys.setswitchinterval(interval_s)
+    with signals_to_stop() as asked_to_stop:
+        try:
+            thread.start()
+            if ready is not None:
+                ready(talker.addresses)
+            host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
+        finally:
+            talker.stop()
+            thread.join()
+            talker.close()
+            sys.setswitchinterval(interval_s)
     if talker.error is not None:
         raise talker.error
-
-
-def _handle_signals(asked_to_stop: threading.Event) -> dict[signal.Signals, Any]:
-    """The handlers there were before."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    before: dict[signal.Signals, Any] = {}
-
-    def stop(number: int, _: object) -> None:
-        asked_to_stop.set()
-        signal.signal(number, before[signal.Signals(number)])  # A second one does not wait.
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, stop)
-    return before
 
 
 @dataclasses.dataclass
@@ -125,7 +113,15 @@ class _Session:
     run: int
     who: str
     timeout_s: float
+    max_answer_bytes: int
     last_heard_s: float
+    welcomed: bool = False
+    proven: bool = False
+    """It said more than HELLO."""
+
+    @property
+    def silence_limit_s(self) -> float:
+        return self.timeout_s if self.proven else min(self.timeout_s, _GREETING_LIMIT_S)
 
 
 class _Talker:
@@ -176,11 +172,17 @@ class _Talker:
 
     def _configure(self, keys: Keys | None) -> None:
         zmq = self._zmq
-        for option in (zmq.SNDHWM, zmq.RCVHWM):
-            self._socket.setsockopt(option, 0)  # A load generator bounds what is on its way.
-        self._socket.setsockopt(zmq.LINGER, 500)
-        # A message has more than the payloads, and may have several of half the size.
-        self._socket.setsockopt(zmq.MAXMSGSIZE, self._max_payload_bytes + (16 << 20))
+        for option, value in {
+            zmq.RCVHWM: _MOST_WAITING_IN,
+            zmq.SNDHWM: _MOST_WAITING_OUT,
+            zmq.ROUTER_MANDATORY: 1,  # Says when there is no room for a message.
+            zmq.MAXMSGSIZE: self._max_payload_bytes + wire.OVERHEAD_BYTES,
+            zmq.HANDSHAKE_IVL: _HANDSHAKE_LIMIT_MS,
+            zmq.TCP_KEEPALIVE: 1,
+            zmq.TCP_KEEPALIVE_IDLE: _KEEPALIVE_IDLE_S,
+            zmq.LINGER: 500,
+        }.items():
+            self._socket.setsockopt(option, value)
         if keys is not None:
             self._socket.curve_server = True
             self._socket.curve_publickey = keys.public
@@ -220,6 +222,8 @@ class _Talker:
             self.error = error
             self._host.stop()
         finally:
+            if self._strangers > _STRANGERS_NAMED:
+                _say(f"dropped {self._strangers} messages in all")
             self._shut(linger_ms=500)
 
     def _shut(self, linger_ms: int) -> None:
@@ -250,7 +254,7 @@ class _Talker:
         zmq = self._zmq
         for _ in range(_MESSAGES_AT_A_TIME):
             try:
-                identity, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                identity, *frames = self._take_message()
             except zmq.Again:
                 return
             sender = identity.bytes
@@ -259,6 +263,18 @@ class _Talker:
                 self._handle(sender, message, time.monotonic_ns())
             except wire.MessageError as error:
                 self._refuse_message(sender, frames, str(error))
+
+    def _take_message(self) -> list[Any]:
+        """The identity and frames of a message, one frame too many if it has any number of these.
+        Raises zmq.Again if there is none."""
+        frames = [self._socket.recv(self._zmq.NOBLOCK, copy=False)]
+        while frames[-1].more:
+            frame = self._socket.recv(copy=False)
+            if len(frames) <= wire.MOST_FRAMES + 1:
+                frames.append(frame)
+            else:
+                frames[-1] = frame
+        return frames
 
     def _handle(self, sender: bytes, message: wire.Message, now_ns: int) -> None:
         session = self._session
@@ -270,6 +286,7 @@ class _Talker:
                 self._refuse(sender, message.run, _NO_RUN)
             return
         session.last_heard_s = time.monotonic()
+        session.proven = True
         if message.kind == wire.Kind.SAMPLES:
             self._host.issue(self._reader.read(message), now_ns)
         elif message.kind == wire.Kind.PING:
@@ -283,14 +300,29 @@ class _Talker:
         else:
             raise wire.MessageError(f"a {message.kind.name} is not for a node")
 
-    def _send(self, identity: bytes, frames: wire.Frames) -> None:
-        self._socket.send_multipart([identity, *frames], self._zmq.NOBLOCK)
+    def _send(self, identity: bytes, frames: wire.Frames) -> bool:
+        """False if the other end takes nothing any more; one that is gone does not matter."""
+        try:
+            self._socket.send_multipart([identity, *frames], self._zmq.NOBLOCK)
+        except self._zmq.Again:
+            return False
+        except self._zmq.ZMQError as error:
+            if error.errno != self._zmq.EHOSTUNREACH:
+                raise
+        return True
 
     def _send_answers(self) -> None:
         rows, data = self._host.take()
-        if self._session is not None and len(rows):
-            frames = wire.answers(self._session.run, rows, data, time.monotonic_ns())
-            self._send(self._session.identity, frames)
+        session = self._session
+        if session is None or not len(rows):
+            return
+        most = session.max_answer_bytes
+        if len(data) > most and rows["size"].max() > most:
+            rows, data = _without_too_large(rows, data, most)
+        for frames in wire.answer_messages(session.run, rows, data, time.monotonic_ns()):
+            if not self._send(session.identity, frames):
+                self._end_session("does not take its answers and is given up")
+                return
 
     # ---- Sessions --------------------------------------------------------------------------------
 
@@ -300,11 +332,14 @@ class _Talker:
         if values.get("process_id") == process_id():
             self._refuse(sender, message.run, _SAME_PROCESS)
             return
-        if session is not None and session.identity == sender and session.run == message.run:
-            session.last_heard_s = time.monotonic()
-            return  # It asked again; the welcome is under way.
         if session is not None and session.identity != sender:
             self._refuse(sender, message.run, f"it works for {session.who}", busy=True)
+            return
+        if session is not None:
+            if session.run != message.run:
+                raise wire.MessageError("a HELLO of another run in the middle of one")
+            if not session.welcomed:  # It asks again, and waits.
+                session.last_heard_s = time.monotonic()
             return
         try:
             begun = _Session(
@@ -312,6 +347,7 @@ class _Talker:
                 message.run,
                 f"{str(values['host'])[:100]}, process {int(values['process'])}",
                 max(0.1, min(float(values["timeout_s"]), 3600.0)),  # In this order 0.1 for NaN.
+                max(0, int(values.get("max_answer_bytes", DEFAULT_MAX_ANSWER_BYTES))),
                 time.monotonic(),
             )
             totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
@@ -319,16 +355,21 @@ class _Talker:
             raise wire.MessageError(f"a HELLO without what it needs: {error!r}") from None
         self._session = begun
         _say(f"begins a run for {begun.who}")
-        welcome = {"kernel": kernel_id(), "max_payload_bytes": self._max_payload_bytes}
         self._host.begin(
             *totals,
-            lambda name: self._post(
-                lambda: self._send(
-                    sender, wire.control(wire.Kind.WELCOME, message.run, welcome | {"name": name})
-                )
-            ),
+            lambda name: self._post(lambda: self._welcome(begun, name)),
             lambda reason: self._post(lambda: self._refuse(sender, message.run, reason)),
         )
+
+    def _welcome(self, session: _Session, name: str) -> None:
+        session.welcomed = True
+        session.last_heard_s = time.monotonic()
+        values = {
+            "name": name,
+            "kernel": kernel_id(),
+            "max_payload_bytes": self._max_payload_bytes,
+        }
+        self._send(session.identity, wire.control(wire.Kind.WELCOME, session.run, values))
 
     def _end_session(self, why: str) -> None:
         if self._session is not None:
@@ -341,7 +382,7 @@ class _Talker:
         if session is None:
             return
         silent_s = time.monotonic() - session.last_heard_s
-        if silent_s > session.timeout_s:
+        if silent_s > session.silence_limit_s:
             self._end_session(f"was silent for {silent_s:.1f} s and is given up")
 
     def _refuse(self, sender: bytes, run: int, reason: str, busy: bool = False) -> None:
@@ -360,5 +401,30 @@ class _Talker:
             _say(f"dropped a message: {reason}")
 
 
+def _without_too_large(
+    rows: npt.NDArray[Any], data: bytes, most: int
+) -> tuple[npt.NDArray[Any], bytes]:
+    """Rows of ANSWER_ROW and their bytes, where those of more than `most` bytes tell of that."""
+    parts = []
+    end = 0
+    for number, (event, size) in enumerate(rows[["event", "size"]].tolist()):
+        start, end = end, end + size
+        part = data[start:end]
+        if size > most:
+            ends = event in (wire.Event.COMPLETED, wire.Event.FAILED)
+            rows["event"][number] = wire.Event.FAILED if ends else wire.Event.FAULT
+            part = _too_large(size, most).encode()
+            rows["size"][number] = len(part)
+        parts.append(part)
+    return rows, b"".join(parts)
+
+
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"an answer has {size} bytes, more than the {most} the load generator takes: give it a "
+        "higher max_answer_bytes"
+    )
+
+
 def _say(text: str) -> None:
-    print(f"node: {text}", file=sys.stderr, flush=True)
+    print(f"node: {shown(text)}", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .transport import Payload
 
 _KINDS = frozenset("biufcSU")  # Of dtypes; none of these can hold a Python object.
-_MOST_PARTS = 1024
+_MOST_PARTS = 1024  # Arrays of a payload.
 _MOST_DIMENSIONS = 64  # NumPy has no more.
 _DTYPE = re.compile(r"[<>|][biufcSU][0-9]{1,9}")
 
@@ -68,7 +68,8 @@ _PARTS_OF = {
 def flatten(payload: Payload) -> tuple[Layout, list[memoryview]]:
     """The layout of a payload and its parts' bytes, not copied where they are contiguous.
 
-    Raises TypeError, naming what it is, for anything else than a payload.
+    Raises TypeError, naming what it is, for anything else than a payload, and ValueError for one of
+    too many arrays.
     """
     if isinstance(payload, (bytes, bytearray, memoryview)):
         view = memoryview(payload)
@@ -79,6 +80,8 @@ def flatten(payload: Payload) -> tuple[Layout, list[memoryview]]:
     if isinstance(payload, np.ndarray):
         part, view = _flat("", payload)
         return Layout("array", (part,)), [view]
+    if isinstance(payload, (Mapping, list, tuple)) and len(payload) > _MOST_PARTS:
+        raise ValueError(f"a sample of {len(payload)} arrays; at most {_MOST_PARTS} can be sent")
     if isinstance(payload, Mapping):
         named = [_flat(str(name), value) for name, value in payload.items()]
         return Layout("dict", tuple(part for part, _ in named)), [view for _, view in named]
@@ -95,7 +98,7 @@ def flatten(payload: Payload) -> tuple[Layout, list[memoryview]]:
 
 def _flat(name: str, value: Any) -> tuple[Part, memoryview]:
     array = np.asarray(value)
-    if array.dtype.kind not in _KINDS:
+    if array.dtype.kind not in _KINDS or array.dtype.itemsize == 0:
         raise TypeError(f"an array of dtype {array.dtype} cannot be sent; use numbers or strings")
     array = np.ascontiguousarray(array).reshape(array.shape)
     view = array.reshape(-1).view(np.uint8).data if array.nbytes else memoryview(b"")
@@ -118,7 +121,8 @@ def _parse_part(name: Any, dtype: Any, shape: Any) -> Part:
     # NumPy reads other texts as well, and not all of them without harm.
     if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
         raise ValueError(f"{str(dtype)[:40]!r} is no dtype")
-    np.dtype(dtype)
+    if np.dtype(dtype).itemsize == 0:  # Any number of them would take no bytes.
+        raise ValueError(f"{dtype!r} is no dtype of anything")
     if len(shape) > _MOST_DIMENSIONS or not all(
         type(length) is int and 0 <= length < 1 << 63 for length in shape
     ):
@@ -146,8 +150,9 @@ def restore(layout: Layout, parts: list[memoryview]) -> Payload:
 def _array(part: Part, view: memoryview) -> npt.NDArray[Any]:
     if len(view) != part.nbytes:
         raise ValueError(f"{len(view)} bytes for {part.dtype} of shape {part.shape}")
-    if len(view) == 0:
-        return np.zeros(part.shape, part.dtype)
+    if len(view) == 0:  # Not by zeros(), which makes room for an element, however large.
+        nothing: npt.NDArray[Any] = np.ndarray(part.shape, part.dtype, b"")
+        return nothing
     return cast("npt.NDArray[Any]", np.frombuffer(view, part.dtype).reshape(part.shape))
 
 

@@ -37,8 +37,8 @@ class Receiver(LinkEvents):
 
     # ---- LinkEvents ------------------------------------------------------------------------------
 
-    def sent(self, link: Link, keys: Uint64s, sent_ns: int) -> None:
-        self._slots.mark_sent(keys, sent_ns)
+    def sent(self, link: Link, keys: Uint64s, sent_ns: int, begun_ns: int | None = None) -> None:
+        self._slots.mark_sent(keys, sent_ns, begun_ns)
 
     def completed(self, link: Link, answers: Answers) -> None:
         node = self._fleet.node_of(link)

@@ -20,6 +20,11 @@ METHOD = (
 )
 
 
+_IMPOSSIBLE = (
+    "times that no clock shows were told by a node; its components do not have these samples"
+)
+
+
 @dataclass(frozen=True)
 class NetworkReport:
     """Where the time went, and what became of the nodes."""
@@ -63,6 +68,8 @@ def _duration(ns: int) -> str:
 def report_of(fleet: Fleet, faults: dict[str, int], timings: Timings) -> NetworkReport:
     """Of a test that has ended."""
     components = timings.components()
+    if timings.impossible:
+        faults = faults | {_IMPOSSIBLE: timings.impossible}
     if timings.file_failure:
         faults = faults | {timings.file_failure: 1}
     return NetworkReport(

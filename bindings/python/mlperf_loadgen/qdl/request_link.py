@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import time
 from abc import abstractmethod
 from typing import Any
 
@@ -19,10 +20,10 @@ from .transport import (
     Payload,
     Run,
     guarded,
+    shown,
 )
 
 DEFAULT_CONCURRENCY = 64
-DEFAULT_MAX_ANSWER_BYTES = 64 << 20
 SHOWN_CHARACTERS = 200
 """Of what a node answered instead of a result."""
 
@@ -71,6 +72,7 @@ class RequestLink(Link):
         self._workers: set[asyncio.Task[None]] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._in_use = False
+        self._ended = False
         self._repeated = 0
         self._done: list[tuple[int, bytes]] = []
 
@@ -94,9 +96,9 @@ class RequestLink(Link):
         """Returns when the node has answered, whatever that is. Raises NoAnswer."""
 
     @abstractmethod
-    async def _ask(self, key: int, payload: Payload) -> tuple[bytes, int]:
-        """Sends a sample and says so (`_mark_sent`). Returns the response's bytes, and when the
-        answer came. Raises NoAnswer or SampleFailed."""
+    async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
+        """Sends a sample and says so (`_mark_sent(key, begun_ns)`). Returns the response's bytes,
+        and when the answer came. Raises NoAnswer or SampleFailed."""
 
     # ---- A test ----------------------------------------------------------------------------------
 
@@ -104,6 +106,7 @@ class RequestLink(Link):
         self._run = run
         self._loop = asyncio.get_running_loop()
         self._repeated = 0
+        self._ended = False
         await self._open()
         try:
             info = await self._wait_until_ready(run.connect_timeout_s)
@@ -125,9 +128,11 @@ class RequestLink(Link):
             except NoAnswer as error:
                 trouble = str(error)
             await asyncio.sleep(min(_RETRY_INTERVAL_S, left_s))
-        raise NetworkError(f"{self.address}: not ready after {timeout_s:g} s: {trouble}")
+        text = f"not ready after {timeout_s:g} s: {shown(trouble)}"
+        raise NetworkError(f"{self.address}: {text}")
 
     async def end(self) -> None:
+        self._ended = True  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
         self._in_use = False
         self._done.clear()
         if self._watcher is not None:
@@ -159,8 +164,9 @@ class RequestLink(Link):
 
     async def _process(self, key: int, payload: Payload) -> None:
         answer, reason = None, ""
+        asking = self._ask_twice(key, payload, time.monotonic_ns())
         try:
-            answer = await asyncio.wait_for(self._ask_twice(key, payload), self._request_timeout_s)
+            answer = await asyncio.wait_for(asking, self._request_timeout_s)
         except asyncio.TimeoutError:
             reason = f"no answer within {self._request_timeout_s} s (request_timeout_s)"
         except SampleFailed as error:
@@ -173,16 +179,16 @@ class RequestLink(Link):
         if not self._in_use:  # The node is lost, and the sample with it.
             return
         if answer is None:
-            self.events.failed(self, np.array([key], np.uint64), reason)
+            self.events.failed(self, np.array([key], np.uint64), shown(reason))
         else:
             self._tell(key, *answer)
 
-    async def _ask_twice(self, key: int, payload: Payload) -> tuple[bytes, int]:
+    async def _ask_twice(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
         try:
-            return await self._ask(key, payload)
+            return await self._ask(key, payload, begun_ns)
         except NoAnswer:
             self._repeated += 1
-            return await self._ask(key, payload)
+            return await self._ask(key, payload, begun_ns)
 
     def _tell(self, key: int, data: bytes, received_ns: int) -> None:
         """Answers that come in the same turn of the loop are told together, which is cheaper."""
@@ -199,8 +205,8 @@ class RequestLink(Link):
             data = [one for _, one in done]
             self.events.completed(self, Answers(keys, data, n_tokens, self._done_ns))
 
-    def _mark_sent(self, key: int, sent_ns: int) -> None:
-        self.events.sent(self, np.array([key], np.uint64), sent_ns)
+    def _mark_sent(self, key: int, begun_ns: int) -> None:
+        self.events.sent(self, np.array([key], np.uint64), time.monotonic_ns(), begun_ns)
 
     async def _stop_workers(self) -> None:
         self._waiting.clear()
@@ -220,7 +226,7 @@ class RequestLink(Link):
         """Probes the node when it is silent, gives it up, and takes it back when it returns."""
         timeout_s = self._run.node_timeout_s
         interval_s = timeout_s / _PROBES_A_TIMEOUT
-        while True:
+        while not self._ended:
             await asyncio.sleep(interval_s)
             silent_s = self._loop.time() - self._last_heard
             if not self._in_use:
@@ -257,7 +263,7 @@ class RequestLink(Link):
         self._waiting.clear()
         for worker in self._workers:
             worker.cancel()
-        self.events.lost(self, reason)
+        self.events.lost(self, shown(reason))
 
     async def _try_again(self, timeout_s: float) -> None:
         await self._stop_workers()
@@ -267,5 +273,6 @@ class RequestLink(Link):
             info = await asyncio.wait_for(self._introduce(), timeout_s)
         except (asyncio.TimeoutError, NoAnswer, NetworkError):
             return
-        self._in_use = True
-        self.events.back(self, info)
+        if not self._ended:
+            self._in_use = True
+            self.events.back(self, info)

@@ -18,6 +18,8 @@ class RunningTest:
 
     def __init__(self) -> None:
         self.over = False
+        self.error: BaseException | None = None
+        """What ended the test, and is to be raised once its logs are complete."""
         self.faults: dict[str, int] = {}
         """What went wrong, and how often."""
 
@@ -52,7 +54,13 @@ class RunningTest:
         """Ends the test by a NetworkError."""
         # A set that has just ended, or not begun, is no place to raise it.
         if not self.over:
-            end_test_by(NetworkError(text))
+            self.end_by(NetworkError(text))
+
+    def end_by(self, error: BaseException) -> None:
+        """Aborts the test; one on another machine is told why."""
+        if _core.fail([], encodable(f"{type(error).__name__}: {error}")) and self.error is None:
+            self.error = error
+        _core.AbortTest()
 
     def _count(self, fault: str, count: int) -> str:
         """Returns its text, which a node may have made longer than is good."""
@@ -62,10 +70,3 @@ class RunningTest:
         key = text if known else "faults of other kinds"
         self.faults[key] = self.faults.get(key, 0) + count
         return text
-
-
-def end_test_by(error: BaseException) -> None:
-    """Has StartTest raise it; a test on another machine is told of it and aborted."""
-    if not _core.raise_in_test(error):
-        _core.fail([], encodable(f"{type(error).__name__}: {error}"))
-        _core.AbortTest()

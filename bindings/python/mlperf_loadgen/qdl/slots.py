@@ -64,11 +64,14 @@ class SlotTable:
             good[some] = self._last_seen[numbers[some]] == some
         return numbers, good
 
-    def mark_sent(self, keys: Uint64s, sent_ns: int) -> None:
-        """Notes when samples were sent, of those whose slots are not used by others yet."""
+    def mark_sent(self, keys: Uint64s, sent_ns: int, taken_ns: int | None = None) -> None:
+        """Notes when samples were sent, of those whose slots are not used by others yet; and
+        when they were taken, if that was later than put into their slots."""
         numbers = (keys & _NUMBER_MASK).astype(np.int64)
         still = self._turns[numbers] == keys >> _NUMBER_BITS
         self.rows["sent_ns"][numbers[still]] = sent_ns
+        if taken_ns is not None:
+            self.rows["taken_ns"][numbers[still]] = taken_ns
 
     def of_node(self, node: int) -> Int64s:
         """The slots' numbers of all samples the node has."""

@@ -50,11 +50,27 @@ _BOTH_WAYS = "network_both_ways"
 _NEED_NODE = frozenset(
     ("network_there", "node_queue", "model", "node_answer", "network_back", _BOTH_WAYS)
 )
+# Clocks of two machines may differ in pace by this, and no more while both work.
+_MOST_DRIFT = 1e-3
 _BUCKETS_PER_OCTAVE = 64  # 1.1 % wide.
 _OCTAVES = 48
 _PERCENTILES = {"p50_ns": 0.50, "p90_ns": 0.90, "p99_ns": 0.99, "p999_ns": 0.999}
 _ROWS_IN_MEMORY = 1024
 _BLOCK_BYTES = ROW.itemsize << 14
+
+
+def are_possible(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which rows, of ROW, have times of a node as a clock shows them: bool of shape (n,).
+
+    They ascend, and the node did not have the sample for longer than it was away from here, however
+    much its clock is ahead. Numbers that are beyond all clocks are compared as they are.
+    """
+    node_times = [rows[name].astype(np.float64) for name in TIMES if name.startswith("node_")]
+    ascend = np.all(np.diff(node_times, axis=0) >= 0, axis=0)
+    there = node_times[-1] - node_times[0]
+    away = rows["received_ns"] - rows["sent_ns"]
+    possible: npt.NDArray[np.bool_] = ascend & (there * (1 - _MOST_DRIFT) <= away)
+    return possible
 
 
 class Histogram:
@@ -93,6 +109,8 @@ class Timings:
     def __init__(self) -> None:
         self.histograms = {name: Histogram() for name in (*COMPONENTS, _BOTH_WAYS)}
         self.file_failure = ""
+        self.impossible = 0
+        """Samples whose times at their node no clock shows; in no component that needs these."""
         self._file: IO[bytes] | None = None
         self._blocks: list[npt.NDArray[Any]] = []
         self._rows_waiting = 0
@@ -130,6 +148,9 @@ class Timings:
 
     def _count(self, rows: npt.NDArray[Any]) -> None:
         of_nodes = rows[rows["node_received_ns"] != 0]
+        possible = are_possible(of_nodes)
+        self.impossible += len(possible) - int(possible.sum())
+        of_nodes = of_nodes[possible]
         for name, (start, end) in COMPONENTS.items():
             known = of_nodes if name in _NEED_NODE else rows
             if len(known):

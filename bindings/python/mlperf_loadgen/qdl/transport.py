@@ -23,7 +23,11 @@ Payload: TypeAlias = (
 )
 
 
+DEFAULT_MAX_ANSWER_BYTES = 64 << 20
+"""The largest response of a sample that a link takes, unless it is told otherwise."""
+
 _LONGEST_NAME = 200
+_LONGEST_TEXT = 1000
 
 
 class NetworkError(RuntimeError):
@@ -33,6 +37,13 @@ class NetworkError(RuntimeError):
 def encodable(text: str) -> str:
     """With ? for what UTF-8 cannot hold, as names of files may have it, and JSON."""
     return text.encode(errors="replace").decode()
+
+
+def shown(text: str, most: int = _LONGEST_TEXT) -> str:
+    """What the other end said, for logs and terminals: one line of at most `most` characters, and
+    some dots. Whatever is not printable is a space or ?."""
+    cut = text if len(text) <= most else text[:most] + " ..."
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in cut)
 
 
 @dataclass(frozen=True)
@@ -59,9 +70,7 @@ class NodeInfo:
     """The largest sample it takes; None: it did not say."""
 
     def __post_init__(self) -> None:
-        # It goes into logs and onto terminals.
-        name = "".join(c if c.isprintable() else "?" for c in self.name[:_LONGEST_NAME])
-        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
 
 
 @dataclass(frozen=True)
@@ -116,8 +125,9 @@ class LinkEvents(Protocol):
     def back(self, link: Link, info: NodeInfo) -> None:
         """A node that was lost can be used again."""
 
-    def sent(self, link: Link, keys: Uint64s, sent_ns: int) -> None:
-        """Samples were serialised and handed to the network."""
+    def sent(self, link: Link, keys: Uint64s, sent_ns: int, begun_ns: int | None = None) -> None:
+        """Samples were serialised and handed to the network. `begun_ns`: when the link turned to
+        them, having kept them waiting for a connection; None: at once."""
 
 
 class Link(ABC):

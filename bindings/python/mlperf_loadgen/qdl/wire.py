@@ -2,7 +2,8 @@
 
 A message is a head of fixed size, then what its kind says; all numbers are little-endian. Control
 messages carry JSON, samples and answers rows of numbers followed by the bytes. Nothing that is read
-here is executed or unpickled, and what is not as described raises `MessageError`.
+here is executed or unpickled, and what is not as described, or is more than one of us would write,
+raises `MessageError`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import enum
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -30,6 +31,19 @@ _LATEST_NS = 1 << 62  # Of a monotonic clock: 146 years.
 
 # Parts of this size and more travel as frames of their own, which are not copied.
 LARGE_BYTES = 16384
+_MOST_SMALL_BYTES = 4 << 20  # Of the others, in a frame.
+
+# What a frame may have beyond one payload or answer of the size that was agreed on: others that
+# travel with it, and a message's head.
+OVERHEAD_BYTES = 16 << 20
+MOST_FRAMES = 1 << 17  # Of a message.
+_MOST_ROWS = 4096  # Samples or answers in a message.
+_MOST_ANSWER_BYTES = 4 << 20  # In a message, unless one answer has more.
+_MOST_JSON_BYTES = 1 << 20
+_MOST_LAYOUT_BYTES = 8 << 20  # In a message.
+_MOST_PARTS_TOGETHER = 1 << 19  # Arrays in a message.
+_LONGEST_KNOWN_LAYOUTS = 4096
+_MOST_KNOWN_LAYOUTS = 4096
 
 SAMPLE_ROW = np.dtype(
     [("key", "<u8"), ("index", "<u8"), ("query", "<u8"), ("size", "<u8"), ("layout", "<u8")]
@@ -89,6 +103,8 @@ class Message:
 
 def read(frames: Sequence[Frame]) -> Message:
     """Reads the head. Raises MessageError; whom to answer, `run_of` tells."""
+    if len(frames) > MOST_FRAMES:
+        raise MessageError(f"a message of more than {MOST_FRAMES} frames")
     first = memoryview(frames[0]) if frames else memoryview(b"")
     if len(first) < _HEAD.size:
         raise MessageError(f"a message of {len(first)} bytes is shorter than its head")
@@ -126,6 +142,8 @@ def control(kind: Kind, run: int, values: dict[str, Any] | None = None) -> Frame
 
 
 def read_control(message: Message) -> dict[str, Any]:
+    if len(message.body) > _MOST_JSON_BYTES:
+        raise MessageError(f"a {message.kind.name} with {len(message.body)} bytes of JSON")
     try:
         values = json.loads(bytes(message.body))
     except (ValueError, RecursionError) as error:
@@ -169,6 +187,7 @@ class SamplesWriter:
         self._json: dict[Layout, str] = {}
 
     def write(self, run: int, batch: Batch, now_ns: int) -> Frames:
+        """Raises TypeError or ValueError for a payload that cannot be sent."""
         rows = np.empty(len(batch), SAMPLE_ROW)
         rows["key"], rows["index"], rows["query"] = batch.keys, batch.indices, batch.queries
         numbers: dict[Layout, int] = {}
@@ -180,13 +199,24 @@ class SamplesWriter:
             views += parts
         rows["layout"], rows["size"] = layouts, sizes
         text = f"[{','.join(map(self._as_json, numbers))}]".encode()
+        if len(text) > _MOST_LAYOUT_BYTES:
+            raise ValueError(
+                f"names, dtypes and shapes of {len(batch)} samples have {len(text)} bytes, more "
+                f"than the {_MOST_LAYOUT_BYTES} that can be sent: use fewer arrays or shorter names"
+            )
         head = _head(Kind.SAMPLES, run) + _SAMPLES_HEAD.pack(len(batch), len(text), now_ns)
-        return [b"".join((head, rows.data, text)), *_pack(views)]
+        frames = [b"".join((head, rows.data, text)), *_pack(views)]
+        if len(frames) > MOST_FRAMES:
+            raise ValueError(
+                f"{len(batch)} samples have {len(frames)} arrays of {LARGE_BYTES} bytes and more, "
+                f"of which {MOST_FRAMES} can be sent together: use fewer and larger ones"
+            )
+        return frames
 
     def _as_json(self, layout: Layout) -> str:
         text = self._json.get(layout)
         if text is None:
-            if len(self._json) >= 4096:  # Payloads whose shapes never come again.
+            if len(self._json) >= _MOST_KNOWN_LAYOUTS:  # Payloads whose shapes never come again.
                 self._json.clear()
             text = self._json[layout] = layout.to_json()
         return text
@@ -196,14 +226,16 @@ def _pack(views: Sequence[memoryview]) -> Frames:
     """Large parts as frames of their own; small ones together, each at a multiple of 8 bytes."""
     frames: Frames = []
     small: list[Frame] = []
+    small_bytes = 0
     for view in views:
+        if small and (len(view) >= LARGE_BYTES or small_bytes >= _MOST_SMALL_BYTES):
+            frames.append(b"".join(small))
+            small, small_bytes = [], 0
         if len(view) >= LARGE_BYTES:
-            if small:
-                frames.append(b"".join(small))
-                small = []
             frames.append(view)
         elif len(view):  # Nothing takes no frame: the reader does not look for one.
             small.append(view)
+            small_bytes += len(view) + _ALIGNMENT
             if padding := -len(view) % _ALIGNMENT:
                 small.append(bytes(padding))
     if small:
@@ -249,7 +281,7 @@ class SamplesReader:
             return self._read(message)
         except MessageError:
             raise
-        except (ValueError, TypeError, KeyError, IndexError, RecursionError, struct.error) as error:
+        except _UNREADABLE as error:
             raise MessageError(f"samples that cannot be read: {error}") from None
 
     def _read(self, message: Message) -> Samples:
@@ -257,12 +289,18 @@ class SamplesReader:
         rows_end = _SAMPLES_HEAD.size + count * SAMPLE_ROW.itemsize
         if rows_end + text_size != len(message.body):
             raise MessageError(f"{len(message.body)} bytes do not hold {count} samples")
+        if count > _MOST_ROWS or text_size > _MOST_LAYOUT_BYTES:
+            raise MessageError(f"{count} samples with {text_size} bytes of layouts in a message")
         rows = np.frombuffer(message.body, SAMPLE_ROW, count, _SAMPLES_HEAD.size)
         layouts = self._layouts(bytes(message.body[rows_end:]))
         unpacker = _Unpacker(message.frames)
         payloads = []
+        arrays = 0
         for number, size in zip(rows["layout"].tolist(), rows["size"].tolist(), strict=True):
             layout = layouts[number]
+            arrays += len(layout.parts)
+            if arrays > _MOST_PARTS_TOGETHER:
+                raise MessageError(f"more than {_MOST_PARTS_TOGETHER} arrays in a message")
             if layout.form in ("bytes", "str"):
                 sizes = [size]
             else:
@@ -275,10 +313,24 @@ class SamplesReader:
     def _layouts(self, text: bytes) -> list[Layout]:
         layouts = self._known.get(text)
         if layouts is None:
-            if len(self._known) >= 4096:
-                self._known.clear()
-            layouts = self._known[text] = [parse_layout(one) for one in json.loads(text)]
+            layouts = [parse_layout(one) for one in json.loads(text)]
+            if len(text) <= _LONGEST_KNOWN_LAYOUTS:
+                if len(self._known) >= _MOST_KNOWN_LAYOUTS:
+                    self._known.clear()
+                self._known[text] = layouts
         return layouts
+
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    struct.error,
+)
 
 
 # ---- Answers ---------------------------------------------------------------------------------
@@ -290,6 +342,20 @@ def answers(run: int, rows: npt.NDArray[Any], data: bytes, now_ns: int) -> Frame
     return [b"".join((head, rows.data)), data]
 
 
+def answer_messages(run: int, rows: npt.NDArray[Any], data: bytes, now_ns: int) -> Iterator[Frames]:
+    """ANSWERS messages that are no larger than they may be. Most often there is one."""
+    if len(rows) <= _MOST_ROWS and len(data) <= _MOST_ANSWER_BYTES:
+        yield answers(run, rows, data, now_ns)
+        return
+    start, start_byte, end_byte = 0, 0, 0
+    for end, size in enumerate(rows["size"].tolist(), 1):
+        end_byte += size
+        full = end - start == _MOST_ROWS or end_byte - start_byte >= _MOST_ANSWER_BYTES
+        if full or end == len(rows):
+            yield answers(run, rows[start:end], data[start_byte:end_byte], now_ns)
+            start, start_byte = end, end_byte
+
+
 def read_answers(message: Message) -> tuple[npt.NDArray[Any], list[memoryview], int]:
     """The rows, each one's bytes, and when they were sent."""
     try:
@@ -298,6 +364,8 @@ def read_answers(message: Message) -> tuple[npt.NDArray[Any], list[memoryview], 
         raise MessageError(f"answers that cannot be read: {error}") from None
     if _SAMPLES_HEAD.size + count * ANSWER_ROW.itemsize != len(message.body):
         raise MessageError(f"{len(message.body)} bytes do not hold {count} answers")
+    if count > _MOST_ROWS:
+        raise MessageError(f"{count} answers in a message, more than {_MOST_ROWS}")
     rows = np.frombuffer(message.body, ANSWER_ROW, count, _SAMPLES_HEAD.size)
     data = message.frames[0] if message.frames else memoryview(b"")
     sizes = rows["size"].tolist()

@@ -17,6 +17,7 @@ from . import wire
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
 from .transport import (
+    DEFAULT_MAX_ANSWER_BYTES,
     Answers,
     Batch,
     Link,
@@ -25,6 +26,7 @@ from .transport import (
     NodeInfo,
     Run,
     guarded,
+    shown,
 )
 
 try:
@@ -36,26 +38,39 @@ except ImportError as error:
     ) from error
 
 _MESSAGES_AT_A_TIME = 64
+_LONGEST_TURN_S = 0.1
+_MOST_WAITING = 1000  # Messages of a node that are not read yet; TCP holds the rest.
 _HELLO_INTERVAL_S = 0.5
 _PINGS_A_TIMEOUT = 8
 _FIRST_PINGS = 8
 _LOOKUP_LIMIT_S = 2.0
 _BYE_LIMIT_MS = 500
+_RETRY_LIMIT_S = 0.2
+_MOST_ANSWER_BYTES = 1 << 62
 
 
 class ZmqLink(Link):
-    """`keys`: a folder of `make_keys`, or Keys; needed by nodes that have keys."""
+    """`keys`: a folder of `make_keys`, or Keys; needed by nodes that have keys. A sample whose
+    answer has more than `max_answer_bytes` fails."""
 
     def __init__(
-        self, address: str, events: LinkEvents, keys: Keys | str | os.PathLike[str] | None = None
+        self,
+        address: str,
+        events: LinkEvents,
+        keys: Keys | str | os.PathLike[str] | None = None,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
     ) -> None:
         super().__init__(address, events)
+        if not 0 < max_answer_bytes <= _MOST_ANSWER_BYTES:
+            raise ValueError(f"max_answer_bytes must be above 0, not {max_answer_bytes!r}")
+        self._max_answer_bytes = max_answer_bytes
         self._keys = client_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._writer = wire.SamplesWriter()
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
+        self._gone = False  # For good.
 
     # ---- Connecting ------------------------------------------------------------------------------
 
@@ -118,15 +133,21 @@ class ZmqLink(Link):
             "total_sample_count": self._run.total_sample_count,
             "performance_sample_count": self._run.performance_sample_count,
             "timeout_s": self._run.node_timeout_s,
+            "max_answer_bytes": self._max_answer_bytes,
         }
 
     def _open(self) -> None:
         self._trouble = ""
         self._last_heard = self._loop.time()
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
-        for option in (zmq.SNDHWM, zmq.RCVHWM, zmq.LINGER):
-            self._socket.setsockopt(option, 0)
-        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+        for option, value in {
+            zmq.SNDHWM: 0,  # What is on its way is bounded by our owner.
+            zmq.RCVHWM: _MOST_WAITING,
+            zmq.MAXMSGSIZE: self._max_answer_bytes + wire.OVERHEAD_BYTES,
+            zmq.LINGER: 0,
+            zmq.RECONNECT_IVL_MAX: 1000,
+        }.items():
+            self._socket.setsockopt(option, value)
         if self._keys is not None:
             self._socket.setsockopt(zmq.CURVE_PUBLICKEY, self._keys.public)
             self._socket.setsockopt(zmq.CURVE_SECRETKEY, self._keys.secret)
@@ -147,12 +168,14 @@ class ZmqLink(Link):
             if one is not None:
                 with contextlib.suppress(zmq.ZMQError):
                     self._loop.remove_reader(one.FD)
-        if self._socket is not None:
+        if self._socket is not None and self._monitor is not None:
             self._socket.disable_monitor()
             self._socket.close()
+            self._monitor.close()
         self._socket = self._monitor = None
 
     async def end(self) -> None:
+        self._gone = True  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -207,16 +230,25 @@ class ZmqLink(Link):
             event = parse_monitor_message(message)
             if event["event"] == zmq.EVENT_DISCONNECTED:
                 if self._welcome.done():
-                    self._lose(self._trouble or "the connection was closed")
+                    self._loop.call_later(_RETRY_LIMIT_S, self._lose_for_nonsense, self._socket)
                 else:
                     self._trouble = self._trouble or "the node closes the connection"
             elif event["event"] == zmq.EVENT_CONNECT_RETRIED:
+                self._lose(self._trouble or "the connection was closed")
                 # It follows a failed handshake as well, which says more.
                 self._trouble = self._trouble or "nobody listens there"
             elif event["event"] in _TROUBLES:
                 self._trouble = _TROUBLES[event["event"]](event["value"])
                 if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                     self._refuse(self._trouble)  # Asking again would not help.
+
+    def _lose_for_nonsense(self, disconnected: zmq.Socket[bytes] | None) -> None:
+        """A connection that ZeroMQ closed for what came, it does not make again."""
+        if self._socket is disconnected:
+            self._lose(
+                "it sent a message of more than max_answer_bytes "
+                f"({self._max_answer_bytes}), or what is none of ZeroMQ"
+            )
 
     # ---- Sending ---------------------------------------------------------------------------------
 
@@ -245,11 +277,12 @@ class ZmqLink(Link):
     # ---- Receiving -------------------------------------------------------------------------------
 
     def _receive(self) -> None:
+        turn_ends_s = self._loop.time() + _LONGEST_TURN_S
         for _ in range(_MESSAGES_AT_A_TIME):
             if self._socket is None:
                 return
             try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                frames = self._take_message(self._socket)
             except zmq.Again:
                 return
             self._last_heard = self._loop.time()
@@ -257,7 +290,20 @@ class ZmqLink(Link):
                 self._handle(wire.read(frames), time.monotonic_ns())
             except wire.MessageError as error:
                 self._refuse(f"it sent what cannot be read: {error}")
+            if self._loop.time() > turn_ends_s:
+                break
         self._loop.call_soon(self._receive)
+
+    @staticmethod
+    def _take_message(socket: zmq.Socket[bytes]) -> list[bytes]:
+        """Its frames, one too many if it has any number of these. Raises zmq.Again if there is
+        none."""
+        frames = [socket.recv(zmq.NOBLOCK)]
+        while socket.getsockopt(zmq.RCVMORE):
+            frame = socket.recv()
+            if len(frames) <= wire.MOST_FRAMES:
+                frames.append(frame)
+        return frames
 
     def _refuse(self, reason: str) -> None:
         if not self._welcome.done():
@@ -277,14 +323,14 @@ class ZmqLink(Link):
             self._clock.add(t0, t1, t2, now_ns)
         elif message.kind == wire.Kind.WELCOME:
             values = wire.read_control(message)
-            self._clock = ClockOffset(values.get("kernel") == kernel_id() != "")
-            limit = values.get("max_payload_bytes")
-            info = NodeInfo(str(values.get("name")), limit if isinstance(limit, int) else None)
             if not self._welcome.done():
-                self._welcome.set_result(info)
+                self._clock = ClockOffset(values.get("kernel") == kernel_id() != "")
+                limit = values.get("max_payload_bytes")
+                limit = limit if isinstance(limit, int) else None
+                self._welcome.set_result(NodeInfo(str(values.get("name")), limit))
         elif message.kind == wire.Kind.REFUSED:
             values = wire.read_control(message)
-            text = str(values.get("reason"))
+            text = shown(str(values.get("reason")))
             if values.get("busy") and not self._welcome.done():
                 self._trouble = text
             else:
@@ -308,11 +354,11 @@ class ZmqLink(Link):
             self._complete(rows[some], [parts[i] for i in some.tolist()], sent_ns, now_ns)
         for i, event in enumerate(events.tolist()):
             if event == wire.Event.FAILED:
-                self.events.failed(self, rows["key"][i : i + 1], str(parts[i], "utf-8", "replace"))
+                self.events.failed(self, rows["key"][i : i + 1], _text(parts[i]))
             elif event == wire.Event.FAULT:
-                self.events.fault(self, str(parts[i], "utf-8", "replace"))
+                self.events.fault(self, _text(parts[i]))
             elif event == wire.Event.ABORTED:
-                self._lose(str(parts[i], "utf-8", "replace"), for_good=True)
+                self._lose(_text(parts[i]), for_good=True)
                 return
             elif event > wire.Event.ABORTED:
                 raise wire.MessageError(f"an answer of the unknown kind {event}")
@@ -332,6 +378,11 @@ class ZmqLink(Link):
             "clock_uncertainty_ns": self._clock.uncertainty_ns,
             "round_trip_ns": self._clock.round_trip_ns,
         }
+
+
+def _text(part: memoryview) -> str:
+    """What a node says in words."""
+    return shown(str(part, "utf-8", "replace"))
 
 
 _TROUBLES: dict[int, Callable[[int], str]] = {
