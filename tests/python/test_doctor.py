@@ -8,6 +8,7 @@ rate. One examination of the real machine, of which nothing is asserted but its 
 import dataclasses
 import itertools
 import json
+import math
 import os
 
 import pytest
@@ -91,6 +92,15 @@ def test_a_bare_machine_is_read(root_of):
         ({"proc/self/cgroup": None, "sys/fs/cgroup/cpu.max": "1000 1000"}, "cores_quota", 1.0),
         (
             {"sys/fs/cgroup/memory.max": "3000", "sys/fs/cgroup/memory.current": "1000"},
+            "memory_available_bytes",
+            2000,
+        ),
+        (
+            {
+                "sys/fs/cgroup/memory.max": "3000",
+                "sys/fs/cgroup/memory.current": "2900",
+                "sys/fs/cgroup/memory.stat": "anon 700\ninactive_file 1900\nfile 2200\n",
+            },
             "memory_available_bytes",
             2000,
         ),
@@ -324,7 +334,10 @@ def test_an_examination_of_this_machine(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"lateness_bound_us": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seconds": 0}, {"seconds": math.inf}, {"seconds": math.nan}, {"lateness_bound_us": -1}],
+)
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match="must be positive"):
         examine(**wrong)

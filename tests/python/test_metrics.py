@@ -142,6 +142,12 @@ def test_a_port_in_use_is_named_and_free_again_afterwards():
         scrape(url)
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_is_none(port):
+    with pytest.raises(ValueError, match=f"port must be from 0 to 65535, not {port}"):
+        lg.serve_metrics(port).__enter__()
+
+
 def test_an_address_that_is_none():
     with pytest.raises(OSError), lg.serve_metrics(0, "192.0.2.1"):
         pass

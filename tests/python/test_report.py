@@ -6,7 +6,9 @@ queries are made by hand; the rest of what can go wrong is put into logs with a 
 """
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -170,6 +172,22 @@ def test_series_against_plain_counting():
         assert [bands.p50_ns[i], bands.p99_ns[i], bands.max_ns[i]] == [*expected, inside[-1]]
 
 
+def test_nothing_is_left_out_at_the_end():
+    """Whatever is left of the time after whole windows is in the last one."""
+    for n in (3000, 3001, 3007, 3050, 3099):
+        issued = np.arange(n) * 1_000_000
+        flow = series.flow(issued, issued, np.full(n, -1))  # None is ever answered.
+        assert flow.most_outstanding.max() == n
+        flow = series.flow(issued, issued, issued)
+        edges = [0.0]
+        for middle in flow.seconds:
+            edges.append(2 * middle - edges[-1])
+        assert edges[-1] == pytest.approx((n - 1) / 1e3)
+        assert (flow.completions_per_s * np.diff(edges)).sum() == pytest.approx(n)
+        slowest_last = issued + np.append(np.zeros(n - 1, np.int64), 7)
+        assert np.nanmax(series.bands(issued, slowest_last - issued).max_ns) == 7
+
+
 def test_series_of_next_to_nothing():
     for values in ([0], [7], [5, 5], [0, 10**12]):
         ascending = np.array(values, np.int64)
@@ -284,6 +302,78 @@ def test_errors_are_listed(run_test, tmp_path):
     assert len(texts) <= 51
 
 
+def test_a_run_in_which_nothing_was_measured(run_test, tmp_path):
+    def ignore(samples):
+        pass
+
+    settings = {"scenario": "Server", "min_query_count": 12, "stall_timeout_ms": 200}
+    page = page_of(tmp_path, run_test(issue=ignore, **settings, **RATE).outdir)
+    assert "Latency: nothing was measured." in page.text
+    assert "within the bound" not in page.text and "above the bound" not in page.text
+    assert "percentiles" not in page.tables
+    assert "latency-tail" not in page.charts and "outstanding-time" in page.charts
+    assert page.text.count("Mend the system under test") == 1  # Of reasons that it would cure all.
+
+
+def test_numbers_that_are_none(run_test, tmp_path):
+    run = run_test(scenario="Server", use_token_latencies=True, **RATE)
+    detail = run.outdir / "mlperf_log_detail.txt"
+    whole = detail.read_text()
+    for text in ("nan", "inf", "null", '"x"', "[1]", "{}", "true", "-1"):
+        detail.write_text(
+            re.sub(r'("key": "(?!sut_name).*?", "value": )-?\d+(?=, )', rf"\1{text}", whole)
+        )
+        page_of(tmp_path, run.outdir)
+
+
+# ---- Durations of all sizes ----------------------------------------------------------------------
+
+
+def with_latencies(run, latencies_ns):
+    log = run.outdir / "mlperf_log_samples.npy"
+    rows = np.resize(np.load(log), len(latencies_ns))
+    rows["query"] = np.arange(len(rows))
+    rows["scheduled_ns"] = rows["issued_ns"] = np.arange(len(rows)) * 1000
+    rows["completed_ns"] = rows["scheduled_ns"] + latencies_ns
+    np.save(log, rows)
+
+
+def test_axes_hold_what_is_very_short_and_very_long(run_test, tmp_path):
+    run = run_test(scenario="Server", **RATE)
+    latencies = np.full(500, 300)
+    latencies[:2], latencies[-1] = 0, 20_000_000_000
+    with_latencies(run, latencies)
+    charts = page_of(tmp_path, run.outdir).charts
+    for chart, axis, values in (
+        ("latency-histogram", "xaxis", "x"),
+        ("latency-tail", "yaxis", "y"),
+    ):
+        low, high = charts[chart]["layout"][axis]["range"]
+        shown = np.log10(charts[chart]["data"][0][values])
+        assert shown.min() >= low and shown.max() <= high
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_a_bound_of_nothing_is_no_line_on_a_logarithmic_axis(run_test, tmp_path, tokens):
+    bounds = {"server_target_latency_ns": 0, "ttft_latency": 0, "tpot_latency": 0}
+    run = run_test(
+        scenario="Server",
+        min_query_count=50,
+        use_token_latencies=tokens,
+        issue=lambda samples: answer(samples, n_tokens=5 * tokens),
+        **bounds,
+        **RATE,
+    )
+    rows = np.load(run.outdir / "mlperf_log_samples.npy")
+    latencies = np.geomspace(1e3, 1e6, len(rows)).astype(np.int64)
+    rows["completed_ns"] = rows["scheduled_ns"] + latencies
+    np.save(run.outdir / "mlperf_log_samples.npy", rows)
+    page = page_of(tmp_path, run.outdir)
+    assert page.charts["latency-tail"]["layout"]["yaxis"]["type"] == "log"
+    assert "bound of 0 ns" in page.text
+    lg.write_report(run.outdir, tmp_path / "report.png")
+
+
 # ---- What is not to be trusted -------------------------------------------------------------------
 
 
@@ -331,6 +421,17 @@ def test_text_of_logs_stays_text(tmp_path):
     assert "<" not in re.sub(r"\\.", "", out.read_text())
     pytest.importorskip("matplotlib")
     lg.write_report(runs, tmp_path / "report.png")
+
+
+def test_a_name_that_is_no_text(run_test, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(run_test(scenario="Server", min_query_count=50, **RATE).outdir, folder)
+    detail = folder / "mlperf_log_detail.txt"
+    name = '"sut_name", "value": "'
+    detail.write_text(detail.read_text().replace(name, name + "\\ud800"))  # Half a pair.
+    assert "caf\\udce9" in page_of(tmp_path, folder).text
+    for suffix in ("md", "png"):
+        lg.write_report([folder, folder], tmp_path / f"report.{suffix}")
 
 
 def test_nothing_is_fetched(run_test, tmp_path):
@@ -386,6 +487,9 @@ def test_runs_with_one_name_are_told_apart(tmp_path):
     runs = [evil_run(tmp_path / name / "logs") for name in "ab"]
     page = page_of(tmp_path, *runs)
     assert [cell[0] for cell in page.tables["comparison"][0][1:]] == ["a/logs", "b/logs"]
+    inner = shutil.copytree(runs[0], runs[0] / "logs")
+    page = page_of(tmp_path, runs[0], inner)
+    assert [cell[0] for cell in page.tables["comparison"][0][1:]] == ["logs", "logs/logs"]
 
 
 def test_a_sweep(tmp_path):
@@ -406,6 +510,20 @@ def test_a_sweep(tmp_path):
         assert chart[0]["x"] == pytest.approx([float(row[1][1]) for row in rows], rel=1e-5)
     lg.write_report(tmp_path / "sweep", tmp_path / "sweep.md")
     assert "samples/s" in (tmp_path / "sweep.md").read_text()
+
+
+def test_a_sweep_of_a_system_that_does_not_answer(tmp_path):
+    class Mute(EvilSut):
+        def issue_query(self, samples):
+            pass
+
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server, min_duration_ms=0, min_query_count=5, stall_timeout_ms=50
+    )
+    lg.sweep(Mute(), Photos(), settings, [1e3, 5e3], outdir=tmp_path / "sweep")
+    page = page_of(tmp_path, tmp_path / "sweep")
+    assert [row[0][0] for row in page.tables["sweep"][1:]] == ["1000", "5000"]
+    assert page.charts == {}
 
 
 @pytest.mark.parametrize("strategy", ["Bisection", "Estimate"])
@@ -479,6 +597,8 @@ def test_formats_and_errors(run_test, tmp_path):
     assert (tmp_path / "report.txt").read_text().startswith("## ")
     with pytest.raises(ValueError, match=r"report\.pdf' does not say what to write; end it in"):
         lg.write_report(run.outdir, tmp_path / "report.pdf")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none to write .*; make it"):
+        lg.write_report(run.outdir, tmp_path / "none" / "report.md")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         lg.write_report(tmp_path / "nowhere", tmp_path / "report.md")
     with pytest.raises(ValueError, match="no runs to report on"):

@@ -122,6 +122,16 @@ def test_a_baseline_of_other_settings_is_refused(handles, tmp_path):
         assert_no_slower(other, tmp_path / "baseline")
 
 
+def test_what_is_no_baseline_is_not_replaced(handles, tmp_path):
+    result = run(*handles, **SINGLE)
+    (tmp_path / "notes.md").write_text("of value")
+    with pytest.raises(FileExistsError, match=r"more than a baseline \(notes\.md\)"):
+        save_baseline(result, tmp_path, replace=True)
+    (tmp_path / "baseline.new").mkdir()  # Somebody else's, too.
+    save_baseline(result, tmp_path / "baseline")
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.md", "baseline.new", "baseline"}
+
+
 def test_a_baseline_is_not_replaced_by_accident(handles, tmp_path):
     result = run(*handles, **SINGLE)
     save_baseline(result, tmp_path / "deep" / "baseline")

@@ -23,12 +23,13 @@ from .comparison_stats import (
     student_quantile,
     within_runs,
 )
-from .run_logs import RunLogs, read_run
+from .run_logs import RunLogs, read_run, shown_path
 
 Run = str | os.PathLike[str] | RunLogs
 """A folder with the logs of a test, or what `read_run` made of it."""
 
-_FRACTIONS = (0.5, 0.9, 0.99)
+_FRACTIONS = (0.1, 0.5, 0.9, 0.99)
+"""The first is what a query takes that meets neither a queue nor a burst of other work."""
 DISTURBANCE_FACTOR = 2.0
 """Disturbed queries for each one that was issued late: a query that the system works on is exposed
 to the machine for longer than one that is about to be issued."""
@@ -46,7 +47,7 @@ class Difference:
     samples/s); of several runs a side, the geometric mean."""
 
     metric: str
-    """Such as "latency p99", "TTFT p50" or "throughput"."""
+    """Such as "latency p99", "service p50", "TTFT p50" or "throughput"."""
     a: float
     b: float
     change: float
@@ -149,7 +150,7 @@ def compare(
         rows=_judged(statistics, tolerance, confidence),
         settings_differ=differ,
         valid=(_all_valid(sides[0]), _all_valid(sides[1])),
-        cautions=tuple(_cautions(sides, differ)),
+        cautions=tuple(dict.fromkeys(_cautions(sides, differ))),  # A run may be on both sides.
     )
 
 
@@ -170,16 +171,29 @@ def _refuse_unlike(runs: Sequence[RunLogs]) -> None:
             each = ", ".join(f"{run.name}: {getattr(run, what)}" for run in runs)
             raise ValueError(f"runs of different {what}s cannot be compared ({each})")
     for run in runs:
-        if run.samples is None or len(run.samples) == 0:
+        if why := _nothing_to_compare(run):
             raise ValueError(
-                f"{run.name} has no queries to compare: {run.folder} holds no sample log, or the "
-                "test had no performance phase; set LogSettings.enable_sample_log = True"
+                f"{run.name} has no queries to compare: {why} (see {shown_path(run.folder)})"
             )
 
 
+def _nothing_to_compare(run: RunLogs) -> str | None:
+    """Why not, in words; None: there is something."""
+    if len(run.latencies_ns()) > 0:
+        return None
+    if run.samples is not None and len(run.samples) > 0:
+        return "none was completed"
+    if not run.finished:
+        return "its logs end before the test did"
+    return (
+        "it has no sample log, or the test had no performance phase; set "
+        "LogSettings.enable_sample_log = True"
+    )
+
+
 def _fractions(run: RunLogs) -> tuple[float, ...]:
-    target = run.settings.get("target_latency_percentile")
-    return tuple(sorted({*_FRACTIONS, *([float(target)] if target else [])}))
+    target = run.number("effective_target_latency_percentile")
+    return tuple(sorted({*_FRACTIONS, *([target] if target else [])}))
 
 
 def _settings_differ(a: RunLogs, b: RunLogs) -> dict[str, tuple[Any, Any]]:
@@ -209,7 +223,7 @@ def _more_disturbed(runs: Sequence[RunLogs]) -> float:
 def _names(side: Sequence[RunLogs], others: Sequence[RunLogs]) -> tuple[str, ...]:
     """Of the runs of a side; folders where names are not enough."""
     names = [run.name for run in (*side, *others)]
-    return tuple(run.name if names.count(run.name) == 1 else str(run.folder) for run in side)
+    return tuple(run.name if names.count(run.name) == 1 else shown_path(run.folder) for run in side)
 
 
 def _cautions(
@@ -230,7 +244,10 @@ def _cautions(
         assert run.samples is not None  # Refused before.
         lost = int(np.count_nonzero(run.samples["completed_ns"] < 0))
         if lost:
-            yield f"{name}: {lost} samples were never completed and are left out"
+            yield (
+                f"{name}: {lost} of {len(run.samples)} samples were never completed and are left "
+                "out"
+            )
         if not run.finished:
             yield f"{name}: the test did not run to its end"
         share = disturbed_share(run)
@@ -275,7 +292,8 @@ def _statistics(
     least = min(len(values) for values in (*of_a, *of_b))
     if least == 0:
         return []
-    shown = [p for p in fractions if a[0].percentiles and least * (1 - p) >= MIN_TAIL_COUNT]
+    meant = fractions if a[0].fractions is None else a[0].fractions
+    shown = [p for p in meant if least * min(p, 1 - p) >= MIN_TAIL_COUNT]
     labels = [f" {label}" for label in ("mean", *(f"p{100 * p:g}" for p in shown))]
     logs_a, logs_b = (
         np.array([log_statistics(values, shown) for values in side]).T for side in (of_a, of_b)
@@ -290,7 +308,7 @@ def _statistics(
         within = [within_runs(one, other, shown, paired) for one, other in pairs]
     return [
         _Statistic(
-            metric=name + label if a[0].percentiles else name,
+            metric=name if name == _THROUGHPUT else name + label,
             a_ns=math.exp(logs_a[i].mean()),
             b_ns=math.exp(logs_b[i].mean()),
             spread=_spread(logs_a[i], logs_b[i], [pair[i] for pair in within]),

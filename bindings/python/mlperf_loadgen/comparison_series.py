@@ -8,11 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .comparison_stats import Floats
-from .run_logs import RunLogs
+from .run_logs import RunLogs, query_starts
 
 _DELAY_NS = 50_000
 _MEDIAN_DELAYS = 4
 """A query is late if it is by more than both: what always takes that long is no disturbance."""
+_MIN_WAITED = 20
+_ALIKE = 1.25
+"""The most by which queries that waited may differ from those that did not, as a ratio."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,14 @@ class Series:
     """What equals in a run with the same queries in the same order, shape (n, k)."""
     events: int
     """How many durations were measured: completions at one time are one."""
-    percentiles: bool = True
-    """False: only the mean of the values means something."""
+    fractions: tuple[float, ...] | None = None
+    """Percentiles that mean something, beside the mean; None: all do."""
 
 
 def series_of(run: RunLogs) -> dict[str, Series]:
-    """By name: "latency" (not in Offline, where it is the place in the one query), "TTFT" and
-    "TPOT" where tokens were reported, and "throughput", the times between completions.
+    """By name: "latency" (not in Offline, where it is the place in the one query), "service"
+    of a Server that answers one query after another, "TTFT" and "TPOT" where tokens were reported,
+    and "throughput", the times between completions.
     """
     rows = _in_order(run)
     found = {}
@@ -39,13 +43,15 @@ def series_of(run: RunLogs) -> dict[str, Series]:
     done = rows["completed_ns"] >= 0
     from_ns = rows["scheduled_ns"].astype(np.float64)
     completed_ns = np.where(done, rows["completed_ns"], np.nan)
-    first_ns = np.where(rows["first_token_ns"] >= 0, rows["first_token_ns"], np.nan)
+    first_ns = np.where(done & (rows["first_token_ns"] >= 0), rows["first_token_ns"], np.nan)
     if run.scenario == "MultiStream":
-        starts = np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+        starts = query_starts(rows)
         latencies = np.maximum.reduceat(completed_ns - from_ns, starts)
         found["latency"] = Series(latencies, same_if[starts], len(starts))
     elif run.scenario != "Offline":
         found["latency"] = Series(completed_ns - from_ns, same_if, len(rows))
+    if run.scenario == "Server" and (service := _service(rows, completed_ns, same_if)):
+        found["service"] = service
     if np.isfinite(first_ns).any():
         found["TTFT"] = Series(first_ns - from_ns, same_if, len(rows))
         several = rows["tokens"] >= 2
@@ -65,7 +71,7 @@ def disturbed_share(run: RunLogs) -> float:
     rows = _in_order(run)
     if run.scenario == "Offline":
         return 0.0
-    starts = np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+    starts = query_starts(rows)
     answered_ns = np.maximum.reduceat(rows["completed_ns"], starts)[:-1]
     issued_ns = rows["issued_ns"][starts][1:]
     if run.scenario == "Server":
@@ -94,6 +100,28 @@ def _same_if(rows: npt.NDArray[np.void], scenario: str) -> npt.NDArray[np.int64]
     return np.column_stack([sample, rows["scheduled_ns"] - rows["scheduled_ns"][0]])
 
 
+def _service(
+    rows: npt.NDArray[np.void], completed_ns: Floats, same_if: npt.NDArray[np.int64]
+) -> Series | None:
+    """What each query took by itself: from its issue, or from the completion before it if that was
+    later, to its own. What a queue carries on, and the luck of arrivals, are not in it.
+
+    None if the system does not seem to answer one query after another: then those that waited took
+    as long by themselves as those that did not, and no two are completed at once or out of order.
+    """
+    issued_ns = rows["issued_ns"]
+    before_ns = np.concatenate([[-np.inf], np.fmax.accumulate(completed_ns)[:-1]])
+    service_ns = completed_ns - np.fmax(issued_ns, before_ns)
+    done, waited = np.isfinite(service_ns), before_ns > issued_ns
+    groups = [service_ns[done & waited], service_ns[done & ~waited]]
+    if min(map(len, groups)) < _MIN_WAITED or service_ns[done].min() <= 0:
+        return None
+    by_queue, by_none = map(np.median, groups)
+    if not 1 / _ALIKE < by_queue / by_none < _ALIKE:
+        return None
+    return Series(service_ns, same_if, len(rows), fractions=(0.1, 0.5))
+
+
 def _throughput(rows: npt.NDArray[np.void], same_if: npt.NDArray[np.int64]) -> Series:
     """Times between successive completions, the first one from the first issue.
 
@@ -103,4 +131,4 @@ def _throughput(rows: npt.NDArray[np.void], same_if: npt.NDArray[np.int64]) -> S
     times_ns, counts = np.unique(completed_ns, return_counts=True)
     gaps_ns = np.diff(times_ns, prepend=rows["issued_ns"].min())
     shares_ns = np.repeat(gaps_ns / counts, counts)
-    return Series(shares_ns, same_if[: len(shares_ns)], len(times_ns), percentiles=False)
+    return Series(shares_ns, same_if[: len(shares_ns)], len(times_ns), fractions=())

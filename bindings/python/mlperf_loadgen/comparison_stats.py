@@ -20,7 +20,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -141,27 +141,40 @@ def _replicates(values: Floats, drawn: npt.NDArray[Any], fractions: Sequence[flo
     """Logarithms of mean and percentiles, shape (1 + fractions, replicates).
 
     `drawn`: how often each block is drawn, shape (replicates, blocks). What is kept of a block are
-    its sum and how many of its values lie at or below some nodes, so that a replicate costs a
-    product of matrices and no sorting.
+    its sum and how many of its values lie below and at some nodes, so that a replicate costs
+    products of matrices and no sorting. Within a node and between two of which nothing lies, a
+    percentile is that of the replicate; elsewhere it is interpolated.
     """
-    parts = np.array_split(values, drawn.shape[1])
+    parts = [np.sort(part) for part in np.array_split(values, drawn.shape[1])]
     counts = drawn @ np.array([len(part) for part in parts], np.float64)
     means = drawn @ np.array([part.sum() for part in parts]) / counts
+    if not fractions:
+        return np.asarray(np.log(means)[None], np.float64)
     nodes = _nodes(values)
-    at_most = np.array([np.searchsorted(np.sort(part), nodes, "right") for part in parts])
-    # In pieces too small for BLAS to start threads, which cost more than all else where cores are
-    # busy.
-    pieces = np.array_split(at_most.astype(np.float64), _PIECES, axis=1)
-    shares = np.hstack([drawn @ piece for piece in pieces]) / counts[:, None]
+    below, at_most = (_shares(drawn, parts, nodes, side) for side in ("left", "right"))
     rows = [means]
     for p in fractions:
-        after = np.clip((shares >= p).argmax(axis=1), 1, None)[:, None]
-        low, high = (np.take_along_axis(shares, i, 1)[:, 0] for i in (after - 1, after))
-        along = np.clip((p - low) / np.maximum(high - low, 1e-12), 0, 1)
-        left, right = nodes[after[:, 0] - 1], nodes[after[:, 0]]
-        rows.append(left + along * (right - left))
+        after = (at_most > p).argmax(axis=1)
+        before = np.maximum(after - 1, 0)
+        each = np.arange(len(drawn))
+        low, high = at_most[each, before], below[each, after]
+        along = np.where(p < high, (p - low) / np.maximum(high - low, 1e-12), 1.0)
+        rows.append(nodes[before] + along * (nodes[after] - nodes[before]))
     logs: Floats = np.log(np.array(rows))
     return logs
+
+
+def _shares(
+    drawn: npt.NDArray[Any], parts: Sequence[Floats], nodes: Floats, side: Literal["left", "right"]
+) -> Floats:
+    """Of the values below ("left") or up to ("right") each node, shape (replicates, nodes)."""
+    counts = np.array([np.searchsorted(part, nodes, side) for part in parts], np.float64)
+    totals = drawn @ np.array([len(part) for part in parts], np.float64)
+    # In pieces too small for BLAS to start threads, which cost more than all else where cores are
+    # busy.
+    pieces = np.array_split(counts, _PIECES, axis=1)
+    shares: Floats = np.hstack([drawn @ piece for piece in pieces]) / totals[:, None]
+    return shares
 
 
 def _nodes(values: Floats) -> Floats:
@@ -169,6 +182,5 @@ def _nodes(values: Floats) -> Floats:
     n = len(values)
     ranks = 1 / (1 + np.exp(np.linspace(math.log(n), -math.log(n), _NODES)))
     places = np.unique(np.minimum((ranks * n).astype(np.intp), n - 1))
-    ordered = np.sort(values)
-    nodes: Floats = np.concatenate([[ordered[0] * 0.999], np.unique(ordered[places])])
+    nodes: Floats = np.unique(np.sort(values)[np.concatenate([[0], places])])
     return nodes

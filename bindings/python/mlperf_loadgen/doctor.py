@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,11 +48,8 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists and numbers."""
-        return asdict(self) | {
-            "trusted_qps": None if self.trusted is None else self.trusted.qps,
-            "rates": [asdict(rate) for rate in self.rates],
-            "warnings": [asdict(warning) for warning in self.warnings],
-        }
+        trusted_qps = None if self.trusted is None else self.trusted.qps
+        return asdict(self) | {"trusted_qps": trusted_qps}
 
     def __str__(self) -> str:
         from .doctor_text import diagnosis_text
@@ -74,12 +72,12 @@ def examine(
     What the machine says of itself is read below `root`; what it does not tell is None.
     `progress(text)` gets a line for each step.
 
-    Raises ValueError if `seconds` or the bound is not positive, and RuntimeError if a test is
-    running in this process.
+    Raises ValueError if `seconds` or the bound is not positive and finite, and RuntimeError if a
+    test is running in this process.
     """
     for name, value in (("seconds", seconds), ("lateness_bound_us", lateness_bound_us)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, not {value!r}")
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, not {value!r}")
     report = progress or (lambda text: None)
     machine = read_machine(root)
     report("clock and timers")

@@ -168,16 +168,20 @@ def _cores_quota(root: Path) -> float | None:
 
 
 def _memory_groups(root: Path) -> list[tuple[int, int]]:
-    """Limit and use of each group that has a limit."""
+    """Limit and use of each group that has a limit. Cached files that are not in use are no use:
+    they make room when it is needed."""
     found = []
     for folder in _groups(root, "memory"):
-        for limit_name, used_name in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        for limit_name, used_name, cached_name in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         ):
             limit, used = _number(_text(folder / limit_name)), _number(_text(folder / used_name))
-            if limit is not None and used is not None and limit < _KERNEL_UNLIMITED:
-                found.append((int(limit), int(used)))
+            if limit is None or used is None or limit >= _KERNEL_UNLIMITED:
+                continue
+            lines = (_text(folder / "memory.stat") or "").splitlines()
+            cached = next((x for x in lines if x.startswith(f"{cached_name} ")), "").partition(" ")
+            found.append((int(limit), int(used - (_number(cached[2]) or 0))))
     return found
 
 

@@ -15,10 +15,13 @@ def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
     are those of `read_progress`, worked out when they are asked for; a set that has ended is told
     of until the next one starts, with `mlperf_loadgen_running` 0. Times are in seconds.
 
-    Raises OSError if the port cannot be had, and ImportError if prometheus_client is not installed.
+    Raises ValueError for what is no port, OSError if the port cannot be had, and ImportError if
+    prometheus_client is not installed.
     """
     from .metrics_server import start  # Says what is to be installed.
 
+    if not 0 <= port < 1 << 16:
+        raise ValueError(f"port must be from 0 to 65535, not {port!r}")
     try:
         server, thread = start(port, addr)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from .logs import TruncatedLogWarning, read_samples
 from .run_records import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
 
@@ -23,6 +25,7 @@ _LOG_NAME = re.compile(
     r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
 )
 _DEFAULT_PREFIX = "mlperf_log_"
+_TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
 _MAX_TRACE_BYTES = 1 << 30  # Of which a processor reads some 100 MB a second.
 _TRACED_SAMPLE = re.compile(
     rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
@@ -99,14 +102,40 @@ class RunLogs:
         From schedule to completion: in MultiStream of whole queries, otherwise of samples. What was
         never completed is left out. Empty without `samples`.
         """
-        if self.samples is None:
+        rows = self.samples
+        if rows is None or len(rows) == 0:
             return np.empty(0, np.int64)
-        done = self.samples[self.samples["completed_ns"] >= 0]
-        latencies: npt.NDArray[np.int64] = done["completed_ns"] - done["scheduled_ns"]
-        if self.scenario != "MultiStream" or len(done) == 0:
-            return latencies
-        starts = np.flatnonzero(np.diff(done["query"], prepend=done["query"][0] + 1))
-        return np.asarray(np.maximum.reduceat(latencies, starts), np.int64)
+        scheduled_ns, completed_ns = rows["scheduled_ns"], rows["completed_ns"]
+        if self.scenario == "MultiStream":
+            starts = query_starts(rows)
+            scheduled_ns, completed_ns = scheduled_ns[starts], completed_by_query(rows, starts)
+        done = completed_ns >= 0
+        latencies: npt.NDArray[np.int64] = (completed_ns - scheduled_ns)[done]
+        return latencies
+
+    def number(self, key: str) -> float | None:
+        """The last number of a key of the detail log; None: there is none, or it is not finite."""
+        return number_or_none(self.records.get(key))
+
+
+def number_or_none(value: object) -> float | None:
+    """A value of a log, if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def query_starts(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
+    """Where in the rows of a sample log the queries start; there must be a row."""
+    return np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+
+
+def completed_by_query(
+    rows: npt.NDArray[np.void], starts: npt.NDArray[np.intp]
+) -> npt.NDArray[np.int64]:
+    """When the last sample of each query was completed; -1: one of them never was."""
+    whole = np.minimum.reduceat(rows["completed_ns"], starts) >= 0
+    return np.where(whole, np.maximum.reduceat(rows["completed_ns"], starts), -1)
 
 
 def read_run(path: str | os.PathLike[str]) -> RunLogs:
@@ -125,14 +154,13 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     last = {record.key: record.value for record in records}
     summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
     summary = summary_path.read_text(errors="replace") if summary_path.is_file() else ""
+    finished = _TRAILER.search(summary) is not None
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
     scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
     samples = _samples(detail, records, mode)
-    folder = detail.parent
-    usual = (prefix, suffix) == (_DEFAULT_PREFIX, "")
     return RunLogs(
-        name=folder.resolve().name if usual else f"{folder.resolve().name}/{prefix}*{suffix}",
-        folder=folder,
+        name=_name(detail),
+        folder=detail.parent,
         records=last,
         all_records=records,
         summary=summary,
@@ -142,8 +170,8 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         mode=mode,
         sut_name=str(last.get("sut_name", "")),
         valid=last["result_validity"] == "VALID" if "result_validity" in last else None,
-        finished="encountered" in summary,
-        reasons=tuple(_reasons(last, records, mode, summary)),
+        finished=finished,
+        reasons=tuple(_reasons(last, records, mode, finished)),
         errors=tuple(str(record.value) for record in records if record.is_error),
         warnings=tuple(str(record.value) for record in records if record.is_warning),
         samples=samples,
@@ -180,7 +208,8 @@ def _detail_log(path: Path) -> Path:
         if not _is_detail_log(detail):
             raise NoRunError(f'{detail} is no detail log: its lines do not start with ":::MLLOG"')
         return detail
-    found = sorted(file for file in path.glob("*detail*.txt") if _is_detail_log(file))
+    files = (file for file in path.glob("*detail*.txt") if file.is_file())
+    found = sorted(file for file in files if _is_detail_log(file))
     if not found:
         raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it")
     if len(found) > 1:
@@ -194,6 +223,25 @@ def _is_detail_log(file: Path) -> bool:
     with file.open("rb") as opened:
         start = opened.read(len(PREFIX))
     return PREFIX.startswith(start)
+
+
+def _name(detail: Path) -> str:
+    """Of the run: its folder, and its prefix and suffix if they are not the usual."""
+    name = detail.parent.resolve().name
+    prefix, suffix = _affixes(detail)
+    if (prefix, suffix) != (_DEFAULT_PREFIX, ""):
+        name += f"/{prefix}*{suffix}"
+    return shown_path(name)
+
+
+def is_log_name(name: str) -> bool:
+    """Whether a log of a test can be called so."""
+    return _LOG_NAME.fullmatch(name) is not None
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path in characters that can be written, which a file's name need not be made of."""
+    return os.fspath(path).encode(errors="backslashreplace").decode()
 
 
 def _warn(path: Path, what: str) -> None:
@@ -216,13 +264,13 @@ def _started(text: Any) -> datetime | None:
 
 
 def _reasons(
-    last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, summary: str
+    last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, finished: bool
 ) -> list[str]:
     conduct = [str(r.value) for r in records if r.key == "error_runtime"]
     if "result_validity" not in last:
-        if mode == "AccuracyOnly" and "encountered" in summary:
+        if mode == "AccuracyOnly" and finished:
             return conduct
-        if "encountered" in summary:
+        if finished:
             return [*conduct, "the test ended without a result"]
         return [*conduct, "the logs end before the test did: it was killed or is still running"]
     if last["result_validity"] == "VALID":
@@ -240,11 +288,7 @@ def _broken_rules(last: Mapping[str, Any]) -> list[str]:
             f"the run was shorter than min_duration, {last.get('effective_min_duration_ms')} ms"
         )
     if last.get("result_min_queries_met") is False:
-        reasons.append(
-            f"{last.get('result_query_count')} queries were issued, min_query_count asks for "
-            f"{last.get('effective_min_query_count')} and the test for "
-            f"{last.get('effective_min_sample_count')} samples"
-        )
+        reasons.append(_broken_minimum(last))
     if last.get("early_stopping_met") is False:
         kinds = {"early_stopping_ttft_result": " of TTFT", "early_stopping_tpot_result": " of TPOT"}
         for key in ("early_stopping_result", *kinds):
@@ -259,15 +303,27 @@ def _broken_rules(last: Mapping[str, Any]) -> list[str]:
 
 
 def _broken_bound(last: Mapping[str, Any]) -> str:
-    percentile = last.get("effective_target_latency_percentile", 0.99)
+    percentile = number_or_none(last.get("effective_target_latency_percentile")) or 0.99
     shown = f"p{100 * percentile:g}"
     if last.get("requested_use_token_latencies"):
         return f"the {shown} of TTFT or TPOT is above its bound"
-    bound_ms = last.get("effective_target_latency_ns", 0) / 1e6
-    measured = last.get(f"result_{100 * percentile:.2f}_percentile_latency_ns")
-    if measured is None:
-        return f"{shown} latency is above the bound of {bound_ms:g} ms"
-    return f"{shown} latency {measured / 1e6:.4g} ms is above the bound of {bound_ms:g} ms"
+    bound_ns = number_or_none(last.get("effective_target_latency_ns")) or 0
+    bound = f"the bound of {bound_ns / 1e6:g} ms"
+    measured_ns = number_or_none(last.get(f"result_{100 * percentile:.2f}_percentile_latency_ns"))
+    if measured_ns is None:
+        return f"{shown} latency is above {bound}"
+    if measured_ns <= bound_ns:
+        return f"{shown} latency is unknown: nothing was measured against {bound}"
+    return f"{shown} latency {measured_ns / 1e6:.4g} ms is above {bound}"
+
+
+def _broken_minimum(last: Mapping[str, Any]) -> str:
+    issued = number_or_none(last.get("result_query_count")) or 0
+    least = number_or_none(last.get("effective_min_query_count")) or 0
+    if issued < least:
+        return f"{issued} queries were issued, min_query_count asks for {least}"
+    samples = last.get("effective_min_sample_count")
+    return f"fewer samples were completed than the {samples} that the test asks for"
 
 
 # ---- Samples -------------------------------------------------------------------------------------
@@ -283,6 +339,11 @@ def _samples(
         performance = rows["phase"] == _PERFORMANCE_PHASE
         if not performance.any():
             return None
+        if min(rows["scheduled_ns"].min(), rows["issued_ns"].min()) < 0:
+            raise _core.SampleLogFormatError(
+                f"{log}: found times before the start of the test; it is damaged, remove it to do "
+                "without"
+            )
         return rows if performance.all() else rows[performance]
     trace = detail.with_name(f"{prefix}trace{suffix}.json")
     warmed_up = any(str(record.value).startswith("Warmed up") for record in records)
@@ -303,14 +364,15 @@ def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
                 continue
             sign = -1 if m["us"].startswith(b"-") else 1
             scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
-            completed = -1 if m["completed"] is None else scheduled + int(m["completed"])
-            issued = scheduled + int(m["issued"])
+            completed = -1 if m["completed"] is None else int(m["completed"])
             row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE)
-            found.append((int(m["sample"]), (*row, scheduled, issued, -1, completed, 0)))
+            times = (scheduled, int(m["issued"]), -1, completed)  # As logged: since `scheduled`.
+            found.append((int(m["sample"]), (*row, *times, 0)))
     if not found:
         return None
     rows = np.array([row for _, row in sorted(found)], _SAMPLE_TYPE)
-    start = rows["scheduled_ns"].min()
-    for column in ("scheduled_ns", "issued_ns", "completed_ns"):
-        rows[column] = np.where(rows[column] < 0, -1, rows[column] - start)
+    done = rows["completed_ns"] >= 0
+    rows["scheduled_ns"] -= rows["scheduled_ns"].min()
+    rows["issued_ns"] += rows["scheduled_ns"]
+    rows["completed_ns"][done] += rows["scheduled_ns"][done]
     return rows

@@ -12,6 +12,7 @@ from . import _core
 from .comparison import Comparison, compare
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .run import StartTestWithLogSettings
+from .run_logs import is_log_name
 
 _temporary: list[tempfile.TemporaryDirectory[str]] = []  # Removed when the process ends.
 
@@ -61,7 +62,7 @@ def assert_no_slower(
     """Raises AssertionError, with the table, if a run is slower than a baseline.
 
     `result`: what `run` returned, or a folder of logs; `baseline`: a folder, as of `save_baseline`.
-    Slower is what `compare` finds slower, in any latency or in throughput, by more than the share
+    Slower is what `compare` finds slower, in any of its statistics, by more than the share
     `tolerance`; what is too noisy to tell passes. Returns the comparison.
 
     Raises ValueError if the two cannot be compared: other scenario, other settings, no sample log.
@@ -75,7 +76,8 @@ def assert_no_slower(
             "run with the same, or save the baseline anew"
         )
     if found.outcome in ("slower", "mixed"):
-        raise AssertionError(f"slower than the baseline (A) by more than {tolerance:.0%}\n{found}")
+        limit = f"{100 * tolerance:g}%"
+        raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")
     return found
 
 
@@ -84,24 +86,28 @@ def save_baseline(
 ) -> None:
     """Copies the logs that `assert_no_slower` needs to `folder`: detail, summary, sample log.
 
-    Raises FileExistsError if `folder` exists, unless `replace` is True: then it is replaced; and
-    ValueError if the result is not VALID or has no sample log.
+    Raises FileExistsError if `folder` exists, unless `replace` is True: then it is replaced, if it
+    holds nothing but logs; and ValueError if the result is not VALID or has no sample log.
     """
     logs = result.logs
     if not result.valid or not logs.samples:
         what = "has no sample log" if result.valid else "is not VALID"
         raise ValueError(f"a result that {what} can be no baseline\n{result}")
-    target = Path(folder)
+    target = Path(folder).absolute()
     if target.exists() and not replace:
         raise FileExistsError(f"there is a baseline in {target}; pass replace=True to replace it")
-    fresh = target.with_name(target.name + ".new")  # The old one stays until this is whole.
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for path in (logs.detail, logs.summary, logs.samples):
-        shutil.copy2(path, fresh)
-    if target.exists():
-        shutil.rmtree(target)
-    fresh.rename(target)
+    others = [path.name for path in target.glob("*") if not is_log_name(path.name)]
+    if others:
+        raise FileExistsError(f"{target} is more than a baseline ({', '.join(others)}): remove it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        fresh = Path(scratch, target.name)  # The old one stays until this is whole.
+        fresh.mkdir()
+        for path in (logs.detail, logs.summary, logs.samples):
+            shutil.copy2(path, fresh)
+        if target.exists():
+            shutil.rmtree(target)
+        fresh.rename(target)
 
 
 def _logs_of(result: _core.TestResult | str | os.PathLike[str]) -> str:

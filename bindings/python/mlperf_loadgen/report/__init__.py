@@ -22,8 +22,8 @@ def write_report(
     `out` says. See docs/report.md.
 
     Raises ValueError for another format, ImportError without plotly (html:
-    `mlperf_loadgen[report]`) or matplotlib (png: `mlperf_loadgen[plots]`), and what `read_run` and
-    `Sweep.load` raise.
+    `mlperf_loadgen[report]`) or matplotlib (png: `mlperf_loadgen[plots]`), OSError if `out` cannot
+    be written, and what `read_run` and `Sweep.load` raise.
     """
     kind = format or _FORMATS.get(Path(out).suffix.lower(), "")
     if kind not in _FORMATS.values():
@@ -31,6 +31,9 @@ def write_report(
             f"{os.fspath(out)!r} does not say what to write; end it in .html, .md or .png, or give "
             'format="html", "md" or "png"'
         )
+    folder = Path(out).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder} to write a report to; make it")
     from .build import build_report
 
     several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
@@ -39,11 +42,11 @@ def write_report(
         from .picture import draw
 
         draw(report, out)
-    elif kind == "md":
-        from .markdown import markdown_of
-
-        Path(out).write_text(markdown_of(report), encoding="utf-8")
+        return
+    if kind == "md":
+        from .markdown import markdown_of as text_of
     else:
-        from .page import page_of
-
-        Path(out).write_text(page_of(report), encoding="utf-8")
+        from .page import page_of as text_of
+    text = text_of(report)
+    # Half of a surrogate pair is a character for JSON, and so for a log, but not for UTF-8.
+    Path(out).write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -29,7 +29,9 @@ class Scale:
     logarithmic: bool
 
     def values(self, ns: Floats | Sequence[float | None]) -> list[float | None]:
-        return rounded(np.array(ns, np.float64) / self.unit_ns)
+        """In the unit; what a logarithmic axis cannot show, as 0 ns, is at its low end."""
+        in_unit = np.array(ns, np.float64) / self.unit_ns
+        return rounded(np.maximum(in_unit, self.low) if self.logarithmic else in_unit)
 
     def at(self, share: float) -> float:
         """The value at a share of the axis, from its low end."""
@@ -63,13 +65,12 @@ class Scale:
 def scale_of(lists: Iterable[Floats], also: Iterable[float | None] = ()) -> Scale:
     """An axis on which all of the durations are, and the bounds that are `also` shown."""
     everything = np.concatenate([*lists, np.array([v for v in also if v is not None], np.float64)])
-    known = everything[np.isfinite(everything)]
-    low, high = float(known.min()), max(float(known.max()), 1.0)
+    known = everything[everything > 0]  # On a logarithmic axis 0 is nowhere.
+    low, high = float(known.min(initial=math.inf)), float(known.max(initial=1.0))
     unit_ns, unit = unit_of(high / 2 if high < 2e3 else high / 5)
-    positive = max(low, high / 1e6, 1.0)
-    if high / positive > _LOG_FROM_RATIO:
-        room = (high / positive) ** 0.06
-        return Scale(unit_ns, unit, positive / room / unit_ns, high * room / unit_ns, True)
+    if high / low > _LOG_FROM_RATIO:
+        room = (high / low) ** 0.06
+        return Scale(unit_ns, unit, low / room / unit_ns, high * room / unit_ns, True)
     return Scale(unit_ns, unit, 0.0, 1.08 * high / unit_ns, False)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..run_logs import RunLogs, read_run
+from ..run_logs import RunLogs, read_run, shown_path
 from ..sweep_table import Sweep
 from ..sweep_text import number_text
 from . import series
@@ -19,6 +19,7 @@ from .tables import (
     machine_table,
     message_table,
     network_tables,
+    number_cell,
     percentile_table,
     settings_table,
     time_cell,
@@ -61,8 +62,8 @@ def _told_apart(runs: Sequence[RunLogs]) -> list[str]:
     if len(set(names)) == len(names):
         return names
     folders = [run.folder.resolve() for run in runs]
-    shared = Path(os.path.commonpath(folders))
-    paths = [folder.relative_to(shared).as_posix() for folder in folders]
+    shared = Path(os.path.commonpath([folder.parent for folder in folders]))
+    paths = [shown_path(folder.relative_to(shared)) for folder in folders]
     if len(set(paths)) == len(paths):
         return paths
     return [f"{name} ({i + 1})" for i, name in enumerate(names)]
@@ -134,20 +135,19 @@ def _about(logs: RunLogs) -> str:
 
 def _tiles(metrics: RunMetrics) -> list[Tile]:
     tiles = [*_peak_tiles(metrics.logs), *_rate_tiles(metrics), *_latency_tiles(metrics)]
-    records = metrics.logs.records
-    over = records.get("result_overlatency_query_count")
+    over = metrics.logs.number("result_overlatency_query_count")
     count = metrics.query_count
-    if over is not None and count and not metrics.token_mode:
-        allowed = 100 * (1 - (metrics.target or 0.99))
+    if over is not None and count and metrics.target and not metrics.token_mode:
+        allowed = 100 * (1 - metrics.target)
         note = f"{100 * over / count:.3g} % of queries; {allowed:.3g} % are allowed"
-        tiles.append(Tile("Over the bound", Cell(number(over), over), note))
+        tiles.append(Tile("Over the bound", number_cell(over), note))
     if count is not None:
         measured = metrics.logs.mode != "AccuracyOnly"
-        least = metrics.logs.settings.get("min_query_count") if measured else None
+        least = metrics.logs.number("effective_min_query_count") if measured else None
         note = "" if least is None else f"at least {number(least)} asked for"
-        tiles.append(Tile("Queries issued", Cell(number(count), count), note))
+        tiles.append(Tile("Queries issued", number_cell(count), note))
     if metrics.duration_ns is not None:
-        least_ms = metrics.logs.settings.get("min_duration_ms")
+        least_ms = metrics.logs.number("effective_min_duration_ms")
         note = "" if least_ms is None else f"at least {duration(1e6 * least_ms)} asked for"
         tiles.append(Tile("Duration", time_cell(metrics.duration_ns), note))
     return tiles
@@ -157,7 +157,7 @@ def _peak_tiles(logs: RunLogs) -> list[Tile]:
     if logs.peak is None:
         return []
     note = f"queries per second, after {len(logs.peak.trials)} trials"
-    return [Tile("Peak", Cell(number(logs.peak.qps), logs.peak.qps), note)]
+    return [Tile("Peak", number_cell(logs.peak.qps), note)]
 
 
 def _rate_tiles(metrics: RunMetrics) -> list[Tile]:
@@ -166,11 +166,11 @@ def _rate_tiles(metrics: RunMetrics) -> list[Tile]:
         return []
     note = "all samples in one query"
     if rate[0] == "result_completed_samples_per_sec":
-        scheduled = metrics.logs.records.get("result_scheduled_samples_per_sec")
+        scheduled = metrics.logs.number("result_scheduled_samples_per_sec")
         note = f"{number(scheduled)} per second were scheduled"
     elif rate[0] == "result_qps_with_loadgen_overhead":
         note = "one after the other"
-    return [Tile("Samples per second", Cell(number(rate[1]), rate[1]), note)]
+    return [Tile("Samples per second", number_cell(rate[1]), note)]
 
 
 def _latency_tiles(metrics: RunMetrics) -> list[Tile]:
@@ -242,7 +242,7 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
         (
             Cell(str(i + 1)),
             Cell(trial.purpose),
-            Cell(number(trial.qps), trial.qps),
+            number_cell(trial.qps),
             Cell(_OUTCOMES[trial.passed] if judged else _percent(trial.over_percent)),
         )
         for i, trial in enumerate(peak.trials)
@@ -272,7 +272,7 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
     table_rows = tuple(
         (
             Cell(number_text(row.value), row.value),
-            _number_cell(row.median.achieved_samples_per_second),
+            number_cell(row.median.achieved_samples_per_second),
             *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
             Cell(f"{row.valid_count} of {row.run_count}"),
         )
@@ -294,7 +294,3 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
         bound_ns=sweep.bounds_ns.get(kind),
         knee_samples_per_second=knee.median.achieved_samples_per_second if knee else None,
     )
-
-
-def _number_cell(value: float | None) -> Cell:
-    return Cell(number(value), value)

@@ -91,7 +91,8 @@ def _end_labels(
 
 def _bound_marks(parts: Sequence[Distribution], x: list[float], place: Scale) -> list[Json]:
     marks = []
-    for bound_ns in sorted({part.bound_ns for part in parts if part.bound_ns is not None}):
+    bounds_ns = {ns for part in parts if (ns := part.bound_ns) and ns > 0}
+    for bound_ns in sorted(bounds_ns):
         y = bound_ns / place.unit_ns
         above = place.at(place.share(y) + 0.012)  # Or letters stand on the line.
         label = _mark(x[:1], [above], f"bound {duration(bound_ns)}", "top right")
@@ -258,7 +259,7 @@ def _throughput_chart(runs: Sequence[RunReport]) -> Chart | None:
     flows = [(run, run.flow) for run in runs if run.flow is not None]
     if not flows:
         return None
-    unit = flows[0][0].flow_unit
+    unit = _flow_unit(runs)
     tops = [float(flow.completions_per_s.max()) for _, flow in flows]
     tops += [float(flow.arrivals_per_s.max()) for run, flow in flows if run.offers_load]
     place = Scale(1.0, f"{unit}/s", 0.0, 1.12 * max(*tops, 1e-9), False)
@@ -283,12 +284,16 @@ def _throughput_chart(runs: Sequence[RunReport]) -> Chart | None:
     return Chart("throughput-time", "Throughput", hint, figure)
 
 
+def _flow_unit(runs: Sequence[RunReport]) -> str:
+    return " or ".join(sorted({run.flow_unit for run in runs if run.flow is not None}))
+
+
 def _outstanding_chart(runs: Sequence[RunReport]) -> Chart | None:
     flows = [(run, run.flow) for run in runs if run.flow is not None]
     tops = [float(flow.most_outstanding.max()) for _, flow in flows]
     if not flows or max(tops) <= 1:
         return None
-    unit = flows[0][0].flow_unit
+    unit = _flow_unit(runs)
     data = []
     for i, (run, flow) in enumerate(flows):
         more: Json = {"fill": "tozeroy", "fillcolor": f"$fill{i}"} if len(flows) == 1 else {}
@@ -350,9 +355,11 @@ def peak_chart(peak: PeakReport, key: str) -> Chart:
     return Chart(key, "Rates tried", hint, _figure(data, x_axis, y_axis, legend=True))
 
 
-def sweep_chart(sweep: SweepReport, key: str) -> Chart:
-    """Latency against throughput."""
+def sweep_chart(sweep: SweepReport, key: str) -> Chart | None:
+    """Latency against throughput; None: nothing was measured."""
     lists = [np.array([v or math.nan for v in values], np.float64) for _, values in sweep.lines]
+    if not any(np.isfinite(values).any() for values in lists):
+        return None
     place = scale_of(lists, [sweep.bound_ns])
     x = rounded(np.array(sweep.samples_per_second, np.float64))
     data: list[Json] = []
@@ -373,7 +380,7 @@ def sweep_chart(sweep: SweepReport, key: str) -> Chart:
         )
         ends.append((f"\u00a0{name}", color, _last(y)))  # Clear of the point.
     end = max(v for v in x if v is not None)
-    if sweep.bound_ns is not None:
+    if sweep.bound_ns:
         bound = f"bound {duration(sweep.bound_ns)}"
         data.append(_mark([0.0, end], [sweep.bound_ns / place.unit_ns] * 2, bound, "top right"))
     if sweep.knee_samples_per_second is not None:

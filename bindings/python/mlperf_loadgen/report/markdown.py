@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .data import Report, RunReport, Table
 
 _SIGNS = {"good": "✅", "bad": "❌", "none": "ℹ️"}  # noqa: RUF001
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 def markdown_of(report: Report) -> str:
@@ -30,7 +30,7 @@ def _run_head(run: RunReport, several: bool) -> Iterable[str]:
     yield f"## {_SIGNS[run.tone]} {run.verdict}: {_text(name)}"
     yield f"{_text(run.headline)}\n\n{_text(run.about)}"
     if run.findings:
-        yield "\n".join(f"- **{_text(f.text)}** {_text(f.cure)}" for f in run.findings)
+        yield "\n".join(f"- **{_text(f.text)}** {_text(f.cure)}".rstrip() for f in run.findings)
     if not several and run.tiles:
         yield "\n".join(
             f"- {_text(tile.label)}: **{_text(tile.value.text)}**"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from ..run_logs import RunLogs
+from ..run_logs import RunLogs, completed_by_query, query_starts
 from .series import Ints, percentile_of
 from .words import percentile
 
@@ -52,8 +51,9 @@ class RunMetrics:
 
     def __init__(self, logs: RunLogs) -> None:
         self.logs = logs
-        target = logs.settings.get("target_latency_percentile")
-        self.target = float(target) if target and logs.scenario != "Offline" else None
+        target = logs.number("effective_target_latency_percentile")
+        judged = target is not None and 0 < target < 1 and logs.scenario != "Offline"
+        self.target = target if judged else None
         token_mode = logs.requested.get("use_token_latencies") is True
         self.token_mode = token_mode and logs.scenario != "Offline"
 
@@ -66,15 +66,13 @@ class RunMetrics:
         rows = self.logs.samples
         if rows is None or len(rows) == 0:
             return None
+        completed = rows["completed_ns"]
+        if self.logs.scenario == "MultiStream":
+            starts = query_starts(rows)
+            completed, rows = completed_by_query(rows, starts), rows[starts]
         start = rows["scheduled_ns"].min()
-        scheduled, issued = rows["scheduled_ns"] - start, rows["issued_ns"] - start
-        completed = np.where(rows["completed_ns"] < 0, -1, rows["completed_ns"] - start)
-        if self.logs.scenario != "MultiStream":
-            return scheduled, issued, completed
-        first = np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
-        whole = np.minimum.reduceat(completed, first) >= 0
-        last = np.where(whole, np.maximum.reduceat(completed, first), -1)
-        return scheduled[first], issued[first], last
+        since_start = np.where(completed < 0, -1, completed - start)
+        return rows["scheduled_ns"] - start, rows["issued_ns"] - start, since_start
 
     def timed(self, kind: Kind) -> tuple[Ints, Ints]:
         """When the queries or samples of a kind of duration were scheduled, from 0 ns on, and the
@@ -90,10 +88,10 @@ class RunMetrics:
             return scheduled[done], (completed - scheduled)[done]
         rows = self.logs.samples
         start = rows["scheduled_ns"].min()
-        rows = rows[rows["first_token_ns"] >= 0]
+        rows = rows[(rows["first_token_ns"] >= 0) & (rows["completed_ns"] >= 0)]
         if kind is TTFT:
             return rows["scheduled_ns"] - start, rows["first_token_ns"] - rows["scheduled_ns"]
-        rows = rows[(rows["tokens"] > 1) & (rows["completed_ns"] >= 0)]
+        rows = rows[rows["tokens"] > 1]
         per_token = (rows["completed_ns"] - rows["first_token_ns"]) // (rows["tokens"] - 1)
         return rows["scheduled_ns"] - start, per_token
 
@@ -119,43 +117,48 @@ class RunMetrics:
         return None if kind is LATENESS else self.target
 
     def at(self, kind: Kind, p: float | None) -> int | None:
-        """The duration at a percentile, in ns."""
-        if p is None:
+        """The duration at a percentile, in ns; None: nothing was measured."""
+        if p is None or not self._was_measured(kind):
             return None
         if p in PERCENTILES:
-            logged = self.logs.records.get(kind.percentile_key.format(PERCENTILES[p]))
+            logged = self.logs.number(kind.percentile_key.format(PERCENTILES[p]))
             if logged is not None:
                 return int(logged)
         values = self.durations.get(kind)
         return None if values is None else percentile_of(values, p)
 
     def statistic(self, kind: Kind, name: str) -> int | None:
-        """ "min", "mean" or "max", in ns."""
-        logged = self.logs.records.get(kind.statistic_key.format(name))
+        """ "min", "mean" or "max", in ns; None: nothing was measured."""
+        if not self._was_measured(kind):
+            return None
+        logged = self.logs.number(kind.statistic_key.format(name))
         if logged is not None:
             return int(logged)
         values = self.durations.get(kind)
         return None if values is None else int(getattr(values, name)())
 
-    def bound_ns(self, kind: Kind) -> int | None:
+    def _was_measured(self, kind: Kind) -> bool:
+        """Whether there is any duration of a kind; without one the log says that all were 0 ns."""
+        return kind in self.durations or bool(self.logs.number(kind.statistic_key.format("max")))
+
+    def bound_ns(self, kind: Kind) -> float | None:
         """What the target percentile must not be above."""
         if self.logs.scenario != "Server" or kind is LATENESS:
             return None
         if kind is LATENCY:
-            bound = None if self.token_mode else self.logs.settings.get("target_latency_ns")
-        else:
-            bound = self.logs.requested.get(f"server_{kind.key}_latency")
-        return None if bound is None else int(bound)
+            return None if self.token_mode else self.logs.number("effective_target_latency_ns")
+        return self.logs.number(f"requested_server_{kind.key}_latency")
 
     @property
     def query_count(self) -> int | None:
         """Queries issued."""
-        count = self.logs.records.get("result_query_count")
-        if count is None and self.logs.samples is not None:
+        count = self.logs.number("result_query_count")
+        if count is not None:
+            return int(count)
+        if self.logs.samples is not None:
             return len(np.unique(self.logs.samples["query"]))
-        if count is None:
-            return self._sum_of_sets()
-        return int(count)
+        sets = [r.value for r in self.logs.all_records if r.key == "generated_query_count"]
+        return sum(count for count in sets if isinstance(count, int)) if sets else None
 
     @property
     def duration_ns(self) -> int | None:
@@ -175,16 +178,12 @@ class RunMetrics:
             "result_qps_with_loadgen_overhead",
         )
         for key in keys:
-            value: Any = self.logs.records.get(key)
+            value = self.logs.number(key)
             if value is not None:
-                return key, float(value)
+                return key, value
         return None
 
     @property
     def target_name(self) -> str:
         """Such as "p99"."""
         return percentile(self.target if self.target is not None else 0.99)
-
-    def _sum_of_sets(self) -> int | None:
-        counts = [r.value for r in self.logs.all_records if r.key == "generated_query_count"]
-        return sum(counts) if counts else None

@@ -104,10 +104,11 @@ def _sections(report: Report) -> Iterable[_Section | None]:
             title = "Peak search" if len(runs) == 1 else f"Peak search of {run.name}"
             yield (f"peak-{i}-part", title), html, [chart]
     for i, sweep in enumerate(report.sweeps):
-        chart = sweep_chart(sweep, f"sweep-{i}")
+        curve = sweep_chart(sweep, f"sweep-{i}")
+        charts = [] if curve is None else [curve]
         about = f'<p class="card wide">{escape(sweep.knee_text)}</p>'
-        html = _grid([about, _figure(chart), _card(_table(sweep.table))])
-        yield (f"sweep-{i}-part", sweep.title if runs else "Sweep"), html, [chart]
+        html = _grid([about, *map(_figure, charts), _card(_table(sweep.table))])
+        yield (f"sweep-{i}-part", sweep.title if runs else "Sweep"), html, charts
     if runs:
         messages = _tables(runs, "messages") or [_empty("No errors and no warnings were logged.")]
         yield _section("messages", "Errors and warnings", runs, messages, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from typing import Any
 
 try:
     from matplotlib.axes import Axes
@@ -73,7 +74,8 @@ def _write_head(figure: Figure, report: Report, height: float) -> None:
     for i, run in enumerate(report.runs):
         y = 1 - line * (i + 0.75)
         if len(report.runs) > 1:
-            figure.text(0.006, y, "\u25a0", color=_color(i), fontsize=12, va="center")
+            sign = "\u25a0" if i < len(_COLORS) else "\u25a1"
+            figure.text(0.006, y, sign, color=_color(i), fontsize=12, va="center")
         figure.text(
             0.022,
             y,
@@ -91,9 +93,14 @@ def _color(i: int) -> str:
     return _COLORS[i % len(_COLORS)]
 
 
+def _line(i: int) -> dict[str, Any]:
+    """Of a run: more runs than there are colours have them again, dashed."""
+    return {"color": _color(i), "linestyle": "--" if i >= len(_COLORS) else "-"}
+
+
 def _draw_tail(axes: Axes, title: str, parts: _Parts) -> None:
     for i, _, part in parts:
-        axes.plot(part.tail.odds, part.tail.values_ns, color=_color(i), linewidth=1.8)
+        axes.plot(part.tail.odds, part.tail.values_ns, linewidth=1.8, **_line(i))
         if part.target is not None and part.target_ns is not None:
             axes.plot([1 / (1 - part.target)], [part.target_ns], "o", color=_color(i))
     most = max(float(part.tail.odds[-1]) for _, _, part in parts)
@@ -112,7 +119,7 @@ def _draw_bands(axes: Axes, title: str, parts: _Parts) -> None:
         axes.set_axis_off()
         return
     for i, bands in shown:
-        axes.plot(bands.seconds, bands.p99_ns, color=_color(i), linewidth=1.4)
+        axes.plot(bands.seconds, bands.p99_ns, linewidth=1.4, **_line(i))
         if len(shown) == 1:
             axes.fill_between(
                 bands.seconds, bands.p50_ns, bands.max_ns, color=_color(i), alpha=0.15, linewidth=0
@@ -124,7 +131,7 @@ def _draw_bands(axes: Axes, title: str, parts: _Parts) -> None:
 
 
 def _finish(axes: Axes, title: str, parts: _Parts) -> None:
-    for bound in sorted({part.bound_ns for _, _, part in parts if part.bound_ns is not None}):
+    for bound in sorted({part.bound_ns for _, _, part in parts if part.bound_ns}):
         axes.axhline(bound, color=_SOFT, linestyle="--", linewidth=1)
         axes.annotate(
             f"bound {duration(bound)}",
@@ -134,7 +141,8 @@ def _finish(axes: Axes, title: str, parts: _Parts) -> None:
             textcoords="offset points",
             fontsize=8,
         )
-    axes.set_yscale("log")
+    if any(part.tail.values_ns[-1] > 0 for _, _, part in parts):
+        axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ns, _: duration(ns)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     _style(axes, title)
@@ -145,8 +153,8 @@ def _draw_flow(left: Axes, right: Axes, runs: Sequence[RunReport]) -> None:
     for i, run in enumerate(runs):
         if run.flow is None:
             continue
-        left.plot(run.flow.seconds, run.flow.completions_per_s, color=_color(i), linewidth=1.4)
-        right.plot(run.flow.seconds, run.flow.most_outstanding, color=_color(i), linewidth=1.4)
+        left.plot(run.flow.seconds, run.flow.completions_per_s, linewidth=1.4, **_line(i))
+        right.plot(run.flow.seconds, run.flow.most_outstanding, linewidth=1.4, **_line(i))
     for axes, title in ((left, f"Throughput ({unit}/s)"), (right, f"Outstanding {unit}")):
         axes.set_ylim(bottom=0)
         axes.set_xlabel("time since the start (s)")

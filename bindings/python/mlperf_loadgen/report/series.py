@@ -100,12 +100,9 @@ def tail(ascending: Ints) -> Tail:
 
 def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
     """Of durations at times since the start of the phase."""
-    width_ns, count = _windows(int(at_ns.max()), len(at_ns) / _DURATIONS_A_WINDOW)
+    end_ns = int(at_ns.max())
+    width_ns, count = _windows(end_ns, len(at_ns) / _DURATIONS_A_WINDOW)
     window = np.minimum(at_ns // width_ns, count - 1)
-    # The rest of the time, if it is short, belongs to the last whole window.
-    if count > 1 and int(at_ns.max()) - (count - 1) * width_ns < width_ns // 2:
-        count -= 1
-        window = np.minimum(window, count - 1)
     ordered = durations_ns[np.lexsort((durations_ns, window))].astype(np.float64)
     sizes = np.bincount(window, minlength=count)
     starts = np.cumsum(sizes) - sizes
@@ -117,7 +114,8 @@ def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
         values[filled] = ordered[at[filled]]
         return values
 
-    return Bands(_middles(width_ns, count), width_ns / 1e9, pick(0.5), pick(0.99), pick(1.0))
+    middles = _middles(width_ns, count, end_ns)
+    return Bands(middles, width_ns / 1e9, pick(0.5), pick(0.99), pick(1.0))
 
 
 def flow(arrived_ns: Ints, issued_ns: Ints, completed_ns: Ints) -> Flow:
@@ -127,19 +125,17 @@ def flow(arrived_ns: Ints, issued_ns: Ints, completed_ns: Ints) -> Flow:
     width_ns, count = _windows(end_ns, len(arrived_ns) / _ARRIVALS_A_WINDOW)
     widths_s = np.full(count, width_ns / 1e9)
     widths_s[-1] = max(end_ns - (count - 1) * width_ns, 1) / 1e9
-    keep = count if count == 1 or widths_s[-1] > 0.25 * width_ns / 1e9 else count - 1
 
     def per_second(times_ns: Ints) -> Floats:
         in_window = np.minimum(times_ns // width_ns, count - 1)
-        counts = np.bincount(in_window, minlength=count)
-        return np.asarray(counts / widths_s, np.float64)[:keep]
+        return np.asarray(np.bincount(in_window, minlength=count) / widths_s, np.float64)
 
     return Flow(
-        _middles(width_ns, count)[:keep],
+        _middles(width_ns, count, end_ns),
         width_ns / 1e9,
         per_second(arrived_ns),
         per_second(done),
-        _most_outstanding(np.sort(issued_ns), np.sort(done), width_ns, count)[:keep],
+        _most_outstanding(np.sort(issued_ns), np.sort(done), width_ns, count),
     )
 
 
@@ -155,14 +151,20 @@ def _most_outstanding(issued: Ints, done: Ints, width_ns: int, count: int) -> Fl
 
 
 def _windows(end_ns: int, most: float) -> tuple[int, int]:
-    """A round width for at most so many windows, and how many there are."""
+    """A round width for at most so many windows, and how many there are.
+
+    The last one ends at the end: it is shorter or longer than the others by up to half a width, so
+    that nothing is left out and no rate is that of a moment.
+    """
     wanted = float(np.clip(most, 20, _MAX_WINDOWS))
     width_ns = max(end_ns, 1) / wanted
     power = 10.0 ** math.floor(math.log10(width_ns))
     round_width = next(m * power for m in (1, 2, 5, 10) if m * power >= width_ns)
     width = max(int(round_width), 1)
-    return width, end_ns // width + 1
+    return width, max(int(end_ns / width + 0.5), 1)
 
 
-def _middles(width_ns: int, count: int) -> Floats:
-    return np.asarray((np.arange(count) + 0.5) * (width_ns / 1e9), np.float64)
+def _middles(width_ns: int, count: int, end_ns: int) -> Floats:
+    """In seconds."""
+    edges_ns = np.append(np.arange(count) * float(width_ns), max(end_ns, 1))
+    return np.asarray((edges_ns[:-1] + edges_ns[1:]) / 2e9, np.float64)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import _core
 from ..doctor_machine import read_machine
-from ..run_logs import RunLogs
+from ..run_logs import RunLogs, number_or_none
 from .data import Cell, Table
 from .metrics import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
 from .verdict import verdict_of
@@ -26,6 +26,11 @@ _LOG_NAMES = {  # Of the settings that the detail log names otherwise.
 def time_cell(ns: float | None) -> Cell:
     """A time in its unit, with its ns."""
     return Cell(measured(ns), ns)
+
+
+def number_cell(value: object) -> Cell:
+    """A value of a log, exact if it is a number."""
+    return Cell(number(value), number_or_none(value))
 
 
 def percentile_table(metrics: RunMetrics) -> Table | None:
@@ -51,7 +56,7 @@ def percentile_table(metrics: RunMetrics) -> Table | None:
 
 def lateness_table(logs: RunLogs) -> Table | None:
     """How late queries were issued, and whose doing that was."""
-    get = logs.records.get
+    get = logs.number
     if get("result_lateness_p50_ns") is None:
         return None
     held_up = get("result_queries_held_up_by_sut") or 0
@@ -64,18 +69,18 @@ def lateness_table(logs: RunLogs) -> Table | None:
         ("the others: the load generator's own", total - held_up, _part(logs, "others", True)),
     ]
     rows = tuple(
-        (Cell(name), Cell(number(count), count), *(time_cell(value) for value in values))
+        (Cell(name), number_cell(count), *(time_cell(value) for value in values))
         for name, count, values in parts
     )
     columns = ("", "queries", "p50", "p90", "p99", "p99.9", "max")
     return Table("lateness", "How late queries were issued", columns, rows)
 
 
-def _part(logs: RunLogs, name: str, known: bool) -> list[int | None]:
+def _part(logs: RunLogs, name: str, known: bool) -> list[float | None]:
     """Of a part of the queries only two percentiles are logged."""
     if not known:
         return [None] * 5
-    p50, p99 = (logs.records.get(f"result_lateness_{name}_{p}_ns") for p in ("p50", "p99"))
+    p50, p99 = (logs.number(f"result_lateness_{name}_{p}_ns") for p in ("p50", "p99"))
     return [p50, None, p99, None, None]
 
 
@@ -123,9 +128,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _value_text(value: Any) -> str:
-    if isinstance(value, float) and value == int(value):
-        return str(int(value))
-    return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def message_table(logs: RunLogs) -> Table | None:
@@ -150,7 +153,7 @@ def network_tables(logs: RunLogs) -> tuple[Table, ...]:
         parts = _parts_table(summary["components"])
         nodes = _nodes_table(summary.get("nodes", []))
         faults = summary.get("faults", {})
-        fault_rows = tuple((Cell(text), Cell(number(n), _number(n))) for text, n in faults.items())
+        fault_rows = tuple((Cell(text), number_cell(n)) for text, n in faults.items())
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return ()
     columns = ("", "times")
@@ -161,7 +164,7 @@ def network_tables(logs: RunLogs) -> tuple[Table, ...]:
 def _parts_table(components: Mapping[str, Mapping[str, Any]]) -> Table:
     keys = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "mean_ns", "max_ns")
     rows = tuple(
-        (Cell(name), *(time_cell(_number(values.get(key))) for key in keys))
+        (Cell(name), *(time_cell(number_or_none(values.get(key))) for key in keys))
         for name, values in components.items()
     )
     columns = ("part", "p50", "p90", "p99", "p99.9", "mean", "max")
@@ -173,17 +176,13 @@ def _nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Table:
         (
             Cell(str(node["address"])),
             Cell(str(node["name"])),
-            *(Cell(number(node[key]), _number(node[key])) for key in ("answered", "failed")),
+            *(number_cell(node[key]) for key in ("answered", "failed")),
             Cell("; ".join(map(str, node["losses"]))),
         )
         for node in nodes
     )
     columns = ("node", "name", "answered", "failed", "was lost")
     return Table("nodes", "Nodes", columns, rows)
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 # ---- Comparison ----------------------------------------------------------------------------------
@@ -206,7 +205,7 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
         for p in PERCENTILES:
             values = [m.at(kind, p) if kind in m.kinds else None for m in all_metrics]
             rows += _compared(f"{kind.name}, {percentile(p)}", values, measured)
-    late = [m.logs.records.get("result_lateness_p99_ns") for m in all_metrics]
+    late = [m.logs.number("result_lateness_p99_ns") for m in all_metrics]
     rows += _compared("Issued late, p99", late, measured)
     return Table(
         "comparison", "In brackets: the change against the first run", ("", *names), tuple(rows)
@@ -216,7 +215,7 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
 def _rate_or(metrics: RunMetrics, key: str | None) -> float | None:
     if key is None:
         return metrics.rate[1] if metrics.rate else None
-    return metrics.logs.records.get(key)
+    return metrics.logs.number(key)
 
 
 def _compared(label: str, values: Sequence[float | None], text: Any) -> list[tuple[Cell, ...]]:

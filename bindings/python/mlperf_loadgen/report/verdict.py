@@ -16,6 +16,7 @@ _SOONER = {
     "MultiStream": "Lower multi_stream_expected_latency_ns to the latency that was reached.",
 }
 _CURES = (
+    (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
     (r"latency .* is above the bound|TTFT or TPOT is above", None),
     (r"was shorter than min_duration", "{sooner} Or look among the errors for what ended it."),
     (
@@ -63,24 +64,31 @@ def headline_of(metrics: RunMetrics) -> str:
     if logs.scenario == "Offline":
         rate = metrics.rate
         return f"{number(rate[1])} samples per second." if rate else "Nothing was measured."
-    if metrics.target is None:
-        return "Nothing was measured."
     at_target = metrics.at(metrics.latency_kind, metrics.target)
+    if at_target is None:
+        return "Nothing was measured."
     return f"{metrics.latency_kind.name} at {metrics.target_name}: {duration(at_target)}."
 
 
 def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
     value = metrics.at(kind, metrics.target or 0.99)
     bound = metrics.bound_ns(kind)
+    if value is None:
+        return f"{kind.name}: nothing was measured"
     text = f"{kind.name} at {metrics.target_name}: {duration(value)}"
-    if value is None or bound is None:
+    if bound is None:
         return text
     return f"{text}, {'within' if value <= bound else 'above'} the bound of {duration(bound)}"
 
 
 def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
-    """Why a run is not VALID, each with a cure."""
-    return tuple(Finding(reason, _cure(reason, logs)) for reason in logs.reasons)
+    """Why a run is not VALID, each with a cure; of several in turn with the same, the last."""
+    cures = [_cure(reason, logs) for reason in logs.reasons]
+    following = [*cures[1:], ""]
+    return tuple(
+        Finding(reason, "" if cure == after else cure)
+        for reason, cure, after in zip(logs.reasons, cures, following, strict=False)
+    )
 
 
 def _cure(reason: str, logs: RunLogs) -> str:
@@ -96,10 +104,10 @@ def _cure(reason: str, logs: RunLogs) -> str:
 
 
 def _where_it_comes_from(logs: RunLogs) -> str:
-    held_up = logs.records.get("result_queries_held_up_by_sut")
-    count = logs.records.get("result_query_count")
-    late_ns = logs.records.get("result_lateness_held_up_p99_ns") or 0
-    matters = late_ns > 0.1 * logs.settings.get("target_latency_ns", 0)
+    held_up = logs.number("result_queries_held_up_by_sut")
+    count = logs.number("result_query_count")
+    late_ns = logs.number("result_lateness_held_up_p99_ns") or 0
+    matters = late_ns > 0.1 * (logs.number("effective_target_latency_ns") or 0)
     if held_up and count and held_up > 0.01 * count and matters:
         return (
             f"its IssueQuery kept the load generator for so long that {number(held_up)} of "
