@@ -1,174 +1,51 @@
-"""The command line does what its page says, and tells each mistake in one message.
+"""The command line does what its page says.
 
 Method: commands in a directory of their own, mostly in this process, with systems that answer at
-once, fail or say what is done to them; exit statuses, signals and the purity of the standard output
-in processes of their own. Settings are compared with their files, traffic with numbers worked out
-here by hand, arrays and scores with what `read_accuracy` and plain Python make of the same log.
+once. Settings are compared with their files, traffic with numbers worked out here by hand, arrays
+and scores with what `read_accuracy` and plain Python make of the same log. What goes wrong is the
+matter of test_cli_errors.py.
 """
 
 import ast
+import contextlib
 import csv
+import fcntl
 import json
+import math
 import os
+import pty
 import re
 import signal
-import socket
+import struct
 import subprocess
 import sys
-import textwrap
+import termios
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cli_commands import (
+    QUICK,
+    RUN,
+    SERVER,
+    SYSTEM,
+    SYSTEM_AND_LIBRARY,
+    call,
+    document,
+    done,
+    process,
+)
 from conftest import HANG_LIMIT_S, strict_json
 
 import mlperf_loadgen as lg
-
-pytest.importorskip("typer", reason="needs the extra cli")
-pytest.importorskip("yaml", reason="needs the extra cli")
-
-from typer.testing import CliRunner
-
-from mlperf_loadgen.cli.app import _COMMANDS, app
+from mlperf_loadgen.cli.app import _COMMANDS
 from mlperf_loadgen.cli.outcome import Mistake, json_text
 from mlperf_loadgen.cli.setting_values import assign_setting, split_assignment
 from mlperf_loadgen.cli.sweep_values import sweep_values
+from mlperf_loadgen.columns import aligned
 
-SYSTEM = '''
-import contextlib, ctypes, os, sys
-import numpy as np
-import mlperf_loadgen as lg
-
-class Numbers(lg.QuerySampleLibrary):
-    total_sample_count = 50
-    performance_sample_count = 20
-    def load_samples(self, indices): pass
-    def unload_samples(self, indices): pass
-
-class Good(lg.SystemUnderTest):
-    """Answers with the index, modulo 10."""
-    def issue_query(self, samples):
-        lg.complete(samples.ids, (samples.indices % 10).astype(np.int64))
-
-class TakesLibrary(Good):
-    def __init__(self, library):
-        print("given", type(library).__name__, file=sys.stderr)
-
-class TakesOptional(Good):
-    def __init__(self, batch=3, qsl=None):
-        print("batch", batch, "qsl", qsl, file=sys.stderr)
-
-class Managed(Good):
-    def __enter__(self):
-        print("entered", file=sys.stderr)
-        return self
-    def __exit__(self, *error):
-        print("left", error[0], file=sys.stderr)
-
-class Raises(lg.SystemUnderTest):
-    def issue_query(self, samples):
-        raise KeyError("a bug of the user's")
-
-class GivesUp(lg.SystemUnderTest):
-    def issue_query(self, samples):
-        lg.AbortTest()
-
-class RaisesManaged(Raises, Managed): pass
-
-class CannotStart(Good):
-    def __init__(self):
-        raise ValueError("no accelerator")
-
-class Silent(lg.SystemUnderTest):
-    """Says that it got a query, and never answers."""
-    def issue_query(self, samples):
-        print("issued", file=sys.stderr, flush=True)
-
-class Chatty(Good):
-    """Writes to the standard output in every way there is."""
-    def issue_query(self, samples):
-        print("python")
-        os.write(1, b"descriptor\\n")
-        super().issue_query(samples)
-    def __enter__(self):
-        return self
-    def __exit__(self, *error):
-        ctypes.CDLL(None).printf(b"native\\n")  # Held back by C until the process ends.
-
-class Scores(lg.SystemUnderTest):
-    """Answers with ten scores, the highest for the index modulo 10."""
-    def issue_query(self, samples):
-        lg.complete(samples.ids, np.eye(10, dtype=np.float32)[samples.indices % 10])
-
-class NeedsMore(Good):
-    def __init__(self, model, device): pass
-
-class Unfinished(lg.SystemUnderTest): pass
-
-class MultiPart(Numbers):
-    def __init__(self, path): pass
-
-def make(): return Good()
-def make_with(library): return TakesLibrary(library)
-def make_number(): return 3.5
-@contextlib.contextmanager
-def managed():
-    print("entered", file=sys.stderr)
-    yield Good()
-    print("left None", file=sys.stderr)
-instance = Good()
-handle = lg.ConstructSUT(lambda samples: lg.complete(samples.ids), lambda: None)
-'''
-SYSTEM_AND_LIBRARY = ("system.py:Good", "system.py:Numbers")
-QUICK = ("--set", "min_duration_ms=0", "--log", "enable_trace=false")
-SERVER = (
-    *("-s", "server", "--set", "server_target_qps=5000", "--set", "min_duration_ms=100"),
-    *("--set", "server_target_latency_ns=60e9"),  # Is kept on a busy machine, too.
-)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory with system.py, whose imports leave nothing behind."""
-    (tmp_path / "system.py").write_text(SYSTEM)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if not name.startswith(("mlperf_loadgen", "numpy", "rich", "yaml")):
-            del sys.modules[name]
-
-
-def call(*arguments):
-    """A command in this process: its result has exit_code, stdout and stderr."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def done(*arguments, status=0):
-    """A command that must end with this status."""
-    result = call(*arguments)
-    assert result.exit_code == status, result.stdout + result.stderr
-    return result
-
-
-def document(*arguments, status=0):
-    """What a command prints with --json."""
-    return strict_json(done(*arguments, "--json", status=status).stdout)
-
-
-def process(*arguments, **options):
-    """A command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "mlperf_loadgen", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=HANG_LIMIT_S,
-        check=False,
-        **options,
-    )
+pytest_plugins = ["cli_fixtures"]
 
 
 def settings_shown(*arguments):
@@ -177,275 +54,7 @@ def settings_shown(*arguments):
     return {name: (row["value"], row["origin"]) for name, row in shown.items()}
 
 
-# ---- Exit statuses -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [
-        (("run", *SYSTEM_AND_LIBRARY, *QUICK), 0),
-        # One sample is too few for any confidence.
-        (("run", *SYSTEM_AND_LIBRARY, *QUICK, "--set", "min_query_count=1"), 1),
-        (("run", "nowhere.py:Good"), 2),
-        (("run", "--no-such-option"), 2),
-        (("run", "system.py:Raises", "system.py:Numbers", *QUICK), 3),
-        ((), 0),
-        (("--version",), 0),
-        (("run", "--help"), 0),
-    ],
-)
-def test_exit_status_of_a_process(folder, arguments, status):
-    ended = process(*arguments)
-    assert ended.returncode == status, ended.stdout + ended.stderr
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("as_json", [False, True])
-def test_an_interrupted_run_says_where_its_logs_are(folder, number, as_json):
-    words = ["run", "system.py:Silent", "system.py:Numbers", "-o", "logs"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "mlperf_loadgen", *words, *(["--json"] if as_json else [])],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Where the tests run in the background, the signal is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    ) as running:
-        try:
-            assert running.stderr.readline() == "issued\n"
-            running.send_signal(number)
-            out, errors = running.communicate(timeout=HANG_LIMIT_S)
-        finally:
-            running.kill()
-    assert running.returncode == 130
-    assert "error: interrupted; what was logged is in logs" in errors
-    assert "Traceback" not in errors
-    assert (folder / "logs/mlperf_log_summary.txt").is_file()
-    assert (strict_json(out)["exit_status"] == 130) if as_json else (out == "")
-
-
-# ---- Mistakes ------------------------------------------------------------------------------------
-
-RUN = ("run", *SYSTEM_AND_LIBRARY)
-MISTAKES = {
-    "command": (("rum",), "there is no command 'rum': did you mean run?"),
-    "command unlike any": (("xyz",), "there are: run, find-peak, sweep"),
-    "option": ((*RUN, "--outptu", "x"), "--outptu", "--output"),
-    "no SUT": (("run",), "there is no SUT to measure", "--file run.yaml"),
-    "no file": (("run", "sistem.py:Good"), "no file sistem.py: did you mean system.py?"),
-    "no module": (("run", "nowhere.nothing:Good"), "no module 'nowhere' here or installed"),
-    "no target": (("run", "what is this"), "write package.module:Class or path/file.py:Class"),
-    "no class": (("run", "system.py:Goud"), "system.py has no 'Goud': did you mean Good?"),
-    "no class named": (("run", "system.py"), "system.py has several: Good, ", "name one, as in"),
-    "no library": (("run", "alone.py"), "alone.py has no QuerySampleLibrary: name one behind"),
-    "several libraries": (("run", "system.py:Good"), "several: Numbers, MultiPart; name one"),
-    "swapped": (
-        ("run", RUN[2], "system.py:Managed"),
-        "is no QuerySampleLibrary",
-        "the SUT comes first",
-    ),
-    "abstract": (("run", "system.py:Unfinished", RUN[2]), "it lacks issue_query; write that"),
-    "arguments": (("run", "system.py:NeedsMore", RUN[2]), "it needs model, device", "defaults"),
-    "library's": (("run", RUN[1], "system.py:MultiPart"), "it needs path", "given nothing"),
-    "no system": (("run", "system.py:make_number", RUN[2]), "is a float, and no SystemUnderTest"),
-    "not a class": (("run", "system.py:QUOTE", RUN[2]), "system.py has no 'QUOTE'"),
-    "syntax": (("run", "broken.py:Good"), "broken.py:2: ", "broken.py:Good"),
-    "exits": (("run", "exits.py:Good"), 'if __name__ == "__main__"'),
-    "setting": ((*RUN, "--set", "min_query_cout=1"), "did you mean min_query_count?"),
-    "config key": ((*RUN, "--set", "target_qps=1"), "server_target_qps or offline_expected_qps"),
-    "no value": ((*RUN, "--set", "min_query_count"), "write it as --set name=value"),
-    "no number": (
-        (*RUN, "--set", "server_target_qps=fast"),
-        "--set server_target_qps=fast: server_target_qps takes a number (queries/s), not 'fast'",
-    ),
-    "no whole number": ((*RUN, "--set", "min_duration_ms=1.5"), "a whole number (ms), not '1.5'"),
-    "negative": ((*RUN, "--set", "min_duration_ms=-1"), "from 0 to 2**64 - 1, not -1"),
-    "no truth": ((*RUN, "--set", "test05=maybe"), "takes true or false, not 'maybe'"),
-    "scenario": ((*RUN, "-s", "Sever"), "--scenario Sever: ", "did you mean Server?"),
-    "ambiguous": ((*RUN, "-s", "s"), "SingleStream, MultiStream, Server, Offline", "several"),
-    "mode": ((*RUN, "-m", "fast"), "--mode fast: mode takes SubmissionRun, "),
-    "refused": ((*RUN, "-s", "Server", "--set", "server_target_qps=0"), "server_target_qps is 0"),
-    "no config": ((*RUN, "--conf", "user.conf"), "--conf user.conf: cannot be read"),
-    "bad config": ((*RUN, "--conf", "system.py"), "system.py:2: expected 'key=value'"),
-    "no run file": (("run", "-f", "no.yaml"), "--file no.yaml: cannot be read: No such file"),
-    "no YAML": (("run", "-f", "torn.yaml"), "torn.yaml:4: no YAML: "),
-    "YAML without keys": (
-        ("run", "-f", "list.yaml"),
-        "list.yaml: holds no keys; write some of sut",
-    ),
-    "YAML key": (("run", "-f", "key.yaml"), "key.yaml:2: there is no key 'setings'", "settings?"),
-    "YAML twice": (("run", "-f", "twice.yaml"), "twice.yaml:3: sut is there twice; remove one"),
-    "YAML setting": (("run", "-f", "setting.yaml"), "setting.yaml:3: min_duration: 5: there is no"),
-    "YAML list": (("run", "-f", "deep.yaml"), "deep.yaml:2: settings.test05 takes one value"),
-    "YAML nothing": (("run", "-f", "null.yaml"), "null.yaml:1: sut has no value"),
-    "YAML flat": (("run", "-f", "flat.yaml"), "flat.yaml:1: settings takes name: value"),
-    "log setting": ((*RUN, "--log", "enable_tracing=1"), "did you mean enable_trace?"),
-    "output": ((*RUN, "-o", "system.py"), "--output system.py: cannot be made: File exists"),
-    "old logs": ((*RUN, *QUICK, "-o", "old", "--log", "exist_ok=no"), "old/mlperf_log_"),
-    "port": ((*RUN, "--metrics-port", "99999"), "--metrics-port 99999: ", "65535"),
-    "port in use": ((*RUN, "--metrics-port", "{port}"), "{port}", "is in use; give another one"),
-    "transport": (("run", "carrier-pigeon://x", RUN[2]), "carrier-pigeon://x", "tcp://"),
-    "library for a network": (("run", "tcp://127.0.0.1:1"), "needs a sample library as well"),
-    "payloads": (("run", "tcp://127.0.0.1:1", RUN[2]), "Numbers has no payloads", "__getitem__"),
-    "serve a network": (("serve", "tcp://h:1", "--bind", "tcp://127.0.0.1:0"), "is on the network"),
-    "sweep without values": (("sweep", *RUN[1:]), "missing option '--values'"),
-    "sweep's values": (("sweep", *RUN[1:], "-v", "1:9"), "'1:9' is neither a number nor"),
-    "sweep's parameter": (("sweep", *RUN[1:], "-v", "1"), "SingleStream has no load to vary"),
-    "sweep's plot": (("sweep", *RUN[1:], "-v", "1", "--plot", "a.gif"), "end it in .png, .svg"),
-    "precision": (("find-peak", *RUN[1:], "--precision", "0"), "precision is 0", "above 0"),
-    "no log": (("accuracy", "nowhere"), "there is no file nowhere", "or its folder"),
-    "folder without log": (("accuracy", "."), "folder . has no mlperf_log_accuracy.json"),
-    "no accuracy log": (("accuracy", "system.py"), "system.py"),
-    "dtype": (("accuracy", "log.json", "--dtype", "int65"), "--dtype int65: no type of NumPy"),
-    "dtype's size": (("accuracy", "log.json", "--dtype", "int64"), "4 bytes do not hold whole"),
-    "labels alone": (("accuracy", "log.json", "--labels", "few.csv"), "--labels needs --dtype"),
-    "few labels": (
-        ("accuracy", "log.json", "--dtype", "int32", "--labels", "few.csv"),
-        "--labels few.csv: 1 labels, and none for sample 7",
-    ),
-    "labels' text": (
-        ("accuracy", "log.json", "--dtype", "int32", "--labels", "words.csv"),
-        "--labels words.csv: 'dog' holds no whole numbers",
-    ),
-    "no labels": (
-        ("accuracy", "log.json", "--dtype", "int32", "--labels", "no.npy"),
-        "--labels no.npy: cannot be read: No such file",
-    ),
-    "unwritable": (("accuracy", "log.json", "--csv", "no/where.csv"), "no/where.csv: cannot be"),
-    "report of nothing": (("report", "nowhere"), "there is no folder nowhere"),
-    "report's format": (("report", "old", "-o", "report.doc"), "report.doc", ".html"),
-    "compare nothing": (("compare", "nowhere", "nobody"), "nowhere"),
-    "doctor": (("doctor", "--seconds", "0"), "--seconds 0: seconds must be positive"),
-    "init": (("init", "."), "sut.py: there already; name another folder"),
-    "argument": (("accuracy",), "missing argument 'LOG'; see ", "accuracy --help"),
-}
-FILES = {
-    "alone.py": "import mlperf_loadgen as lg\n"
-    "class A(lg.SystemUnderTest):\n    def issue_query(self, samples): pass\n",
-    "broken.py": "import os\nclass Good(:\n",
-    "exits.py": "raise SystemExit(0)\n",
-    "torn.yaml": "sut: a\nsettings:\n  a: [1, 2\n",
-    "list.yaml": "- a\n- b\n",
-    "key.yaml": "sut: a\nsetings:\n  test05: 1\n",
-    "twice.yaml": "sut: a\nqsl: b\nsut: c\n",
-    "setting.yaml": "settings:\n  test05: no\n  min_duration: 5\n",
-    "deep.yaml": "settings:\n  test05: [1, 2]\n",
-    "null.yaml": "sut:\n",
-    "flat.yaml": "settings: fast\n",
-    "log.json": '[\n{ "seq_id" : 0, "qsl_idx" : 7, "data" : "03000000" }\n]\n',
-    "few.csv": "1\n",
-    "words.csv": "class\n1\ndog\n",
-    "old/mlperf_log_summary.txt": "of an earlier run\n",
-    "sut.py": "",
-}
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_message_and_no_traceback(folder, name):
-    (folder / "old").mkdir()
-    for path, text in FILES.items():
-        (folder / path).write_text(text)
-    arguments, *fragments = MISTAKES[name]
-    if name == "port in use":
-        pytest.importorskip("prometheus_client")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        result = call(*(word.replace("{port}", port) for word in arguments))
-        fragments = [fragment.replace("{port}", port) for fragment in fragments]
-    assert result.exit_code == 2, result.stdout + result.stderr
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert "Traceback" not in result.stdout + result.stderr
-    for fragment in fragments:
-        assert fragment in errors[0]
-
-
-@pytest.mark.parametrize("name", ["no file", "option", "setting", "YAML key", "doctor"])
-def test_a_mistake_is_a_document_too(folder, name):
-    (folder / "key.yaml").write_text(FILES["key.yaml"])
-    arguments, fragment, *_ = MISTAKES[name]
-    found = document(*arguments, status=2)
-    assert fragment in found["error"]
-    assert found["exit_status"] == 2
-
-
-def test_debug_shows_the_traceback_of_a_mistake(folder):
-    result = done(*RUN, "--conf", "nowhere.conf", "--debug", status=2)
-    assert "Traceback (most recent call last)" in result.stderr
-    assert "settings_sources.py" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("raised", "status", "told"),
-    [
-        (ZeroDivisionError("division by zero"), 3, "error: unexpected, please report it: ZeroDiv"),
-        (KeyboardInterrupt(), 130, "error: interrupted"),
-    ],
-)
-def test_whatever_is_raised_is_told_apart_from_a_verdict(folder, monkeypatch, raised, status, told):
-    def examine(*arguments, **options):
-        raise raised
-
-    monkeypatch.setattr("mlperf_loadgen.doctor.examine", examine)
-    result = done("doctor", "--json", status=status)
-    assert told in result.stderr
-    assert strict_json(result.stdout)["exit_status"] == status
-
-
-def test_without_the_extra_the_cure_is_named(folder):
-    program = """
-        import sys
-        sys.modules[sys.argv.pop(1)] = None
-        import mlperf_loadgen
-        from mlperf_loadgen.__main__ import main
-        main()
-    """
-    for missing, words in (("typer", ["doctor"]), ("yaml", ["run", "-f", "key.yaml"])):
-        ended = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(program), missing, *words],
-            capture_output=True,
-            text=True,
-            timeout=HANG_LIMIT_S,
-            check=False,
-        )
-        assert ended.returncode == 2
-        assert "pip install 'mlperf_loadgen[cli]'" in ended.stderr
-        assert "Traceback" not in ended.stderr
-
-
-def test_a_run_that_never_started_leaves_no_folder(folder):
-    done("run", "system.py:CannotStart", "system.py:Numbers", "-o", "logs", status=3)
-    assert not (folder / "logs").exists()
-
-
-# ---- The user's code -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("target", "line"),
-    [
-        ("system.py:Raises", 'raise KeyError("a bug of the user\'s")'),
-        ("system.py:CannotStart", 'raise ValueError("no accelerator")'),
-        ("imports.py:Good", "import surely_not_installed"),
-    ],
-)
-def test_a_failure_shows_the_frames_of_the_user_alone(folder, target, line):
-    (folder / "imports.py").write_text("import surely_not_installed\n")
-    result = done("run", target, "system.py:Numbers", *QUICK, status=3)
-    assert "error: the system under test failed:\nTraceback (most recent" in result.stderr
-    assert line in result.stderr
-    files = re.findall(r'File "(.*?)", line', result.stderr)
-    assert {Path(file).name for file in files} == {target.partition(":")[0]}
-
-
-def test_a_system_that_gives_up_has_failed(folder):
-    result = done("run", "system.py:GivesUp", "system.py:Numbers", *QUICK, status=3)
-    assert result.stdout.startswith("SingleStream PerformanceOnly of GivesUp: ABORTED\n")
-
-
-def test_a_failed_context_manager_is_told_so(folder):
-    result = done("run", "system.py:RaisesManaged", "system.py:Numbers", *QUICK, status=3)
-    assert "entered\nleft <class 'KeyError'>\n" in result.stderr
+# ---- What is measured ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -744,9 +353,9 @@ def test_dry_run_shows_what_was_set_first_and_only_what_counts(folder):
     words = ("run", "--dry-run", "-s", "server", "--set", "stall_timeout_ms=5")
     lines = [line.split() for line in done(*words).stdout.splitlines()]
     names = [line[0] for line in lines if line and line[-1] in ("line", "default")]
-    assert names[:2] == ["scenario", "stall_timeout_ms"]
-    assert "server_target_qps" in names
-    assert "offline_expected_qps" not in names
+    assert names[:2] == ["scenario=Server", "stall_timeout_ms=5"]
+    assert "server_target_qps=1" in names
+    assert not any(name.startswith("offline_expected_qps") for name in names)
 
 
 # ---- The standard output -------------------------------------------------------------------------
@@ -804,7 +413,75 @@ def test_the_result_is_a_table(folder):
     assert header == ["mean", "p50", "p90", "p99", "p99.9", "max"]
     rows = {line.strip().split("  ")[0] for line in shown.splitlines()}
     assert {"completed", "over the latency bound", "sample latency", "issued late"} <= rows
-    assert max(map(len, shown.split("\nlogs:")[0].splitlines()[:9])) <= 80
+
+
+COPIED = ("logs: ", "next: ", "      mlperf-loadgen", "Nothing was run.")
+"""Begin the lines with paths and commands, which are not broken."""
+
+
+def test_what_is_printed_fits_80_columns(folder):
+    wide = ("--set", "server_find_peak_qps_decimals_of_precision=2147483647")
+    few = ("--set", "min_duration_ms=0", "--set", "min_query_count=20")
+    commands = [
+        ("run", *RUN[1:], *SERVER, "-o", "a"),
+        ("run", *RUN[1:], *SERVER, *few, "-o", "b"),
+        ("run", "--dry-run", "-s", "server", "--model", "resnet50", *wide),
+        ("sweep", *RUN[1:], *SERVER, *few, "-v", "1e6,2e6,4e6", "-o", "curve"),
+        ("find-peak", *RUN[1:], "--max-qps", "2000", *SERVER[2:], "-o", "peak"),
+        ("compare", "a", "b"),
+        ("doctor", "--seconds", "0.2"),
+    ]
+    for command in commands:
+        result = call(*command)
+        shown = result.stdout
+        assert shown, result.stderr
+        wide_lines = [line for line in shown.splitlines() if len(line) > 80]
+        assert all(line.startswith(COPIED) for line in wide_lines), shown
+    # Of a table that was folded, nothing is lost.
+    swept = str(lg.Sweep.load("curve/sweep.json"))
+    for heading in ("offered/s", "samples/s", "p99.9 ms", "late p99 us", "good %", "valid"):
+        assert heading in swept
+    assert swept.count("server_target_qps") == 3  # In the heading, and in front of both halves.
+
+
+def test_a_folded_table_repeats_its_first_column():
+    rows = [["name", "one", "two", "three"], ["a", "1", "22", "333"]]
+    assert aligned(rows, "<>>>", width=14) == [
+        *("name  one  two", "a       1   22"),
+        *("name  three", "a       333"),
+    ]
+    # No narrower than the first column and another.
+    assert aligned(rows, "<>>>", width=1)[:2] == ["name  one", "a       1"]
+
+
+def test_a_terminal_shows_what_a_pipe_gets_whatever_its_width(folder):
+    words = ["run", "--dry-run", "-s", "server", "--conf", "user.conf", "-o", "logs"]
+    (folder / "user.conf").write_text("*.*.min_query_count = 5\n")
+    piped = process(*words).stdout
+    for columns, more in ((20, {}), (400, {"NO_COLOR": "1"}), (80, {"TERM": "dumb"})):
+        screen, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+        with subprocess.Popen(
+            [sys.executable, "-m", "mlperf_loadgen", *words],
+            stdout=terminal,
+            env={**os.environ, "TERM": "xterm", **more},
+        ) as running:
+            os.close(terminal)
+            shown = read_to_end(screen)
+        assert running.returncode == 0
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
+        assert plain == piped
+        assert ("\x1b" in shown) == ("TERM" not in more)
+
+
+def read_to_end(screen):
+    """What was written to a terminal that nobody holds any more."""
+    parts = []
+    with contextlib.suppress(OSError):  # Linux has no end of file here.
+        while part := os.read(screen, 4096):
+            parts.append(part)
+    os.close(screen)
+    return b"".join(parts).decode()
 
 
 def test_every_help_fits_80_columns(folder):
@@ -979,6 +656,37 @@ def test_find_peak_that_finds_none_is_invalid(folder):
     found = document("find-peak", *PEAK, *words, status=1)
     assert found["qps"] is None
     assert found["trials"]
+
+
+def test_a_peak_that_no_run_confirmed_says_what_that_means(folder, monkeypatch):
+    def unconfirmed(system, library, settings, log_settings, **options):
+        settings.min_query_count, settings.min_duration_ms = 1, 0
+        result = lg.StartTestWithLogSettings(system, library, settings, log_settings)
+        trial = SimpleNamespace(
+            kind="confirm", qps=2e3, passed=False, query_count=9, over_share=0.5, duration_s=1.0
+        )
+        return lg.PeakResult(2e3, (0.0, math.inf), None, [trial], "no time is left", result)
+
+    monkeypatch.setattr("mlperf_loadgen.peak.find_peak", unconfirmed)
+    result = done("find-peak", *PEAK, "--time-budget", "1", status=1)
+    shown = " ".join(result.stdout.split())
+    assert "meaning: 2000 queries/s is what the trials promise" in shown
+    assert "no result to report. reason: the run at 2,000 was INVALID: early stop" in shown
+    # A hundred times the bound of 100 ms, and seven times as much for all trials.
+    command = next(line for line in result.stdout.splitlines() if line.startswith("next: "))
+    assert command.endswith(
+        "find-peak system.py:Good system.py:Numbers --set min_duration_ms=10000 "
+        "--max-qps 2000 --time-budget 70"
+    )
+
+
+def test_a_run_of_too_few_queries_tells_the_command_that_asks_for_enough(folder):
+    few = ("--set", "min_query_count=1", "--set", "min_duration_ms=0")
+    shown = done(*RUN, *few, "-s", "single", status=1).stdout
+    assert "reason: early stopping needs " in shown
+    command = shown.splitlines()[-1].split()
+    assert command[:2] == ["mlperf-loadgen", "run"]
+    assert document(*command[1:])["scenario"] == "SingleStream"  # VALID: the status is 0.
 
 
 def test_compare_finds_a_difference(folder):

@@ -13,6 +13,9 @@ def main() -> None:
         cure = "pip install 'mlperf_loadgen[cli]'"
         print(f"error: the command line needs {error.name}, not installed: {cure}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:  # Before there is anybody to tell it better.
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
     app(prog_name="mlperf-loadgen")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from .columns import aligned, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,18 +26,22 @@ def summary_text(found: Comparison) -> str:
 def comparison_text(found: Comparison) -> str:
     """The outcome, the table, and what else a reader must know."""
     lines = [
-        f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}",
-        found.summary,
+        *wrapped(f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}"),
+        *wrapped(found.summary),
         *_table(found),
-        f"{found.confidence:.0%} confidence for all intervals together; changes up to "
-        f"{_share(found.tolerance)} do not matter; "
-        f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
+        *wrapped(
+            f"{100 * found.confidence:g}% confidence for all intervals together; changes up to "
+            f"{_share(found.tolerance)} do not matter; "
+            f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
+        ),
     ]
     if found.valid[0] != found.valid[1]:
         lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
     for name, (a, b) in found.settings_differ.items():
-        lines.append(f"setting {name}: A {a}, B {b}")
-    return "\n".join([*lines, *(f"caution: {text}" for text in found.cautions)])
+        lines += wrapped(f"setting {name}: A {a}, B {b}")
+    for text in found.cautions:
+        lines += wrapped(f"caution: {text}")
+    return "\n".join(lines)
 
 
 def _clearest(found: Comparison, verdict: str) -> Difference:
@@ -86,19 +90,28 @@ def _valid(valid: bool | None) -> str:
     return "has no verdict" if valid is None else "VALID" if valid else "INVALID"
 
 
-def _value(row: Difference, value: float) -> str:
-    if row.metric == "throughput":
-        return f"{value:.5g}/s"
-    return f"{value / 1e6:.4g} ms"
-
-
-def _table(found: Comparison) -> Iterator[str]:
-    cells = [("", "A", "B", "change", "interval", "would be seen", "B is")]
+def _table(found: Comparison) -> list[str]:
+    """Latencies in ms; changes in percent, large ones as factors."""
+    cells = [("", "A", "B", "change %", "interval %", "seen above", "B is")]
     for row in found.rows:
-        visible = "-" if row.visible is None else _share(row.visible)
-        values = (_value(row, row.a), _value(row, row.b), _signed(row.change), _bounds(row))
-        cells.append((row.metric, *values, visible, row.verdict))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        first, *rest = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        yield "  ".join([first, *rest]).rstrip()
+        rate = row.metric == "throughput"
+        unit, digits = (1.0, 5) if rate else (1e6, 4)
+        interval = "unknown"
+        if row.low is not None and row.high is not None:
+            interval = f"{_percent(row.low)} to {_percent(row.high)}"
+        cells.append(
+            (
+                f"{row.metric} {'/s' if rate else 'ms'}",
+                f"{row.a / unit:.{digits}g}",
+                f"{row.b / unit:.{digits}g}",
+                _percent(row.change),
+                interval,
+                "-" if row.visible is None else _percent(row.visible).lstrip("+"),
+                row.verdict,
+            )
+        )
+    return aligned(cells, "<>>>>><")
+
+
+def _percent(share: float) -> str:
+    return _signed(share).removesuffix(" %").replace(" times", "x")

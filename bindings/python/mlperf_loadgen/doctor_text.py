@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .columns import wrapped
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,34 +70,34 @@ def _timing(found: Diagnosis) -> Iterator[str]:
 
 
 def _rates(found: Diagnosis) -> Iterator[str]:
-    yield "Server test of a system that answers at once:"
+    yield "Server test of a system that answers at once, and how late it was issued:"
     for rate in sorted(found.rates, key=lambda rate: rate.qps):
         kept = "on time" if rate.keeps(found.lateness_bound_ns) else "late"
-        behind = f", {rate.completed_share:.0%} completed" if rate.completed_share < 0.98 else ""
+        behind = f", {rate.completed_share:.0%} done" if rate.completed_share < 0.98 else ""
         yield (
-            f"  {rate.qps:>11,.0f} queries/s: issued late by {_duration(rate.lateness_p50_ns)} "
-            f"(p50), {_duration(rate.lateness_p99_ns)} (p99), "
-            f"{_duration(rate.lateness_max_ns)} (max){behind}: {kept}"
+            f"{rate.qps:>11,.0f} queries/s: {_duration(rate.lateness_p50_ns)} (p50), "
+            f"{_duration(rate.lateness_p99_ns)} (p99), {_duration(rate.lateness_max_ns)} (max): "
+            f"{kept}{behind}"
         )
 
 
-def _conclusion(found: Diagnosis) -> str:
+def _conclusion(found: Diagnosis) -> Iterator[str]:
     best = found.trusted
     bound = _duration(found.lateness_bound_ns)
     if best is None:
-        return f"No rate was issued less than {bound} late at p99: trust no tail latency here."
+        yield f"No rate was issued less than {bound} late at p99: trust no tail latency here."
+        return
+    yield f"Trust up to about {best.qps:,.0f} queries/s: issued less than {bound} late at p99."
     below = [rate for rate in found.rates if rate.qps <= best.qps]
     late = sum(not rate.keeps(found.lateness_bound_ns) for rate in below)
-    but = f" But {late} of {len(below)} tests up to that rate were later." if late else ""
-    return (
-        f"Trust this machine with up to about {best.qps:,.0f} queries/s: issued less than "
-        f"{bound} late at p99.{but} A system under test that shares its cores lowers this."
-    )
+    if late:
+        yield f"But {late} of {len(below)} tests up to that rate were later."
+    yield "A system under test that shares its cores lowers this."
 
 
 def diagnosis_text(found: Diagnosis) -> str:
     """What was measured, the rate to trust, and what speaks against the machine."""
-    lines = [*_machine(found.machine), *_timing(found), *_rates(found), _conclusion(found)]
+    lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
     for concern in found.warnings:
         lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  cure: {concern.cure}"]
-    return "\n".join(lines)
+    return "\n".join(part for line in lines for part in wrapped(line, "    "))

@@ -74,7 +74,7 @@ def read_progress() -> Progress | None:
 
 
 @contextlib.contextmanager
-def show_progress(interval_s: float = 0.5, stream: TextIO | None = None) -> Iterator[None]:
+def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iterator[None]:
     """Shows the progress of the tests that run inside the `with` block.
 
     `stream`: sys.stderr unless given. On a terminal it is a panel, read again every `interval_s`
@@ -163,7 +163,7 @@ class _Lines:
             return
         self._next_s = time.monotonic() + _LINE_INTERVAL_S
         parts = [f"{name} {text}" for name, text in _facts(progress, rate)]
-        print(f"{_title(progress)}: {'; '.join(parts)}", file=self._stream, flush=True)
+        print(f"{title_of(progress)}: {'; '.join(parts)}", file=self._stream, flush=True)
 
     def close(self) -> None: ...
 
@@ -188,7 +188,7 @@ class _Panel:
 
     def show(self, progress: Progress, rate: float) -> None:
         text = "\n".join(f"{name:<9} {text}" for name, text in _facts(progress, rate))
-        panel = self._panel(self._text(text), title=_title(progress), title_align="left")
+        panel = self._panel(self._text(text), title=title_of(progress), title_align="left")
         self._live.update(panel, refresh=True)
 
     def close(self) -> None:
@@ -198,7 +198,8 @@ class _Panel:
 # ---- Text ----------------------------------------------------------------------------------------
 
 
-def _title(progress: Progress) -> str:
+def title_of(progress: Progress) -> str:
+    """What is being issued, as in "Server peak trial 3"."""
     phase = progress.phase.replace("_", " ")
     return f"{progress.scenario.name} {phase}{f' {progress.trial}' if progress.trial else ''}"
 

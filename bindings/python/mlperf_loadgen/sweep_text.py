@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+
+from .columns import aligned, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def sweep_text(sweep: Sweep) -> str:
     rows = sweep.rows()
     runs = len(sweep.points)
     lines = [f"{sweep.scenario.name} sweep of {sweep.sut_name}: {sweep.parameter}, {runs} runs"]
-    lines += _aligned(sweep.parameter, rows)
+    lines += _table(sweep.parameter, rows)
     knee, why_not = sweep.find_knee()
     if knee is None:
         lines.append(f"knee: none ({why_not})")
@@ -54,7 +56,7 @@ def sweep_text(sweep: Sweep) -> str:
         if row.reasons:
             runs_text = f"{row.run_count - row.valid_count}/{row.run_count}"
             value = number_text(row.value)
-            lines.append(f"INVALID at {value} ({runs_text}): {row.reasons[0]}")
+            lines += wrapped(f"INVALID at {value} ({runs_text}): {row.reasons[0]}")
     return "\n".join(lines)
 
 
@@ -65,7 +67,7 @@ def _cell(value: float | None, unit: float = 1.0) -> str:
     return f"{shown:.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
 
 
-def _aligned(parameter: str, rows: Sequence[SweepRow]) -> Iterator[str]:
+def _table(parameter: str, rows: Sequence[SweepRow]) -> list[str]:
     """The medians under their headings; columns that no row has are left out."""
     shown = [
         (heading, metric, unit)
@@ -76,6 +78,4 @@ def _aligned(parameter: str, rows: Sequence[SweepRow]) -> Iterator[str]:
     for row in rows:
         medians = [_cell(getattr(row.median, metric), unit) for _, metric, unit in shown]
         cells.append([number_text(row.value), *medians, f"{row.valid_count}/{row.run_count}"])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+    return aligned(cells, ">" * len(cells[0]))

@@ -73,14 +73,15 @@ def accuracy(
         correct, scored = _score(read, values, _labels(labels), labels)
         document["top1_accuracy"] = correct / scored
         document["top1_correct"], document["scored"] = correct, scored
-    try:
-        if csv is not None:
-            _write_csv(csv, read, values)
-        if npz is not None:
-            _write_npz(npz, read, values)
-    except OSError as error:
-        raise Mistake(f"{error.filename}: cannot be written: {error.strerror}") from error
-    written = [path for path in (csv, npz) if path is not None]
+    written = []
+    for path, write in ((csv, _write_csv), (npz, _write_npz)):
+        if path is None:
+            continue
+        try:
+            write(path, read, values)
+        except OSError as error:
+            raise Mistake(f"{path}: cannot be written: {error.strerror}") from error
+        written.append(path)
     width = 1 if values is None else values.shape[1]
     return Outcome(
         Status.DONE, document, lambda: _show(log, document, written, dtype, width, labels)
@@ -157,8 +158,10 @@ def _values(read: AccuracyLog, dtype: str) -> npt.NDArray[Any]:
 
     try:
         kind = np.dtype(dtype)
-    except TypeError as error:
+    except (TypeError, ValueError, SyntaxError) as error:
         raise Mistake(f"--dtype {dtype}: no type of NumPy; try int64, int32 or float32") from error
+    if kind.kind not in "biufc":
+        raise Mistake(f"--dtype {dtype}: no type of numbers; try int64, int32 or float32")
     try:
         return read.payloads.as_array(kind)
     except (ValueError, TypeError) as error:

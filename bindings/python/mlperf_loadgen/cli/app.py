@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from .option_names import in_options
 from .outcome import CommandError, Interrupted, Mistake, Outcome, Status, SutFailure, json_text
+from .show import drop, ready_streams, tell
 from .spelling import near_or_all
 
 _HELP_NAMES = ["-h", "--help"]
@@ -118,42 +122,72 @@ def _options(
 
 def _finish(command: Callable[[], Any], words: Sequence[str]) -> int:
     """Runs it and prints what it came to. Returns the exit status."""
+    ready_streams()
     as_json = "--json" in words and not set(_HELP_NAMES) & set(words)
+    outcome = _outcome(command, words, as_json)
     try:
-        with _plain_warnings(), _stdout_kept_clean() if as_json else contextlib.nullcontext():
+        if isinstance(outcome, Outcome) and as_json:
+            print(json_text(outcome.document))
+        elif isinstance(outcome, Outcome):
+            outcome.show()
+        sys.stdout.flush()
+    except OSError as error:
+        drop(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # A reader has seen enough, as `head` does.
+            tell(f"error: the standard output cannot be written: {error.strerror}")
+            return Status.MISTAKE
+    except KeyboardInterrupt:
+        tell("error: interrupted while the result was printed")
+        return Status.INTERRUPTED
+    # --help and --version come to a plain number, or to nothing.
+    return outcome.status if isinstance(outcome, Outcome) else int(outcome or 0)
+
+
+def _outcome(command: Callable[[], Any], words: Sequence[str], as_json: bool) -> Any:
+    """What the command returns, or an Outcome of what it raises."""
+    try:
+        with (
+            _sigterm_as_ctrl_c(),
+            _plain_warnings(),
+            _stdout_kept_clean() if as_json else contextlib.nullcontext(),
+        ):
             outcome = command()
         if outcome == Status.INTERRUPTED:  # What typer makes of Ctrl-C.
             raise Interrupted("interrupted")
-    except (CommandError, _UsageError, typer.Abort) as error:
-        return _print_error(error, words)
+    except SystemExit:  # Of --help, which prints by itself, to a reader that went away.
+        drop(sys.stdout)
+        return Status.DONE
+    except (CommandError, _UsageError, typer.Abort, KeyboardInterrupt) as error:
+        return _error_outcome(error, words)
+    except OSError as error:
+        if not _takes_text(sys.stdout):  # `_finish` tells it.
+            return Status.DONE
+        return _error_outcome(Mistake(str(error)), words)
     except Exception as error:  # Not 1, which would mean INVALID.
-        traceback.print_exception(error)
-        return _print_error(SutFailure(f"unexpected, please report it: {error!r}"), words)
-    if not isinstance(outcome, Outcome):  # The status of --help and --version.
-        return int(outcome or 0)
+        tell("".join(traceback.format_exception(error)).rstrip())
+        return _error_outcome(SutFailure(f"unexpected, please report it: {error!r}"), words)
+    return outcome
+
+
+def _takes_text(stream: TextIO) -> bool:
     try:
-        if as_json:
-            print(json_text(outcome.document))
-        else:
-            outcome.show()
-        sys.stdout.flush()
-    except BrokenPipeError:  # The reader has seen enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return outcome.status
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
-def _print_error(error: Exception, words: Sequence[str]) -> int:
+def _error_outcome(error: BaseException, words: Sequence[str]) -> Outcome:
     status = getattr(error, "status", Status.MISTAKE)
-    if isinstance(error, typer.Abort):
+    if isinstance(error, (typer.Abort, KeyboardInterrupt)):
         status = Status.INTERRUPTED
     text = _usage_text(error, words) if isinstance(error, _UsageError) else str(error)
-    text = text or "interrupted"
+    if not isinstance(error, SutFailure):  # The user's code is shown as it is.
+        text = in_options(text) or "interrupted"
     if "--debug" in words:
-        traceback.print_exception(error)
-    print(f"error: {text}", file=sys.stderr)
-    if "--json" in words:
-        print(json_text({"error": text, "exit_status": int(status)}))
-    return status
+        tell("".join(traceback.format_exception(error)).rstrip())
+    tell(f"error: {text}")
+    return Outcome(status, {"error": text, "exit_status": status}, lambda: None)
 
 
 def _usage_text(error: Any, words: Sequence[str]) -> str:
@@ -161,8 +195,24 @@ def _usage_text(error: Any, words: Sequence[str]) -> str:
     text = error.format_message().rstrip(".")
     names = getattr(getattr(error, "param", None), "opts", ())
     given = [f"{a} {b}: " for a, b in itertools.pairwise(words) if a in names]
+    if given:  # It names the option already.
+        text = text.partition(": ")[2] or text
     command = error.ctx.command_path if error.ctx else "mlperf-loadgen"
     return f"{given[-1] if given else ''}{text[:1].lower()}{text[1:]}; see {command} --help"
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which would end the process at once, interrupts as Ctrl-C does."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -182,9 +232,9 @@ def _print_warning(
 ) -> None:
     """Of this package: without the place in the code, which says nothing to who wrote none."""
     if category.__module__.startswith("mlperf_loadgen"):
-        print(f"warning: {message}", file=sys.stderr)
+        tell(f"warning: {in_options(str(message))}")
     else:
-        print(warnings.formatwarning(message, category, filename, lineno, line), file=sys.stderr)
+        tell(warnings.formatwarning(message, category, filename, lineno, line).rstrip())
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from .options import Shown, with_options
 from .outcome import Mistake, Outcome, Status
+from .show import tell
 
 
 @with_options
@@ -32,4 +33,4 @@ def doctor(
 
 
 def _say(step: str) -> None:
-    print(f"{step} ...", file=sys.stderr, flush=True)
+    tell(f"{step} ...")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import _core
+from ..interfaces import QuerySampleLibrary
 from .outcome import Outcome, Status
 from .session import Session
 from .setting_values import Origin
 from .show import duration_text, print_heading, print_table, rate_text
+from .signatures import check_methods
 
 _OFFLINE_MARGIN = 1.1  # How much longer than min_duration_ms the one query should last.
+_MOST_QPS = 1e9  # Queries that are at least a nanosecond apart.
+_MOST_SAMPLES = 2.0**63
 
 
 def preview(session: Session) -> Outcome:
@@ -34,7 +39,7 @@ def preview(session: Session) -> Outcome:
     def show() -> None:
         shown = _applicable(session)
         print_heading("Settings")
-        print_table([[name, _text(rows[name]["value"]), rows[name]["origin"]] for name in shown])
+        print_table([[f"{n}={_text(rows[n]['value'])}", rows[n]["origin"]] for n in shown])
         print(f"  ({len(rows) - len(shown)} that this scenario does not use are left out)")
         print_heading(f"\nTraffic of {settings.scenario.name} {settings.mode.name}")
         print_table([[name.replace("_", " "), _text(value)] for name, value in traffic.items()])
@@ -49,8 +54,9 @@ def _library_counts(session: Session) -> tuple[int, int] | None:
         return None
     with session.checking():
         library = session.make_library()
-        if not hasattr(library, "total_sample_count"):
+        if not isinstance(library, QuerySampleLibrary):
             return None  # A handle or a context manager: not without using it.
+        check_methods(library, session.qsl or session.sut)
         return library.total_sample_count, library.performance_sample_count
 
 
@@ -136,8 +142,8 @@ def _multi_stream(settings: _core.TestSettings, counts: object) -> dict[str, str
 def _server(settings: _core.TestSettings, counts: object) -> dict[str, str | int]:
     """Poisson arrivals: their mean gap is 1 / rate, and so is the gaps' standard deviation."""
     rate = settings.server_target_qps
-    if rate <= 0:
-        return {"arrivals": "none: server_target_qps must be above 0"}
+    if not 0 < rate <= _MOST_QPS:
+        return {"arrivals": f"none: server_target_qps must be above 0, up to {_MOST_QPS:g}"}
     seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / rate)
     return {
         "arrivals": f"at random, {rate_text(rate)} a second; the mean gap is "
@@ -161,14 +167,18 @@ def _bound(settings: _core.TestSettings) -> str:
 
 def _offline(settings: _core.TestSettings, counts: tuple[int, int] | None) -> dict[str, str | int]:
     """One query that should last a little longer than the minimum."""
-    expected = _OFFLINE_MARGIN * settings.min_duration_ms / 1000 * settings.offline_expected_qps
+    rate = settings.offline_expected_qps
+    if not 0 < rate < math.inf:
+        return {"arrivals": "none: offline_expected_qps must be above 0"}
+    expected = _OFFLINE_MARGIN * settings.min_duration_ms / 1000 * rate
+    if not expected < _MOST_SAMPLES:
+        return {"arrivals": f"none: that would be {expected:.3g} samples"}
     samples: str | int = max(settings.min_query_count, int(expected))
     if settings.performance_issue_unique:
         samples = _loaded(settings, counts) if counts else "each loaded one once"
-    rate = settings.offline_expected_qps
     lasts = (
-        f"{duration_text(int(samples) / rate * 1e9)} at {rate_text(rate)} samples/s"
-        if (rate > 0 and isinstance(samples, int))
+        f"{duration_text(samples / rate * 1e9)} at {rate_text(rate)} samples/s"
+        if isinstance(samples, int)
         else "as long as they take"
     )
     return {"arrivals": "all at once", "queries": 1, "samples": samples, "lasts": lasts}

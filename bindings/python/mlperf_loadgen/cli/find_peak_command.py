@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Logs, Settings, Shown, Target, with_options
-from .outcome import Outcome, Status
+from .outcome import Mistake, Outcome, Status
+from .result_view import print_where_next
 from .session import Session, open_session
-from .show import duration_text, print_heading, print_table, rate_text
+from .show import duration_text, print_heading, print_table, print_text, rate_text, tell
 
 if TYPE_CHECKING:
     from .. import _core
     from ..peak import PeakResult
+
+_BUDGET_DURATIONS = 7  # What find_peak takes if it is not told.
+_LEAST_BOUNDS = 100  # A trial of fewer latency bounds leaves the interval without ends.
 
 
 @dataclass
@@ -69,6 +72,35 @@ class Search:
         ),
     ] = None
 
+    def check(self) -> None:
+        """Raises Mistake for a number out of its range."""
+        share = "a share between 0 and 1"
+        above = "a number above 0"
+        asked = [
+            ("--start-qps", self.start_qps, 0, math.inf, above),
+            ("--max-qps", self.max_qps, 0, math.inf, above),
+            ("--precision", self.precision, 0, 1, share),
+            ("--confidence", self.confidence, 0, 1, share),
+            ("--time-budget", self.time_budget, 0, math.inf, f"{above}, in seconds"),
+            ("--goodput", self.goodput, 0.5, 1, "a share between 0.5 and 1"),
+        ]
+        for name, value, low, high, wanted in asked:
+            if value is not None and not low < value < high:
+                raise Mistake(f"{name} {value:g}: give {wanted}")
+        if self.resume is not None:
+            self._check_resume(self.resume)
+
+    @staticmethod
+    def _check_resume(file: Path) -> None:
+        """Before the system is made, which may take long."""
+        try:
+            with file.open("a+", encoding="utf-8") as opened:
+                opened.seek(0)
+                opened.read()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise Mistake(f"--resume {file}: cannot hold trials: {reason}") from error
+
 
 @with_options
 def find_peak(
@@ -86,8 +118,15 @@ def find_peak(
     """
     from .. import peak
 
+    search.check()
     session = open_session(target, settings, logs, scenario="Server", kind="peak")
-    with session.testing(), session.system() as (system, library):
+
+    def tell_done(error: BaseException) -> str:
+        if search.resume is None:
+            return "trials that are done are lost; keep them with --resume FILE"
+        return f"trials that are done are in {search.resume}; the same command goes on from them"
+
+    with session.testing(tell_done), session.system() as (system, library):
         try:
             found = peak.find_peak(
                 system,
@@ -104,17 +143,15 @@ def find_peak(
                 progress=_say if session.shows_progress else False,
             )
         except peak.PeakNotFoundError as error:
-            return _not_found(session, error)
+            return _not_found(session, search, error)
     return _found(session, search, found)
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    tell(line)
 
 
 def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
-    from .result_view import print_where_next
-
     status = Status.INVALID if found.valid_qps is None else Status.DONE
     document = {
         "qps": found.qps,
@@ -135,19 +172,64 @@ def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
             [
                 ["interval", f"{low:.6g} to {high:.6g}" if known else "not known yet"],
                 ["VALID at", f"{found.valid_qps:.6g}" if found.valid_qps else "no run"],
-                ["trials", f"{len(found.trials)}: {found.end}"],
+                ["trials", f"{len(found.trials)}: {_in_options(found.end)}"],
             ]
         )
         _print_trials(found.trials)
-        if low == 0 or found.valid_qps is None:
-            used = search.time_budget or 7e-3 * session.sourced.settings.min_duration_ms
-            print(f"  advice: give it more time, as in --time-budget {4 * used:.3g}")
-        print_where_next(session.output)
+        if found.valid_qps is None:
+            _print_unconfirmed(found)
+        elif low == 0:
+            print_text("meaning: the trials were too few to tell how far off the rate may be")
+        unsure = found.valid_qps is None or low == 0
+        again = [_longer_search(session, search)] if unsure else []
+        print_where_next(session.output, again)
 
     return Outcome(status, document, show)
 
 
-def _not_found(session: Session, error: Any) -> Outcome:
+def _print_unconfirmed(found: PeakResult) -> None:
+    """What it means that no run was VALID."""
+    print_text(
+        f"meaning: {found.qps:.6g} queries/s is what the trials promise. No run of the whole "
+        "duration was VALID at any rate, so it is no result to report."
+    )
+    confirming = [trial for trial in found.trials if trial.kind == "confirm"]
+    if confirming:
+        why = "; ".join(found.result.reasons) or "it was too long over the latency bound"
+        print_text(f"reason: the run at {rate_text(confirming[-1].qps)} was INVALID: {why}")
+    else:
+        print_text("reason: the time was used before a run could confirm a rate")
+
+
+def _longer_search(session: Session, search: Search) -> str:
+    """The command again, with trials long enough for their bound and time enough for them."""
+    settings = session.sourced.settings
+    bounds_ns = [settings.server_target_latency_ns]
+    if settings.use_token_latencies:
+        bounds_ns = [settings.ttft_latency, settings.tpot_latency]
+    least_ms = round(_LEAST_BOUNDS * max(bounds_ns) / 1e6)
+    given = {
+        "--start-qps": search.start_qps,
+        "--max-qps": search.max_qps,
+        "--goodput": search.goodput,
+    }
+    more = [part for name, value in given.items() if value for part in (name, f"{value:.10g}")]
+    changed = {}
+    if settings.min_duration_ms < least_ms:
+        changed["min_duration_ms"] = least_ms
+    elif search.resume is not None:  # Trials of another duration are of another search.
+        more += ["--resume", str(search.resume)]
+    used_s = search.time_budget or _BUDGET_DURATIONS * settings.min_duration_ms / 1000
+    least_s = _BUDGET_DURATIONS * max(least_ms, settings.min_duration_ms) / 1000
+    more += ["--time-budget", f"{max(4 * used_s, least_s):.3g}"]
+    return f"mlperf-loadgen find-peak {session.words(*more, **changed)}"
+
+
+def _in_options(end: str) -> str:
+    return end.replace("server_find_peak_max_qps", "--max-qps")
+
+
+def _not_found(session: Session, search: Search, error: Any) -> Outcome:
     trials = error.result.peak.trials if error.result.peak else []
     document = {
         "qps": None,
@@ -160,9 +242,13 @@ def _not_found(session: Session, error: Any) -> Outcome:
 
     def show() -> None:
         print_heading(f"Peak of {error.result.sut_name}", "none found")
-        print(f"  {error}")
+        print_text(_in_options(str(error)))
         _print_trials(trials)
-        print(f"\nlogs: {session.output}")
+        if "budget" not in str(error):  # More of it would change nothing.
+            print(f"\nlogs: {session.output}")
+            return
+        print_text("meaning: the time was used before any trial passed; one may, given more")
+        print_where_next(session.output, [_longer_search(session, search)])
 
     return Outcome(Status.INVALID, document, show)
 

@@ -46,10 +46,10 @@ def init(
     is written over.
     """
     files = [folder / name for name in (*_COPIED, "run.yaml", "labels.csv")]
-    there = [str(file) for file in files if file.exists()]
-    if there:
-        raise Mistake(f"{', '.join(there)}: there already; name another folder, or remove it")
     try:
+        there = [str(file) for file in files if file.exists()]
+        if there:
+            raise Mistake(f"{', '.join(there)}: there already; name another folder, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
         for name in _COPIED:
             shutil.copyfile(_STARTER / name, folder / name)

@@ -67,6 +67,20 @@ class Target:
             show_default=False,
         ),
     ] = None
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--connect-timeout",
+            metavar="SECONDS",
+            help="How long a SUT on the network may take to appear; default: 30.",
+            show_default=False,
+        ),
+    ] = None
+
+    def network_options(self) -> dict[str, Any]:
+        """Those that were given, as NetworkQDL names them."""
+        given = {"keys": self.keys, "connect_timeout_s": self.connect_timeout}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass

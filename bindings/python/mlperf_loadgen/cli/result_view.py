@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import _core
+from .option_names import in_options
 from .outcome import Status
-from .show import duration_text, print_heading, print_table, rate_text
+from .show import duration_text, print_heading, print_table, print_text, rate_text
 
 _PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 _HEADER = ("", "mean", *(f"p{100 * p:g}" for p in _PERCENTILES), "max")
@@ -34,15 +35,15 @@ def print_result(result: _core.TestResult) -> None:
     if result.accuracy_sample_count:
         print_table([["responses in the accuracy log", f"{result.accuracy_sample_count:,}"]])
     for reason in result.reasons:
-        print(f"  reason: {reason}")
+        print_text(f"reason: {reason}")
     for advice in performance.recommendations if performance else ():
-        print(f"  advice: {' '.join(advice.split())}")
+        print_text(f"advice: {' '.join(advice.split())}")
     for error in result.errors:
-        print(f"  error: {error}")
+        print_text(f"error: {error}")
     for warning in result.warnings:
-        print(f"  warning: {warning}")
+        print_text(f"warning: {in_options(warning)}")
     if result.log_failure:
-        print(f"  logs incomplete: {result.log_failure}")
+        print_text(f"logs incomplete: {result.log_failure}")
 
 
 def print_where_next(output: Path, commands: Sequence[str] = ()) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shlex
-import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,9 @@ from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Outcome
 from .session import Session, open_session
 from .setting_values import Origin
+from .show import tell
+
+_EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more queries")
 
 
 @with_options
@@ -90,7 +94,7 @@ def _tell_default_rate(session: Session) -> None:
     if settings.scenario == _core.TestScenario.Server and measures and not given:
         rate = f"{settings.server_target_qps:g} query a second"
         cure = "give a rate, as in --set server_target_qps=100"
-        print(f"note: {rate}, the default of server_target_qps; {cure}", file=sys.stderr)
+        tell(f"note: {rate}, the default of server_target_qps; {cure}")
 
 
 def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
@@ -100,6 +104,14 @@ def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
         commands.append(f"mlperf-loadgen accuracy {output}")
     if result.performance:
         commands.append(f"mlperf-loadgen report {output} -o report.html")
-    if result.scenario == _core.TestScenario.Server and result.performance and not result.valid:
-        commands.append(f"mlperf-loadgen find-peak {session.target_words}")
+    if result.performance and not result.valid:
+        missing = _EARLY_STOPPING.fullmatch("; ".join(result.reasons))
+        if missing:
+            enough = math.ceil(1.2 * (result.performance.query_count + int(missing[1])))
+            scenario = session.asked.scenario
+            more = [] if scenario is None else ["--scenario", scenario]
+            words = session.words(*more, min_query_count=enough)
+            commands.append(f"mlperf-loadgen run {words}")
+        elif result.scenario == _core.TestScenario.Server:
+            commands.append(f"mlperf-loadgen find-peak {session.words()}")
     return commands

@@ -58,6 +58,8 @@ def _root(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise Mistake(f"--file {path}: cannot be read: {reason}") from error
+    except RecursionError as error:
+        raise Mistake(f"--file {path}: too deep; settings are name: value, a line each") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -72,7 +74,7 @@ def _pairs(mapping: Any, path: str) -> Iterator[tuple[str, Any, str]]:
     seen: set[str] = set()
     for key_node, value in mapping.value:
         where = f"{path}:{key_node.start_mark.line + 1}"
-        key = str(key_node.value)
+        key = _text(key_node, f"{where}: a key")
         if key in seen:
             raise Mistake(f"{where}: {key} is there twice; remove one")
         seen.add(key)

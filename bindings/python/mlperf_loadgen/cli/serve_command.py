@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,8 @@ import typer
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from .options import Shown, with_options
 from .outcome import Mistake, Outcome, Status
+from .show import tell
+from .signatures import check_methods
 from .targets import entered, is_address, make_library, make_system
 from .user_code import calling_user_code
 
@@ -75,7 +76,7 @@ def serve(
 
         def ready(addresses: list[str]) -> None:
             served.extend(addresses)
-            print(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it", file=sys.stderr)
+            tell(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it")
 
         try:
             with calling_user_code():
@@ -90,5 +91,6 @@ def _loaded_library(sut: str, qsl: str) -> Any:
     if not isinstance(library, QuerySampleLibrary):
         raise Mistake(f"--qsl {qsl}: no QuerySampleLibrary; derive its class from that")
     with calling_user_code():
+        check_methods(library, f"--qsl {qsl}")
         library.load_samples(list(range(library.total_sample_count)))
     return library

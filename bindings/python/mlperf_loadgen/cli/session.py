@@ -6,19 +6,21 @@ import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import _core
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
+from ..progress import Progress, read_progress, title_of
 from .options import Logs, Settings, Target
 from .outcome import Interrupted, Mistake, SutFailure
 from .run_file import RunFile, read_run_file
 from .setting_values import Assignment, assign_log_setting, split_assignment
 from .settings_sources import SourcedSettings, gather_settings
-from .targets import entered, in_folder, make_library, make_system, target_name
+from .show import tell
+from .targets import entered, in_folder, is_address, make_library, make_system, target_name
 from .user_code import calling_user_code
 
 _RUNS = Path("runs")
@@ -34,19 +36,32 @@ class Session:
     sourced: SourcedSettings
     log_settings: _core.LogSettings
     output: Path
+    asked: Settings
     logs: Logs
+    doing: str = "before anything was loaded"
+    """What an interrupt comes into."""
 
     def make_library(self) -> Any:
         """The sample library, not entered."""
         return make_library(self.needed_sut(), self.qsl)
 
-    @property
-    def target_words(self) -> str:
-        """As the target was named on the command line."""
+    def words(self, *more: str, **changed: int) -> str:
+        """The target and the settings as they were given, for another command on them, which
+        changes some settings.
+        """
         words = [word for word in (self.target.sut, self.target.qsl) if word is not None]
-        if self.target.file is not None:
-            words += ["--file", str(self.target.file)]
-        return shlex.join(words)
+        options = {
+            "--file": self.target.file,
+            "--keys": self.target.keys,
+            "--connect-timeout": self.target.connect_timeout,
+            "--model": self.asked.model,
+        }
+        pairs = [(name, value) for name, value in options.items() if value is not None]
+        pairs += [("--conf", path) for path in self.asked.conf]
+        assigned = [split_assignment("--set", text) for text in self.asked.set]
+        values = {asked.name: asked.text for asked in assigned} | changed
+        pairs += [("--set", f"{name}={value}") for name, value in values.items()]
+        return shlex.join([*words, *(str(part) for pair in pairs for part in pair), *more])
 
     def needed_sut(self) -> str:
         """The system under test as it was named."""
@@ -62,18 +77,32 @@ class Session:
     def system(self) -> Iterator[tuple[SystemUnderTest, QuerySampleLibrary]]:
         """Makes the system and the library, watched while they are in use; closes them."""
         sut = self.needed_sut()
+        network = self.target.network_options()
+        if network and not is_address(sut):
+            name = "--keys" if "keys" in network else "--connect-timeout"
+            raise Mistake(f"{name} is for a SUT on the network, and {sut} is none: leave it out")
         with contextlib.ExitStack() as stack:
+            self.doing = f"while the library of {self.qsl or sut} was made"
             library = entered(stack, self.make_library(), self.qsl or sut, QuerySampleLibrary)
-            system = entered(
-                stack, make_system(sut, library, self.target.keys), sut, SystemUnderTest
-            )
+            self.doing = f"while {sut} was made"
+            system = entered(stack, make_system(sut, library, network), sut, SystemUnderTest)
             self._watch(stack)
+            self.doing = "before the first query, while samples were loaded"
+            if is_address(sut):
+                self.doing = f"before the first query, waiting for {sut} to be ready"
+                if self.shows_progress:
+                    tell(f"waiting for {sut} to be ready")
             yield system, library
 
     @contextlib.contextmanager
-    def testing(self) -> Iterator[None]:
-        """Around a test: makes the folder of the logs, and does what `checking` does."""
+    def testing(
+        self, tell_done: Callable[[BaseException], str] = lambda error: ""
+    ) -> Iterator[None]:
+        """Around tests: makes the folder of the logs, and does what `checking` does. `tell_done`:
+        what is done and kept where an interrupt ended them.
+        """
         self.needed_sut()
+        before = read_progress()
         try:
             self.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,8 +113,10 @@ class Session:
             with self.checking():
                 yield
         except KeyboardInterrupt as error:
-            logged = f"; what was logged is in {self.output}" if any(self.output.iterdir()) else ""
-            raise Interrupted(f"interrupted{logged}") from error
+            parts = [f"interrupted {self._where(before)}", tell_done(error)]
+            if any(self.output.iterdir()):
+                parts.append(f"what was logged is in {self.output}")
+            raise Interrupted("; ".join(filter(None, parts))) from error
         finally:
             with contextlib.suppress(OSError):
                 self.output.rmdir()  # If nothing came into it.
@@ -101,6 +132,18 @@ class Session:
         except RuntimeError as error:
             raise SutFailure(str(error)) from error
 
+    def _where(self, before: Progress | None) -> str:
+        """What ran when an interrupt came, and what it waited for."""
+        now = read_progress()
+        if now is None or (before and before.set_number == now.set_number):
+            return self.doing
+        issued, missing = now.samples_issued, now.samples_outstanding
+        waited = f"waiting for {missing:,} of {issued:,} samples"
+        return (
+            f"{max(time.time() - now.start_time_s, 0):.1f} s into {title_of(now)}, "
+            f"{waited if missing else f'after {issued:,} samples'}"
+        )
+
     def _watch(self, stack: contextlib.ExitStack) -> None:
         port = self.logs.metrics_port
         if port is not None:
@@ -110,7 +153,7 @@ class Session:
                 url = stack.enter_context(serve_metrics(port))
             except (OSError, ImportError) as error:
                 raise Mistake(f"--metrics-port {port}: {error}") from error
-            print(f"metrics at {url}", file=sys.stderr)
+            tell(f"metrics at {url}")
         if self.shows_progress:
             from ..progress import show_progress
 
@@ -145,8 +188,11 @@ def open_session(
     sut, qsl = _named_targets(target, file)
     output = logs.output or (file.folder / file.output if file.output else None)
     output = output or _fresh_folder(sut, kind)
-    log_settings.log_output.outdir = str(output)
-    return Session(target, sut, qsl, sourced, log_settings, output, logs)
+    try:
+        log_settings.log_output.outdir = str(output)
+    except TypeError as error:
+        raise Mistake(f"--output {output}: its name is no text; give another folder") from error
+    return Session(target, sut, qsl, sourced, log_settings, output, settings, logs)
 
 
 def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:

@@ -57,12 +57,17 @@ def assign_setting(settings: _core.TestSettings, asked: Assignment) -> None:
     """Sets it. Raises Mistake for a name or a value that is none."""
     known = settings.to_dict()
     if asked.name not in known:
-        raise Mistake(f"{asked.shown}: there is no setting {asked.name!r}{_meant(asked.name)}")
+        raise no_setting(asked.shown, asked.name)
     value = _parsed(asked, known[asked.name])
     try:
         setattr(settings, asked.name, value)
     except (TypeError, ValueError) as error:
         raise Mistake(f"{asked.shown}: {error}") from error
+
+
+def no_setting(shown: str, name: str) -> Mistake:
+    """What to say of a name that is no setting, with what may be meant."""
+    return Mistake(f"{shown}: there is no setting {name!r}{_meant(name)}")
 
 
 def assign_log_setting(settings: _core.LogSettings, asked: Assignment) -> None:

@@ -1,11 +1,18 @@
-"""Tables for people: with rich on a terminal, in plain columns elsewhere."""
+"""What people read: tables and text, in 80 columns wherever they go, and messages beside them."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from ..columns import WIDTH, aligned, wrapped
 
 _STYLES = {"VALID": "bold green", "INVALID": "bold red", "ABORTED": "bold red"}
+_INDENT = "  "
+_LEAST_ROOM = 24  # For text beside names.
 
 
 def print_heading(text: str, verdict: str = "") -> None:
@@ -17,47 +24,46 @@ def print_heading(text: str, verdict: str = "") -> None:
     from rich.text import Text
 
     line = Text(f"{text}: " if verdict else text, style="bold")
-    Console(highlight=False).print(line.append(verdict, style=_STYLES.get(verdict, "")))
+    # The terminal breaks lines better: it joins them again when it is made wider.
+    Console(highlight=False, soft_wrap=True).print(
+        line.append(verdict, style=_STYLES.get(verdict, ""))
+    )
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """The first column to the left, the others to the right if there is a header."""
+    """With a header columns of numbers behind a name, to the right; else names, each with a text
+    that may go on below.
+    """
     if not rows:
         return
-    if sys.stdout.isatty():
-        _print_rich(rows, header)
-        return
-    lines = [header, *rows] if header else list(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if header:
+        align = "<" + ">" * (len(header) - 1)
+        lines: Iterator[str] = iter(aligned([header, *rows], align, WIDTH - len(_INDENT)))
+    else:
+        lines = _facts(rows)
     for line in lines:
-        first, *others = line
-        cells = [first.ljust(widths[0])]
-        for cell, width in zip(others, widths[1:], strict=True):
-            cells.append(cell.rjust(width) if header else cell.ljust(width))
-        print("  " + "  ".join(cells).rstrip())
+        print(_INDENT + line)
 
 
-def _print_rich(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+def _facts(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    beside = max(len(name) for name, _ in rows) + 2
+    for name, text in rows:
+        room = max(WIDTH - len(_INDENT) - beside, _LEAST_ROOM)
+        first, *more = wrapped(text, "", room) or [""]
+        yield f"{name:<{beside}}{first}".rstrip()
+        yield from (" " * beside + line for line in more)
 
-    table = Table(box=None, show_header=bool(header), header_style="dim", pad_edge=False)
-    for index in range(len(rows[0])):
-        table.add_column(
-            header[index] if header else "",
-            justify="right" if header and index > 0 else "left",
-            style="" if index else "cyan",
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))
-    table.padding = (0, 2, 0, 0)
-    Console(highlight=False).print(Padding(table, (0, 0, 0, 2)))
+
+def print_text(text: str) -> None:
+    """A sentence below a table."""
+    for line in wrapped(_INDENT + text, 2 * _INDENT):
+        print(line)
 
 
 def duration_text(ns: float) -> str:
-    """Four digits and a unit."""
+    """Four digits and a unit; all of whole thousands of seconds."""
+    if abs(ns) >= 1e12:
+        return f"{ns / 1e9:,.0f} s"
     for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
         if abs(ns) >= limit:
             return f"{ns / limit:.4g} {unit}"
@@ -67,3 +73,38 @@ def duration_text(ns: float) -> str:
 def rate_text(value: float) -> str:
     """Four digits; all of whole thousands."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+# ---- Streams -------------------------------------------------------------------------------------
+
+
+def tell(text: str) -> None:
+    """A line to stderr, if that takes it: what is measured goes on without."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """What is written there from now on, and what could not be before, goes nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def ready_streams() -> None:
+    """Opens the standard streams that are closed, before a log file gets the number of one, and
+    lets them take every character.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # What a test puts in its place may have none.
+            stream.reconfigure(errors="backslashreplace")

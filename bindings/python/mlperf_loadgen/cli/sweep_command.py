@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,8 @@ import typer
 from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Mistake, Outcome, Status
 from .session import Session, open_session
+from .setting_values import no_setting
+from .show import tell
 from .sweep_values import sweep_values
 
 if TYPE_CHECKING:
@@ -73,7 +75,12 @@ def sweep(
             "SingleStream has no load to vary: give --scenario Server, or the setting that takes "
             "the values, --parameter KEY"
         )
-    with session.testing(), session.system() as (system, library):
+    if parameter is not None and parameter not in session.sourced.settings.to_dict():
+        raise no_setting(f"--parameter {parameter}", parameter)
+    with (
+        session.testing(_tell_done(session, len(numbers) * repeats)),
+        session.system() as (system, library),
+    ):
         curve = run_sweep(
             system,
             library,
@@ -85,19 +92,28 @@ def sweep(
             log_settings=session.log_settings,
             progress=_say if session.shows_progress else None,
         )
-        if plot is not None:
-            curve.plot(plot)
+    if plot is not None:
+        _draw(curve, plot, session)
     return _outcome(session, curve, plot)
 
 
+def _tell_done(session: Session, total: int) -> Callable[[BaseException], str]:
+    def tell_done(error: BaseException) -> str:
+        done = len(error.sweep.points) if hasattr(error, "sweep") else 0
+        table = f", their table is {session.output / 'sweep.json'}" if done else ""
+        return f"{done} of {total} runs are done{table}"
+
+    return tell_done
+
+
 def _say(point: SweepPoint) -> None:
-    print(point, file=sys.stderr, flush=True)
+    tell(str(point))
 
 
 def _check_plot(plot: Path) -> None:
     """Before a long sweep, not after it."""
-    if plot.suffix not in (".png", ".svg", ".pdf"):
-        raise Mistake(f"--plot {plot}: {plot.suffix or 'no ending'}; end it in .png, .svg or .pdf")
+    if plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise Mistake(f"--plot {plot}: what is that to be? End it in .png, .svg or .pdf")
     if not plot.parent.is_dir():
         raise Mistake(f"--plot {plot}: there is no folder {plot.parent}; make it")
     try:
@@ -105,6 +121,17 @@ def _check_plot(plot: Path) -> None:
     except ModuleNotFoundError as error:
         cure = "pip install 'mlperf_loadgen[plots]'"
         raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
+
+
+def _draw(curve: Sweep, plot: Path, session: Session) -> None:
+    try:
+        curve.plot(plot)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Mistake(
+            f"--plot {plot}: cannot be drawn: {reason}; the table is in "
+            f"{session.output / 'sweep.json'}"
+        ) from error
 
 
 def _outcome(session: Session, curve: Sweep, plot: Path | None) -> Outcome:

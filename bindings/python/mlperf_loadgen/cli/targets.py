@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from .outcome import Mistake
+from .signatures import check_methods, lacking
 from .spelling import did_you_mean, near_or_all
 from .user_code import calling_user_code
 
@@ -44,6 +46,8 @@ def in_folder(target: str, folder: Path) -> str:
 
 def make_library(sut: str, qsl: str | None) -> object:
     """Constructs the sample library: the one named, or the only one beside the system."""
+    if qsl is not None and is_address(qsl):
+        raise Mistake(f"{qsl} is no QSL: that is a class here, as in path/file.py:Class")
     if qsl is not None:
         return _construct(_named(qsl, QuerySampleLibrary, "QSL"), qsl, None, QuerySampleLibrary)
     if is_address(sut):
@@ -53,12 +57,12 @@ def make_library(sut: str, qsl: str | None) -> object:
     return _construct(found, name, None, QuerySampleLibrary)
 
 
-def make_system(sut: str, library: object, keys: Path | None = None) -> object:
-    """Constructs the system under test, with the library if its constructor takes one. `keys`: of
-    the nodes, if it is on the network.
+def make_system(sut: str, library: object, network: dict[str, Any] | None = None) -> object:
+    """Constructs the system under test, with the library if its constructor takes one. `network`:
+    options of NetworkQDL, which only a SUT on the network takes.
     """
     if is_address(sut):
-        return _network_system(sut, library, keys)
+        return _network_system(sut, library, network or {})
     return _construct(_named(sut, SystemUnderTest, "SUT"), sut, library, SystemUnderTest)
 
 
@@ -68,22 +72,43 @@ def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> 
         with calling_user_code():
             inside = stack.enter_context(made)
         made = made if isinstance(made, kind) else inside
-    if isinstance(made, kind) or type(made) is int:  # A handle.
+    if isinstance(made, kind):
+        with calling_user_code():
+            check_methods(made, target)
         return made
+    if type(made) is int:  # A handle.
+        return made
+    if made is None:
+        raise Mistake(f"{target} returns nothing: name a function that returns a {kind.__name__}")
     raise Mistake(
         f"{target} is {_article(type(made).__name__)}, and no {kind.__name__}: "
         f"derive its class from mlperf_loadgen.{kind.__name__}"
     )
 
 
-def _network_system(addresses: str, library: Any, keys: Path | None) -> object:
+def _network_system(addresses: str, library: Any, options: dict[str, Any]) -> object:
     from ..qdl import NetworkQDL
 
-    options: dict[str, Any] = {} if keys is None else {"keys": keys}
+    for address in addresses.split(","):
+        _check_address(address)
     try:
         return NetworkQDL(addresses.split(","), library, **options)
     except (ImportError, OSError, ValueError, TypeError) as error:
         raise Mistake(f"{addresses}: {error}") from error
+
+
+def _check_address(address: str) -> None:
+    """Raises Mistake for a host or a port that is missing or none, before the wait for it."""
+    scheme = address.partition("://")[0].lower()
+    if scheme == "ipc":  # It has a path.
+        return
+    try:
+        parts = urlsplit(address)
+        complete = bool(parts.hostname) and (parts.port is not None or scheme != "tcp")
+    except ValueError:
+        complete = False
+    if not complete:
+        raise Mistake(f"{address!r} is no address of a node: write {scheme or 'tcp'}://host:port")
 
 
 # ---- Modules -------------------------------------------------------------------------------------
@@ -152,14 +177,14 @@ def _module_of_name(target: str, name: str, what: str) -> ModuleType:
 @contextlib.contextmanager
 def _executing(target: str) -> Iterator[None]:
     try:
-        with calling_user_code():
-            yield
+        with calling_user_code(f"{target}: its module failed when it was imported"):
+            try:
+                yield
+            except SystemExit as error:
+                cure = 'put what it runs under if __name__ == "__main__":'
+                raise Mistake(f"{target} exits when it is imported: {cure}") from error
     except SyntaxError as error:
         raise Mistake(f"{target}: {error.filename}:{error.lineno}: {error.msg}") from error
-    except SystemExit as error:
-        raise Mistake(
-            f'{target} exits when it is imported: put what it runs under if __name__ == "__main__":'
-        ) from error
 
 
 # ---- Names ---------------------------------------------------------------------------------------
@@ -190,7 +215,7 @@ def _only_class(module: ModuleType, kind: type, target: str) -> tuple[Any, str]:
         raise Mistake(f"{_shown(module)} {which} {_split(target)[0]}:{next(iter(found))}")
     for name, value in vars(module).items():
         if _is_own(value, kind) and value.__module__ == module.__name__:
-            raise _lacking(value, f"{_split(target)[0]}:{name}")
+            raise lacking(value, f"{_split(target)[0]}:{name}")
     cure = _BEHIND if kind is QuerySampleLibrary else "write one"
     raise Mistake(f"{target}: {_shown(module)} has no {kind.__name__}: {cure}")
 
@@ -226,15 +251,13 @@ def _construct(found: Any, target: str, library: object, kind: type) -> Any:
             "name another; the SUT comes first, then the QSL"
         )
     if inspect.isabstract(found):
-        raise _lacking(found, target)
+        raise lacking(found, target)
     arguments = [library] if _takes_library(found, target, library is not None) else []
-    with calling_user_code():
-        return found(*arguments)
-
-
-def _lacking(found: Any, target: str) -> Mistake:
-    missing = ", ".join(sorted(found.__abstractmethods__))
-    return Mistake(f"{target} cannot be constructed: it lacks {missing}; write that")
+    try:
+        with calling_user_code(f"{target} failed when it was constructed"):
+            return found(*arguments)
+    except (TypeError, ValueError, ImportError) as error:  # Of what is no code of the user's.
+        raise Mistake(f"{target} cannot be called to make a {kind.__name__}: {error}") from error
 
 
 def _may_be(found: type, kind: type) -> bool:

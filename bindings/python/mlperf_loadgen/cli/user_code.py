@@ -17,18 +17,18 @@ _INSTALLED = ("site-packages", "dist-packages")  # Below the standard library, a
 
 
 @contextlib.contextmanager
-def calling_user_code() -> Iterator[None]:
+def calling_user_code(what: str = "the system under test failed") -> Iterator[None]:
     """Raises SutFailure, from the original, for an exception that the user's code raised or let
-    through; one that this package raised by itself passes.
+    through; one that this package raised by itself passes. `what`: begins the message.
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         start = _first_user_frame(error.__traceback__)
         if start is None:
             raise
         lines = traceback.format_exception(error.with_traceback(start))
-        raise SutFailure("the system under test failed:\n" + "".join(lines).rstrip()) from error
+        raise SutFailure(f"{what}:\n{''.join(lines).rstrip()}") from error
 
 
 def _first_user_frame(frames: TracebackType | None) -> TracebackType | None:
