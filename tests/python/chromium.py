@@ -38,17 +38,26 @@ class Chromium:
         )
         os.close(to_read)
         os.close(to_write)
-        targets = self._call("Target.getTargets")["targetInfos"]
-        (page,) = [target["targetId"] for target in targets if target["type"] == "page"]
-        attached = self._call("Target.attachToTarget", targetId=page, flatten=True)
+        attached = self._call("Target.attachToTarget", targetId=self._page(), flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         return self
 
+    def _page(self):
+        """The id of the one page, which may come a moment after the browser."""
+        deadline = time.monotonic() + HANG_LIMIT_S
+        while True:
+            targets = self._call("Target.getTargets")["targetInfos"]
+            pages = [target["targetId"] for target in targets if target["type"] == "page"]
+            if pages:
+                return pages[0]
+            assert time.monotonic() < deadline, f"no page: {targets}"
+            time.sleep(0.02)
+
     def __exit__(self, *_):
         self._call("Browser.close")
-        self._process.wait(30)
+        self._process.wait(HANG_LIMIT_S)
         os.close(self._to)
         os.close(self._from)
         self._profile.cleanup()
@@ -65,6 +74,7 @@ class Chromium:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.run("document.documentElement.dataset.rendered = 'before'")  # Not this page's word.
         self.call("Page.navigate", url=path.as_uri())
         deadline = time.monotonic() + HANG_LIMIT_S
         while not self.run("document.documentElement?.dataset.rendered === 'true'"):

@@ -1,6 +1,6 @@
 """Logs outlive the test: killed processes, full disks, removed directories, earlier logs.
 
-Method: accuracy runs are killed at random moments; what they had completed, which they tell through
+Method: accuracy runs are killed at random places; what they had completed, which they tell through
 a pipe, must be in logs that can be read. Disks are made full by a limit of file sizes and by links
 to /dev/full: the run must go on, StartTest must raise the whole result, and the logs that could be
 written must be intact.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MLLOG_PREFIX, SCENARIOS, Run, answer, run_in, strict_json
+from conftest import HANG_LIMIT_S, MLLOG_PREFIX, SCENARIOS, Run, answer, run_in, strict_json
 
 import mlperf_loadgen as lg
 
@@ -31,6 +31,7 @@ NAMES = ("summary.txt", "detail.txt", "accuracy.json", "trace.json", "samples.np
 
 KILLS = 50
 AT_A_TIME = 2
+RECORDS_PER_S = 15000
 BATCH_SIZE = 50
 PAYLOAD_SIZE = 1024
 BLOCK_SIZE = 1 << 20
@@ -102,6 +103,13 @@ class Victim:
             self.started.set()
         self.started.set()
 
+    def wait_until_completed(self, count):
+        """Until it tells of so many samples, however long this machine takes for them."""
+        deadline_s = time.monotonic() + HANG_LIMIT_S
+        while self.completed() < count:
+            assert time.monotonic() < deadline_s, f"{self.completed()} of {count} completed"
+            time.sleep(0.001)
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -133,10 +141,12 @@ def read_killed(victim):
     return read
 
 
-def kill_after(directory, delay_s):
-    victim = Victim(directory, records_per_s=15000, batch_size=BATCH_SIZE)
-    time.sleep(delay_s)
-    victim.kill()
+def kill_after(directory, count):
+    victim = Victim(directory, records_per_s=RECORDS_PER_S, batch_size=BATCH_SIZE)
+    try:
+        victim.wait_until_completed(count)
+    finally:
+        victim.kill()
     return read_killed(victim)
 
 
@@ -150,10 +160,10 @@ def slow_victim(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    delays_s = random.Random(1)
+    counts = random.Random(1)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         runs = [
-            pool.submit(kill_after, tmp_path_factory.mktemp("killed"), delays_s.uniform(0.02, 0.7))
+            pool.submit(kill_after, tmp_path_factory.mktemp("killed"), counts.randrange(7000))
             for _ in range(KILLS)
         ]
         return [run.result() for run in runs]
