@@ -96,11 +96,13 @@ class PeakPhase {
     });
     if (!test_.result()->peak) return;
     SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
-    if (confirmed.slots == nullptr) {
-      return test_.AddReasons({"peak search: " + test_.result()->peak->end});
+    if (confirmed.slots != nullptr) {
+      test_.WriteSet(confirmed_plan, confirmed);
+      return Report(confirmed_plan, confirmed);
     }
-    test_.WriteSet(confirmed_plan, confirmed);
-    Report(confirmed_plan, confirmed);
+    test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
+    test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
+    test_.AddReasons({"peak search: " + test_.result()->peak->end});
   }
 
  private:

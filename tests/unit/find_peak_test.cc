@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fake_clock.h"
+#include "loadgen.h"
 #include "log_directory.h"
 #include "peak_trials.h"
 #include "run_plan.h"
@@ -146,6 +147,20 @@ TEST_F(FindPeakTest, ABrokenContractEndsTheSearch) {
   EXPECT_FALSE(result.valid());
   EXPECT_FALSE(result.peak->found);
   EXPECT_NE(result.reasons.front().find("double completions"), std::string::npos);
+}
+
+TEST_F(FindPeakTest, WithoutAConfirmingRunTheLogsSayWhatWasFoundSoFar) {
+  int trials = 0;
+  hooks_.on_trial = [&](const TrialOutcome&, const PeakAnswer&) {
+    if (++trials == 4) AbortTest();
+  };
+  const TestResult result = Run();
+  ASSERT_TRUE(result.peak);
+  EXPECT_EQ(result.peak->trials.size(), 4u);
+  EXPECT_FALSE(result.performance);
+  EXPECT_NE(logs_.Read("mlperf_log_detail.txt").find("\"result_peak_trial_count\", \"value\": 4"),
+            std::string::npos);
+  EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find("Peak QPS : "), std::string::npos);
 }
 
 // ---- What a trial is made of -------------------------------------------------------------------
