@@ -8,10 +8,15 @@
 namespace mlperf::python {
 namespace {
 
-// Throws what a call raised, or drops what it returned.
-void Finish(PyObject* returned) {
+// Throws what a call raised, or drops what it returned. `callback`: of what was called.
+void Finish(PyObject* returned, const char* callback) {
   if (returned == nullptr) throw py::error_already_set();
-  Py_DECREF(returned);
+  const py::object owned = py::reinterpret_steal<py::object>(returned);
+  if (PyCoro_CheckExact(returned) == 0) return;
+  owned.attr("close")();  // So that nobody warns that it was never awaited.
+  throw py::type_error(std::string(callback) +
+                       " is written with async def, and nothing awaits it: derive the system from "
+                       "AsyncSystemUnderTest");
 }
 
 py::object RequireCallable(py::object callable, const char* name) {
@@ -78,7 +83,7 @@ void PythonSut::IssueBatch(PyObject* batch) {
   if (batch == nullptr) throw py::error_already_set();
   PyObject* returned = PyObject_CallOneArg(issue_.ptr(), batch);
   Py_DECREF(batch);
-  Finish(returned);
+  Finish(returned, "issue_query");
 }
 
 void PythonSut::IssueLists(const std::vector<QuerySample>& samples) {
@@ -87,12 +92,13 @@ void PythonSut::IssueLists(const std::vector<QuerySample>& samples) {
     ids[i] = py::int_(samples[i].id);
     indices[i] = py::int_(samples[i].index);
   }
-  Finish(PyObject_CallFunctionObjArgs(issue_.ptr(), ids.ptr(), indices.ptr(), nullptr));
+  Finish(PyObject_CallFunctionObjArgs(issue_.ptr(), ids.ptr(), indices.ptr(), nullptr),
+         "issue_query");
 }
 
 void PythonSut::FlushQueries() {
   const EnsureGil gil;
-  Finish(PyObject_CallNoArgs(flush_.ptr()));
+  Finish(PyObject_CallNoArgs(flush_.ptr()), "flush_queries");
 }
 
 QueueSut::QueueSut(py::object flush, py::object name)
