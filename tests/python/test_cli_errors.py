@@ -157,7 +157,7 @@ QUICK_RUN = " ".join([*RUN, *QUICK, "-o", "logs"])
         ("--help", "| true", 0, ""),
         (QUICK_RUN, "> /dev/full", 2, FULL),
         (f"{QUICK_RUN} --json", "> /dev/full", 2, FULL),
-        ("--version", "> /dev/full", 2, "error: [Errno 28] No space left on device\n"),
+        ("--version", "> /dev/full", 2, FULL),
         (QUICK_RUN, ">&-", 0, ""),
         (f"{QUICK_RUN} --json", ">&-", 0, ""),
         (f"{QUICK_RUN} --progress", "2> /dev/full", 0, ""),
@@ -173,7 +173,12 @@ def test_a_stream_that_takes_nothing_is_no_crash(folder, command, streams, statu
         f"{{ {wait}{sys.executable} -m mlperf_loadgen {command}; echo $? > status; }} {streams}"
     )
     ended = subprocess.run(
-        ["bash", "-c", program], capture_output=True, text=True, timeout=HANG_LIMIT_S, check=False
+        ["bash", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=HANG_LIMIT_S,
+        check=False,
+        env={name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"},
     )
     assert ended.stderr == errors
     assert (folder / "status").read_text() == f"{status}\n"

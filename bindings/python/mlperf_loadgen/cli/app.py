@@ -87,7 +87,10 @@ class _Commands(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         words = list(sys.argv[1:] if args is None else args) or ["--help"]
         extra["standalone_mode"] = False
-        sys.exit(_finish(lambda: super(_Commands, self).main(words, *rest, **extra), words))
+        status = _finish(lambda: super(_Commands, self).main(words, *rest, **extra), words)
+        if not _takes_text(sys.stderr):
+            drop(sys.stderr)  # What it still holds would become an exit status of its own, 120.
+        sys.exit(status)
 
 
 app = typer.Typer(
