@@ -7,7 +7,6 @@ import contextlib
 import os
 import socket as sockets
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -238,7 +237,7 @@ class ZmqLink(Link):
                 # It follows a failed handshake as well, which says more.
                 self._trouble = self._trouble or "nobody listens there"
             elif event["event"] in _TROUBLES:
-                self._trouble = _TROUBLES[event["event"]](event["value"])
+                self._trouble = _TROUBLES[event["event"]]
                 if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                     self._refuse(self._trouble)  # Asking again would not help.
 
@@ -385,13 +384,13 @@ def _text(part: memoryview) -> str:
     return shown(str(part, "utf-8", "replace"))
 
 
-_TROUBLES: dict[int, Callable[[int], str]] = {
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH: lambda _: "it does not know our key: give it our client.key",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: lambda _: (
-        "the handshake failed: one end has keys and the other none, or another node's key, or it "
-        "is no node of mlperf_loadgen"
-    ),
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: lambda _: (
-        "the handshake failed: the node's key is another than node.key, or one end has no keys"
-    ),
+# Which of the last two it is depends on who of the two ends hangs up first.
+_HANDSHAKE_FAILED = (
+    "the handshake failed: one end has keys and the other none, or another node's key, or it is no "
+    "node of mlperf_loadgen"
+)
+_TROUBLES: dict[int, str] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not know our key: give it our client.key",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: _HANDSHAKE_FAILED,
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: _HANDSHAKE_FAILED,
 }
