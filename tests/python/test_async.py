@@ -98,38 +98,28 @@ def test_all_scenarios_run(scenario, run):
     assert calls == ["start", "stop"] * 2
 
 
+class Hoarder(System):
+    """Answers when it is flushed; `sizes` are those of the queries it had by then."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = []
+
+    async def issue_query(self, samples):
+        self.held.append(samples)
+
+    async def flush(self):
+        self.sizes = [len(samples) for samples in self.held]
+        for samples in self.held:
+            lg.complete(samples.ids)
+        self.held.clear()
+
+
 def test_a_flush_comes_after_what_was_issued_before_it(run):
-    class Hoarder(System):
-        def __init__(self):
-            super().__init__()
-            self.held = []
-
-        async def issue_query(self, samples):
-            self.held.append(samples)
-
-        async def flush(self):
-            for samples in self.held:
-                self.answer(samples)
-            self.held.clear()
-
     assert run(Hoarder(), scenario="Server", mode="AccuracyOnly").valid
 
 
 def test_a_large_query_comes_whole_and_before_the_flush(run):
-    class Hoarder(System):
-        def __init__(self):
-            super().__init__()
-            self.held = []
-
-        async def issue_query(self, samples):
-            self.held.append(samples)
-
-        async def flush(self):
-            self.sizes = [len(samples) for samples in self.held]
-            for samples in self.held:
-                lg.complete(samples.ids)
-            self.held.clear()
-
     system = Hoarder()
     count = 200_000
     library = Library([b""] * count)
