@@ -200,7 +200,7 @@ PyObject* Complete(PyObject*, PyObject* arguments, PyObject* keywords) {
   const auto complete_all = [&] {
     for (Py_ssize_t i = 0; i < count; ++i) {
       const int64_t tokens = has_tokens ? static_cast<int64_t>(token_column[i]) : 0;
-      uint64_t sample;
+      uint64_t sample = 0;
       if (!call.Complete(id_column[i], tokens, &sample)) continue;
       call.Log(sample, {id_column[i], has_data ? payloads.data(i) : 0,
                         has_data ? payloads.size(i) : 0, tokens});
