@@ -2,45 +2,15 @@
 #include "complete_arrays.h"
 
 #include <cstring>
-#include <utility>
 #include <vector>
 
+#include "buffer.h"
 #include "completion_call.h"
+#include "payloads.h"
 #include "sample_types.h"
 
 namespace mlperf::python {
 namespace {
-
-// A view of a Python buffer, released at the end of the scope.
-class Buffer {
- public:
-  Buffer() = default;
-  ~Buffer() {
-    if (held_) PyBuffer_Release(&view_);
-  }
-  Buffer(Buffer&& other) noexcept : view_(other.view_), held_(other.held_) { other.held_ = false; }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-
-  bool Get(PyObject* object, int flags) {
-    held_ = PyObject_GetBuffer(object, &view_, flags) == 0;
-    return held_;
-  }
-  bool GetContiguous(PyObject* object) {
-    if (Get(object, PyBUF_C_CONTIGUOUS)) return true;
-    if (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError)) {
-      PyErr_Clear();
-      PyErr_SetString(PyExc_ValueError,
-                      "data must be C-contiguous (NumPy: numpy.ascontiguousarray(data))");
-    }
-    return false;
-  }
-  const Py_buffer& view() const { return view_; }
-
- private:
-  Py_buffer view_{};
-  bool held_ = false;
-};
 
 // A column of 64-bit integers: a strided buffer, or numbers taken from any sequence.
 class Column {
@@ -111,69 +81,6 @@ class Column {
   const char* start_ = nullptr;
   Py_ssize_t stride_ = 0;
   Py_ssize_t size_ = 0;
-};
-
-// The responses' bytes: one contiguous array with a row a sample, or a buffer each.
-class Payloads {
- public:
-  bool Read(PyObject* data, Py_ssize_t count) {
-    if (PyObject_CheckBuffer(data)) return ReadRows(data, count);
-    PyObject* items = PySequence_Tuple(data);
-    if (items == nullptr) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_TypeError,
-                   "data must be None, a list of buffers or an array with a row a sample, not "
-                   "%.100s",
-                   Py_TYPE(data)->tp_name);
-      return false;
-    }
-    const bool ok = ReadItems(items, count);
-    Py_DECREF(items);
-    return ok;
-  }
-
-  uintptr_t data(Py_ssize_t i) const {
-    return reinterpret_cast<uintptr_t>(rows_ ? rows_ + i * row_size_
-                                             : buffers_[static_cast<size_t>(i)].view().buf);
-  }
-  size_t size(Py_ssize_t i) const {
-    return static_cast<size_t>(rows_ ? row_size_ : buffers_[static_cast<size_t>(i)].view().len);
-  }
-
- private:
-  bool ReadRows(PyObject* data, Py_ssize_t count) {
-    Buffer buffer;
-    if (!buffer.GetContiguous(data)) return false;
-    const Py_buffer& view = buffer.view();
-    if (view.ndim < 1 || view.shape[0] != count) {
-      PyErr_Format(PyExc_ValueError, "data has %zd rows for %zd ids; give a row a sample",
-                   view.ndim < 1 ? Py_ssize_t{0} : view.shape[0], count);
-      return false;
-    }
-    row_size_ = count == 0 ? 0 : view.len / count;
-    rows_ = static_cast<const char*>(view.buf);
-    buffers_.push_back(std::move(buffer));
-    return true;
-  }
-
-  bool ReadItems(PyObject* items, Py_ssize_t count) {
-    if (PySequence_Fast_GET_SIZE(items) != count) {
-      PyErr_Format(PyExc_ValueError, "data has %zd buffers for %zd ids; give one a sample",
-                   PySequence_Fast_GET_SIZE(items), count);
-      return false;
-    }
-    buffers_.reserve(static_cast<size_t>(count));
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      Buffer buffer;
-      if (!buffer.GetContiguous(PySequence_Fast_GET_ITEM(items, i))) return false;
-      buffers_.push_back(std::move(buffer));
-    }
-    return true;
-  }
-
-  std::vector<Buffer> buffers_;
-  const char* rows_ = nullptr;
-  Py_ssize_t row_size_ = 0;
 };
 
 }  // namespace

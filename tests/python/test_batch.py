@@ -7,8 +7,10 @@ Refused calls must have completed nothing.
 
 import array
 import copy
+import ctypes
 import pickle
 import random
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -291,6 +293,21 @@ DATA_FORMS = {
     "list of memoryviews": lambda s: [memoryview(row) for row in padded(s)],
     "tuple": lambda s: tuple(row.tobytes() for row in padded(s)),
     "memoryview": lambda s: memoryview(padded(s)),
+    "generator": lambda s: (row.tobytes() for row in padded(s)),
+    "list of str": lambda s: [chr(i) + "\t" for i in s.indices.tolist()],
+    "list of everything": lambda s: [
+        (bytes, bytearray, memoryview, np.array, lambda b: b.decode("ascii"))[i % 5](row.tobytes())
+        if i % 5 != 3
+        else row
+        for i, row in enumerate(padded(s))
+    ],
+    "records": lambda s: np.array([(i, 9) for i in s.indices.tolist()], "u1,u1"),
+    "void": lambda s: padded(s).view("V2").ravel(),
+    "objects made a list": lambda s: np.array(
+        [row.tobytes() for row in padded(s)], object
+    ).tolist(),
+    "array of bytes": lambda s: np.array([row.tobytes() for row in padded(s)]),
+    "array of str": lambda s: np.array([chr(i) + "\t" for i in s.indices.tolist()]),
 }
 
 
@@ -315,6 +332,77 @@ def test_data_of_different_sizes(run_test):
         issue=lambda s: lg.complete(s.ids, [b"x" * int(i) for i in s.indices]),
     )
     assert all(len(record["data"]) == 2 * record["qsl_idx"] for record in run.accuracy)
+
+
+TEXTS = ["", "a", "two words", "\u00e9\u20ac\U0001f600", "\x00inside\x00too"]
+
+RAGGED_FORMS = {
+    "list of str": list,
+    "tuple of str": tuple,
+    "generator of str": lambda texts: (text for text in texts),
+    "array of str": np.array,
+    "list of NumPy's str": lambda texts: list(np.array(texts)),
+    "list of bytes": lambda texts: [text.encode() for text in texts],
+    "array of bytes": lambda texts: np.array([text.encode() for text in texts]),
+    "list of NumPy's bytes": lambda texts: list(np.array([text.encode() for text in texts])),
+    "list of bytearrays": lambda texts: [bytearray(text.encode()) for text in texts],
+    "list of memoryviews": lambda texts: [memoryview(text.encode()) for text in texts],
+    "list of arrays": lambda texts: [np.frombuffer(text.encode(), np.uint8) for text in texts],
+}
+
+
+@pytest.mark.parametrize("form", RAGGED_FORMS)
+def test_answers_of_different_sizes_are_logged_as_they_are(run_test, form):
+    run = run_test(
+        mode="AccuracyOnly",
+        scenario="Offline",
+        total=len(TEXTS),
+        issue=lambda s: lg.complete(s.ids, RAGGED_FORMS[form]([TEXTS[i] for i in s.indices])),
+    )
+    assert run.errors == []
+    logged = {record["qsl_idx"]: bytes.fromhex(record["data"]).decode() for record in run.accuracy}
+    assert logged == dict(enumerate(TEXTS))
+
+
+def test_rows_of_several_texts_keep_their_padding(run_test):
+    rows = np.array([[b"a", b"bc"], [b"", b"d"]])
+    run = run_test(
+        mode="AccuracyOnly",
+        scenario="Offline",
+        total=2,
+        issue=lambda s: lg.complete(s.ids, rows[s.indices]),
+    )
+    logged = {record["qsl_idx"]: bytes.fromhex(record["data"]) for record in run.accuracy}
+    assert logged == {0: b"a\0bc", 1: b"\0\0d\0"}
+
+
+def test_complete_keeps_no_reference_to_answers(run_test):
+    big = b"x" * 1000
+    text = "\u00e9" * 1000
+    counts = sys.getrefcount(big), sys.getrefcount(text)
+    forms = [[big, text], (big, text), iter([big, text]), [bytearray(big), np.array(text)[None]]]
+
+    def issue(samples):
+        for data in forms:
+            try:
+                lg.complete(samples.ids, data)
+            except TypeError as error:
+                assert "data[1]" in str(error)
+
+    run_test(mode="AccuracyOnly", scenario="Offline", total=2, issue=issue)
+    forms.clear()
+    assert (sys.getrefcount(big), sys.getrefcount(text)) == counts
+
+
+def test_a_bytearray_can_be_changed_after_its_completion(run_test):
+    answer_bytes = bytearray(b"x")
+
+    def issue(samples):
+        lg.complete(samples.ids, [answer_bytes] * len(samples))
+        answer_bytes.extend(b"y")  # BufferError while someone holds a view of it.
+
+    run = run_test(mode="AccuracyOnly", scenario="Offline", issue=issue)
+    assert run.errors == []
 
 
 def test_no_data_is_empty_data(run_test):
@@ -390,6 +478,35 @@ REFUSED = {
         lambda s: lg.complete(s.ids, [np.zeros(4)[::2]] * N),
         (ValueError, BufferError),
     ),
+    "an array of objects": (lambda s: lg.complete(s.ids, np.array([b"x"] * N, object)), TypeError),
+    "an array of numbers as objects": (
+        lambda s: lg.complete(s.ids, np.array([1] * N, object)),
+        TypeError,
+    ),
+    "rows of objects": (lambda s: lg.complete(s.ids, np.full((N, 2), "x", object)), TypeError),
+    "records with objects": (
+        lambda s: lg.complete(s.ids, np.zeros(N, [("a", "i4"), ("b", "O", (2,))])),
+        TypeError,
+    ),
+    "records with str": (lambda s: lg.complete(s.ids, np.zeros(N, "i4,U3")), TypeError),
+    "rows of str": (lambda s: lg.complete(s.ids, np.full((N, 2), "x")), TypeError),
+    "str of another machine": (lambda s: lg.complete(s.ids, np.full(N, "x", ">U1")), TypeError),
+    "dates": (lambda s: lg.complete(s.ids, np.zeros(N, "M8[s]")), TypeError),
+    "times": (lambda s: lg.complete(s.ids, np.zeros(N, "m8[s]")), TypeError),
+    "addresses": (lambda s: lg.complete(s.ids, (ctypes.c_char_p * N)()), TypeError),
+    "objects of ctypes": (lambda s: lg.complete(s.ids, (ctypes.py_object * N)()), TypeError),
+    "an object array among buffers": (
+        lambda s: lg.complete(s.ids, [b""] * (N - 1) + [np.array([b"x"], object)]),
+        TypeError,
+    ),
+    "an array of str among buffers": (
+        lambda s: lg.complete(s.ids, [b""] * (N - 1) + [np.array(["x"])]),
+        TypeError,
+    ),
+    "numbers in lists": (lambda s: lg.complete(s.ids, [[1, 2]] * N), TypeError),
+    "a text that is no Unicode": (lambda s: lg.complete(s.ids, ["\ud800"] * N), ValueError),
+    "a dict": (lambda s: lg.complete(s.ids, {str(i): b"x" for i in range(N)}), TypeError),
+    "a set": (lambda s: lg.complete(s.ids, {str(i) for i in range(N)}), TypeError),
     "a count missing": (lambda s: lg.complete(s.ids, None, [2] * (N - 1)), ValueError),
     "counts of floats": (lambda s: lg.complete(s.ids, None, [2.0] * N), TypeError),
     "counts of int32": (lambda s: lg.complete(s.ids, None, np.full(N, 2, np.int32)), TypeError),
@@ -429,8 +546,29 @@ def test_refusals_name_the_cure(look):
             lg.complete(samples.ids, np.zeros(3))
         with pytest.raises(ValueError, match=f"n_tokens has 1 numbers for {N} ids"):
             lg.complete(samples.ids, None, [1])
+        with pytest.raises(TypeError, match=r"data has dtype object.*list with bytes, str or an"):
+            lg.complete(samples.ids, np.full(N, "x", object))
+        with pytest.raises(TypeError, match=r"data\[1\] has items of format '1w'.*list with bytes"):
+            lg.complete(samples.ids, [b"x", np.array(["x"])] * (N // 2))
+        with pytest.raises(TypeError, match=r"data has dtype datetime64\[s\]"):
+            lg.complete(samples.ids, np.zeros(N, "M8[s]"))
+        with pytest.raises(TypeError, match=r"data\[0\] must be bytes.*not list; .*numpy.array"):
+            lg.complete(samples.ids, [[1, 2]] * N)
+        with pytest.raises(ValueError, match=r"data has 2 rows.*list with the bytes of each"):
+            lg.complete(samples.ids, b"xy")
 
     look(check)
+
+
+def test_types_that_others_add_to_numpy_are_numbers(run_test):
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    run = run_test(
+        mode="AccuracyOnly",
+        scenario="Offline",
+        issue=lambda s: lg.complete(s.ids, s.indices.astype(bfloat16)),
+    )
+    for record in run.accuracy:
+        assert np.frombuffer(bytes.fromhex(record["data"]), bfloat16)[0] == record["qsl_idx"]
 
 
 def test_rows_of_no_bytes(run_test):

@@ -181,6 +181,14 @@ def test_decode_makes_the_bytes():
 
     events = ask(Node(answer), ["?"], decode=lambda result: bytes([result["label"]]))
     assert events.data == {0: b"\x03"}
+    assert ask(Node(answer), ["?"], decode=str).data == {0: b"{'label': 3}"}
+
+
+@pytest.mark.parametrize("decoded", [None, 3, [b"x"], np.zeros(1, object), np.zeros((2, 3))])
+def test_what_decode_must_not_return_fails_the_sample(decoded):
+    events = ask(Node(), ["?"], decode=lambda result: decoded)
+    name = type(decoded).__name__
+    assert f"TypeError: decode must return bytes or str, not {name}" in events.reasons[0]
 
 
 @pytest.mark.parametrize(

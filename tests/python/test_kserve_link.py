@@ -353,6 +353,7 @@ async def three_outputs(inputs):
             {"decode": lambda outputs: f"{list(outputs)} {outputs['label'].tolist()}".encode()},
             b"['label', 'text', 'scores'] [[3]]",
         ),
+        ({"decode": lambda outputs: f"\u00e9{outputs['label'][0, 0]}"}, b"\xc3\xa93"),
     ],
 )
 def test_the_bytes_of_an_answer(server_of, options, data):

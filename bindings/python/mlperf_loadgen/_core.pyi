@@ -820,13 +820,16 @@ def FirstTokenComplete(
 
 def complete(
     ids: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int],
-    data: npt.NDArray[Any] | Buffer | Sequence[Buffer] | None = None,
+    data: npt.NDArray[Any] | Buffer | Iterable[Buffer | str] | None = None,
     n_tokens: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int] | None = None,
 ) -> None:
     """Completes a whole batch from arrays, at one time. `ids`: response ids, 1-D array of 64-bit
-    integers (samples.ids or a part of it) or a sequence of ints. `data`: None, a list of contiguous
-    buffers, or one C-contiguous array with a row a sample. `n_tokens`: None or as many integers.
-    Raises TypeError and ValueError before anything is completed.
+    integers (samples.ids or a part of it) or a sequence of ints. `data`: None, one C-contiguous
+    array with a row a sample, or, for responses of different sizes, a list with bytes, str (logged
+    as UTF-8) or a contiguous buffer for each; nothing is copied. Of a 1-D array of NumPy's texts
+    (dtypes S and U) each is logged without its padding, and U as UTF-8. `n_tokens`: None or as many
+    integers. Raises TypeError and ValueError before anything is completed; TypeError also for what
+    holds addresses instead of responses, such as an array of dtype object.
     """
 
 def make_list_sut(

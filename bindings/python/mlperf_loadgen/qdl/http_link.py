@@ -24,6 +24,7 @@ from .request_link import (
     NoAnswer,
     RequestLink,
     SampleFailed,
+    decoded_bytes,
 )
 from .transport import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NodeInfo, Payload
 
@@ -88,7 +89,7 @@ class HttpLink(RequestLink):
         concurrency: int = DEFAULT_CONCURRENCY,
         request_timeout_s: float | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
-        decode: Callable[[Any], bytes] = result_bytes,
+        decode: Callable[[Any], bytes | str] = result_bytes,
     ) -> None:
         super().__init__(address, events, concurrency, request_timeout_s, max_answer_bytes)
         if not urlsplit(address).hostname:
@@ -166,7 +167,7 @@ class HttpLink(RequestLink):
         if not isinstance(answer, dict) or "result" not in answer:
             raise SampleFailed(f'its answer has no "result": {_shown(content)}')
         try:
-            return self._decode(answer["result"])
+            return decoded_bytes(self._decode(answer["result"]))
         except Exception as error:
             text = f"its result cannot be decoded: {type(error).__name__}: {error}"
             raise SampleFailed(f"{text}: {_shown(content)}") from None

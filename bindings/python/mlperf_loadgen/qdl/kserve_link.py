@@ -18,6 +18,7 @@ from .request_link import (
     NoAnswer,
     RequestLink,
     SampleFailed,
+    decoded_bytes,
 )
 from .transport import (
     DEFAULT_MAX_ANSWER_BYTES,
@@ -80,7 +81,7 @@ class KServeLink(RequestLink):
         concurrency: int = DEFAULT_CONCURRENCY,
         request_timeout_s: float | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
-        decode: Callable[[dict[str, _Array]], bytes] | None = None,
+        decode: Callable[[dict[str, _Array]], bytes | str] | None = None,
     ) -> None:
         super().__init__(address, events, concurrency, request_timeout_s, max_answer_bytes)
         url = urlsplit(address)
@@ -216,7 +217,7 @@ class KServeLink(RequestLink):
         )
         received_ns = time.monotonic_ns()
         try:
-            data = self._decode(self._outputs_of(result))
+            data = decoded_bytes(self._decode(self._outputs_of(result)))
         except Exception as error:
             raise SampleFailed(
                 f"its answer cannot be decoded: {type(error).__name__}: {error}"

@@ -39,6 +39,17 @@ class SampleFailed(Exception):
     """The sample cannot be sent, or was answered by something else than a result."""
 
 
+def decoded_bytes(answer: object) -> bytes:
+    """What a user's `decode` returned, str as UTF-8. Raises TypeError unless it is text or bytes,
+    since not of every object the memory is a response."""
+    if isinstance(answer, str):
+        return answer.encode()
+    if isinstance(answer, (bytes, bytearray, memoryview)):
+        return bytes(answer)
+    name = type(answer).__name__
+    raise TypeError(f"decode must return bytes or str, not {name} (NumPy: array.tobytes())")
+
+
 class RequestLink(Link):
     """`concurrency`: requests on their way at a time; further samples wait here in order.
     `request_timeout_s`: how long an answer may take; None: as long as the node is there. A sample
