@@ -295,7 +295,7 @@ MISTAKES = {
         "--connect-timeout must be above 0, not nan",
     ),
     "address": (("run", "tcp://node", "wrong.py:Payloads"), "'tcp://node' is no address of a node"),
-    "port of an address": (("run", "http://node:99999", RUN[2]), "write http://host:port"),
+    "port of an address": (("run", "http://node:99999", "wrong.py:Payloads"), "'99999'"),
     "QSL on a network": (("run", RUN[1], "tcp://127.0.0.1:1"), "is no QSL: that is a class here"),
     "transport": (("run", "carrier-pigeon://x", RUN[2]), "carrier-pigeon://x", "tcp://"),
     "library for a network": (("run", "tcp://127.0.0.1:1"), "needs a sample library as well"),

@@ -30,7 +30,8 @@ def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
         text = f"port {port} of {addr} is in use; give another one, or 0 for any that is free"
         raise OSError(error.errno, text) from error
     try:
-        yield f"http://{addr}:{server.server_port}/metrics"
+        host = f"[{addr}]" if ":" in addr else addr
+        yield f"http://{host}:{server.server_port}/metrics"
     finally:
         server.shutdown()
         server.server_close()

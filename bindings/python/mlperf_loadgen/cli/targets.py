@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from .outcome import Mistake
@@ -88,27 +87,14 @@ def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> 
 
 def _network_system(addresses: str, library: Any, options: dict[str, Any]) -> object:
     from ..qdl import NetworkQDL
+    from ..qdl.address import shown_address
 
-    for address in addresses.split(","):
-        _check_address(address)
     try:
         return NetworkQDL(addresses.split(","), library, **options)
-    except (ImportError, OSError, ValueError, TypeError) as error:
-        raise Mistake(f"{addresses}: {error}") from error
-
-
-def _check_address(address: str) -> None:
-    """Raises Mistake for a host or a port that is missing or none, before the wait for it."""
-    scheme = address.partition("://")[0].lower()
-    if scheme == "ipc":  # It has a path.
-        return
-    try:
-        parts = urlsplit(address)
-        complete = bool(parts.hostname) and (parts.port is not None or scheme != "tcp")
-    except ValueError:
-        complete = False
-    if not complete:
-        raise Mistake(f"{address!r} is no address of a node: write {scheme or 'tcp'}://host:port")
+    except ValueError as error:  # It names the one address that is none.
+        raise Mistake(str(error)) from error
+    except (ImportError, OSError, TypeError) as error:
+        raise Mistake(f"{shown_address(addresses)}: {error}") from error
 
 
 # ---- Modules -------------------------------------------------------------------------------------

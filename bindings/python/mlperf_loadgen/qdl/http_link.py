@@ -7,20 +7,18 @@ time here than by the binary transport.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
-import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from .address import host_and_port
+from .http_client import HttpAnswer, HttpClient
 from .request_link import (
     DEFAULT_CONCURRENCY,
-    SHOWN_CHARACTERS,
     NoAnswer,
     RequestLink,
     SampleFailed,
@@ -28,12 +26,7 @@ from .request_link import (
 )
 from .transport import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NodeInfo, Payload
 
-try:
-    import aiohttp
-except ImportError as error:
-    raise ImportError("http:// needs aiohttp: pip install 'mlperf_loadgen[network]'") from error
-
-_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_HEADERS = {"Content-Type": "application/json"}
 
 
 def result_bytes(result: Any) -> bytes:
@@ -92,30 +85,29 @@ class HttpLink(RequestLink):
         decode: Callable[[Any], bytes | str] = result_bytes,
     ) -> None:
         super().__init__(address, events, concurrency, request_timeout_s, max_answer_bytes)
-        if not urlsplit(address).hostname:
-            raise ValueError(f"{address!r} is no address: give http://host:port")
+        host_and_port(address, needs_port=False)
         self._decode = decode
-        self._session: aiohttp.ClientSession | None = None
+        self._client: HttpClient | None = None
 
     async def _open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # The workers are as many as there may be.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(sock_connect=self._run.node_timeout_s),
+        self._client = HttpClient(
+            connect_timeout_s=self._run.node_timeout_s,
+            most_bytes=self._max_answer_bytes,
+            heard=self._hear,
+            repeated=self._count_repeat,
         )
 
     async def _close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            await asyncio.sleep(0)  # The connections are closed by then.
-            self._session = None
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
 
     async def _introduce(self) -> NodeInfo:
         try:
-            content, _ = await self._post("/getname/", b"{}")
+            answer = await self._post("/getname/", b"{}")
         except SampleFailed as error:
             raise NoAnswer(f"/getname/: {error}") from None
-        return NodeInfo(_name_in(content))
+        return NodeInfo(_name_in(answer.content))
 
     async def _probe(self) -> None:
         with contextlib.suppress(SampleFailed):  # That is an answer too.
@@ -127,50 +119,29 @@ class HttpLink(RequestLink):
         except (TypeError, ValueError) as error:
             raise SampleFailed(f"the payload cannot be sent as JSON: {error}") from None
         self._mark_sent(key, begun_ns)
-        content, received_ns = await self._post("/predict/", body)
-        return self._result_in(content), received_ns
+        answer = await self._post("/predict/", body)
+        return self._result_in(answer), answer.received_ns
 
-    async def _post(self, path: str, body: bytes) -> tuple[bytes, int]:
-        """What the node answered, and when it began to."""
-        assert self._session is not None
-        url = self.address.rstrip("/") + path
+    async def _post(self, path: str, body: bytes) -> HttpAnswer:
+        """Raises SampleFailed for an answer that is an error."""
+        assert self._client is not None
+        answer = await self._client.post(self.address.rstrip("/") + path, body, _HEADERS)
+        if not answer.is_good:
+            raise SampleFailed(f"HTTP {answer.status}: {answer.text}")
+        return answer
+
+    def _result_in(self, answer: HttpAnswer) -> bytes:
         try:
-            async with self._session.post(
-                url, data=body, headers=_HEADERS, allow_redirects=False
-            ) as response:
-                received_ns = time.monotonic_ns()
-                self._hear()
-                content = await self._read(response)
-        except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswer(str(error) or type(error).__name__) from None
-        if response.status // 100 != 2:
-            raise SampleFailed(f"HTTP {response.status}: {_shown(content)}")
-        return content, received_ns
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        parts = []
-        size = 0
-        async for part in response.content.iter_any():
-            parts.append(part)
-            size += len(part)
-            if size > self._max_answer_bytes:
-                raise SampleFailed(
-                    f"its answer has more than {self._max_answer_bytes} bytes (max_answer_bytes)"
-                )
-        return b"".join(parts)
-
-    def _result_in(self, content: bytes) -> bytes:
-        try:
-            answer = json.loads(content)
+            value = json.loads(answer.content)
         except (ValueError, RecursionError):
-            raise SampleFailed(f"its answer is no JSON: {_shown(content)}") from None
-        if not isinstance(answer, dict) or "result" not in answer:
-            raise SampleFailed(f'its answer has no "result": {_shown(content)}')
+            raise SampleFailed(f"its answer is no JSON: {answer.text}") from None
+        if not isinstance(value, dict) or "result" not in value:
+            raise SampleFailed(f'its answer has no "result": {answer.text}')
         try:
-            return decoded_bytes(self._decode(answer["result"]))
+            return decoded_bytes(self._decode(value["result"]))
         except Exception as error:
             text = f"its result cannot be decoded: {type(error).__name__}: {error}"
-            raise SampleFailed(f"{text}: {_shown(content)}") from None
+            raise SampleFailed(f"{text}: {answer.text}") from None
 
 
 def _name_in(content: bytes) -> str:
@@ -182,7 +153,3 @@ def _name_in(content: bytes) -> str:
     if isinstance(value, dict):
         value = value.get("name", "")
     return str(value)
-
-
-def _shown(content: bytes) -> str:
-    return content[: 4 * SHOWN_CHARACTERS].decode(errors="replace")[:SHOWN_CHARACTERS]

@@ -7,15 +7,15 @@ import base64
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
 from ..event_loop import EventLoopThread
 from ..interfaces import SystemUnderTest
+from .address import HostPort, host_and_port, is_loopback
 from .host import SutHost, signals_to_stop
-from .node import DEFAULT_MAX_PAYLOAD_BYTES, is_loopback
+from .node import DEFAULT_MAX_PAYLOAD_BYTES
 from .remote_library import RemoteLibrary
 from .transport import NetworkError, Payload
 from .wire import Event, Samples
@@ -48,6 +48,10 @@ def serve_http(
     Raises NetworkError for an address that cannot be bound or is not allowed, for a system that
     cannot begin, and where this process hosts a system already.
     """
+    try:
+        place = host_and_port(bind, to_bind=True)
+    except ValueError as error:
+        raise NetworkError(str(error)) from None
     if not insecure and not is_loopback(bind):
         raise NetworkError(
             f"{bind} can be reached by strangers: bind to 127.0.0.1, or say that it may be insecure"
@@ -64,7 +68,7 @@ def serve_http(
     loop = EventLoopThread("HTTP node")
     with signals_to_stop() as asked_to_stop:
         try:
-            address = loop.run(site.open(bind))
+            address = loop.run(site.open(place))
             host.begin(0, 0, lambda name: None, refuse)
             if ready is not None:
                 ready(address)
@@ -89,18 +93,17 @@ class _Site:
         application.router.add_post("/predict/", self._predict)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_STOP_S)
 
-    async def open(self, address: str) -> str:
+    async def open(self, place: HostPort) -> str:
         self._loop = asyncio.get_running_loop()
-        url = urlsplit(address)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, url.hostname, url.port).start()
-        except (OSError, ValueError) as error:
-            text = f"cannot bind {address}: {error}; give http://address:port"
+            await web.TCPSite(self._runner, place.host, place.port).start()
+        except OSError as error:
+            text = f"cannot bind http://{place}: {error}; give http://address:port"
             raise NetworkError(text) from None
         self._loop.add_reader(self._host.served.fileno(), self._take)
         host, port, *_ = self._runner.addresses[0]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"http://{HostPort(host, port)}"
 
     async def close(self) -> None:
         self._loop.remove_reader(self._host.served.fileno())

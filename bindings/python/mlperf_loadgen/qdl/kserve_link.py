@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import os
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import numpy as np
-import numpy.typing as npt
 
 from .request_link import (
     DEFAULT_CONCURRENCY,
@@ -20,31 +20,22 @@ from .request_link import (
     SampleFailed,
     decoded_bytes,
 )
-from .transport import (
-    DEFAULT_MAX_ANSWER_BYTES,
-    LinkEvents,
-    NetworkError,
-    NodeInfo,
-    Payload,
-)
+from .server import Access, Server
+from .transport import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NetworkError, NodeInfo, Payload
 
 try:
-    import aiohttp
-    import tritonclient.grpc.aio as triton_grpc
-    import tritonclient.http.aio as triton_http
-    from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+    from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
+
+    from .http_client import HttpClient
+    from .kserve_calls import Array, Calls, Input, NoSuchCall
+    from .kserve_grpc import GrpcCalls
+    from .kserve_http import HttpCalls
 except ImportError as error:
     raise ImportError(
         "kserve+http:// and kserve+grpc:// need tritonclient: pip install 'mlperf_loadgen[network]'"
     ) from error
 
-_BINARY = "binary_tensor_data"  # The extension by which tensors travel as bytes over HTTP.
-# The HTTP client asks for compressed answers otherwise, and cannot read all of these.
-_PLAIN = {"headers": {"Accept-Encoding": "identity"}}
-_GRPC_HEAD_BYTES = 1 << 20  # Of an answer, beside its tensors.
-
-_Value = TypeVar("_Value")
-_Array = npt.NDArray[Any]
+InputSpec: TypeAlias = "str | tuple[str, str, Sequence[int]]"
 
 
 @dataclass(frozen=True)
@@ -57,16 +48,20 @@ class _Tensor:
 
 
 class KServeLink(RequestLink):
-    """Addresses: "kserve+http://host:port/model", "kserve+https://..." or "kserve+grpc://...".
+    """Addresses: "kserve+http://host:port/model", "kserve+grpc://...", and with TLS
+    "kserve+https://..." and "kserve+grpcs://...".
 
     A payload that is one array goes to the model's one input, a list of arrays to its inputs in
     order, a dict to those it names; str and bytes to an input of BYTES. dtypes and shapes must be
     the model's, but for a leading dimension of the model's that the sample lacks. A response is the
     bytes of the outputs, one after the other, each in C order.
 
-    `inputs`: the names of the inputs, in the order of a list's arrays; None: the model's order.
-    `outputs`: the names of the outputs wanted; None: all, in the model's order. `decode(outputs)`:
-    the response's bytes from a dict of the outputs' arrays. The other options are those of
+    `inputs`: the inputs, in the order of a list's arrays; None: as the model describes them. Each
+    is a name, or a name, datatype and shape: ("x", "FP32", (-1, 4)) or "x:FP32:-1x4". They are
+    needed for a server that does not describe its model; an input with a name alone then has the
+    dtype and shape of what is sent. `outputs`: the names of the outputs wanted; None: all, in the
+    model's order. `decode(outputs)`: the response's bytes from a dict of the outputs' arrays.
+    `headers`, `query`, `ca_file` and `insecure` are those of Access, the other options those of
     RequestLink.
     """
 
@@ -76,148 +71,134 @@ class KServeLink(RequestLink):
         events: LinkEvents,
         *,
         model_version: str = "",
-        inputs: Sequence[str] | None = None,
+        inputs: Sequence[InputSpec] | None = None,
         outputs: Sequence[str] | None = None,
         concurrency: int = DEFAULT_CONCURRENCY,
         request_timeout_s: float | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
-        decode: Callable[[dict[str, _Array]], bytes | str] | None = None,
+        decode: Callable[[dict[str, Array]], bytes | str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        insecure: bool = False,
     ) -> None:
-        super().__init__(address, events, concurrency, request_timeout_s, max_answer_bytes)
-        url = urlsplit(address)
-        self._is_grpc = url.scheme == "kserve+grpc"
-        self._is_tls = url.scheme == "kserve+https"
-        path, _, model = url.path.rstrip("/").rpartition("/")
-        if not url.hostname or not model or (path and self._is_grpc):
-            raise ValueError(f"{address!r} names no model: give {url.scheme}://host:port/model")
-        self._server = url.netloc + path
+        access = Access(headers or {}, query or {}, ca_file, insecure)
+        server = Server(address, access, needs_port="grpc" in address.partition("://")[0])
+        super().__init__(server.shown, events, concurrency, request_timeout_s, max_answer_bytes)
+        path, _, model = server.path.rpartition("/")
+        if not model or (path and server.is_grpc):
+            raise ValueError(
+                f"{self.address!r} names no model: give {server.scheme}://host:port/model"
+            )
+        server.path = path
+        self._server = server
         self._model = unquote(model)
         self._version = model_version
-        self._inputs_wanted = inputs
-        self._outputs_wanted = outputs
+        self._inputs_wanted = [_input_spec(one) for one in inputs or ()]
+        self._outputs_wanted = list(outputs or ())
         self._decode = decode or join_outputs
-        self._client: Any = None
+        self._calls: Calls | None = None
 
     # ---- Connecting ------------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        if self._is_grpc:
-            options = {
-                "grpc.max_send_message_length": -1,
-                "grpc.max_receive_message_length": self._max_answer_bytes + _GRPC_HEAD_BYTES,
-                # What an earlier connection to the address met with must not delay this one.
-                "grpc.use_local_subchannel_pool": 1,
-                "grpc.initial_reconnect_backoff_ms": 100,
-                "grpc.max_reconnect_backoff_ms": 1000,
-                "grpc.enable_http_proxy": 0,  # As over HTTP.
-            }
-            self._client = triton_grpc.InferenceServerClient(
-                self._server, channel_args=list(options.items())
-            )
-        else:
-            self._client = triton_http.InferenceServerClient(
+        if self._server.is_grpc:
+            self._calls = GrpcCalls(
                 self._server,
-                conn_limit=0,  # The workers are as many as there may be.
-                conn_timeout=None,  # RequestLink sees to that.
-                ssl=self._is_tls,
+                self._model,
+                self._version,
+                max_answer_bytes=self._max_answer_bytes,
+                heard=self._hear,
+                repeated=self._count_repeat,
             )
+            return
+        client = HttpClient(
+            connect_timeout_s=self._run.node_timeout_s,
+            most_bytes=None,  # What counts are the tensors, which may be text meanwhile.
+            heard=self._hear,
+            repeated=self._count_repeat,
+            headers=self._server.headers,
+            tls=self._server.tls,
+        )
+        self._calls = HttpCalls(client, self._server, self._model, self._version)
 
     async def _close(self) -> None:
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._calls is not None:
+            calls, self._calls = self._calls, None
+            await calls.close()
 
     async def _introduce(self) -> NodeInfo:
-        client = self._client
-        model_is = self._model, self._version
-        described: dict[str, Any] = {"as_json": True} if self._is_grpc else _PLAIN
+        assert self._calls is not None
+        calls = self._calls
         try:
-            if not await self._call(client.is_server_live()):
+            if not await _yes_if_unknown(calls.is_live()):
                 raise NoAnswer("the server is not live")
-            server = await self._call(client.get_server_metadata(**described))
-            model = await self._call(client.get_model_metadata(*model_is, **described))
-            if not await self._call(client.is_model_ready(*model_is)):
+            server = await _none_if_unknown(calls.describe_server())
+            model = await self._described_model(calls)
+            if not await _yes_if_unknown(calls.is_ready()):
                 raise NoAnswer(f"model {self._model!r} is not ready")
         except SampleFailed as error:
             raise NoAnswer(f"asked for model {self._model!r}: {error}") from None
         try:
-            self._learn(server, model)
+            self._learn(model)
+            if server is None:
+                return NodeInfo(self._model)
             server_is = f"{server['name']} {server.get('version', '')}".strip()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             text = f"its metadata cannot be read: {type(error).__name__}: {error}"
             raise NoAnswer(text[:SHOWN_CHARACTERS]) from None
         return NodeInfo(f"{self._model} on {server_is}")
 
-    def _learn(self, server: dict[str, Any], model: dict[str, Any]) -> None:
+    async def _described_model(self, calls: Calls) -> dict[str, Any]:
+        """What the server says of the model, which may be nothing if the user says it."""
+        try:
+            return await calls.describe_model()
+        except NoSuchCall as error:
+            if self._inputs_wanted:
+                return {}
+            raise NoSuchCall(
+                f"{error}; give inputs and outputs for a server that does not describe its models"
+            ) from None
+
+    def _learn(self, model: dict[str, Any]) -> None:
         """What requests have to look like."""
-        self._inputs = {tensor.name: tensor for tensor in _tensors(model.get("inputs"))}
+        described = {tensor.name: tensor for tensor in _tensors(model.get("inputs"))}
         outputs = [tensor.name for tensor in _tensors(model.get("outputs"))]
+        wanted_inputs = [name for name, _ in self._inputs_wanted]
         for what, wanted, there in (
-            ("input", self._inputs_wanted, list(self._inputs)),
+            ("input", wanted_inputs, list(described)),
             ("output", self._outputs_wanted, outputs),
         ):
-            unknown = [name for name in wanted or () if there and name not in there]
+            unknown = [name for name in wanted if there and name not in there]
             if unknown:
                 raise NetworkError(
                     f"{self.address}: the model has no {what} {_listed(unknown)}; it has "
                     f"{_listed(there)}"
                 )
-        self._input_names = list(self._inputs_wanted or self._inputs)
-        self._output_names = list(self._outputs_wanted or outputs)
-        self._is_binary = _BINARY in server.get("extensions", [])
-
-    def _infer_options(self) -> dict[str, Any]:
-        """Of one request: the HTTP client writes into the headers."""
-        if self._is_grpc:
-            outputs = [triton_grpc.InferRequestedOutput(name) for name in self._output_names]
-            return {"outputs": outputs}
-        headers = dict(_PLAIN["headers"])
-        if not self._is_binary:
-            headers["Content-Type"] = "application/json"
-        outputs = [
-            triton_http.InferRequestedOutput(name, binary_data=self._is_binary)
-            for name in self._output_names
-        ]
-        return {"outputs": outputs, "headers": headers}
+        given = {name: tensor for name, tensor in self._inputs_wanted if tensor is not None}
+        self._inputs = described | given
+        self._input_names = wanted_inputs or list(described)
+        self._output_names = self._outputs_wanted or outputs
 
     async def _probe(self) -> None:
+        assert self._calls is not None
         with contextlib.suppress(SampleFailed):  # That is an answer too.
-            await self._call(self._client.is_server_live())
-
-    async def _call(self, call: Awaitable[_Value]) -> _Value:
-        """Raises NoAnswer or SampleFailed for what the client raises."""
-        try:
-            value = await call
-        except InferenceServerException as error:
-            status = str(error.status() or "").removeprefix("StatusCode.")
-            text = _reason(error, self._is_grpc)
-            if status == "UNAVAILABLE":
-                raise NoAnswer(text) from None
-            self._hear()
-            raise SampleFailed(f"{status}: {text}") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswer(str(error) or type(error).__name__) from None
-        except Exception as error:  # The client trusts servers to keep to the protocol.
-            self._hear()
-            text = f"its answer cannot be read: {type(error).__name__}: {error}"
-            raise SampleFailed(text[:SHOWN_CHARACTERS]) from None
-        self._hear()
-        return value
+            await self._calls.is_live()
 
     # ---- Samples ---------------------------------------------------------------------------------
 
     async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
+        assert self._calls is not None
         try:
-            inputs = [self._encode(name, value) for name, value in self._named(payload).items()]
-        except (TypeError, ValueError, InferenceServerException) as error:
+            named = self._named(payload).items()
+            inputs = [self._calls.tensor(self._input(name, value)) for name, value in named]
+        except (TypeError, ValueError) as error:
             raise SampleFailed(str(error)) from None
         self._mark_sent(key, begun_ns)
-        result = await self._call(
-            self._client.infer(self._model, inputs, self._version, **self._infer_options())
-        )
-        received_ns = time.monotonic_ns()
+        outputs = await self._calls.infer(inputs, self._output_names)
         try:
-            data = decoded_bytes(self._decode(self._outputs_of(result)))
+            arrays = {name: outputs.arrays[name] for name in self._output_names or outputs.arrays}
+            data = decoded_bytes(self._decode(arrays))
         except Exception as error:
             raise SampleFailed(
                 f"its answer cannot be decoded: {type(error).__name__}: {error}"
@@ -227,12 +208,12 @@ class KServeLink(RequestLink):
                 f"its answer has {len(data)} bytes, more than {self._max_answer_bytes} "
                 "(max_answer_bytes)"
             )
-        return data, received_ns
+        return data, outputs.received_ns
 
     def _named(self, payload: Payload) -> dict[str, Any]:
         """The payload's parts by the names of the inputs."""
         if isinstance(payload, Mapping):
-            if self._inputs and payload.keys() != set(self._input_names):
+            if self._input_names and payload.keys() != set(self._input_names):
                 raise ValueError(
                     f"the sample has {_listed(payload)}, but the model's inputs are "
                     f"{_listed(self._input_names)}"
@@ -247,7 +228,7 @@ class KServeLink(RequestLink):
             )
         return dict(zip(names, parts, strict=True))
 
-    def _encode(self, name: str, value: Any) -> Any:
+    def _input(self, name: str, value: Any) -> Input:
         array = _as_array(value)
         datatype = np_to_triton_dtype(array.dtype)
         tensor = self._inputs.get(name)
@@ -262,36 +243,21 @@ class KServeLink(RequestLink):
                 )
         if datatype is None:
             raise TypeError(f"input {name!r} cannot be sent as {array.dtype}: use a number type")
-        if self._is_grpc:
-            return triton_grpc.InferInput(name, array.shape, datatype).set_data_from_numpy(array)
-        tensor_input = triton_http.InferInput(name, array.shape, datatype)
-        return tensor_input.set_data_from_numpy(array, binary_data=self._is_binary)
-
-    def _outputs_of(self, result: Any) -> dict[str, _Array]:
-        response = result.get_response()
-        outputs = response.outputs if self._is_grpc else response["outputs"]
-        arrays = {}
-        for output in outputs:
-            name = output.name if self._is_grpc else output["name"]
-            if self._is_grpc and not response.raw_output_contents:
-                arrays[name] = _typed_contents(output)
-            else:
-                arrays[name] = result.as_numpy(name)
-        return {name: arrays[name] for name in self._output_names or arrays}
+        return Input(name, datatype, array)
 
 
-def join_outputs(outputs: dict[str, _Array]) -> bytes:
+def join_outputs(outputs: dict[str, Array]) -> bytes:
     """The outputs' bytes one after the other, each in C order."""
     return b"".join(map(_bytes_of, outputs.values()))
 
 
-def _bytes_of(array: _Array) -> bytes:
+def _bytes_of(array: Array) -> bytes:
     if array.dtype != object:
         return array.tobytes()
     return b"".join(one if isinstance(one, bytes) else str(one).encode() for one in array.flat)
 
 
-def _as_array(value: Any) -> _Array:
+def _as_array(value: Any) -> Array:
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         array = np.empty(1, object)
         array[0] = value if isinstance(value, str) else bytes(value)
@@ -306,28 +272,6 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     )
 
 
-_CONTENTS = {
-    "BOOL": ("bool_contents", np.bool_),
-    "INT8": ("int_contents", np.int8),
-    "INT16": ("int_contents", np.int16),
-    "INT32": ("int_contents", np.int32),
-    "INT64": ("int64_contents", np.int64),
-    "UINT8": ("uint_contents", np.uint8),
-    "UINT16": ("uint_contents", np.uint16),
-    "UINT32": ("uint_contents", np.uint32),
-    "UINT64": ("uint64_contents", np.uint64),
-    "FP32": ("fp32_contents", np.float32),
-    "FP64": ("fp64_contents", np.float64),
-    "BYTES": ("bytes_contents", object),
-}
-
-
-def _typed_contents(output: Any) -> _Array:
-    """A tensor of a gRPC answer that has numbers instead of bytes."""
-    field, dtype = _CONTENTS[output.datatype]
-    return np.array(getattr(output.contents, field), dtype).reshape(list(output.shape))
-
-
 def _tensors(described: list[dict[str, Any]] | None) -> list[_Tensor]:
     """From a model's metadata, where gRPC has lengths as text."""
     return [
@@ -340,7 +284,43 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def _reason(error: Any, is_grpc: bool) -> str:
-    """What the server said; over HTTP that is no JSON at times, which the client then quotes."""
-    text = error.message() if is_grpc else error.debug_details() or error.message()
-    return str(text)[:SHOWN_CHARACTERS]
+async def _yes_if_unknown(asked: Awaitable[bool]) -> bool:
+    """A server that cannot be asked whether it is ready, is."""
+    try:
+        return await asked
+    except NoSuchCall:
+        return True
+
+
+async def _none_if_unknown(asked: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return await asked
+    except NoSuchCall:
+        return None
+
+
+_SPEC = re.compile(r"(?P<name>.+):(?P<datatype>[A-Z]+[0-9]*):(?P<shape>(-?\d+(x-?\d+)*)?)")
+
+
+def _input_spec(spec: InputSpec) -> tuple[str, _Tensor | None]:
+    """The name, and what is known of the tensor. Raises ValueError for a datatype or a shape that
+    is none."""
+    if isinstance(spec, str):
+        found = _SPEC.fullmatch(spec)
+        if found is None:
+            return spec, None
+        lengths = filter(None, found["shape"].split("x"))
+        spec = found["name"], found["datatype"], [int(length) for length in lengths]
+    try:
+        name, datatype, shape = spec
+        tensor = _Tensor(str(name), datatype, tuple(map(int, shape)))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{spec!r} is no input: give a name, or a name, a datatype and a shape, as in "
+            "'x:FP32:-1x4'"
+        ) from None
+    if triton_to_np_dtype(datatype) is None:
+        raise ValueError(f"input {name!r}: there is no datatype {datatype!r}: give one as FP32")
+    if any(length < -1 for length in tensor.shape):
+        raise ValueError(f"input {name!r}: a shape of {list(shape)}: -1 stands for any length")
+    return tensor.name, tensor

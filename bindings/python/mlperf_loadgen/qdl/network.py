@@ -14,6 +14,7 @@ from .. import _core
 from ..event_loop import EventLoopThread
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
+from .address import check_address
 from .fleet import Limits
 from .report import NetworkReport
 from .session import NetworkWarning, Session
@@ -46,7 +47,11 @@ _TRANSPORTS: dict[str, LinkFactory] = {
     "kserve+http": _kserve_link,
     "kserve+https": _kserve_link,
     "kserve+grpc": _kserve_link,
+    "kserve+grpcs": _kserve_link,
 }
+
+
+_OWN_TRANSPORTS = dict(_TRANSPORTS)
 
 
 def register_transport(scheme: str, make_link: LinkFactory) -> None:
@@ -62,7 +67,11 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     - "tcp://host:port" or "ipc://path": a node of `mlperf-loadgen serve`;
     - "http://host:port": a node with the endpoints of the reference's network demo;
     - "kserve+http://host:port/model", "kserve+grpc://...": a server of the Open Inference Protocol;
+      with TLS "https://...", "kserve+https://..." and "kserve+grpcs://...";
     - any scheme of `register_transport`.
+
+    An IPv6 address stands in brackets, as in "tcp://[::1]:8001". Raises ValueError for an address
+    that is none.
 
     `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
     called in another thread than `load_samples`, for loaded samples only.
@@ -207,7 +216,10 @@ def _factory(address: str) -> LinkFactory:
     if not found or scheme not in _TRANSPORTS:
         known = ", ".join(f"{name}://" for name in _TRANSPORTS)
         raise ValueError(f"{address!r} is no address of a node: begin it with one of {known}")
-    return _TRANSPORTS[scheme]
+    factory = _TRANSPORTS[scheme]
+    if factory is _OWN_TRANSPORTS.get(scheme):  # What others call an address is not known here.
+        check_address(address)
+    return factory
 
 
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:

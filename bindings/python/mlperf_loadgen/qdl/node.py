@@ -5,19 +5,18 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import ipaddress
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy.typing as npt
 
 from ..interfaces import SystemUnderTest
 from . import wire
+from .address import check_socket_address, is_ipv6_socket, is_loopback
 from .clock_sync import kernel_id, process_id
 from .host import SutHost, signals_to_stop
 from .keys import Keys, node_keys
@@ -43,18 +42,6 @@ _NO_RUN = (
 _SWITCH_INTERVAL_S = 0.0005  # The thread that talks must not wait for the one that computes.
 
 
-def is_loopback(address: str) -> bool:
-    """True if only this machine can reach the address."""
-    url = urlsplit(address)
-    if url.scheme in ("ipc", "inproc"):
-        return True
-    host = url.hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # A name, an interface or *.
-        return False
-
-
 def serve(
     make_sut: Callable[[RemoteLibrary], SystemUnderTest],
     bind: str | Sequence[str],
@@ -68,8 +55,9 @@ def serve(
     """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
 
     `make_sut(library)` makes it; `library[index]` has the payloads of the samples it is given. The
-    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001";
-    port 0 takes a free one. `ready` is called with the addresses once load generators may come.
+    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001" or
+    "tcp://[::1]:8001"; port 0 takes a free one. `ready` is called with the addresses once load
+    generators may come.
     `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
     then whoever reaches the port can use the node.
 
@@ -77,6 +65,11 @@ def serve(
     process hosts a system already.
     """
     addresses = [bind] if isinstance(bind, str) else list(bind)
+    for address in addresses:
+        try:
+            check_socket_address(address, to_bind=True)
+        except ValueError as error:
+            raise NetworkError(str(error)) from None
     open_doors = [address for address in addresses if not is_loopback(address)]
     if open_doors and keys is None and not insecure:
         raise NetworkError(
@@ -189,6 +182,7 @@ class _Talker:
             self._socket.curve_secretkey = keys.secret
 
     def _bind(self, address: str) -> str:
+        self._socket.setsockopt(self._zmq.IPV6, is_ipv6_socket(address))
         try:
             self._socket.bind(address)
         except self._zmq.ZMQError as error:

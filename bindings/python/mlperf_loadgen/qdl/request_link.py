@@ -55,9 +55,7 @@ class RequestLink(Link):
     `request_timeout_s`: how long an answer may take; None: as long as the node is there. A sample
     whose answer has more than `max_answer_bytes` fails.
 
-    A node is there while it answers: samples or, when it is silent, probes. A request whose
-    connection breaks is made once more, because servers close connections that they kept for us
-    just when they are used.
+    A node is there while it answers: samples or, when it is silent, probes.
     """
 
     def __init__(
@@ -109,7 +107,9 @@ class RequestLink(Link):
     @abstractmethod
     async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
         """Sends a sample and says so (`_mark_sent(key, begun_ns)`). Returns the response's bytes,
-        and when the answer came. Raises NoAnswer or SampleFailed."""
+        and when the answer came. A transport whose connections may be closed just when they are
+        used makes the request once more, and counts it (`_count_repeat`). Raises NoAnswer or
+        SampleFailed."""
 
     # ---- A test ----------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class RequestLink(Link):
 
     async def _process(self, key: int, payload: Payload) -> None:
         answer, reason = None, ""
-        asking = self._ask_twice(key, payload, time.monotonic_ns())
+        asking = self._ask(key, payload, time.monotonic_ns())
         try:
             answer = await asyncio.wait_for(asking, self._request_timeout_s)
         except asyncio.TimeoutError:
@@ -194,12 +194,8 @@ class RequestLink(Link):
         else:
             self._tell(key, *answer)
 
-    async def _ask_twice(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
-        try:
-            return await self._ask(key, payload, begun_ns)
-        except NoAnswer:
-            self._repeated += 1
-            return await self._ask(key, payload, begun_ns)
+    def _count_repeat(self) -> None:
+        self._repeated += 1
 
     def _tell(self, key: int, data: bytes, received_ns: int) -> None:
         """Answers that come in the same turn of the loop are told together, which is cheaper."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from . import wire
+from .address import check_socket_address, is_ipv6_socket
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
 from .transport import (
@@ -60,6 +61,7 @@ class ZmqLink(Link):
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
     ) -> None:
         super().__init__(address, events)
+        check_socket_address(address)
         if not 0 < max_answer_bytes <= _MOST_ANSWER_BYTES:
             raise ValueError(f"max_answer_bytes must be above 0, not {max_answer_bytes!r}")
         self._max_answer_bytes = max_answer_bytes
@@ -87,7 +89,7 @@ class ZmqLink(Link):
     async def _connect(self, timeout_s: float) -> NodeInfo:
         """A new connection, on which the node has welcomed the run."""
         self._welcome: asyncio.Future[NodeInfo] = self._loop.create_future()
-        self._open()
+        self._open(await self._is_ipv6())
         deadline = self._loop.time() + timeout_s
         # A node that begins slowly must not take this for silence.
         interval_s = min(_HELLO_INTERVAL_S, self._run.node_timeout_s / 2)
@@ -108,6 +110,14 @@ class ZmqLink(Link):
         for _ in range(_FIRST_PINGS):
             self._ping()
         return info
+
+    async def _is_ipv6(self) -> bool:
+        """Whether to connect by IPv6; a name is looked up for it."""
+        lookup = self._loop.run_in_executor(None, is_ipv6_socket, self.address)
+        try:
+            return await asyncio.wait_for(lookup, _LOOKUP_LIMIT_S)
+        except asyncio.TimeoutError:
+            return False
 
     async def _unresolved(self) -> str:
         """Why the host's name means nothing; empty if it does, or there is none."""
@@ -135,7 +145,7 @@ class ZmqLink(Link):
             "max_answer_bytes": self._max_answer_bytes,
         }
 
-    def _open(self) -> None:
+    def _open(self, is_ipv6: bool) -> None:
         self._trouble = ""
         self._last_heard = self._loop.time()
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -144,6 +154,7 @@ class ZmqLink(Link):
             zmq.RCVHWM: _MOST_WAITING,
             zmq.MAXMSGSIZE: self._max_answer_bytes + wire.OVERHEAD_BYTES,
             zmq.LINGER: 0,
+            zmq.IPV6: is_ipv6,
             zmq.RECONNECT_IVL_MAX: 1000,
         }.items():
             self._socket.setsockopt(option, value)
@@ -153,9 +164,8 @@ class ZmqLink(Link):
             self._socket.setsockopt(zmq.CURVE_SERVERKEY, self._keys.peer)
         self._monitor = self._socket.get_monitor_socket()
         try:
-            _ = urlsplit(self.address).port  # Out of range, it would be tried in vain.
             self._socket.connect(self.address)
-        except (zmq.ZMQError, ValueError) as error:
+        except zmq.ZMQError as error:
             self._close()
             raise NetworkError(f"{self.address}: {error}: give tcp://host:port") from None
         self._loop.add_reader(self._socket.FD, self._receive)

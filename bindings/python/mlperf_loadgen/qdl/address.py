@@ -1,0 +1,139 @@
+"""Addresses of nodes: what is wrong with one is found before it is bound or connected to."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+_HIGHEST_PORT = 65535
+_ANY_PORT = "*"
+_SECRET = "..."
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """Where a socket is. `port` is None where the address leaves it to the scheme."""
+
+    host: str
+    port: int | None
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether it is reached by IPv6: an address of it, or a name that has no other."""
+        with contextlib.suppress(ValueError):
+            return ipaddress.ip_address(self.host.partition("%")[0]).version == 6
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):  # An interface, *, or a name that is not known.
+            return False
+        return socket.AF_INET not in {family for family, *_ in found}
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def is_loopback(address: str) -> bool:
+    """True if only this machine can reach the address."""
+    url = urlsplit(address)
+    if url.scheme in ("ipc", "inproc"):
+        return True
+    host = url.hostname or ""
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:  # A name, an interface or *.
+        return host == "localhost"
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return ip.is_loopback if mapped is None else bool(mapped.is_loopback)
+
+
+def shown_address(address: str) -> str:
+    """For logs and messages: without a password or the values of a query, which may be tokens."""
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return address
+    user, at, host = url.netloc.rpartition("@")
+    netloc = f"{_SECRET}@{host}" if at and user else url.netloc
+    query = re.sub(r"=[^&;]*", f"={_SECRET}", url.query)
+    return address if (netloc, query) == (url.netloc, url.query) else _joined(url, netloc, query)
+
+
+def _joined(url: SplitResult, netloc: str, query: str) -> str:
+    return f"{url.scheme}://{netloc}{url.path}" + (f"?{query}" if query else "")
+
+
+def host_and_port(address: str, *, to_bind: bool = False, needs_port: bool = True) -> HostPort:
+    """The host and port of `scheme://host:port...`.
+
+    `to_bind`: port 0 stands for any that is free, as `*` does for ZeroMQ. `needs_port`: the scheme
+    has no port of its own. Raises ValueError, which names the address, what is wrong with it and
+    how it should be.
+    """
+    try:
+        url = urlsplit(address)
+        host = url.hostname
+    except ValueError:  # Brackets that do not hold an address.
+        raise _no_address(address, "its brackets hold no IPv6 address", "[::1]") from None
+    netloc = url.netloc.rpartition("@")[2]
+    behind_host = netloc.rpartition("]")[2]
+    if behind_host.count(":") > 1:
+        raise _no_address(address, "an IPv6 address stands in brackets", "[::1]")
+    if not host:
+        raise _no_address(address, "it has no host")
+    text = behind_host.partition(":")[2]
+    if not text and needs_port:
+        raise _no_address(address, "it has no port")
+    if text == _ANY_PORT and to_bind:
+        return HostPort(host, 0)
+    lowest = 0 if to_bind else 1
+    is_port = text.isascii() and text.isdigit() and len(text) < 10
+    if text and not (is_port and lowest <= int(text) <= _HIGHEST_PORT):
+        what = f"its port is {text[:20]!r}, and ports are numbers from {lowest} to {_HIGHEST_PORT}"
+        raise _no_address(address, what)
+    return HostPort(host, int(text) if text else None)
+
+
+def check_socket_address(address: str, *, to_bind: bool = False) -> None:
+    """Of a ZeroMQ node: tcp://host:port or ipc://path. Raises ValueError as `host_and_port`."""
+    scheme, _, rest = address.partition("://")
+    if scheme not in ("tcp", "ipc"):
+        raise ValueError(f"{address!r} is no address of a node: give tcp://host:port or ipc://path")
+    if scheme == "ipc":
+        if not rest:
+            raise ValueError(
+                f"{address!r} is no address of a node: it has no path; give ipc://path"
+            )
+        return
+    host_and_port(address, to_bind=to_bind)
+    url = urlsplit(address)
+    if "@" in url.netloc or url.path or url.query or url.fragment:
+        raise _no_address(address, "it has more than a host and a port")
+
+
+def check_address(address: str) -> None:
+    """Of a node of any of the own transports, to connect to. Raises ValueError."""
+    scheme = address.partition("://")[0]
+    if scheme in ("tcp", "ipc"):
+        check_socket_address(address)
+    else:
+        host_and_port(address, needs_port="grpc" in scheme)
+
+
+def _no_address(address: str, what: str, host: str = "host") -> ValueError:
+    scheme = address.partition("://")[0]
+    return ValueError(
+        f"{shown_address(address)!r} is no address of a node: {what}; give {scheme}://{host}:port"
+    )
+
+
+def is_ipv6_socket(address: str) -> bool:
+    """Whether ZeroMQ has to be told that an address of `check_socket_address` is of IPv6. It is not
+    told so otherwise: it would name and look up all addresses as those of IPv6."""
+    if not address.startswith("tcp://"):
+        return False
+    return host_and_port(address, to_bind=True).is_ipv6
