@@ -19,7 +19,8 @@ class AsyncSystemUnderTest(QueuedSystem):
 
     All of it runs on one event loop in a thread of its own (uvloop's loop if that is installed), so
     that queries overlap without threads or locks. An exception of a coroutine ends the test and is
-    raised from `StartTest`.
+    raised from `StartTest`. So is a RuntimeError, before the test, where gevent or eventlet has
+    replaced the threads of the process.
     """
 
     @abstractmethod

@@ -9,23 +9,30 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from .threads import require_unpatched
+
 _Value = TypeVar("_Value")
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def _new_loop(name: str) -> asyncio.AbstractEventLoop:
+    require_unpatched(name, "threads")
     try:
         import uvloop
     except ImportError:
+        require_unpatched(name, "selectors")  # Which uvloop does without.
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
 
 
 class EventLoopThread:
-    """Runs a loop (uvloop's if it is installed) until `stop`."""
+    """Runs a loop (uvloop's if it is installed) until `stop`.
+
+    Raises RuntimeError in a process whose threads are not real (`require_unpatched`).
+    """
 
     def __init__(self, name: str) -> None:
-        self.loop = _new_loop()
+        self.loop = _new_loop(name)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()

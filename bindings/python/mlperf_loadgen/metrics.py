@@ -6,6 +6,8 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
+from .threads import require_unpatched
+
 
 @contextlib.contextmanager
 def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
@@ -15,9 +17,11 @@ def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
     are those of `read_progress`, worked out when they are asked for; a set that has ended is told
     of until the next one starts, with `mlperf_loadgen_running` 0. Times are in seconds.
 
-    Raises ValueError for what is no port, OSError if the port cannot be had, and ImportError if
-    prometheus_client is not installed.
+    Raises ValueError for what is no port, OSError if the port cannot be had, ImportError if
+    prometheus_client is not installed, and RuntimeError where gevent or eventlet has replaced the
+    threads or sockets of the process, so that nothing would be served before the end of a test.
     """
+    require_unpatched("serve_metrics", "threads", "selectors")
     from .metrics_server import start  # Says what is to be installed.
 
     if not 0 <= port < 1 << 16:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from . import _core
+from .threads import require_unpatched
 
 _LINE_INTERVAL_S = 5.0
 _LONGEST_FAREWELL_S = 1.0
@@ -81,8 +82,9 @@ def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iter
     seconds; elsewhere a line every five seconds and one for the end of a set. Whatever happens to
     the stream, the tests go on.
 
-    Raises ValueError for an interval that is not above 0, and ImportError if the stream is a
-    terminal and rich is not installed.
+    Raises ValueError for an interval that is not above 0, ImportError if the stream is a terminal
+    and rich is not installed, and RuntimeError where gevent or eventlet has replaced the threads of
+    the process, so that nothing would be shown before the end of a test.
     """
     if not interval_s > 0:
         raise ValueError(f"interval_s must be above 0, not {interval_s!r}")
@@ -90,6 +92,7 @@ def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iter
     if shown is None:  # A program without one, as a daemon may be.
         yield
         return
+    require_unpatched("show_progress", "threads")
     view = _Panel(shown) if _is_terminal(shown) else _Lines(shown)
     stop = threading.Event()
     thread = threading.Thread(

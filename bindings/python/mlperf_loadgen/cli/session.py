@@ -151,13 +151,16 @@ class Session:
 
             try:
                 url = stack.enter_context(serve_metrics(port))
-            except (OSError, ImportError) as error:
+            except (OSError, ImportError, RuntimeError) as error:
                 raise Mistake(f"--metrics-port {port}: {error}") from error
             tell(f"metrics at {url}")
         if self.shows_progress:
             from ..progress import show_progress
 
-            stack.enter_context(show_progress())
+            try:
+                stack.enter_context(show_progress())
+            except RuntimeError as error:  # The threads of the process are not real.
+                tell(f"no progress is shown: {error}")
 
     @property
     def shows_progress(self) -> bool:

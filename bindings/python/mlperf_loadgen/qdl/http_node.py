@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..event_loop import EventLoopThread
 from ..interfaces import SystemUnderTest
+from ..threads import require_unpatched
 from .address import HostPort, host_and_port, is_loopback
 from .host import SutHost, signals_to_stop
 from .node import DEFAULT_MAX_PAYLOAD_BYTES
@@ -46,8 +47,10 @@ def serve_http(
 
     `bind`: as "http://127.0.0.1:8000"; port 0 takes a free one. `ready` is called with the address.
     Raises NetworkError for an address that cannot be bound or is not allowed, for a system that
-    cannot begin, and where this process hosts a system already.
+    cannot begin, and where this process hosts a system already. RuntimeError where gevent or
+    eventlet has replaced its threads.
     """
+    require_unpatched("a node", "threads", "queues")
     try:
         place = host_and_port(bind, to_bind=True)
     except ValueError as error:

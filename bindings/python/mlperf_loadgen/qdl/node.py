@@ -15,6 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..interfaces import SystemUnderTest
+from ..threads import require_unpatched
 from . import wire
 from .address import check_socket_address, is_ipv6_socket, is_loopback
 from .clock_sync import kernel_id, process_id
@@ -62,8 +63,9 @@ def serve(
     then whoever reaches the port can use the node.
 
     Raises NetworkError for addresses that cannot be bound or are not allowed, and where this
-    process hosts a system already.
+    process hosts a system already. RuntimeError where gevent or eventlet has replaced its threads.
     """
+    require_unpatched("a node", "threads", "queues")
     addresses = [bind] if isinstance(bind, str) else list(bind)
     for address in addresses:
         try:
