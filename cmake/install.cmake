@@ -8,14 +8,12 @@ set_target_properties(mlperf_loadgen PROPERTIES EXPORT_NAME loadgen)
 install(TARGETS mlperf_loadgen EXPORT mlperf_loadgen_targets
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-list(TRANSFORM LOADGEN_PUBLIC_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/loadgen/"
-     OUTPUT_VARIABLE public_headers)
-install(FILES ${public_headers} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(FILES bindings/c_api.h bindings/mlperf_loadgen_c.h
+install(FILES ${LOADGEN_PUBLIC_HEADERS} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${repository}/bindings/c_api.h" "${repository}/bindings/mlperf_loadgen_c.h"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/bindings")
 install(EXPORT mlperf_loadgen_targets NAMESPACE mlperf:: DESTINATION "${package_dir}")
-configure_package_config_file(cmake/mlperf_loadgen-config.cmake.in mlperf_loadgen-config.cmake
-                              INSTALL_DESTINATION "${package_dir}")
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/mlperf_loadgen-config.cmake.in"
+                              mlperf_loadgen-config.cmake INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file(mlperf_loadgen-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/mlperf_loadgen-config.cmake"

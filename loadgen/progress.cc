@@ -27,7 +27,7 @@ struct Registry {
   std::mutex mutex;
   uint64_t set_count = 0;
   const WatchedSet* current = nullptr;
-  std::optional<Progress> last;
+  Optional<Progress> last;
 };
 
 // Never destroyed: threads may read while the process ends.
@@ -101,7 +101,7 @@ WatchedSet::WatchedSet(const RunPlan& plan, Phase phase, uint64_t trial, uint64_
 }
 
 WatchedSet::~WatchedSet() {
-  std::optional<Progress> last;
+  Optional<Progress> last;
   try {
     if (drained_ns_ != 0) last = ProgressAt(drained_ns_);
   } catch (...) {  // No memory to look at the latest samples.
@@ -215,27 +215,27 @@ RecentLateness WatchedSet::LatenessOfLatest(uint64_t query_end) const {
           *std::max_element(lateness_ns.begin(), lateness_ns.end())};
 }
 
-std::optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
+Optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
   const double samples_per_query = static_cast<double>(recorder_.samples_per_query());
   // An open loop goes by its schedule, the others by what comes back.
   const double rate =
       progress.offered_samples_per_second.value_or(progress.completed_samples_per_second);
   const double done = static_cast<double>(
       progress.offered_samples_per_second ? progress.samples_issued : progress.samples_completed);
-  const auto seconds_to = [&](uint64_t query_count) -> std::optional<double> {
+  const auto seconds_to = [&](uint64_t query_count) -> Optional<double> {
     const double missing = static_cast<double>(query_count) * samples_per_query - done;
     if (missing <= 0) return 0.0;
-    return rate > 0 ? std::optional(missing / rate) : std::nullopt;
+    return rate > 0 ? Optional<double>(missing / rate) : Optional<double>();
   };
   const auto seconds_until = [&](double duration_s) {
     return std::max(0.0, duration_s - progress.elapsed_s);
   };
 
-  std::optional<double> remaining_s = seconds_to(progress.min_query_count);
+  Optional<double> remaining_s = seconds_to(progress.min_query_count);
   if (remaining_s) remaining_s = std::max(*remaining_s, seconds_until(progress.min_duration_s));
   if (phase_ == Phase::kAccuracy || plan_.shape == LoopShape::kOneShot) return remaining_s;
   if (plan_.max_query_count > 0) {
-    const std::optional<double> most_s = seconds_to(plan_.max_query_count);
+    const Optional<double> most_s = seconds_to(plan_.max_query_count);
     if (remaining_s && most_s) remaining_s = std::min(*remaining_s, *most_s);
   }
   if (plan_.max_duration_ms > 0) {
@@ -247,7 +247,7 @@ std::optional<double> WatchedSet::RemainingSeconds(const Progress& progress) con
 
 }  // namespace loadgen
 
-std::optional<Progress> ReadProgress() {
+Optional<Progress> ReadProgress() {
   loadgen::Registry& registry = loadgen::TheRegistry();
   std::lock_guard<std::mutex> lock(registry.mutex);
   const loadgen::WatchedSet* current = registry.current;

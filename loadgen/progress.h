@@ -3,8 +3,8 @@
 #define MLPERF_LOADGEN_PROGRESS_H_
 
 #include <cstdint>
-#include <optional>
 
+#include "optional_value.h"
 #include "test_settings.h"
 
 namespace mlperf {
@@ -40,7 +40,7 @@ struct Progress {
   double elapsed_s = 0;     // Since then; of a set that has ended, to its last completion.
   // Until enough is issued (open loop) or completed; without what is outstanding then. None: there
   // is nothing yet to tell it from.
-  std::optional<double> remaining_s;
+  Optional<double> remaining_s;
 
   // The set goes on at least until both are reached. A duration of 0: only the queries count.
   double min_duration_s = 0;
@@ -51,16 +51,16 @@ struct Progress {
   uint64_t samples_completed = 0;
   uint64_t samples_outstanding = 0;
 
-  std::optional<double> offered_samples_per_second;  // Open loop: what the schedule asks for.
-  double completed_samples_per_second = 0;           // Since the start of the set.
+  Optional<double> offered_samples_per_second;  // Open loop: what the schedule asks for.
+  double completed_samples_per_second = 0;      // Since the start of the set.
 
-  std::optional<RecentLatency> latency;    // None: nothing is completed.
-  std::optional<RecentLateness> lateness;  // None: nothing is issued, or no open loop.
+  Optional<RecentLatency> latency;    // None: nothing is completed.
+  Optional<RecentLateness> lateness;  // None: nothing is issued, or no open loop.
 };
 
 // The set that is being issued, or else the last one of this process; nothing before the first.
 // From any thread, callbacks included; takes the calling thread a few tenths of a millisecond.
-std::optional<Progress> ReadProgress();
+Optional<Progress> ReadProgress();
 
 }  // namespace mlperf
 

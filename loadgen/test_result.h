@@ -4,11 +4,11 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "optional_value.h"
 #include "test_settings.h"
 
 namespace mlperf {
@@ -102,9 +102,9 @@ struct PerformanceResult {
   double target_qps = 0;
 
   LatencyStats sample_latency;
-  std::optional<LatencyStats> query_latency;  // MultiStream.
-  EarlyStopping early_stopping;               // Outside token mode.
-  std::optional<TokenMetrics> tokens;         // Token mode.
+  Optional<LatencyStats> query_latency;  // MultiStream.
+  EarlyStopping early_stopping;          // Outside token mode.
+  Optional<TokenMetrics> tokens;         // Token mode.
   Lateness lateness;
   Lateness lateness_held_up;  // Of the queries that IssueQuery of an earlier one held up.
   Lateness lateness_others;   // Of all others: the generator's own, and the machine's.
@@ -133,8 +133,8 @@ struct TestResult {
   TestScenario scenario = TestScenario::SingleStream;
   TestMode mode = TestMode::PerformanceOnly;
   std::string sut_name;
-  std::optional<PerformanceResult> performance;  // Absent where no query was timed.
-  std::optional<PeakSearchResult> peak;          // FindPeakPerformance.
+  Optional<PerformanceResult> performance;  // Absent where no query was timed.
+  Optional<PeakSearchResult> peak;          // FindPeakPerformance.
   bool aborted = false;  // By AbortTest, an interrupt or an exception of a callback.
   bool stalled = false;  // The system under test stopped answering (stall_timeout_ms).
   // Why valid() is false, in words: what spoilt an accuracy phase, and what speaks against the

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "clock.h"
+#include "optional_value.h"
 #include "progress.h"
 #include "recorder.h"
 #include "run_plan.h"
@@ -47,7 +48,7 @@ class WatchedSet {
   int64_t DueNs(uint64_t query) const;
   RecentLatency LatencyOfLatest(uint64_t issued_samples, uint64_t completed) const;
   RecentLateness LatenessOfLatest(uint64_t query_end) const;
-  std::optional<double> RemainingSeconds(const Progress& progress) const;
+  Optional<double> RemainingSeconds(const Progress& progress) const;
 
   const RunPlan& plan_;
   const Phase phase_;

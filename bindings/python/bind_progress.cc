@@ -2,9 +2,9 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
-#include <optional>
 
 #include "bind.h"
+#include "optional_value.h"
 #include "progress.h"
 
 namespace mlperf::python {
@@ -28,20 +28,20 @@ const char* PhaseName(ProgressPhase phase) {
 }
 
 template <typename Number>
-py::object OrNone(const std::optional<Number>& value) {
+py::object OrNone(const Optional<Number>& value) {
   return value ? py::cast(*value) : py::none();
 }
 
 // A member of what may not be there.
 template <typename Figures>
-py::object OrNone(const std::optional<Figures>& figures, int64_t Figures::* member) {
+py::object OrNone(const Optional<Figures>& figures, int64_t Figures::* member) {
   return figures ? py::cast(*figures.*member) : py::none();
 }
 
 py::object Read() {
   // With the GIL held: who waits for this reader needs no GIL meanwhile, and to hand it over and
   // back would take more from a test whose callbacks want it than the reading does.
-  const std::optional<Progress> read = ReadProgress();
+  const Optional<Progress> read = ReadProgress();
   if (!read) return py::none();
   const Progress& progress = *read;
   return py::dict(

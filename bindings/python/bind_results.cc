@@ -7,7 +7,13 @@
 #include <utility>
 
 #include "bind.h"
+#include "optional_value.h"
 #include "test_result.h"
+
+// An absent value is None.
+template <typename T>
+struct pybind11::detail::type_caster<mlperf::Optional<T>>
+    : pybind11::detail::optional_caster<mlperf::Optional<T>> {};
 
 namespace mlperf::python {
 namespace {

@@ -34,8 +34,8 @@ struct Stage {
 const std::vector<Stage>& Stages() {
   static const std::vector<Stage> stages = {
       {"public API",
-       {"loadgen.h", "progress.h", "query_dispatch_library", "query_sample", "query_sample_library",
-        "system_under_test", "test_result", "test_settings"}},
+       {"loadgen.h", "optional_value", "progress.h", "query_dispatch_library", "query_sample",
+        "query_sample_library", "system_under_test", "test_result", "test_settings"}},
       {"settings", {"number_text", "settings_table", "config_file", "embedded_conf"}},
       {"plan", {"run_plan"}},
       {"records", {"run_record", "sample_slots", "stop_condition", "missing_samples"}},
