@@ -248,9 +248,9 @@ def test_the_references_lines_that_are_no_json():
         f':::MLLOG {{"key": "{key}", "value": {text}, {after}\n'
         for key, (text, _) in values.items()
     ]
-    records, cut_off = parse_records("".join(["noise\n", *lines]).encode())
-    assert [r.key for r in records] == list(values) and not cut_off
-    for record, (_, is_right) in zip(records, values.values(), strict=True):
+    parsed = parse_records("".join(["noise\n", *lines]).encode())
+    assert [r.key for r in parsed.records] == list(values) and not parsed.cut_off
+    for record, (_, is_right) in zip(parsed.records, values.values(), strict=True):
         assert is_right(record.value)
         assert record.is_error and not record.is_warning and record.time_ms == 1.5
 
@@ -295,7 +295,7 @@ def test_a_bisection_passes_where_it_goes_on_above():
     )
     from mlperf_loadgen.run_records import peak_of
 
-    peak = peak_of(parse_records(data.encode())[0])
+    peak = peak_of(parse_records(data.encode()).records)
     assert peak.qps == 300
     assert [(t.qps, t.passed) for t in peak.trials] == [
         (100, True),
@@ -304,3 +304,211 @@ def test_a_bisection_passes_where_it_goes_on_above():
         (300, True),
         (350, False),
     ]
+
+
+# ---- Logs that other systems wrote, or other tools copied ----------------------------------------
+
+WINDOWS_RECORD = (
+    r':::MLLOG {"key": "error_invalid_config", "value": "%s", "time_ms": 18446744073708.008016, '
+    r'"namespace": "mlperf::logging", "event_type": "POINT_IN_TIME", '
+    r'"metadata": {"is_error": true, "is_warning": false, "file": "test_settings_internal.cc", '
+    r'"line_no": 592, "pid": 1, "tid": 1}}'
+)
+PATHS = [
+    r"can't open file D:\inference\loadgen\mlperf.conf",
+    r"can't open file C:\temp\new\bench.conf",  # By chance JSON, of which \t, \n and \b are.
+    r"can't open file C:\users\me\audit.config",
+    r"can't open file \\host\share\user.conf",
+    'can\'t open file /tmp/"quoted".conf',
+    "two\nlines",
+]
+LINE_ENDS = {"LF": "\n", "CRLF": "\r\n", "CR": "\r", "CRCRLF": "\r\r\n"}
+
+
+@pytest.fixture(scope="module")
+def run_of_server(run_test):
+    return run_test(scenario="Server", log={"enable_trace": True}, **RATE)
+
+
+def copied(run, folder, change):
+    """The text logs of a test, each changed by `change(text) -> bytes`."""
+    for name in ("detail.txt", "summary.txt", "trace.json"):
+        (folder / f"mlperf_log_{name}").write_bytes(change(run.text(name)))
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+@pytest.mark.parametrize("value", PATHS)
+def test_a_record_with_a_path_of_windows_is_read_as_it_is(run_of_server, tmp_path, value, end):
+    lines = run_of_server.text("detail.txt").splitlines()
+    lines.insert(5, WINDOWS_RECORD % value)
+    text = "\n".join(lines) + "\n"
+    (tmp_path / "mlperf_log_detail.txt").write_text(text.replace("\n", LINE_ENDS[end]), newline="")
+    logs = read_run(tmp_path)
+    assert len(logs.all_records) == len(lines)
+    assert logs.all_records[5].value == value
+    assert value in logs.errors
+
+
+def test_objects_and_lists_with_paths_of_windows_are_read():
+    line = WINDOWS_RECORD.replace('"%s"', r'{"\bindings\c_api.cc":"1f"}')
+    (record,) = parse_records(line.encode() + b"\r\n").records
+    assert record.value == {r"\bindings\c_api.cc": "1f"}
+
+
+COPIES = {
+    **{
+        name: lambda text, end=end: text.replace("\n", end).encode()
+        for name, end in LINE_ENDS.items()
+    },
+    "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16 of PowerShell": lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "big-endian UTF-16": lambda text: text.encode("utf-16-be"),
+    "NULs at the end": lambda text: text.encode() + bytes(100),
+    "NULs at the beginning": lambda text: bytes(101) + text.encode(),
+    "a blank line first": lambda text: b"\n" + text.encode(),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_by_other_tools_says_the_same(run_of_server, tmp_path, name):
+    copied(run_of_server, tmp_path, COPIES[name])
+    want, found = read_run(run_of_server.outdir), read_run(tmp_path)
+    assert found.all_records == want.all_records
+    assert (found.finished, found.valid, found.reasons) == (True, want.valid, want.reasons)
+    if "UTF-16" not in name:  # Traces are not printed by programs, and so not redirected.
+        assert len(found.samples) == len(want.samples)
+
+
+def test_text_of_latin_1_keeps_its_letters(tmp_path):
+    record = WINDOWS_RECORD % "can't open D:\\gr\u00fc\u00dfe"
+    (tmp_path / "mlperf_log_detail.txt").write_text(record + "\n", encoding="latin-1")
+    assert read_run(tmp_path).errors == ("can't open D:\\gr\u00fc\u00dfe",)
+
+
+def test_records_that_cannot_be_read_are_reported_with_the_first_line(run_of_server, tmp_path):
+    lines = run_of_server.text("detail.txt").splitlines(keepends=True)
+    count = len(lines)
+    lines[7:7] = [":::MLLOG {broken\n", ":::MLLOG \n", ":::MLLOG 17\n", ":::MLLOG [1]\n"]
+    (tmp_path / "mlperf_log_detail.txt").write_text("".join(lines))
+    with pytest.warns(lg.UnreadableLogWarning, match=r"4 records cannot be read.*line 8: .*broken"):
+        assert len(read_run(tmp_path).all_records) == count
+
+
+def test_records_without_flags_are_records():
+    line = (
+        b':::MLLOG {"key": "k", "value": 1, "time_ms": 2, "metadata": {"file": "x", "lineno": 1}}'
+    )
+    (record,) = parse_records(line + b"\n").records
+    assert (record.key, record.value, record.is_error, record.is_warning) == ("k", 1, False, False)
+
+
+# ---- Logs before MLPerf v1.0 ---------------------------------------------------------------------
+
+TEXT_DETAIL = """\
+"pid": 7, "tid": 9, "ts": -860224600ns : Registered IssueQueryThread[0]. thread ID : 1692
+"pid": 7, "tid": 7, "ts": 5133ns : LoadgenVersionInfo:
+"pid": 7, "tid": 7, "ts": 5133ns : version : .5a1 @ f41dbd6f18
+"pid": 7, "tid": 7, "ts": 5133ns : git_log :
+
+f41dbd6f18f1fb94a5cb96838d7c268e4202a205 A commit
+
+"pid": 7, "tid": 7, "ts": 5133ns : ERROR : Loadgen built with uncommitted changes!
+"pid": 7, "tid": 7, "ts": 18754ns : Date + time of test: 2020-09-28T03:19:55Z
+"pid": 7, "tid": 7, "ts": 18754ns : System Under Test (SUT) name: BERT SERVER
+"pid": 7, "tid": 7, "ts": 18754ns : QSL total size: 10833
+"pid": 7, "tid": 7, "ts": 72954ns :\x20
+"pid": 7, "tid": 7, "ts": 72954ns : Effective Settings:
+"pid": 7, "tid": 7, "ts": 72954ns : Scenario : Multi Stream
+"pid": 7, "tid": 7, "ts": 72954ns : Test mode : Performance
+"pid": 7, "tid": 7, "ts": 72954ns : samples_per_query : 4
+"pid": 7, "tid": 7, "ts": 72954ns : target_latency (ns): 130000000
+"pid": 7, "tid": 7, "ts": 72954ns : target_latency_percentile : 0.99
+"pid": 7, "tid": 7, "ts": 72954ns : min_duration (ms): 60000
+"pid": 7, "tid": 7, "ts": 72954ns : print_timestamps : false
+"pid": 7, "tid": 7, "ts": 74498ns :\x20
+"pid": 7, "tid": 7, "ts": 74498ns : Requested Settings:
+"pid": 7, "tid": 7, "ts": 74498ns : Scenario : Multi Stream
+"pid": 7, "tid": 7, "ts": 74498ns : min_query_count : 270336
+"pid": 7, "tid": 7, "ts": 74498ns :\x20
+"pid": 7, "tid": 7, "ts": 76000ns : Starting performance mode:
+"pid": 7, "tid": 7, "ts": 407187ns : Loading QSL : "set" : "[5230,1139,10693]"
+"pid": 7, "tid": 7, "ts": 500000ns : GeneratedQueries: "queries" : 27, "samples per query" : 4, \
+"duration" : 60000080217
+"pid": 7, "tid": 7, "ts": 600000ns : WARNING : Logging allocation detected: "tid" : 7
+"""
+TEXT_SUMMARY = """\
+================================================
+MLPerf Results Summary
+================================================
+SUT name : BERT SERVER
+Scenario : Multi Stream
+Mode     : Performance
+Samples per query : 4
+Result is : INVALID
+  Performance constraints satisfied : NO
+  Min duration satisfied : Yes
+  Min queries satisfied : Yes
+
+================================================
+Additional Stats
+================================================
+Min latency (ns)                : 10476119
+50.00 percentile latency (ns)   : 47956110
+99.00 percentile latency (ns)   : 290825082
+
+1 warning encountered. See detailed log.
+
+1 ERROR encountered. See detailed log.
+"""
+
+
+def write_text_logs(folder, change=str.encode):
+    (folder / "mlperf_log_detail.txt").write_bytes(change(TEXT_DETAIL))
+    (folder / "mlperf_log_summary.txt").write_bytes(change(TEXT_SUMMARY))
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_text_log_is_named_as_such_and_read_as_far_as_it_goes(tmp_path, name):
+    write_text_logs(tmp_path, COPIES[name])
+    with pytest.warns(lg.UnreadableLogWarning, match=r"text log.*before MLPerf v1.0.*the result"):
+        logs = read_run(tmp_path)
+    assert (logs.scenario, logs.mode, logs.sut_name) == (
+        "MultiStream",
+        "PerformanceOnly",
+        "BERT SERVER",
+    )
+    assert (logs.version, logs.started.year) == (".5a1 @ f41dbd6f18", 2020)
+    assert logs.settings["target_latency_ns"] == 130_000_000
+    assert logs.settings["min_duration_ms"] == 60_000
+    assert logs.settings["print_timestamps"] is False
+    assert logs.requested["min_query_count"] == 270_336
+    assert logs.records["loaded_qsl_set"] == [5230, 1139, 10693]
+    assert logs.records["generated_query_count"] == 27
+    assert (logs.valid, logs.finished, logs.samples) == (False, True, None)
+    assert logs.number("result_99.00_percentile_latency_ns") == 290_825_082
+    assert logs.errors == ("Loadgen built with uncommitted changes!",)
+    assert logs.warnings == ('Logging allocation detected: "tid" : 7',)
+    assert logs.reasons == ("p99 latency 290.8 ms is above the bound of 130 ms",)
+
+
+def test_a_text_log_without_its_summary_has_no_result(tmp_path):
+    write_text_logs(tmp_path)
+    (tmp_path / "mlperf_log_summary.txt").unlink()
+    with pytest.warns(lg.UnreadableLogWarning, match="without a summary there is no result"):
+        assert read_run(tmp_path).valid is None
+
+
+def test_a_folder_with_a_summary_alone_says_what_is_missing(tmp_path):
+    (tmp_path / "mlperf_log_summary.txt").write_text(TEXT_SUMMARY)
+    with pytest.raises(NoRunError, match=r"no detail log in it, only mlperf_log_summary.txt"):
+        read_run(tmp_path)
+
+
+def test_a_text_log_has_a_report_and_cannot_be_compared(tmp_path):
+    write_text_logs(tmp_path)
+    with pytest.warns(lg.UnreadableLogWarning):
+        lg.write_report(tmp_path, tmp_path / "report.html")
+    assert "BERT SERVER" in (tmp_path / "report.html").read_text()
+    with pytest.warns(lg.UnreadableLogWarning), pytest.raises(ValueError, match="sample log"):
+        lg.compare(tmp_path, tmp_path)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .asynchronous import AsyncSystemUnderTest
     from .comparison import Comparison, compare
+    from .log_text import UnreadableLogWarning
     from .logs import AccuracyLog, Payloads, TruncatedLogWarning, read_accuracy, read_samples
     from .metrics import serve_metrics
     from .peak import PeakNotFoundError, PeakResult, find_peak
@@ -103,6 +104,7 @@ _LATER = {
     "SweepRow": "sweep_table",
     "TokenMetrics": "_core",
     "TruncatedLogWarning": "logs",
+    "UnreadableLogWarning": "log_text",
     "VectorQuerySample": "vectors",
     "VectorQuerySampleResponse": "vectors",
     "compare": "comparison",
@@ -184,6 +186,7 @@ __all__ = [
     "TestSettings",
     "TokenMetrics",
     "TruncatedLogWarning",
+    "UnreadableLogWarning",
     "VectorQuerySample",
     "VectorQuerySampleResponse",
     "__version__",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -16,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .log_text import UnreadableLogWarning, decode_log
 from .logs import TruncatedLogWarning, read_samples
 from .run_records import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
+from .text_logs import is_text_log, parse_text_log
 
 _PERFORMANCE_PHASE = 1  # In the sample log.
 _LOG_NAME = re.compile(
@@ -26,6 +29,8 @@ _LOG_NAME = re.compile(
 )
 _DEFAULT_PREFIX = "mlperf_log_"
 _TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
+_HEAD_BYTES = 1 << 12  # Of a detail log, that show what it is.
+_SHOWN_CHARACTERS = 200
 _MAX_TRACE_BYTES = 1 << 30  # Of which a processor reads some 100 MB a second.
 _TRACED_SAMPLE = re.compile(
     rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
@@ -144,16 +149,15 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     `path`: the folder of the logs, or any one of the log files. Logs of a test that was killed are
     read as far as they go, with a TruncatedLogWarning. Raises FileNotFoundError if there is no such
     path and NoRunError (a ValueError) if it holds no logs, or those of several tests, which it
-    lists.
+    lists. Warns of records that cannot be read, and of logs before MLPerf v1.0, of which only part
+    is read, with an UnreadableLogWarning.
     """
     detail = _detail_log(Path(path))
     prefix, suffix = _affixes(detail)
-    records, cut_off = parse_records(detail.read_bytes())
-    if cut_off:
-        _warn(detail, f"holds {len(records)} whole records")
-    last = {record.key: record.value for record in records}
     summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
-    summary = summary_path.read_text(errors="replace") if summary_path.is_file() else ""
+    summary = decode_log(summary_path.read_bytes()) if summary_path.is_file() else ""
+    records = _records(detail, summary)
+    last = {record.key: record.value for record in records}
     finished = _TRAILER.search(summary) is not None
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
     scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
@@ -183,6 +187,32 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     )
 
 
+def _records(detail: Path, summary: str) -> tuple[LogRecord, ...]:
+    data = detail.read_bytes()
+    text = decode_log(data[:_HEAD_BYTES])
+    if is_text_log(text):
+        what = "from its summary the result" if summary else "without a summary there is no result"
+        _warn_unreadable(
+            detail,
+            "a text log, as LoadGen wrote them before MLPerf v1.0: its settings, errors and "
+            f"warnings were read, and {what}; the times of single queries were not",
+        )
+        return parse_text_log(decode_log(data), summary)
+    parsed = parse_records(data)
+    if parsed.cut_off:
+        _warn_cut_off(detail, f"holds {len(parsed.records)} whole records")
+    if parsed.unreadable:
+        number, line = parsed.unreadable[0]
+        count = len(parsed.unreadable)
+        _warn_unreadable(
+            detail,
+            f"{count} {'record' if count == 1 else 'records'} cannot be read, "
+            f"{'in' if count == 1 else 'the first one in'} line {number}: "
+            f"{shown_path(line[:_SHOWN_CHARACTERS])}",
+        )
+    return parsed.records
+
+
 # ---- Which files ---------------------------------------------------------------------------------
 
 
@@ -206,12 +236,16 @@ def _detail_log(path: Path) -> Path:
         if not detail.is_file():
             raise NoRunError(f"{detail} is missing, without which {path.name} cannot be judged")
         if not _is_detail_log(detail):
-            raise NoRunError(f'{detail} is no detail log: its lines do not start with ":::MLLOG"')
+            raise NoRunError(_not_a_log(detail))
         return detail
-    files = (file for file in path.glob("*detail*.txt") if file.is_file())
-    found = sorted(file for file in files if _is_detail_log(file))
+    files = sorted(file for file in path.glob("*detail*.txt") if file.is_file())
+    found = [file for file in files if _is_detail_log(file)]
+    if not found and files:
+        raise NoRunError(f"{path} holds no logs of a test: {_not_a_log(files[0])}")
     if not found:
-        raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it")
+        summary = next((file for file in sorted(path.glob("*summary*.txt"))), None)
+        beside = f", only {summary.name}, which is not enough" if summary else ""
+        raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it{beside}")
     if len(found) > 1:
         names = ", ".join(str(file) for file in found)
         raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
@@ -221,8 +255,12 @@ def _detail_log(path: Path) -> Path:
 def _is_detail_log(file: Path) -> bool:
     """Whether it starts as one; one that was cut off at its very start does too."""
     with file.open("rb") as opened:
-        start = opened.read(len(PREFIX))
-    return PREFIX.startswith(start)
+        start = decode_log(opened.read(_HEAD_BYTES)).lstrip()
+    return start.startswith(PREFIX) or PREFIX.startswith(start) or is_text_log(start)
+
+
+def _not_a_log(file: Path) -> str:
+    return f'{file} is no detail log: its lines do not start with ":::MLLOG"'
 
 
 def _name(detail: Path) -> str:
@@ -244,8 +282,12 @@ def shown_path(path: str | os.PathLike[str]) -> str:
     return os.fspath(path).encode(errors="backslashreplace").decode()
 
 
-def _warn(path: Path, what: str) -> None:
-    warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=3)
+def _warn_cut_off(path: Path, what: str) -> None:
+    warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=4)
+
+
+def _warn_unreadable(path: Path, what: str) -> None:
+    warnings.warn(f"{path}: {what}", UnreadableLogWarning, stacklevel=4)
 
 
 # ---- What they say -------------------------------------------------------------------------------
@@ -358,10 +400,8 @@ def _samples(
 def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
     found = []
     with trace.open("rb") as lines:
-        for line in lines:
-            m = _TRACED_SAMPLE.search(line)
-            if m is None:
-                continue
+        # One line at a time, of which a file of another system's line ends has but one.
+        for m in itertools.chain.from_iterable(map(_TRACED_SAMPLE.finditer, lines)):
             sign = -1 if m["us"].startswith(b"-") else 1
             scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
             completed = -1 if m["completed"] is None else int(m["completed"])
