@@ -36,6 +36,9 @@ constexpr std::array kRequiredFields = {kSequenceId, kSampleIndex, kData};
 // Thrown where a byte is needed and the text has ended.
 struct CutOff {};
 
+// Thrown where something else is needed and the text has a gap, which is read by then.
+struct Gap {};
+
 // The unread part of the text, as far as it has been read.
 class Input {
  public:
@@ -126,7 +129,8 @@ void ShrinkIfSparse(std::vector<uint8_t>* bytes) {
   if (bytes->size() < bytes->capacity() / 2) bytes->shrink_to_fit();
 }
 
-// A recursive descent of fixed depth: document, record, field.
+// A recursive descent of fixed depth: document, record, field. A gap in the text is found where the
+// text is no log, wherever that is, and thus costs nothing where there is none.
 class Reader {
  public:
   Reader(BlockReader* blocks, const std::string& name, uint64_t expected_size)
@@ -156,6 +160,8 @@ class Reader {
   };
 
   void ReadDocument();
+  void SkipByteOrderMark();
+  bool ReadNext();
   void ReadRecord();
   void ReadField(Record* record);
   Field ReadFieldName();
@@ -164,10 +170,13 @@ class Reader {
   void DropPartialRecord();
   void ReadHex(std::vector<uint8_t>* bytes);
   void AppendDecoded(std::string_view digits, uint64_t offset, std::vector<uint8_t>* bytes);
+  char TakeDigit();
   uint64_t ReadUnsigned(uint64_t max, std::string_view expected);
   int64_t ReadSigned();
 
   size_t record_count() const { return data_.sequence_ids.size(); }
+  bool SkipGap(uint64_t offset);
+  bool SkipToRecord();
   void SkipWhiteSpace();
   void Expect(char c);
   bool ReadSeparator(char end);
@@ -176,27 +185,55 @@ class Reader {
   Input input_;
   const std::string& name_;
   uint64_t expected_size_;
+  bool in_list_ = false;
   bool in_record_ = false;
   AccuracyData data_;
 };
 
 void Reader::ReadDocument() {
+  SkipByteOrderMark();
   Expect('[');
   data_.used_bytes = input_.offset();
   SkipWhiteSpace();
   if (input_.Peek() == ']') {
     input_.Skip(1);
   } else {
-    do {
-      ReadRecord();
-    } while (ReadSeparator(']'));
+    in_list_ = true;
+    while (ReadNext()) {
+    }
+    in_list_ = false;
   }
   while (!input_.AtEnd()) {
     const char c = input_.Peek();
     if (!IsWhiteSpace(c)) Fail(input_.offset(), Quoted(c), "the end of the file");
     input_.Skip(1);
   }
-  data_.used_bytes = input_.offset();
+  if (!data_.shortened) data_.used_bytes = input_.offset();
+}
+
+void Reader::SkipByteOrderMark() {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  const char first = input_.Peek();
+  if (first == '\xFF' || first == '\xFE') {
+    Fail(0, Quoted(first) + ", as UTF-16 begins", "'[' (convert the file to UTF-8)");
+  }
+  for (size_t i = 0; first == kMark[0] && i < kMark.size(); ++i) {
+    if (input_.Peek() != kMark[i]) Fail(0, Quoted(first), "'['");
+    input_.Skip(1);
+  }
+}
+
+// One record and what follows it. False at the end of the list.
+bool Reader::ReadNext() {
+  try {
+    ReadRecord();
+    return ReadSeparator(']');
+  } catch (const Gap&) {
+    data_.truncated = data_.shortened = true;
+    in_record_ = false;
+    DropPartialRecord();
+    return SkipToRecord();
+  }
 }
 
 void Reader::ReadRecord() {
@@ -208,7 +245,7 @@ void Reader::ReadRecord() {
   } while (ReadSeparator('}'));
   CheckComplete(record);
   Append(record);
-  data_.used_bytes = input_.offset();
+  if (!data_.shortened) data_.used_bytes = input_.offset();
   in_record_ = false;
 }
 
@@ -248,8 +285,8 @@ Field Reader::ReadFieldName() {
   std::array<char, kMaxFieldNameSize> buffer;
   size_t size = 0;
   while (input_.Peek() != '"' && size < buffer.size()) {
-    buffer[size++] = input_.Peek();
-    input_.Skip(1);
+    buffer[size++] = input_.Take();
+    if (buffer[size - 1] == '\n') break;  // In no name, but in a gap.
   }
   const std::string_view name(buffer.data(), size);
   const auto known = std::find(kFieldNames.begin(), kFieldNames.end(), name);
@@ -305,8 +342,8 @@ void Reader::ReadHex(std::vector<uint8_t>* bytes) {
       AppendDecoded(digits, offset, bytes);
       input_.Skip(digits.size());
     } else {  // A digit whose partner is in the next block, or missing.
-      const char high = input_.Take();
-      const char pair[] = {high, input_.Take()};
+      const char high = TakeDigit();
+      const char pair[] = {high, TakeDigit()};
       AppendDecoded({pair, 2}, offset, bytes);
     }
   }
@@ -319,8 +356,14 @@ void Reader::AppendDecoded(std::string_view digits, uint64_t offset, std::vector
   bytes->resize(old_size + digits.size() / 2);
   if (DecodeHex(digits.data(), digits.size() / 2, bytes->data() + old_size)) return;
   const auto bad = std::find_if_not(digits.begin(), digits.end(), IsHex);
-  Fail(offset + static_cast<uint64_t>(bad - digits.begin()), Quoted(*bad),
-       *bad == '"' ? "the second hexadecimal digit of a byte" : "a hexadecimal digit");
+  Fail(offset + static_cast<uint64_t>(bad - digits.begin()), Quoted(*bad), "a hexadecimal digit");
+}
+
+char Reader::TakeDigit() {
+  const char c = input_.Peek();
+  if (IsHex(c)) return input_.Take();
+  Fail(input_.offset(), Quoted(c),
+       c == '"' ? "the second hexadecimal digit of a byte" : "a hexadecimal digit");
 }
 
 uint64_t Reader::ReadUnsigned(uint64_t max, std::string_view expected) {
@@ -348,6 +391,31 @@ int64_t Reader::ReadSigned() {
   return static_cast<int64_t>(0 - ReadUnsigned(kMax + 1, kExpected));
 }
 
+// Whether the text has a gap at `offset`, where it is no log: three dots at the end of a line,
+// after white space some of which is read. What looks like one is read then.
+bool Reader::SkipGap(uint64_t offset) {
+  if (input_.offset() < offset) input_.Skip(static_cast<size_t>(offset - input_.offset()));
+  while (!input_.AtEnd() && IsWhiteSpace(input_.Peek())) input_.Skip(1);
+  for (int dots = 0; dots < 3; ++dots) {
+    if (input_.AtEnd() || input_.Peek() != '.') return false;
+    input_.Skip(1);
+  }
+  return !input_.AtEnd() && (input_.Peek() == '\n' || input_.Peek() == '\r');
+}
+
+// To the next record that begins; false if none does. No other part of a log has a brace.
+bool Reader::SkipToRecord() {
+  while (!input_.AtEnd()) {
+    const size_t brace = input_.unread().find('{');
+    if (brace != std::string_view::npos) {
+      input_.Skip(brace);
+      return true;
+    }
+    input_.Skip(input_.unread().size());
+  }
+  return false;
+}
+
 void Reader::SkipWhiteSpace() {
   while (IsWhiteSpace(input_.Peek())) input_.Skip(1);
 }
@@ -368,6 +436,7 @@ bool Reader::ReadSeparator(char end) {
 }
 
 void Reader::Fail(uint64_t offset, const std::string& found, std::string_view expected) {
+  if (in_list_ && SkipGap(offset)) throw Gap();
   std::string where = ", after record " + std::to_string(record_count());
   if (in_record_) where = ", record " + std::to_string(record_count() + 1);
   if (!in_record_ && record_count() == 0) where = ", before record 1";

@@ -25,11 +25,16 @@ struct AccuracyData {
   std::vector<uint64_t> token_payload_offsets;  // n + 1, or empty: no record has token_data.
   std::vector<int64_t> token_counts;            // n, or empty: no record has token_count.
 
-  // The log ends before its closing bracket, as one does whose test was killed. What follows the
-  // last whole record is left out; the first `used_bytes` bytes, unless 0, and a "]" are a whole
-  // log again.
+  // Records are missing: the log ends before its closing bracket, as one does whose test was
+  // killed, or it was shortened. Records that are not whole are left out. The first `used_bytes`
+  // bytes, unless 0, and a "]" are a whole log again.
   bool truncated = false;
-  uint64_t used_bytes = 0;  // The offset of the first byte not used; all bytes of a whole log.
+  // Something in the middle was replaced by a line of three dots, as MLCommons does to the logs of
+  // submissions: of large logs the first and the last 4096 bytes remain, whatever is cut by that.
+  bool shortened = false;
+  // The offset of the first byte not used; all bytes of a whole log. Of one that was shortened, the
+  // end of the last whole record before the gap.
+  uint64_t used_bytes = 0;
 };
 
 // The text is not an accuracy log. The message names the log, the byte offset (from 0), the record

@@ -39,7 +39,8 @@ py::dict ReadAccuracy(const std::string& path) {
                   "token_payload"_a = ToArray(std::move(data.token_payload)),
                   "token_payload_offsets"_a = ToArray(std::move(data.token_payload_offsets)),
                   "token_counts"_a = ToArray(std::move(data.token_counts)),
-                  "truncated"_a = data.truncated, "used_bytes"_a = data.used_bytes);
+                  "truncated"_a = data.truncated, "shortened"_a = data.shortened,
+                  "used_bytes"_a = data.used_bytes);
 }
 
 // `columns`: as numpy.dtype takes them.

@@ -67,6 +67,7 @@ void CheckPieces(std::string_view text, const Outcome& expected) {
     Require(outcome.error == expected.error, "pieces change no error");
     RequireSameRecords(outcome.data, expected.data, "pieces change no record");
     Require(outcome.data.truncated == expected.data.truncated, "pieces cut nothing off");
+    Require(outcome.data.shortened == expected.data.shortened, "pieces make no gap");
     Require(outcome.data.used_bytes == expected.data.used_bytes, "pieces change no offset");
   }
 }
@@ -104,6 +105,7 @@ void CheckMemory(const AccuracyData& data, size_t text_size) {
 void CheckTruncation(std::string_view text, const AccuracyData& data) {
   Require(data.used_bytes <= text.size(), "no more is used than there is");
   if (!data.truncated) {
+    Require(!data.shortened, "a whole log has no gap");
     Require(data.used_bytes == text.size(), "a whole log is used to its end");
     return;
   }
@@ -113,7 +115,14 @@ void CheckTruncation(std::string_view text, const AccuracyData& data) {
   }
   const Outcome closed = ReadAtOnce(std::string(text.substr(0, data.used_bytes)) + "]");
   Require(closed.error.empty() && !closed.data.truncated, "a closed log is whole");
-  RequireSameRecords(closed.data, data, "a closed log has the records that were read");
+  if (!data.shortened) {
+    RequireSameRecords(closed.data, data, "a closed log has the records that were read");
+    return;
+  }
+  const std::vector<uint64_t>& before_gap = closed.data.sequence_ids;
+  Require(before_gap.size() <= data.sequence_ids.size() &&
+              std::equal(before_gap.begin(), before_gap.end(), data.sequence_ids.begin()),
+          "the part before a gap, closed, has the first of the records that were read");
 }
 
 std::string Hex(const std::vector<uint8_t>& bytes, uint64_t begin, uint64_t end) {

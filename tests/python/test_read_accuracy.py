@@ -116,6 +116,66 @@ def test_cut_off_anywhere(accuracy_run, tmp_path):
         assert len(log) == sum(end <= size for end in ends)
 
 
+def shortened(text, size=4096):
+    """As MLCommons' tool leaves the accuracy log of a submission."""
+    return text[:size] + "\n\n...\n\n" + text[-size:]
+
+
+def test_a_shortened_log_is_read_at_both_ends(tmp_path):
+    records = [
+        f'{{ "seq_id" : {i}, "qsl_idx" : {i % 1000}, "data" : "{i:08X}" }}' for i in range(5000)
+    ]
+    path = tmp_path / "mlperf_log_accuracy.json"
+    path.write_text(shortened("[\n" + ",\n".join(records) + "\n]\n"))
+    with pytest.warns(lg.TruncatedLogWarning, match=r"shortened.*beginning and its end"):
+        log = lg.read_accuracy(path)
+    assert log.truncated
+    assert log.shortened
+    ids = log.sequence_ids.tolist()
+    head = next(i for i, one in enumerate(ids) if i != one)
+    assert ids == [*range(head), *range(5000 - len(ids) + head, 5000)]
+    # 4 KiB have room for so many records, but for the one that was cut.
+    assert len(ids) == 4096 // (len(records[0]) + 2) + (4096 - 3) // (len(records[-1]) + 2)
+    assert [int.from_bytes(data, "big") for data in log.payloads] == ids
+    assert (log.indices == log.sequence_ids % 1000).all()
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_a_real_log_shortened_to_any_size(accuracy_run, tmp_path, tokens):
+    whole = lg.read_accuracy(accuracy_run(tokens=tokens).result.logs.accuracy)
+    text = (accuracy_run(tokens=tokens).outdir / "mlperf_log_accuracy.json").read_text()
+    path = tmp_path / "shortened.json"
+    for size in range(2, len(text) // 2, 7):
+        path.write_text(shortened(text, size))
+        with pytest.warns(lg.TruncatedLogWarning, match="shortened"):
+            log = lg.read_accuracy(path)
+        head, tail = text[:size].count("}"), text[-size:].count("{")
+        kept = [*range(head), *range(len(whole) - tail, len(whole))]
+        assert log.indices.tolist() == whole.indices[kept].tolist()
+        assert list(log.payloads) == [whole.payloads[i] for i in kept]
+        if tokens and kept:
+            assert log.token_counts.tolist() == [7] * len(kept)
+            assert list(log.token_payloads) == [whole.token_payloads[i] for i in kept]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_logs_of_other_editors(accuracy_run, tmp_path, mark, end):
+    run = accuracy_run()
+    path = tmp_path / "edited.json"
+    path.write_text(mark + run.text("accuracy.json").replace("\n", end), newline="")
+    log = lg.read_accuracy(path)
+    assert log.indices.tolist() == run.issued
+    assert not log.truncated
+
+
+def test_a_log_in_utf16_is_named_as_such(accuracy_run, tmp_path):
+    path = tmp_path / "utf16.json"
+    path.write_text(accuracy_run().text("accuracy.json"), encoding="utf-16")
+    with pytest.raises(lg.AccuracyFormatError, match=r"UTF-16.*convert the file to UTF-8"):
+        lg.read_accuracy(path)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -63,6 +63,7 @@ void ExpectEqual(const AccuracyData& actual, const AccuracyData& expected) {
   EXPECT_EQ(actual.token_payload_offsets, expected.token_payload_offsets);
   EXPECT_EQ(actual.token_counts, expected.token_counts);
   EXPECT_EQ(actual.truncated, expected.truncated);
+  EXPECT_EQ(actual.shortened, expected.shortened);
   EXPECT_EQ(actual.used_bytes, expected.used_bytes);
 }
 
@@ -214,7 +215,13 @@ const BrokenLog kBrokenLogs[] = {
     {"\n\x7F"
      "ELF",
      "byte 1, before record 1: found '\\x7F', expected '['"},
-    {"\xEF\xBB\xBF[]", "byte 0, before record 1: found '\\xEF', expected '['"},
+    {"\xEF\xBB[]", "byte 0, before record 1: found '\\xEF', expected '['"},
+    {"\xFF\xFE[",
+     "byte 0, before record 1: found '\\xFF', as UTF-16 begins, expected '[' (convert the file to "
+     "UTF-8)"},
+    {"\xFE\xFF[",
+     "byte 0, before record 1: found '\\xFE', as UTF-16 begins, expected '[' (convert the file to "
+     "UTF-8)"},
     {"[[[[", "byte 1, before record 1: found '[', expected '{'"},
     {"[,", "byte 1, before record 1: found ',', expected '{'"},
     {"[\n]\n]", "byte 4, before record 1: found ']', expected the end of the file"},
@@ -287,6 +294,13 @@ const BrokenLog kBrokenLogs[] = {
     {"[{\"token_data\":\"A\"",
      "byte 17, record 1: found '\"', expected the second hexadecimal digit of a byte"},
     {"[{\"data\":\"A BC\"", "byte 11, record 1: found ' ', expected a hexadecimal digit"},
+    // What looks like the gap of a log that was shortened, and is none.
+    {"...\n", "byte 0, before record 1: found '.', expected '['"},
+    {"[]\n...\n", "byte 3, before record 1: found '.', expected the end of the file"},
+    {"[\n..\n", "byte 2, before record 1: found '.', expected '{'"},
+    {"[\n....\n", "byte 2, before record 1: found '.', expected '{'"},
+    {"[\n... ]\n", "byte 2, before record 1: found '.', expected '{'"},
+    {"[{\"data\":\"A\n\"", "byte 11, record 1: found '\\x0A', expected a hexadecimal digit"},
     {"[{\"data\":\"\\u0041\"", "byte 10, record 1: found '\\', expected a hexadecimal digit"},
 };
 
@@ -335,6 +349,29 @@ TEST(AccuracyReader, CutAnywhereKeepsWholeRecords) {
     }
     EXPECT_FALSE(Read(log.substr(0, end)).truncated);
   }
+}
+
+TEST(AccuracyReader, ShortenedLogsMayBeCutOrHaveSeveralGaps) {
+  const std::string head(kPlainLog.substr(0, kPlainLog.find(",\n") + 5));
+  const std::string tail(kPlainLog.substr(kPlainLog.find(",\n")));
+  const AccuracyData cut = Read(head + "\n\n...\n\n" + tail.substr(0, tail.size() - 3));
+  EXPECT_EQ(cut.sequence_ids, (U64s{0, 3}));
+  EXPECT_TRUE(cut.truncated && cut.shortened);
+  const AccuracyData nothing = Read("[\n\n...\n\nAB\" }\n]\n");
+  EXPECT_TRUE(nothing.sequence_ids.empty() && nothing.shortened);
+  const AccuracyData twice = Read(head + "\n...\n" + head.substr(2) + "\n...\n" + tail);
+  EXPECT_EQ(twice.sequence_ids, (U64s{0, 0, 3}));
+  EXPECT_FALSE(Read(kPlainLog).shortened);
+  EXPECT_FALSE(Read(kPlainLog.substr(0, 20)).shortened);
+}
+
+TEST(AccuracyReader, AByteOrderMarkIsSkipped) {
+  for (const size_t piece_size : {kWhole, size_t{1}}) {
+    const AccuracyData data = Read("\xEF\xBB\xBF" + std::string(kPlainLog), piece_size);
+    EXPECT_EQ(data.sequence_ids, (U64s{0, 3}));
+    EXPECT_EQ(data.used_bytes, kPlainLog.size() + 3);
+  }
+  EXPECT_TRUE(Read("\xEF\xBB").truncated);
 }
 
 TEST(AccuracyReader, EmptyAndBlankFilesAreCut) {
@@ -394,6 +431,37 @@ TEST(AccuracyReader, PiecesOfAnySizeReadTheSame) {
   const std::string log = RandomLog(1, 200, 40, &expected);
   for (const size_t piece_size : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, kWhole}) {
     ExpectEqual(Read(log, piece_size), expected);
+  }
+}
+
+// Of a log whose middle was replaced, wherever it was cut, each record that is whole at either end.
+TEST(AccuracyReader, ShortenedAnywhereKeepsWholeRecordsOfBothEnds) {
+  AccuracyData whole;
+  const std::string log = RandomLog(7, 6, 9, &whole);
+  const auto braces = [](std::string_view text, char brace) {
+    return static_cast<size_t>(std::count(text.begin(), text.end(), brace));
+  };
+  for (size_t head_size = 1; head_size <= log.rfind(']'); ++head_size) {
+    const std::string head = log.substr(0, head_size);
+    const size_t tail_start = head_size + head_size * 7 % (log.size() - head_size);
+    const std::string tail = log.substr(tail_start);
+    U64s expected(whole.sequence_ids.begin(),
+                  whole.sequence_ids.begin() + static_cast<ptrdiff_t>(braces(head, '}')));
+    expected.insert(expected.end(),
+                    whole.sequence_ids.end() - static_cast<ptrdiff_t>(braces(tail, '{')),
+                    whole.sequence_ids.end());
+    for (const char* gap : {"\n\n...\n\n", "\r\n\r\n...\r\n\r\n", "\n...\n"}) {
+      const std::string text = head + gap + tail;
+      const AccuracyData data = Read(text);
+      ASSERT_TRUE(data.shortened && data.truncated) << text;
+      ASSERT_EQ(data.sequence_ids, expected) << text;
+      ASSERT_EQ(data.payload_offsets.size(), expected.size() + 1);
+      ASSERT_EQ(data.payload_offsets.back(), data.payload.size());
+      const AccuracyData head_alone = Read(head.substr(0, data.used_bytes) + "]");
+      ASSERT_EQ(head_alone.sequence_ids.size(), braces(head, '}')) << text;
+      ASSERT_FALSE(head_alone.truncated);
+      for (const size_t piece_size : {1U, 2U, 3U, 7U}) ExpectEqual(Read(text, piece_size), data);
+    }
   }
 }
 

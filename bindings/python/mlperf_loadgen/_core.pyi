@@ -750,6 +750,7 @@ class _AccuracyArrays(TypedDict):
     token_payload_offsets: npt.NDArray[np.uint64]
     token_counts: npt.NDArray[np.int64]
     truncated: bool
+    shortened: bool
     used_bytes: int
 
 class _PeakOptions(TypedDict):

@@ -19,12 +19,12 @@ _MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
 
 
 class TruncatedLogWarning(UserWarning):
-    """A log ends early, as one does whose test was killed; what is whole was read."""
+    """A log ends early, as one does whose test was killed, or lacks its middle, as those of
+    submissions do; what is whole was read."""
 
 
-def _warn_of_truncation(path: str, count: int, what: str) -> None:
-    message = f"{path}: cut off: holds {count} whole {what}"
-    warnings.warn(message, TruncatedLogWarning, stacklevel=3)
+def _warn_of_truncation(path: str, found: str) -> None:
+    warnings.warn(f"{path}: {found}", TruncatedLogWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,11 @@ class AccuracyLog:
     token_counts: npt.NDArray[np.int64]
     """Empty if no record has any."""
     truncated: bool
-    """The file was cut off: only its whole records are here."""
+    """Records are missing: the file was cut off or shortened, and only its whole records are
+    here."""
+    shortened: bool = False
+    """The middle of the file was replaced by three dots: only records of its beginning and its end
+    are here, of the sequence ids between them none."""
 
     def __len__(self) -> int:
         return len(self.sequence_ids)
@@ -92,7 +96,8 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
 
     Takes the memory of the arrays and no more. Raises OSError if the file cannot be read and
     AccuracyFormatError (a ValueError), naming the position, if it is no accuracy log. Of a file
-    that was cut off, the whole records are read, with a TruncatedLogWarning.
+    that was cut off, or shortened to its beginning and its end as the logs of submissions are, the
+    whole records are read, with a TruncatedLogWarning.
     """
     values = _core.read_accuracy(os.fspath(path))
     log = AccuracyLog(
@@ -102,9 +107,16 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
         token_payloads=Payloads(values["token_payload"], values["token_payload_offsets"]),
         token_counts=values["token_counts"],
         truncated=values["truncated"],
+        shortened=values["shortened"],
     )
-    if log.truncated:
-        _warn_of_truncation(os.fspath(path), len(log), "records")
+    if log.shortened:
+        _warn_of_truncation(
+            os.fspath(path),
+            f"shortened: its middle was replaced by three dots; holds {len(log)} whole records, of "
+            "its beginning and its end",
+        )
+    elif log.truncated:
+        _warn_of_truncation(os.fspath(path), f"cut off: holds {len(log)} whole records")
     return log
 
 
@@ -138,5 +150,5 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
         else:  # Nothing cannot be mapped.
             samples = np.empty(0, dtype)
     if layout["truncated"]:
-        _warn_of_truncation(name, n, "rows")
+        _warn_of_truncation(name, f"cut off: holds {n} whole rows")
     return samples
