@@ -160,7 +160,8 @@ void Recorder::NoteFailure(const std::string& text, uint64_t violations) {
 
 void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens) {
   slots_->token_count[sample].store(n_tokens, std::memory_order_relaxed);
-  if (slots_->first_token_ns[sample].load(std::memory_order_relaxed) == 0) {
+  if (options_.first_token_required &&
+      slots_->first_token_ns[sample].load(std::memory_order_relaxed) == 0) {
     Violate(Violation::kMissingFirstToken, id, sample, now_ns);
   }
   if (n_tokens >= 2) return;

@@ -37,8 +37,9 @@ class Recorder {
     uint64_t first_query = 0;  // Sequence numbers of this set's first query and sample.
     uint64_t first_sample = 0;
     uint64_t samples_per_query = 1;
-    bool closed_loop = false;  // Scheduled and issued time are the same.
-    bool tokens = false;
+    bool closed_loop = false;              // Scheduled and issued time are the same.
+    bool tokens = false;                   // Keep first tokens and token counts.
+    bool first_token_required = true;      // With tokens: a completion must come after one.
     bool issue_spans = false;              // Keep when IssueQuery returned.
     AccuracyLog* accuracy_log = nullptr;   // None: no response is logged.
     AccuracySampling* sampling = nullptr;  // With accuracy_log: log only the sampled ones.

@@ -71,6 +71,10 @@ struct RunPlan {
   bool sample_concatenate_permutation = false;
 
   bool use_token_latencies = false;
+  // Offline measures tokens, not the time to them: its systems may send first tokens or not.
+  bool RequiresFirstTokens() const {
+    return use_token_latencies && scenario != TestScenario::Offline;
+  }
   uint64_t ttft_latency_ns = 0;
   uint64_t tpot_latency_ns = 0;
   bool infer_token_latencies = false;

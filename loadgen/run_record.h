@@ -26,7 +26,7 @@ enum class Violation : uint8_t {
   kDoubleCompletion,    // A sample that was completed before.
   kDoubleFirstToken,    // A sample whose first token was reported before.
   kLateFirstToken,      // A first token after the completion.
-  kMissingFirstToken,   // Token mode: completed without a first token.
+  kMissingFirstToken,   // Token mode, but in Offline: completed without a first token.
   kMissingTokenCount,   // Token mode: n_tokens is 0.
   kNegativeTokenCount,  // Token mode: n_tokens < 0.
   kTooFewTokens,        // Token mode: n_tokens is 1.

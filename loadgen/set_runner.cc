@@ -67,6 +67,7 @@ Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request
   options.samples_per_query = samples_per_query;
   options.closed_loop = plan.shape == LoopShape::kClosedLoop;
   options.tokens = plan.use_token_latencies;
+  options.first_token_required = plan.RequiresFirstTokens();
   options.issue_spans = request.trace;
   options.accuracy_log = accuracy || sampled ? request.accuracy_log : nullptr;
   options.sampling = sampled ? request.sampling : nullptr;

@@ -164,7 +164,8 @@ constexpr Setting kSettings[] = {
 
     {"use_token_latencies", &S::use_token_latencies, "", AppliesTo::kTokens, "use_token_latencies",
      Key("use_token_latencies", ValueForm::kTrueIfOne),
-     "Measure the time to the first token (TTFT) and per output token (TPOT) of each sample."},
+     "Count the tokens of each sample, and measure the time to its first token (TTFT) and per "
+     "output token (TPOT). Offline needs no first tokens."},
     {"ttft_latency", &S::server_ttft_latency, "ns", AppliesTo::kServerTokens, "server_ttft_latency",
      KeyUnder(KeyScope::kServer, "ttft_latency", ValueForm::kInteger, kNsPerMs,
               KeyRule::kIfTokenLatencies),

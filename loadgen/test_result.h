@@ -44,7 +44,8 @@ struct EarlyStopping {
   uint64_t queries_missing = 0;  // How many more it needs at least; 0 if met.
 };
 
-// Token metrics of a performance phase (use_token_latencies).
+// Token metrics of a performance phase (use_token_latencies). Offline asks for no first tokens:
+// there, the times are those of the samples that sent one, and `count` says how many did.
 struct TokenMetrics {
   int64_t token_count = 0;
   LatencyStats first_token;             // TTFT, ns.

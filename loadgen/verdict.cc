@@ -71,7 +71,7 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
     {"negative token count", "negative token counts",
      "set n_tokens to the number of tokens of the response"},
     {"token count of 1", "token counts of 1",
-     "the time per token needs responses of 2 tokens or more"},
+     "use_token_latencies needs responses of 2 tokens or more"},
     {"completion after the end of its set", "completions after the end of their set",
      "complete each sample exactly once"},
     {"response without data", "responses without data",

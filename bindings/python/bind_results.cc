@@ -163,7 +163,9 @@ void BindStatistics(py::module_& module) {
 void BindPerformance(py::module_& module) {
   py::class_<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
       .def_readonly("token_count", &TokenMetrics::token_count)
-      .def_readonly("first_token", &TokenMetrics::first_token, "Time to first token, ns.")
+      .def_readonly(
+          "first_token", &TokenMetrics::first_token,
+          "Time to first token, ns. In Offline of the samples that sent one, perhaps none.")
       .def_readonly("time_per_token", &TokenMetrics::time_per_token,
                     "Time per output token after the first, ns.")
       .def_readonly("throughput_with_overhead", &TokenMetrics::throughput_with_overhead,

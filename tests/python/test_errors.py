@@ -455,12 +455,15 @@ def test_broken_token_counts(run_test, n_tokens, reason):
     assert not run.result.valid
 
 
-def test_missing_first_token(run_test):
+@pytest.mark.parametrize("mode", ["PerformanceOnly", "AccuracyOnly"])
+@pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Server"])
+def test_missing_first_token(run_test, scenario, mode):
     def issue(samples):
         lg.complete(samples.ids, None, [2] * len(samples))
 
-    run = run_test(issue=issue, use_token_latencies=True)
+    run = run_test(issue=issue, scenario=scenario, mode=mode, use_token_latencies=True)
     assert any("missing first token" in text for text in run.result.reasons)
+    assert not run.result.valid
 
 
 # ---- Two tests at a time -------------------------------------------------------------------------

@@ -442,6 +442,44 @@ def test_accuracy_log_bytes(run_test, scenario, tokens):
     assert run.text("accuracy.json") == "[\n" + ",\n".join(lines) + "\n]\n"
 
 
+# The clients of the large language models send no first tokens in Offline.
+@pytest.mark.parametrize("mode", ["PerformanceOnly", "AccuracyOnly", "SubmissionRun"])
+@pytest.mark.parametrize("sends", ["none", "some", "all"])
+def test_offline_may_send_first_tokens_or_not(run_test, mode, sends):
+    below = {"none": 0, "some": 7, "all": 25}[sends]
+
+    def issue(samples):
+        lg.FirstTokenComplete(
+            [lg.QuerySampleResponse(s.id, 0, 0) for s in samples if s.index < below]
+        )
+        lg.complete(samples.ids, None, samples.indices + 2)
+
+    run = run_test(
+        scenario="Offline",
+        mode=mode,
+        issue=issue,
+        use_token_latencies=True,
+        total=25,
+        performance=25,
+        min_query_count=50,
+    )
+    assert run.result.valid, run.result.reasons
+    assert (run.result.error_count, run.result.warning_count) == (0, 0)
+    assert all(not record["metadata"]["is_error"] for record in run.detail)
+    rows = lg.read_samples(run.result.logs.samples)
+    assert ((rows["first_token_ns"] >= 0) == (rows["sample_index"] < below)).all()
+    assert (rows["tokens"] == 2 + rows["sample_index"]).all()
+    assert all(record["token_count"] == 2 + record["qsl_idx"] for record in run.accuracy)
+    assert not any("token_data" in record for record in run.accuracy)
+    if mode != "AccuracyOnly":
+        tokens = run.result.performance.tokens
+        assert tokens.first_token.count == tokens.time_per_token.count == 2 * below
+        assert tokens.token_count == rows["tokens"][rows["phase"] == 1].sum()
+        words = str(run.result)
+        assert ("time to first token" in words) == (sends != "none")
+        assert ("of the 14 samples that sent one" in words) == (sends == "some")
+
+
 @every_run
 def test_accuracy_log_records(runs, scenario, mode, token_mode):
     run = runs(scenario, mode, token_mode)

@@ -435,7 +435,7 @@ void Checker::AddWinnerRanges(const SampleAccount& sample, Ranges* ranges) const
       of_sample[i].most = std::max(of_sample[i].most, of_attempt[i].most);
     }
   }
-  if (spec_.settings.use_token_latencies) {
+  if (spec_.settings.use_token_latencies && spec_.settings.scenario != TestScenario::Offline) {
     const bool in_time = SureFirstToken(sample) != nullptr;
     of(Complaint::kMissingFirstToken) = {sample.first_tokens.empty(), !in_time};
   }

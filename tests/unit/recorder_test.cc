@@ -274,6 +274,28 @@ TEST_F(TokenRecorder, CountsAMissingFirstTokenButCompletes) {
   EXPECT_EQ(Count(Violation::kMissingFirstToken), 1u);
 }
 
+// As in Offline.
+TEST_F(TokenRecorder, DoesWithoutFirstTokensWhereNoneIsRequired) {
+  Recorder::Options options = Options();
+  options.first_token_required = false;
+  Set set(options, 4, 4);
+  EXPECT_TRUE(set.Complete(set.recorder.IdOf(0), 9, 12));
+  EXPECT_TRUE(set.FirstToken(set.recorder.IdOf(1), 5));
+  EXPECT_TRUE(set.Complete(set.recorder.IdOf(1), 9, 13));
+  EXPECT_EQ(set.recorder.TakeViolations().total(), 0u);
+  EXPECT_EQ(set.recorder.slots()->first_token_ns[0], 0);
+  EXPECT_EQ(set.recorder.slots()->first_token_ns[1], 5);
+  EXPECT_EQ(set.recorder.slots()->token_count[0], 12);
+  EXPECT_EQ(set.recorder.slots()->token_count[1], 13);
+  // All the other rules hold.
+  EXPECT_TRUE(set.Complete(set.recorder.IdOf(2), 9, 1));
+  EXPECT_FALSE(set.FirstToken(set.recorder.IdOf(2), 10));
+  const ViolationRecord violations = set.recorder.TakeViolations();
+  EXPECT_EQ(violations[Violation::kTooFewTokens], 1u);
+  EXPECT_EQ(violations[Violation::kLateFirstToken], 1u);
+  EXPECT_EQ(violations.total(), 2u);
+}
+
 TEST_F(TokenRecorder, CountsUselessTokenCountsButCompletes) {
   const std::vector<std::pair<int64_t, Violation>> cases = {
       {0, Violation::kMissingTokenCount},

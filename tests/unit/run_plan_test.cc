@@ -238,6 +238,18 @@ TEST(RunPlanTest, CopiesWhatNeedsNoDecision) {
   EXPECT_EQ(plan.token_latency_scaling_factor, 8u);
 }
 
+TEST(RunPlanTest, TokenModeRequiresFirstTokensInEveryScenarioButOffline) {
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::MultiStream,
+                                      TestScenario::Server, TestScenario::Offline}) {
+    for (const TestMode mode : {TestMode::PerformanceOnly, TestMode::AccuracyOnly}) {
+      TestSettings s = Settings(scenario, mode);
+      EXPECT_FALSE(Plan(s).RequiresFirstTokens());
+      s.use_token_latencies = true;
+      EXPECT_EQ(Plan(s).RequiresFirstTokens(), scenario != TestScenario::Offline);
+    }
+  }
+}
+
 TEST(RunPlanTest, TurnsSamplingTargetIntoProbability) {
   struct Case {
     TestScenario scenario;

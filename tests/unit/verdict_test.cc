@@ -489,6 +489,32 @@ TEST(VerdictTokenTest, OfflineTokensPerSecond) {
   EXPECT_EQ(result.tokens->early_stopping_ttft.text, "");
 }
 
+TEST(VerdictTokenTest, OfflineTimesAreOfTheSamplesThatSentAFirstToken) {
+  RecordBuilder builder(3);
+  builder.Query(0, 0, {{600, 100, 6}, {700, kNever, 8}, {900, 300, 4}});
+  const PerformanceResult result =
+      EvaluatePerformance(TokenPlanFor(TestScenario::Offline), builder.Build());
+  EXPECT_EQ(result.tokens->token_count, 18);
+  EXPECT_EQ(result.tokens->first_token.count, 2u);
+  EXPECT_EQ(result.tokens->first_token.min_ns, 100);
+  EXPECT_EQ(result.tokens->first_token.max_ns, 300);
+  EXPECT_EQ(result.tokens->time_per_token.count, 2u);
+  EXPECT_EQ(result.tokens->time_per_token.mean_ns, 150);  // 500 / 5 and 600 / 3.
+}
+
+TEST(VerdictTokenTest, OfflineHoldsWithoutFirstTokens) {
+  RecordBuilder builder(2);
+  builder.Query(0, 0, {{2'000'000'000, kNever, 6}, {2'000'000'000, kNever, 8}});
+  RunPlan plan = TokenPlanFor(TestScenario::Offline);
+  plan.min_sample_count = 2;
+  const PerformanceResult result = EvaluatePerformance(plan, builder.Build());
+  EXPECT_TRUE(result.valid) << (result.reasons.empty() ? "" : result.reasons[0]);
+  EXPECT_EQ(result.tokens->token_count, 14);
+  EXPECT_DOUBLE_EQ(result.tokens->per_second, 7);
+  EXPECT_EQ(result.tokens->first_token.count, 0u);
+  EXPECT_EQ(result.tokens->time_per_token.count, 0u);
+}
+
 TEST(VerdictTokenTest, WithoutFirstTokensNothingHolds) {
   RecordBuilder builder;
   for (int64_t i = 0; i < 100; ++i) {

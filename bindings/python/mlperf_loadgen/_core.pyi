@@ -390,7 +390,7 @@ class TokenMetrics:
     def token_count(self) -> int: ...
     @property
     def first_token(self) -> LatencyStats:
-        """Time to first token, ns."""
+        """Time to first token, ns. In Offline of the samples that sent one, perhaps none."""
     @property
     def time_per_token(self) -> LatencyStats:
         """Time per output token after the first, ns."""

@@ -40,8 +40,7 @@ def _performance(result: _core.PerformanceResult, scenario: _core.TestScenario) 
     if result.query_latency:
         lines.append(_latency("query latency", result.query_latency))
     if result.tokens:
-        lines.append(_latency("time to first token", result.tokens.first_token))
-        lines.append(_latency("time per output token", result.tokens.time_per_token))
+        lines += _token_times(result.tokens, result.sample_count)
     if scenario == _core.TestScenario.Server:
         late = result.lateness
         lines.append(
@@ -50,6 +49,18 @@ def _performance(result: _core.PerformanceResult, scenario: _core.TestScenario) 
         )
     lines += [f"  advice: {' '.join(advice.split())}" for advice in result.recommendations]
     return lines
+
+
+def _token_times(tokens: _core.TokenMetrics, sample_count: int) -> list[str]:
+    """Of the samples that have them: in Offline perhaps a few, or none."""
+    of, sent = "", tokens.first_token.count
+    if sent < sample_count:
+        of = f" of the {sent} samples that sent one"
+    times = {
+        f"time to first token{of}": tokens.first_token,
+        "time per output token": tokens.time_per_token,
+    }
+    return [_latency(name, stats) for name, stats in times.items() if stats.count > 0]
 
 
 def describe(result: _core.TestResult) -> str:
