@@ -604,6 +604,125 @@ def test_accuracy_writes_arrays(logged):
         assert float(row[f"value_{int(row['sample_index']) % 10}"]) == 1.0
 
 
+TEXTS = ["", "two words", "\u00e9\u20ac", 'a "quoted",\nline']
+
+
+@pytest.fixture
+def texts_logged(folder):
+    """An accuracy log of texts of different sizes."""
+    Path("texts.json").write_text(
+        "[\n"
+        + ",\n".join(
+            f'{{ "seq_id" : {i}, "qsl_idx" : {9 - i}, "data" : "{text.encode().hex().upper()}", '
+            f'"token_count" : {i + 1} }}'
+            for i, text in enumerate(TEXTS)
+        )
+        + "\n]\n"
+    )
+    return folder / "texts.json"
+
+
+def test_texts_are_written_as_text(texts_logged):
+    assert "--dtype text --jsonl" in done("accuracy", texts_logged).stdout
+    files = ("--csv", "a.csv", "--jsonl", "a.jsonl", "--npz", "a.npz")
+    done("accuracy", texts_logged, "--dtype", "text", *files)
+    with Path("a.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["response"] for row in csv.DictReader(file)] == TEXTS
+    lines = [strict_json(line) for line in Path("a.jsonl").read_text().splitlines()]
+    assert lines == [
+        {"sequence_id": i, "sample_index": 9 - i, "response": text, "token_count": i + 1}
+        for i, text in enumerate(TEXTS)
+    ]
+    arrays = np.load("a.npz")
+    start, end = arrays["payload_offsets"][2:4]
+    assert arrays["payload"][int(start) : int(end)].tobytes().decode() == TEXTS[2]
+
+
+def test_numbers_of_different_count_are_written(folder):
+    parts = [np.arange(n, dtype=np.int32) for n in (3, 0, 1)]
+    records = [
+        f'{{"seq_id":{i},"qsl_idx":{i},"data":"{part.tobytes().hex()}"}}'
+        for i, part in enumerate(parts)
+    ]
+    Path("tokens.json").write_text(f"[{','.join(records)}]")
+    files = ("--csv", "t.csv", "--jsonl", "t.jsonl", "--npz", "t.npz")
+    done("accuracy", "tokens.json", "--dtype", "int32", *files)
+    rows = csv.DictReader(Path("t.csv").read_text().splitlines())
+    assert [row["response"] for row in rows] == ["0 1 2", "", "0"]
+    lines = [strict_json(line) for line in Path("t.jsonl").read_text().splitlines()]
+    assert [line["response"] for line in lines] == [[0, 1, 2], [], [0]]
+    arrays = np.load("t.npz")
+    assert arrays["values"].tolist() == [0, 1, 2, 0]
+    assert arrays["value_offsets"].tolist() == [0, 3, 3, 4]
+    refused = done("accuracy", "tokens.json", "--dtype", "int64", status=2)
+    assert "response 0 of 12 bytes does not hold whole items of int64" in refused.stderr
+
+
+def test_rows_are_written_as_json(logged):
+    done("accuracy", logged, "--dtype", "float32", "--jsonl", "scores.jsonl")
+    done("accuracy", logged, "--jsonl", "bytes.jsonl")
+    for line in map(strict_json, Path("scores.jsonl").read_text().splitlines()):
+        assert line["response"] == np.eye(10)[line["sample_index"] % 10].tolist()
+    log = lg.read_accuracy(logged / "mlperf_log_accuracy.json")
+    lines = map(strict_json, Path("bytes.jsonl").read_text().splitlines())
+    assert [bytes.fromhex(line["response"]) for line in lines] == list(log.payloads)
+
+
+SCORERS = """
+def length(log):
+    return sum(map(len, log.payloads.texts())) / len(log)
+
+def several(log):
+    return {"words": sum(len(text.split()) for text in log.payloads.texts()), "half": 0.5}
+
+def nothing(log): pass
+def failing(log): return 1 / 0
+constant = 3
+"""
+
+
+def test_a_function_of_the_user_scores(texts_logged):
+    Path("scorers.py").write_text(SCORERS)
+    found = document("accuracy", texts_logged, "--score", "scorers.py:length")
+    assert found["scores"] == {"length": sum(map(len, TEXTS)) / len(TEXTS)}
+    shown = done("accuracy", texts_logged, "--score", "scorers:several").stdout
+    assert re.search(r"words +6\n *half +0.5\n", shown)
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "message"),
+    [
+        ("scorers.py", 2, "name the function, as in scorers.py:function"),
+        ("scorers.py:lenght", 2, "scorers.py has no function 'lenght': did you mean length?"),
+        ("scorers.py:constant", 2, "has no function 'constant'"),
+        ("scorers.py:nothing", 2, "nothing returned None: return a number, or a dict"),
+        ("scorers.py:failing", 3, "ZeroDivisionError"),
+    ],
+)
+def test_a_scorer_that_does_not_score_is_named(texts_logged, target, status, message):
+    Path("scorers.py").write_text(SCORERS)
+    refused = done("accuracy", texts_logged, "--score", target, status=status)
+    assert message in refused.stderr
+
+
+def test_the_score_of_a_shortened_log_says_that_it_is_one(logged):
+    path = logged / "mlperf_log_accuracy.json"
+    text = path.read_text()
+    path.write_text(text[:900] + "\n\n...\n\n" + text[-900:])
+    Path("scorers.py").write_text(SCORERS.replace(".texts()", ""))
+    np.save("labels.npy", np.arange(50) % 10)
+    words = ("accuracy", logged, "--dtype", "float32", "--labels", "labels.npy")
+    shown = done(*words, "--score", "scorers.py:length")
+    count = text[:900].count("}") + text[-900:].count("{")
+    assert re.search(
+        r"shortened +yes: only the responses of its beginning and its end", shown.stdout
+    )
+    assert f"({count} right, of the responses that are there)" in shown.stdout
+    assert f"the score is of {count} responses" in shown.stderr
+    found = document(*words)
+    assert (found["truncated"], found["shortened"], found["responses"]) == (True, True, count)
+
+
 @pytest.mark.parametrize(
     ("text", "geometric", "expected"),
     [

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .peak import PeakNotFoundError, PeakResult, find_peak
     from .progress import Progress, read_progress, show_progress
     from .report import write_report
+    from .scoring import ScoreWarning, class_answers, score
     from .sweep_run import sweep
     from .sweep_table import Sweep, SweepMetrics, SweepPoint, SweepRow
     from .vectors import VectorQuerySample, VectorQuerySampleResponse
@@ -98,6 +99,7 @@ _LATER = {
     "Progress": "progress",
     "TestResult": "_core",
     "SampleLogFormatError": "_core",
+    "ScoreWarning": "scoring",
     "Sweep": "sweep_table",
     "SweepMetrics": "sweep_table",
     "SweepPoint": "sweep_table",
@@ -107,11 +109,13 @@ _LATER = {
     "UnreadableLogWarning": "log_text",
     "VectorQuerySample": "vectors",
     "VectorQuerySampleResponse": "vectors",
+    "class_answers": "scoring",
     "compare": "comparison",
     "find_peak": "peak",
     "read_accuracy": "logs",
     "read_progress": "progress",
     "read_samples": "logs",
+    "score": "scoring",
     "serve_metrics": "metrics",
     "show_progress": "progress",
     "sweep": "sweep_run",
@@ -172,6 +176,7 @@ __all__ = [
     "RegisterIssueQueryThread",
     "SampleBatch",
     "SampleLogFormatError",
+    "ScoreWarning",
     "SettingsError",
     "StartTest",
     "StartTestWithLogSettings",
@@ -190,6 +195,7 @@ __all__ = [
     "VectorQuerySample",
     "VectorQuerySampleResponse",
     "__version__",
+    "class_answers",
     "compare",
     "complete",
     "fail",
@@ -197,6 +203,7 @@ __all__ = [
     "read_accuracy",
     "read_progress",
     "read_samples",
+    "score",
     "serve_metrics",
     "show_progress",
     "sweep",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import warnings
@@ -66,6 +67,32 @@ class Payloads:
         if int(sizes[0]) % item.itemsize:
             raise ValueError(f"responses of {sizes[0]} bytes do not hold whole items of {item}")
         return self.data.view(item).reshape(len(sizes), -1)
+
+    def arrays(self, dtype: npt.DTypeLike) -> list[npt.NDArray[Any]]:
+        """Each response as an array of shape (items,), without copying: they may differ in size.
+
+        Raises ValueError, naming the first one, if a response does not hold whole items.
+        """
+        item = np.dtype(dtype)
+        sizes = np.diff(self.offsets)
+        broken = np.flatnonzero(sizes % item.itemsize)
+        if len(broken):
+            size = sizes[broken[0]]
+            raise ValueError(
+                f"response {broken[0]} of {size} bytes does not hold whole items of {item}"
+            )
+        bounds = itertools.pairwise(self.offsets.tolist())
+        return [self.data[start:end].view(item) for start, end in bounds]
+
+    def texts(self) -> list[str]:
+        """Each response as text. Raises ValueError, naming the first one, for what is no UTF-8."""
+        texts = []
+        for i, data in enumerate(self):
+            try:
+                texts.append(data.decode())
+            except UnicodeDecodeError as error:
+                raise ValueError(f"response {i} is no UTF-8 text: {error}") from error
+        return texts
 
 
 @dataclass(frozen=True)

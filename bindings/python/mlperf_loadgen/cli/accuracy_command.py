@@ -1,4 +1,4 @@
-"""`mlperf-loadgen accuracy`: an accuracy log as arrays, in files, and scored against labels."""
+"""`mlperf-loadgen accuracy`: an accuracy log in files, and scored."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .answer_files import Answers, read_answers, write_csv, write_jsonl, write_npz
 from .options import Shown, with_options
 from .outcome import Mistake, Outcome, Status
 from .show import print_heading, print_table
+from .targets import find_function
+from .user_code import calling_user_code
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from ..logs import AccuracyLog
 
 _LOG_NAME = "mlperf_log_accuracy.json"
@@ -31,7 +31,7 @@ def accuracy(
         str | None,
         typer.Option(
             metavar="DTYPE",
-            help="What responses hold, in NumPy's names: int64, float32, ...",
+            help="What responses hold: text, or numbers in NumPy's names: int64, float32, ...",
             show_default=False,
         ),
     ] = None,
@@ -44,12 +44,31 @@ def accuracy(
             show_default=False,
         ),
     ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET",
+            help="Score by a function of yours, package.module:function or path/file.py:function, "
+            "which is given the log as read_accuracy returns it, and returns a number or a dict of "
+            "names and numbers.",
+            show_default=False,
+        ),
+    ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a line a response: hexadecimal digits, or values with --dtype.",
+            help="Write a line a response: hexadecimal digits, or what --dtype says.",
+            show_default=False,
+        ),
+    ] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option(
+            "--jsonl",
+            metavar="FILE",
+            help="Write a JSON object a response, for texts and responses of different sizes.",
             show_default=False,
         ),
     ] = None,
@@ -64,27 +83,29 @@ def accuracy(
 ) -> Outcome:
     """Read an accuracy log: into files, and its score.
 
-    What it holds, as CSV or NumPy arrays, and the top-1 accuracy against labels.
+    What it holds, as CSV, JSON or NumPy arrays, and the top-1 accuracy against labels, or what a
+    function of yours makes of it.
     """
     read = _read(log)
-    values = None if dtype is None else _values(read, dtype)
+    answers = read_answers(read, dtype)
     document = {"log": log, **_facts(read), "exit_status": Status.DONE}
     if labels is not None:
-        correct, scored = _score(read, values, _labels(labels), labels)
+        correct, scored = _score(answers, dtype, _labels(labels), labels)
         document["top1_accuracy"] = correct / scored
         document["top1_correct"], document["scored"] = correct, scored
+    if score is not None:
+        document["scores"] = _scores(read, score)
     written = []
-    for path, write in ((csv, _write_csv), (npz, _write_npz)):
+    for path, write in ((csv, write_csv), (jsonl, write_jsonl), (npz, write_npz)):
         if path is None:
             continue
         try:
-            write(path, read, values)
+            write(path, answers)
         except OSError as error:
             raise Mistake(f"{path}: cannot be written: {error.strerror}") from error
         written.append(path)
-    width = 1 if values is None else values.shape[1]
     return Outcome(
-        Status.DONE, document, lambda: _show(log, document, written, dtype, width, labels)
+        Status.DONE, document, lambda: _show(log, document, written, dtype, answers.width, labels)
     )
 
 
@@ -105,19 +126,25 @@ def _show(
     ]
     if document["tokens"]:
         rows.append(["tokens", f"{document['tokens']:,}"])
-    if document["truncated"]:
+    if document["shortened"]:
+        rows.append(["shortened", "yes: only the responses of its beginning and its end are there"])
+    elif document["truncated"]:
         rows.append(["cut off", "yes: only whole responses were read"])
     if width > 1:  # A score for each class, or the wrong --dtype.
         rows.append(["values of a response", f"{width} of {dtype}"])
     if labels is not None:
         share = f"{document['top1_accuracy']:.4%}"
-        rows.append(["top-1 accuracy", f"{share} ({document['top1_correct']:,} right)"])
+        part = ", of the responses that are there" if document["truncated"] else ""
+        rows.append(["top-1 accuracy", f"{share} ({document['top1_correct']:,} right{part})"])
+    rows += [[name, f"{value:.6g}"] for name, value in document.get("scores", {}).items()]
     print_table(rows)
     for path in written:
         print(f"wrote {path}")
     if not document["responses"]:
         print("no responses: a performance test logs none; run with --mode AccuracyOnly")
-    elif not written and labels is None:
+    elif low != high and not written and "scores" not in document:
+        print(f"next: mlperf-loadgen accuracy {log} --dtype text --jsonl answers.jsonl")
+    elif not written and labels is None and "scores" not in document:
         hint = "" if dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
         print(f"next: mlperf-loadgen accuracy {log}{hint} --labels labels.csv")
 
@@ -149,23 +176,8 @@ def _facts(read: AccuracyLog) -> dict[str, Any]:
         "bytes_max": int(sizes.max()) if len(sizes) else 0,
         "tokens": int(read.token_counts.sum()),
         "truncated": read.truncated,
+        "shortened": read.shortened,
     }
-
-
-def _values(read: AccuracyLog, dtype: str) -> npt.NDArray[Any]:
-    """Responses as rows, shape (n, values of a response)."""
-    import numpy as np
-
-    try:
-        kind = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError) as error:
-        raise Mistake(f"--dtype {dtype}: no type of NumPy; try int64, int32 or float32") from error
-    if kind.kind not in "biufc":
-        raise Mistake(f"--dtype {dtype}: no type of numbers; try int64, int32 or float32")
-    try:
-        return read.payloads.as_array(kind)
-    except (ValueError, TypeError) as error:
-        raise Mistake(f"--dtype {dtype}: {error}") from error
 
 
 # ---- Scoring -------------------------------------------------------------------------------------
@@ -206,51 +218,41 @@ def _csv_labels(path: Path) -> dict[int, int]:
 
 
 def _score(
-    read: AccuracyLog, values: npt.NDArray[Any] | None, labels: dict[int, int], path: Path
+    answers: Answers, dtype: str | None, labels: dict[int, int], path: Path
 ) -> tuple[int, int]:
     """How many responses name the right class, and of how many."""
-    if values is None:
+    from ..scoring import class_answers
+
+    read = answers.read
+    if dtype is None:
         raise Mistake("--labels needs --dtype: say what responses hold, as in --dtype int64")
-    if len(read) == 0 or not values.shape[1]:
+    if len(read) == 0 or not answers.width:
         raise Mistake("--labels: the log has no responses to score; run with --mode accuracy")
+    if answers.rows is None:
+        raise Mistake(
+            f"--labels: responses of {dtype} that differ in size, or are text, name no class; "
+            "score them by a function, as in --score score.py:rouge"
+        )
     missing = [index for index in read.indices.tolist() if index not in labels]
     if missing:
         raise Mistake(
             f"--labels {path}: {len(labels)} labels, and none for sample {missing[0]}; "
             "give one for each sample"
         )
-    classes: npt.NDArray[Any] = values[:, 0] if values.shape[1] == 1 else values.argmax(axis=1)
+    try:
+        classes = class_answers(answers.rows, labels.values())
+    except ValueError as error:
+        raise Mistake(f"--dtype {dtype}: {error}") from error
     right = (labels[index] for index in read.indices.tolist())
     return sum(a == b for a, b in zip(classes.tolist(), right, strict=True)), len(read)
 
 
-# ---- Writing -------------------------------------------------------------------------------------
+def _scores(read: AccuracyLog, target: str) -> dict[str, float]:
+    from ..scoring import score
 
-
-def _write_csv(path: Path, read: AccuracyLog, values: npt.NDArray[Any] | None) -> None:
-    width = 1 if values is None else values.shape[1]
-    names = ["response"] if width == 1 else [f"value_{i}" for i in range(width)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sequence_id", "sample_index", *names])
-        for row, (sequence, index) in enumerate(
-            zip(read.sequence_ids.tolist(), read.indices.tolist(), strict=True)
-        ):
-            cells = [read.payloads[row].hex()] if values is None else values[row].tolist()
-            writer.writerow([sequence, index, *cells])
-
-
-def _write_npz(path: Path, read: AccuracyLog, values: npt.NDArray[Any] | None) -> None:
-    import numpy as np
-
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "sequence_ids": read.sequence_ids,
-        "indices": read.indices,
-        "token_counts": read.token_counts,
-    }
-    if values is None:
-        arrays |= {"payload": read.payloads.data, "payload_offsets": read.payloads.offsets}
-    else:
-        arrays["responses"] = values
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    function = find_function(target, "--score")
+    try:
+        with calling_user_code(f"--score {target} failed"):
+            return score(read, function)
+    except TypeError as error:
+        raise Mistake(f"--score {target}: {error}") from error

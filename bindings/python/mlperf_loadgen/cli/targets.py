@@ -65,6 +65,19 @@ def make_system(sut: str, library: object, network: dict[str, Any] | None = None
     return _construct(_named(sut, SystemUnderTest, "SUT"), sut, library, SystemUnderTest)
 
 
+def find_function(target: str, option: str) -> Any:
+    """The function that a target names: `package.module:function` or `path/file.py:function`."""
+    module, name = _module(target, option), _split(target)[1]
+    functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+    if not name:
+        raise Mistake(f"{option} {target}: name the function, as in {target}:function")
+    found = getattr(module, name, None)
+    if not callable(found):
+        hint = near_or_all(name, functions) if functions else ""
+        raise Mistake(f"{option} {target}: {_shown(module)} has no function {name!r}{hint}")
+    return found
+
+
 def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> Any:
     """Enters a context manager, to be left with the stack; anything else as it is."""
     if hasattr(made, "__enter__") and hasattr(made, "__exit__"):
