@@ -24,8 +24,14 @@ void ServedSamples::Clear() {
   outstanding_.clear();
   claimed_.clear();
   first_of_run_ = next_;
+  is_open_ = false;
   ready_ = {};
   wake_.Lower();
+}
+
+void ServedSamples::Open() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  is_open_ = true;
 }
 
 ServedRows ServedSamples::Take() {
@@ -101,7 +107,7 @@ void ServedSamples::Abort() {
 }
 
 void ServedSamples::AddText(ServedEvent event, const std::string& text) {
-  Add({0, event, MonotonicClock().NowNs(), 0, text.size()}, text.data());
+  if (is_open_) Add({0, event, MonotonicClock().NowNs(), 0, text.size()}, text.data());
 }
 
 }  // namespace mlperf::loadgen

@@ -43,8 +43,11 @@ class ServedSamples : public CompletionSink {
   // the first, the others follow it.
   ResponseId Admit(const uint64_t* keys, size_t count);
   bool IsOutstanding(ResponseId id);
-  // Forgets all samples: their completions are faults of nobody from now on.
+  // Forgets all samples: their completions are faults of nobody from now on. Nor is anything else
+  // that goes wrong before Open, as it is of the run that has ended.
   void Clear();
+  // Another run begins: faults and aborts are its own from now on, as they are of a new object.
+  void Open();
 
   // What happened since the last call.
   ServedRows Take();
@@ -64,6 +67,7 @@ class ServedSamples : public CompletionSink {
   std::mutex mutex_;
   uint64_t next_ = 1;          // Id of the sample admitted next.
   uint64_t first_of_run_ = 1;  // Ids below are of samples that were cleared.
+  bool is_open_ = true;        // There is a run for faults to be of.
   std::unordered_map<uint64_t, uint64_t> outstanding_;  // Id to key.
   std::unordered_map<uint64_t, uint64_t> claimed_;
   ServedRows ready_;

@@ -138,7 +138,9 @@ void BindNetwork(py::module_& module) {
           "of the first; the others follow it.")
       .def("are_outstanding", AreOutstanding, py::arg("ids"),
            "Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,).")
-      .def("clear", &ServedSamples::Clear, "Forgets all samples.")
+      .def("clear", &ServedSamples::Clear,
+           "Forgets all samples, and everything that goes wrong until `open`.")
+      .def("open", &ServedSamples::Open, "Another run begins, whose faults are its own.")
       .def("take", TakeServed,
            "What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a "
            "fault, 4 AbortTest was called), time_ns, n_tokens and size, and the bytes of all, one "

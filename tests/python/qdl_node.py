@@ -307,14 +307,17 @@ SERVE_OPTIONS = ("keys", "insecure", "max_payload_bytes")
 
 
 class Node:
-    """A node in a process of its own. `address` is where it listens."""
+    """A node in a process of its own. `address` is where it listens. `stderr_to`: a descriptor;
+    else it is read here."""
 
-    def __init__(self, system, address="tcp://127.0.0.1:0", wait=True, **options):
+    def __init__(
+        self, system, address="tcp://127.0.0.1:0", wait=True, stderr_to=subprocess.PIPE, **options
+    ):
         command = [sys.executable, "-X", "faulthandler", __file__, system, address]
         self.process = subprocess.Popen(
             [*command, json.dumps(options)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr_to,
             text=True,
         )
         self.said = []
@@ -327,7 +330,7 @@ class Node:
             self.address = self.process.stdout.readline().strip()
 
     def _read(self):
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             self.said.append(line)
 
     @property

@@ -133,6 +133,24 @@ TEST_F(ServedSamplesTest, SamplesOfAnEarlierRunAreNobodysBusiness) {
   EXPECT_EQ(Told(served_.get()), Texts{});
 }
 
+TEST_F(ServedSamplesTest, FaultsBeforeAnotherRunIsOpenAreNobodysBusiness) {
+  const ResponseId unknown = 1000;
+  const auto go_wrong = [&] {
+    Complete(unknown);
+    FirstToken(unknown, "x");
+    EXPECT_TRUE(FailSamples(nullptr, 0, "hot"));
+    AbortTest();
+  };
+  Admit({3});
+  served_->Clear();
+  go_wrong();
+  EXPECT_FALSE(IsReadable(served_->fd()));
+  served_->Open();
+  EXPECT_EQ(Told(served_.get()), Texts{});
+  go_wrong();
+  EXPECT_EQ(Told(served_.get()).size(), 4u);
+}
+
 TEST_F(ServedSamplesTest, TheResponseCallbackMayChangeTheResponse) {
   QuerySampleResponse response(Admit({4}), 0, 0);
   const std::string text = "changed";

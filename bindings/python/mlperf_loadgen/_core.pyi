@@ -720,7 +720,10 @@ class ServedSamples:
         """Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,)."""
 
     def clear(self) -> None:
-        """Forgets all samples."""
+        """Forgets all samples, and everything that goes wrong until `open`."""
+
+    def open(self) -> None:
+        """Another run begins, whose faults are its own."""
 
     def take(self) -> tuple[npt.NDArray[Any], bytes]:
         """What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
+from ..stderr import say
 from .options import Shown, with_options
 from .outcome import Mistake, Outcome, Status
-from .show import tell
 from .signatures import check_methods
 from .targets import entered, is_address, make_library, make_system
 from .user_code import calling_user_code
@@ -76,7 +76,7 @@ def serve(
 
         def ready(addresses: list[str]) -> None:
             served.extend(addresses)
-            tell(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it")
+            say(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it\n")
 
         try:
             with calling_user_code():

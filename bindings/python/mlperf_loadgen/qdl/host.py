@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import signal
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -24,6 +22,7 @@ import numpy.typing as npt
 from .. import _core
 from ..interfaces import SystemUnderTest
 from ..queued import QueuedSystem
+from ..stderr import say_traceback
 from .remote_library import RemoteLibrary
 from .transport import NetworkError, encodable
 from .wire import ANSWER_ROW, Event, Samples
@@ -94,12 +93,13 @@ class SutHost:
         def job() -> None:
             try:
                 self._end_test()
+                self.served.open()  # What the run before was still at has ended by now.
                 if isinstance(self.sut, QueuedSystem):
                     self.sut.begin_test()
                 self._running = True
                 announce(str(self.sut.name))
             except Exception as error:
-                traceback.print_exc()
+                say_traceback()
                 refuse(f"{type(self.sut).__name__}: {type(error).__name__}: {error}")
 
         self._jobs.put(job)
@@ -109,14 +109,13 @@ class SutHost:
         count = len(samples.keys)
         indices = samples.indices.tolist()
         self.library.hold(indices, samples.payloads)
-        keys = samples.keys.tolist()
         first = self.served.admit(samples.keys)
-        for number, (key, index) in enumerate(zip(keys, indices, strict=True)):
-            self._samples[key] = _Sample(first + number, index, received_ns)
+        admitted = [_Sample(first + n, index, received_ns) for n, index in enumerate(indices)]
+        self._samples.update(zip(samples.keys.tolist(), admitted, strict=True))
         ids = np.arange(first, first + count, dtype=np.uint64)
         batches = _core.make_batches(ids, samples.indices, samples.queries)
         run = self._run
-        self._jobs.put(lambda: self._issue(batches, keys, run))
+        self._jobs.put(lambda: self._issue(batches, admitted, run))
 
     def flush(self) -> None:
         self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", None))
@@ -184,17 +183,15 @@ class SutHost:
             _core.serve_completions(None)
             _working.release()
 
-    def _issue(self, batches: list[_core.SampleBatch], keys: list[int], run: int) -> None:
+    def _issue(self, batches: list[_core.SampleBatch], samples: list[_Sample], run: int) -> None:
         start = 0
         for batch in batches:
             if run != self._run:
                 return
             end = start + len(batch)
             now_ns = time.monotonic_ns()
-            for key in keys[start:end]:
-                sample = self._samples.get(key)
-                if sample is not None:
-                    sample.issued_ns = now_ns
+            for sample in samples[start:end]:
+                sample.issued_ns = now_ns
             start = end
             self._call(partial(self._issue_query, batch), "issue_query", batch.ids)
 
@@ -209,8 +206,7 @@ class SutHost:
         try:
             function()
         except Exception as error:
-            traceback.print_exc()
-            sys.stderr.flush()
+            say_traceback()
             self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
 
     def _fail(self, ids: Any, reason: str) -> None:
@@ -226,5 +222,5 @@ class SutHost:
             try:
                 self.sut.end_test(None)
             except Exception:
-                traceback.print_exc()
+                say_traceback()
         self._running = False

@@ -15,6 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..interfaces import SystemUnderTest
+from ..stderr import say
 from ..threads import require_unpatched
 from . import wire
 from .address import check_socket_address, is_ipv6_socket, is_loopback
@@ -383,7 +384,8 @@ class _Talker:
 
     def _refuse(self, sender: bytes, run: int, reason: str, busy: bool = False) -> None:
         self._send(sender, wire.control(wire.Kind.REFUSED, run, {"reason": reason, "busy": busy}))
-        if self._session is not None and self._session.identity == sender:
+        session = self._session
+        if session is not None and (session.identity, session.run) == (sender, run):
             self._end_session(f"was refused: {reason}")
 
     def _refuse_message(self, sender: bytes, frames: list[Any], reason: str) -> None:
@@ -423,4 +425,4 @@ def _too_large(size: int, most: int) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"node: {shown(text)}", file=sys.stderr, flush=True)
+    say(f"node: {shown(text)}\n")
