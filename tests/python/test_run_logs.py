@@ -509,6 +509,8 @@ def test_a_text_log_has_a_report_and_cannot_be_compared(tmp_path):
     write_text_logs(tmp_path)
     with pytest.warns(lg.UnreadableLogWarning):
         lg.write_report(tmp_path, tmp_path / "report.html")
-    assert "BERT SERVER" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "BERT SERVER" in page
+    assert "a text log, as LoadGen wrote them before MLPerf v1.0" in page
     with pytest.warns(lg.UnreadableLogWarning), pytest.raises(ValueError, match="sample log"):
         lg.compare(tmp_path, tmp_path)

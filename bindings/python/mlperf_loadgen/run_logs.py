@@ -7,7 +7,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -100,6 +100,8 @@ class RunLogs:
     """Of the names of the log files."""
     suffix: str = ""
     """Likewise, before the extension."""
+    unread: tuple[str, ...] = ()
+    """What of the logs could not be read, in words."""
 
     def latencies_ns(self) -> npt.NDArray[np.int64]:
         """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
@@ -156,7 +158,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     prefix, suffix = _affixes(detail)
     summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
     summary = decode_log(summary_path.read_bytes()) if summary_path.is_file() else ""
-    records = _records(detail, summary)
+    records, unread = _records(detail, summary)
     last = {record.key: record.value for record in records}
     finished = _TRAILER.search(summary) is not None
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
@@ -184,33 +186,40 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         started=_started(last.get("test_datetime")),
         prefix=prefix,
         suffix=suffix,
+        unread=unread,
     )
 
 
-def _records(detail: Path, summary: str) -> tuple[LogRecord, ...]:
+def _records(detail: Path, summary: str) -> tuple[tuple[LogRecord, ...], tuple[str, ...]]:
+    """The records of a detail log, and what could not be read, of which this warns."""
     data = detail.read_bytes()
-    text = decode_log(data[:_HEAD_BYTES])
-    if is_text_log(text):
-        what = "from its summary the result" if summary else "without a summary there is no result"
-        _warn_unreadable(
-            detail,
+    if is_text_log(decode_log(data[:_HEAD_BYTES])):
+        result = (
+            "from its summary the result" if summary else "without a summary there is no result"
+        )
+        unread: tuple[str, ...] = (
             "a text log, as LoadGen wrote them before MLPerf v1.0: its settings, errors and "
-            f"warnings were read, and {what}; the times of single queries were not",
+            f"warnings were read, and {result}; the times of single queries were not",
         )
-        return parse_text_log(decode_log(data), summary)
-    parsed = parse_records(data)
-    if parsed.cut_off:
-        _warn_cut_off(detail, f"holds {len(parsed.records)} whole records")
-    if parsed.unreadable:
-        number, line = parsed.unreadable[0]
-        count = len(parsed.unreadable)
-        _warn_unreadable(
-            detail,
-            f"{count} {'record' if count == 1 else 'records'} cannot be read, "
-            f"{'in' if count == 1 else 'the first one in'} line {number}: "
-            f"{shown_path(line[:_SHOWN_CHARACTERS])}",
-        )
-    return parsed.records
+        records = parse_text_log(decode_log(data), summary)
+    else:
+        parsed = parse_records(data)
+        records, unread = parsed.records, _unreadable(parsed.unreadable)
+        if parsed.cut_off:
+            _warn_cut_off(detail, f"holds {len(records)} whole records")
+    for text in unread:
+        warnings.warn(f"{detail}: {text}", UnreadableLogWarning, stacklevel=3)
+    return records, unread
+
+
+def _unreadable(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    if not lines:
+        return ()
+    number, line = lines[0]
+    shown = shown_path(line[:_SHOWN_CHARACTERS])
+    if len(lines) == 1:
+        return (f"1 record cannot be read, in line {number}: {shown}",)
+    return (f"{len(lines)} records cannot be read, the first one in line {number}: {shown}",)
 
 
 # ---- Which files ---------------------------------------------------------------------------------
@@ -284,10 +293,6 @@ def shown_path(path: str | os.PathLike[str]) -> str:
 
 def _warn_cut_off(path: Path, what: str) -> None:
     warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=4)
-
-
-def _warn_unreadable(path: Path, what: str) -> None:
-    warnings.warn(f"{path}: {what}", UnreadableLogWarning, stacklevel=4)
 
 
 # ---- What they say -------------------------------------------------------------------------------

@@ -132,8 +132,9 @@ def _value_text(value: Any) -> str:
 
 
 def message_table(logs: RunLogs) -> Table | None:
-    """Errors and warnings."""
-    texts = [("error", text) for text in logs.errors]
+    """Errors and warnings, after what of the logs could not be read."""
+    texts = [("not read", text) for text in logs.unread]
+    texts += [("error", text) for text in logs.errors]
     texts += [("warning", text) for text in logs.warnings]
     if not texts:
         return None
