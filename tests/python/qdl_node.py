@@ -175,6 +175,19 @@ class QuerySizes(lg.SystemUnderTest):
         lg.complete(samples.ids, [str(len(samples)).encode()] * len(samples))
 
 
+class Texts(lg.SystemUnderTest):
+    """Answers with a text of as many letters as the index, once an array of objects was refused."""
+
+    def __init__(self, library):
+        pass
+
+    def issue_query(self, samples):
+        texts = ["\u00e9" * i for i in samples.indices.tolist()]
+        with contextlib.suppress(TypeError):
+            lg.complete(samples.ids, np.array(texts, object))
+        lg.complete(samples.ids, texts)
+
+
 class Hoarder(Digest):
     """Answers nothing before a flush."""
 

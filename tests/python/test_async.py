@@ -17,6 +17,7 @@ import threading
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import HANG_LIMIT_S, SCENARIOS, errors_of
 from qdl_node import Library, digest, hang_limit
@@ -83,6 +84,19 @@ class System(lg.AsyncSystemUnderTest):
 
     def answer(self, samples):
         lg.complete(samples.ids, [digest(NUMBERS[i]) for i in samples.indices.tolist()])
+
+
+def test_texts_of_different_sizes_are_answers(run):
+    class Texts(System):
+        def answer(self, samples):
+            with pytest.raises(TypeError, match="dtype object"):
+                lg.complete(samples.ids, np.full(len(samples), "x", object))
+            lg.complete(samples.ids, ["\u00e9" * i for i in samples.indices.tolist()])
+
+    result = run(Texts(), scenario="Offline", mode="AccuracyOnly")
+    assert errors_of(result) == []
+    log = lg.read_accuracy(result.logs.accuracy)
+    assert log.payloads.texts() == ["\u00e9" * i for i in log.indices.tolist()]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

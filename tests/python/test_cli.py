@@ -571,6 +571,7 @@ def test_accuracy_tells_what_a_log_holds(logged):
         ("classes.csv", "class\n" + "".join(f"{i % 10 if i >= 5 else 9}\n" for i in range(50))),
         ("plain.csv", "".join(f"{i % 10 if i >= 5 else 9}\n" for i in range(50))),
         ("pairs.csv", "".join(f"{i},{i % 10 if i >= 5 else 9}\n" for i in reversed(range(50)))),
+        ("excel.csv", "\ufeff" + "".join(f"{i % 10 if i >= 5 else 9}\r\n" for i in range(50))),
         ("labels.npy", None),
     ],
 )
@@ -580,7 +581,7 @@ def test_accuracy_scores_by_sample_index(logged, name, text):
     if text is None:
         np.save(path, np.array([i % 10 if i >= 5 else 9 for i in range(50)]))
     else:
-        path.write_text(text)
+        path.write_text(text, newline="")
     found = document("accuracy", logged, "--dtype", "float32", "--labels", path)
     assert (found["top1_correct"], found["scored"]) == (45, 50)
     assert found["top1_accuracy"] == 0.9

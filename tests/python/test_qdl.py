@@ -160,6 +160,13 @@ def test_uvloop_is_not_needed(nodes, run, monkeypatch):
         assert errors_of(run(system, NUMBERS, scenario=scenario)) == []
 
 
+def test_a_node_answers_with_texts_of_different_sizes(nodes, run):
+    system = qdl.NetworkQDL(nodes("Texts"), NUMBERS)
+    result = run(system, NUMBERS, scenario="Offline", mode="AccuracyOnly")
+    assert errors_of(result) == []
+    assert answers_of(result) == {i: ("\u00e9" * i).encode() for i in range(64)}
+
+
 def test_a_node_may_pass_queries_on_to_another(nodes, run):
     first = nodes("relay", to=nodes("Digest"))
     system = qdl.NetworkQDL(first, NUMBERS)

@@ -201,7 +201,8 @@ def _labels(path: Path) -> dict[int, int]:
 
 
 def _csv_labels(path: Path) -> dict[int, int]:
-    with path.open(newline="", encoding="utf-8") as file:
+    # A byte order mark, as spreadsheets write, would make a heading of the first label.
+    with path.open(newline="", encoding="utf-8-sig") as file:
         lines = [line for line in csv.reader(file) if line]
     found: dict[int, int] = {}
     for number, line in enumerate(lines):
