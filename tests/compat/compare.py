@@ -224,17 +224,13 @@ def loaded_parts(events):
 def is_timed(draw):
     """Whether the number of queries of the last set depends on the machine's speed."""
     final = draw["final"]
-    if draw["settings"] is None or effective_mode(final) == "AccuracyOnly":
+    if draw["settings"] is None or draws.effective_mode(final) == "AccuracyOnly":
         return False
     closed_loop = final["scenario"] in ("SingleStream", "MultiStream")
     by_clock = closed_loop and final["min_duration_ms"] > 0
     # The limit is tested after each call, which may have any number of overdue queries.
     by_call = final["server_coalesce_queries"] and final["max_query_count"] > 0
     return by_clock or by_call or final["max_duration_ms"] > 0
-
-
-def effective_mode(final):
-    return "PerformanceOnly" if final["test05"] else final["mode"]
 
 
 # ---- Comparing ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ import random
 SCENARIOS = ["SingleStream", "MultiStream", "Server", "Offline"]
 MODES = ["SubmissionRun", "AccuracyOnly", "PerformanceOnly", "FindPeakPerformance"]
 MODELS = ["resnet50", "gptj", "llama2-70b", "3d-unet", "retinanet", "rgat", "my.model", "none", "*"]
+# The built-in config file turns token mode on for these.
+TOKEN_MODELS = ["llama2-70b", "mixtral-8x7b", "deepseek-r1", "whisper", "gpt-oss-120b"]
 FAR_BOUND_NS = 20_000_000_000
 
 # Settings that config files can hold: key, scenario part ("" for any), factor from file to field.
@@ -39,7 +41,10 @@ KEYS = {
     "accuracy_sample_count_override": ("accuracy_sample_count_override", "", 1),
     "sample_concatenate_permutation": ("sample_concatenate_permutation", "", 1),
     "use_token_latencies": ("use_token_latencies", "", 1),
+    "ttft_latency": ("ttft_latency", "Server", 1e6),
+    "tpot_latency": ("tpot_latency", "Server", 1e6),
     "infer_token_latencies": ("infer_token_latencies", "", 1),
+    "token_latency_scaling_factor": ("token_latency_scaling_factor", "", 1),
     "multi_stream_samples_per_query": ("samples_per_query", "MultiStream", 1),
     "server_coalesce_queries": ("coalesce_queries", "Server", 1),
     "server_max_async_queries": ("max_async_queries", "Server", 1),
@@ -48,6 +53,13 @@ KEYS = {
     "single_stream_expected_latency_ns": ("target_latency", "SingleStream", 1e6),
     "multi_stream_expected_latency_ns": ("target_latency", "MultiStream", 1e6),
     "server_target_latency_percentile": ("target_latency_percentile", "Server", 0.01),
+}
+
+# Keys that are read only if another setting is on by then.
+READ_ONLY_WITH = {
+    "ttft_latency": "use_token_latencies",
+    "tpot_latency": "use_token_latencies",
+    "token_latency_scaling_factor": "infer_token_latencies",
 }
 
 
@@ -126,7 +138,7 @@ def draw_logged_share(rng, final):
 
 
 def draw_tokens(rng, final):
-    final["use_token_latencies"] = rng.random() < 0.3
+    final["use_token_latencies"] = rng.random() < 0.4
     final["ttft_latency"] = rng.choice([FAR_BOUND_NS, FAR_BOUND_NS, 0])
     final["tpot_latency"] = rng.choice([FAR_BOUND_NS, FAR_BOUND_NS, 0])
     final["infer_token_latencies"] = rng.random() < 0.2
@@ -243,7 +255,7 @@ def draw_sut(rng, final):
         "name": rng.choice(["a name", "QDL-1", ""]),
         "deferred": can_defer and rng.random() < 0.3,
         "threaded": not final["server_max_async_queries"] and rng.random() < 0.1,
-        "first_token": tokens or rng.random() < 0.1,
+        "first_token_every": draw_first_tokens(rng, final),
         "n_tokens": tokens or rng.random() < 0.1,
         "response_cb": rng.random() < 0.2,
         "size_modulus": rng.choice([1, 3, 9, 280]),
@@ -251,6 +263,14 @@ def draw_sut(rng, final):
         "reversed": rng.random() < 0.3,
         "trials_pass": [],
     }
+
+
+def draw_first_tokens(rng, final):
+    """Every how many samples send a first token; 0: none does."""
+    if not final["use_token_latencies"]:
+        return int(rng.random() < 0.1)
+    # Without one, the reference crashes in every scenario but Offline.
+    return rng.choice([0, 0, 1, 2, 3]) if final["scenario"] == "Offline" else 1
 
 
 def draw_peak_search(rng, drawn):
@@ -289,10 +309,12 @@ def spread_over_files(rng, drawn):
         write_user_config(rng, drawn, settings)
     if rng.random() < 0.25:
         write_audit(rng, drawn, settings)
-    # The accuracy log goes by what was requested, the rest by the audit file.
-    tokens = drawn["settings"].get("use_token_latencies") or drawn["final"]["use_token_latencies"]
-    drawn["sut"]["first_token"] |= tokens
-    drawn["sut"]["n_tokens"] |= tokens
+    # What is recorded goes by what was requested, what is reported by the audit file.
+    settings, final, sut = drawn["settings"], drawn["final"], drawn["sut"]
+    if settings.get("use_token_latencies") or final["use_token_latencies"]:
+        sut["n_tokens"] = True
+        if final["scenario"] != "Offline":
+            sut["first_token_every"] = 1
 
 
 def text_of(name, value):
@@ -304,14 +326,21 @@ def text_of(name, value):
     return repr(value / factor) if factor != 1 else repr(value)
 
 
-def movable(rng, settings, share):
-    return [name for name in settings if name in KEYS and rng.random() < share]
+def movable(rng, settings, share, *, on=()):
+    """Some settings that a config file can hold. `on`: what is on before it is read."""
+    names = [name for name in settings if name in KEYS and rng.random() < share]
+    known = {name for name in names if settings[name] is True} | set(on)
+    return [n for n in names if n not in READ_ONLY_WITH or READ_ONLY_WITH[n] in known]
 
 
 def write_user_config(rng, drawn, settings):
     model, scenario = rng.choice(MODELS), settings["scenario"]
+    by_model = settings["use_token_latencies"] and rng.random() < 0.5
+    if by_model:
+        model = rng.choice(TOKEN_MODELS)
+        settings.pop("use_token_latencies")
     lines = ["# drawn"]
-    for name in movable(rng, settings, 0.5):
+    for name in movable(rng, settings, 0.5, on=["use_token_latencies"] * by_model):
         key, part, _ = KEYS[name]
         scopes = [f"{model}.{part or scenario}", f"*.{part or scenario}", f"{model}.*", "*.*"]
         chosen = rng.randrange(4)
@@ -332,13 +361,17 @@ def write_user_config(rng, drawn, settings):
 
 def write_audit(rng, drawn, settings):
     lines = []
-    for name in movable(rng, settings, 0.3):
+    final = drawn["final"]
+    for name in movable(rng, settings, 0.3, on=[n for n, value in final.items() if value is True]):
         if name == "print_timestamps":
             continue
         key, part, _ = KEYS[name]
         scope = rng.choice(["*", part or settings["scenario"]])
         lines.append(f"*.{scope}.{key} = {text_of(name, settings[name])}")
-        settings[name] = decoy(rng, name, settings[name])
+        if name == "use_token_latencies":
+            settings[name] = token_decoy(rng, drawn)
+        else:
+            settings[name] = decoy(rng, name, settings[name])
     lines += ["*.*.qsl_rng_seed = 5", "*.*.test05 = 1", "resnet50.*.min_query_count = 1234567"]
     drawn["audit"] = "\n".join(lines) + "\n"
     if rng.random() < 0.15:
@@ -351,11 +384,26 @@ def decoy(rng, name, value):
     """Another value, which the audit file replaces."""
     if name == "mode":
         return rng.choice(MODES[:3])
-    if name == "use_token_latencies":
-        return True  # Token mode that only the audit file turns on crashes.
     if isinstance(value, bool):
         return rng.random() < 0.5
     return value + rng.randint(1, 5)
+
+
+def token_decoy(rng, drawn):
+    """What token mode is before the audit file turns it on or off.
+
+    Turned on by it alone, first tokens crash the reference in a performance run, and are missed by
+    us in all scenarios but Offline.
+    """
+    final, sut = drawn["final"], drawn["sut"]
+    offline = final["scenario"] == "Offline" and sut["first_token_every"] == 0
+    if offline or effective_mode(final) == "AccuracyOnly":
+        return rng.random() < 0.5
+    return True
+
+
+def effective_mode(final):
+    return "PerformanceOnly" if final["test05"] else final["mode"]
 
 
 # ---- Config files alone ------------------------------------------------------------------------

@@ -119,11 +119,12 @@ class System:
         if self.plan["reversed"]:
             calls.reverse()
         for call_ids, call_indices in calls:
-            if self.plan["first_token"]:
+            if every := self.plan["first_token_every"]:
+                first = zip(call_ids[::every], call_indices[::every], strict=True)
                 lg.FirstTokenComplete(
                     [
                         lg.QuerySampleResponse(id_, PATTERN_ADDRESS + 200 + index % 50, index % 3)
-                        for id_, index in zip(call_ids, call_indices, strict=True)
+                        for id_, index in first
                     ],
                     *self.callback,
                 )
