@@ -92,7 +92,7 @@ void WriteValidity(const RunPlan& plan, const PerformanceResult& result, Summary
   summary->Satisfied("  Early stopping satisfied: ", result.early_stopping_met);
   if (result.valid) return;
   summary->Line("Recommendations:");
-  for (const std::string& text : result.recommendations) summary->Line(" * ", text);
+  for (const std::string& text : result.logged_recommendations) summary->Line(" * ", text);
 }
 
 void WriteEarlyStopping(const RunPlan& plan, const PerformanceResult& result, Summary* summary) {

@@ -90,8 +90,10 @@ struct PerformanceResult {
   bool early_stopping_met = false;
   // What speaks against the performance constraints; empty if they are met.
   std::string perf_constraints_reason;
-  // Lines of the summary's recommendations, without the leading " * ".
+  // What to change, one line each.
   std::vector<std::string> recommendations;
+  // The same as the summary has it, without the leading " * ": in the words of the reference.
+  std::vector<std::string> logged_recommendations;
   // The detail log's result_invalid_reason.
   std::string invalid_reason;
   // Why the result is not VALID, in words, one a reason; empty if VALID.
@@ -118,6 +120,10 @@ struct PerformanceResult {
   double completed_samples_per_second = 0;  // Server.
   double samples_per_second = 0;            // Offline.
   double inferred_tokens_per_second = 0;    // infer_token_latencies, Server and Offline.
+  // In every scenario, of all tokens from the start to the end of the last query: as counted in
+  // token mode, else as inferred (then `tokens_inferred` is true); 0 without tokens.
+  double tokens_per_second = 0;
+  bool tokens_inferred = false;
 
   double final_query_scheduled_s = 0;
   double final_query_issued_s = 0;

@@ -181,6 +181,17 @@ void ComputeRates(const RunPlan& plan, PerformanceResult* result) {
   }
 }
 
+void ComputeTokenRate(const RunPlan& plan, PerformanceResult* result) {
+  const bool offline = plan.scenario == TestScenario::Offline;
+  if (result->tokens) {
+    const TokenMetrics& tokens = *result->tokens;
+    result->tokens_per_second = offline ? tokens.per_second : tokens.completed_per_second;
+  } else if (plan.infer_token_latencies && (offline || plan.scenario == TestScenario::Server)) {
+    result->tokens_inferred = true;
+    result->tokens_per_second = result->inferred_tokens_per_second;
+  }
+}
+
 uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
   return static_cast<uint64_t>(
       std::count_if(values_ns.begin(), values_ns.end(),
@@ -268,6 +279,7 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
   } else {
     result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, plan.target_latency_ns);
   }
+  ComputeTokenRate(plan, result);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -289,23 +301,32 @@ bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& 
   return false;
 }
 
+// `logged`: in the words of the reference, with its spelling, where scripts look for those.
+void Advise(const std::string& advice, const std::string& logged, PerformanceResult* result) {
+  result->recommendations.push_back(advice);
+  result->logged_recommendations.push_back(logged);
+}
+void Advise(const std::string& advice, PerformanceResult* result) {
+  Advise(advice, advice, result);
+}
+
 void JudgeConstraints(const RunPlan& plan, PerformanceResult* result) {
   if (plan.scenario != TestScenario::Server) return;
-  std::vector<std::string> advice;
+  const std::string advice = "Reduce target QPS to improve latency.";
+  const auto judge_token_bound = [&](const std::string& what, const LatencyStats& stats,
+                                     uint64_t bound_ns) {
+    if (KeepsBound(plan, what, stats, bound_ns, result)) return;
+    Advise(what + " constraint not met: " + advice, what + " constrain not met: " + advice, result);
+  };
   if (result->tokens) {
-    if (!KeepsBound(plan, "TTFT", result->tokens->first_token, plan.ttft_latency_ns, result)) {
-      advice.push_back("TTFT constrain not met: Reduce target QPS to improve latency.");
-    }
-    if (!KeepsBound(plan, "TPOT", result->tokens->time_per_token, plan.tpot_latency_ns, result)) {
-      advice.push_back("TPOT constrain not met: Reduce target QPS to improve latency.");
-    }
+    judge_token_bound("TTFT", result->tokens->first_token, plan.ttft_latency_ns);
+    judge_token_bound("TPOT", result->tokens->time_per_token, plan.tpot_latency_ns);
   } else if (!KeepsBound(plan, "latency", result->sample_latency, plan.target_latency_ns, result)) {
-    advice.push_back("Reduce target QPS to improve latency.");
+    Advise(advice, result);
   }
-  result->perf_constraints_met = advice.empty();
-  if (advice.empty()) return;
-  result->recommendations = advice;
-  result->perf_constraints_reason = Join(advice, "  * ");
+  result->perf_constraints_met = result->logged_recommendations.empty();
+  if (result->perf_constraints_met) return;
+  result->perf_constraints_reason = Join(result->logged_recommendations, "  * ");
   result->invalid_reason += result->perf_constraints_reason + " ";
 }
 
@@ -345,7 +366,7 @@ void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuer
       std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
   if (result->min_duration_met) return;
   const std::string advice = DurationAdvice(plan.scenario);
-  result->recommendations.push_back(advice);
+  Advise(advice, result);
   result->invalid_reason += advice + " ";
   result->reasons.push_back("ran " + FormatDuration(static_cast<double>(measured_ns)) +
                             ", min_duration asks for " +
@@ -359,8 +380,7 @@ void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult
   result->min_queries_met = enough_queries && enough_samples;
   if (result->min_queries_met) return;
   const std::string advice = "The test exited early, before enough queries were issued.";
-  result->recommendations.push_back(advice +
-                                    "\n   See the detailed log for why this may have occurred.");
+  Advise(advice + "\n   See the detailed log for why this may have occurred.", result);
   result->invalid_reason += advice;
   const std::string why(WhyIssuingEnded(record));
   if (!enough_queries) {
@@ -384,7 +404,7 @@ void JudgeConfidence(const EarlyStopping& early_stopping, const std::string& of_
 }
 
 void Object(const std::string& line, PerformanceResult* result) {
-  result->recommendations.push_back(line);
+  Advise(line, result);
   std::string& all = result->invalid_reason;
   if (!all.empty() && all.back() != ' ') all += ' ';
   all += line;

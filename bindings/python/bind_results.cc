@@ -62,6 +62,11 @@ py::dict TokensAsDict(const TokenMetrics& tokens) {
       "early_stopping_tpot"_a = EarlyStoppingAsDict(tokens.early_stopping_tpot));
 }
 
+py::object TokensPerSecond(const PerformanceResult& result) {
+  if (!result.tokens && !result.tokens_inferred) return py::none();
+  return py::float_(result.tokens_per_second);
+}
+
 py::dict PerformanceAsDict(const PerformanceResult& result) {
   py::dict values(
       "valid"_a = result.valid, "perf_constraints_met"_a = result.perf_constraints_met,
@@ -85,6 +90,8 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
   values["scheduled_samples_per_second"] = result.scheduled_samples_per_second;
   values["completed_samples_per_second"] = result.completed_samples_per_second;
   values["samples_per_second"] = result.samples_per_second;
+  values["tokens_per_second"] = TokensPerSecond(result);
+  values["tokens_inferred"] = result.tokens_inferred;
   values["inferred_tokens_per_second"] = result.inferred_tokens_per_second;
   values["final_query_scheduled_s"] = result.final_query_scheduled_s;
   values["final_query_issued_s"] = result.final_query_issued_s;
@@ -182,7 +189,7 @@ void BindPerformance(py::module_& module) {
       .def_readonly("min_duration_met", &P::min_duration_met)
       .def_readonly("min_queries_met", &P::min_queries_met)
       .def_readonly("early_stopping_met", &P::early_stopping_met)
-      .def_readonly("recommendations", &P::recommendations, "What to change, as in the summary.")
+      .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
       .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
       .def_readonly("query_count", &P::query_count, "Issued.")
       .def_readonly("sample_count", &P::sample_count, "Completed.")
@@ -205,6 +212,13 @@ void BindPerformance(py::module_& module) {
       .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second, "Server.")
       .def_readonly("completed_samples_per_second", &P::completed_samples_per_second, "Server.")
       .def_readonly("samples_per_second", &P::samples_per_second, "Offline.")
+      .def_property_readonly("tokens_per_second", TokensPerSecond,
+                             "In every scenario, from the start to the end of the last query: of "
+                             "the tokens that were counted (use_token_latencies), else of those "
+                             "that were inferred (infer_token_latencies in Server and Offline); "
+                             "None without tokens.")
+      .def_readonly("tokens_inferred", &P::tokens_inferred,
+                    "tokens_per_second takes each sample for token_latency_scaling_factor tokens.")
       .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
       .def_readonly("final_query_scheduled_s", &P::final_query_scheduled_s)
       .def_readonly("final_query_issued_s", &P::final_query_issued_s)

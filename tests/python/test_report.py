@@ -312,7 +312,7 @@ def test_a_run_in_which_nothing_was_measured(run_test, tmp_path):
     assert "within the bound" not in page.text and "above the bound" not in page.text
     assert "percentiles" not in page.tables
     assert "latency-tail" not in page.charts and "outstanding-time" in page.charts
-    assert page.text.count("Mend the system under test") == 1  # Of reasons that it would cure all.
+    assert page.text.count("Fix the system under test") == 1  # Of reasons that it would cure all.
 
 
 def test_numbers_that_are_none(run_test, tmp_path):

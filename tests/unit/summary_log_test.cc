@@ -187,9 +187,9 @@ TEST(Summary, InvalidServer) {
   PerformanceResult result = ValidResult();
   result.valid = result.perf_constraints_met = result.min_queries_met = false;
   result.early_stopping_met = false;
-  result.recommendations = {"Reduce target QPS to improve latency.",
-                            "The test exited early, before enough queries were issued.\n"
-                            "   See the detailed log for why this may have occurred."};
+  result.logged_recommendations = {"Reduce target QPS to improve latency.",
+                                   "The test exited early, before enough queries were issued.\n"
+                                   "   See the detailed log for why this may have occurred."};
   result.early_stopping.text = " * Run unsuccessful.\n * Processed 298 queries.";
   result.completed_samples_per_second = 997.126;
   result.scheduled_samples_per_second = -std::numeric_limits<double>::quiet_NaN();

@@ -199,6 +199,8 @@ TEST(VerdictTest, InferredTokensScaleTheRate) {
                             : scenario == TestScenario::Offline ? 250 * 69
                                                                 : 0;
     EXPECT_NEAR(result.inferred_tokens_per_second, expected, 1e-6);
+    EXPECT_EQ(result.tokens_per_second, result.inferred_tokens_per_second);
+    EXPECT_EQ(result.tokens_inferred, expected > 0);
   }
 }
 
@@ -369,7 +371,7 @@ TEST(VerdictTest, AdviceIsOrderedAndJoinedAsInTheLogs) {
   RunRecord record = RecordFor(TestScenario::Server);
   record.violations.counts[static_cast<size_t>(Violation::kDoubleCompletion)] = 3;
   const PerformanceResult result = EvaluatePerformance(plan, record);
-  EXPECT_EQ(result.recommendations,
+  EXPECT_EQ(result.logged_recommendations,
             (Lines{"TTFT constrain not met: Reduce target QPS to improve latency.",
                    "TPOT constrain not met: Reduce target QPS to improve latency.",
                    "Increase the target QPS so the loadgen pre-generates more queries.",
@@ -377,6 +379,12 @@ TEST(VerdictTest, AdviceIsOrderedAndJoinedAsInTheLogs) {
                    "   See the detailed log for why this may have occurred.",
                    "The system under test broke its contract (3 double completions): see the "
                    "detailed log."}));
+  // The same in English.
+  EXPECT_EQ(result.recommendations,
+            (Lines{"TTFT constraint not met: Reduce target QPS to improve latency.",
+                   "TPOT constraint not met: Reduce target QPS to improve latency.",
+                   result.logged_recommendations[2], result.logged_recommendations[3],
+                   result.logged_recommendations[4]}));
   EXPECT_EQ(result.invalid_reason,
             "TTFT constrain not met: Reduce target QPS to improve latency.  * TPOT constrain not "
             "met: Reduce target QPS to improve latency. Increase the target QPS so the loadgen "
@@ -420,6 +428,33 @@ TEST(VerdictTokenTest, ServerBoundsOnTtftAndTpot) {
   EXPECT_EQ(result.early_stopping.text, "");
 }
 
+// All tokens over all the time, to the end of the last query.
+TEST(VerdictTokenTest, TokensPerSecondInEveryScenario) {
+  const std::vector<std::pair<TestScenario, double>> cases = {
+      {TestScenario::SingleStream, 40100 / 0.099599},
+      {TestScenario::MultiStream, 200 * 7 / 0.099599},
+      {TestScenario::Server, 40100 / 0.099599},
+      {TestScenario::Offline, 1500 / 2.0}};
+  for (const auto& [scenario, expected] : cases) {
+    RecordBuilder pairs(2);
+    for (int64_t i = 0; i < 100; ++i) {
+      const int64_t at_ns = i * kMs;
+      pairs.Query(at_ns, at_ns, {{at_ns + 500000 + i * 1000, at_ns + 1, 7}, {at_ns + 9, at_ns, 7}});
+    }
+    RunPlan plan = TokenPlanFor(scenario);
+    // What was counted goes before what is inferred.
+    plan.infer_token_latencies = true;
+    plan.token_latency_scaling_factor = 1000;
+    const PerformanceResult result = EvaluatePerformance(
+        plan, scenario == TestScenario::MultiStream ? pairs.Build() : RecordFor(scenario));
+    EXPECT_DOUBLE_EQ(result.tokens_per_second, expected) << static_cast<int>(scenario);
+    EXPECT_FALSE(result.tokens_inferred);
+    const PerformanceResult without = Evaluate(scenario);
+    EXPECT_EQ(without.tokens_per_second, 0);
+    EXPECT_FALSE(without.tokens_inferred);
+  }
+}
+
 TEST(VerdictTokenTest, ServerIsValidWithinBothBounds) {
   RunPlan plan = TokenPlanFor(TestScenario::Server);
   plan.ttft_latency_ns = 403000;  // 404000 and 405000 are over: needs 81.
@@ -436,14 +471,14 @@ TEST(VerdictTokenTest, EachBoundHasItsOwnAdvice) {
   PerformanceResult result = EvaluatePerformance(plan, RecordFor(TestScenario::Server));
   EXPECT_FALSE(result.perf_constraints_met);
   EXPECT_EQ(result.recommendations,
-            Lines{"TPOT constrain not met: Reduce target QPS to improve latency."});
+            Lines{"TPOT constraint not met: Reduce target QPS to improve latency."});
   EXPECT_EQ(result.reasons[0], "p90 TPOT 1.425 us is above the bound of 1.424 us");
 
   plan.tpot_latency_ns = 1425;
   plan.ttft_latency_ns = 95999;
   result = EvaluatePerformance(plan, RecordFor(TestScenario::Server));
   EXPECT_EQ(result.recommendations,
-            Lines{"TTFT constrain not met: Reduce target QPS to improve latency."});
+            Lines{"TTFT constraint not met: Reduce target QPS to improve latency."});
   EXPECT_EQ(result.invalid_reason,
             "TTFT constrain not met: Reduce target QPS to improve latency. ");
   // Both texts are there, whichever failed.

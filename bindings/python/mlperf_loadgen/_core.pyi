@@ -487,6 +487,14 @@ class PerformanceResult:
     def samples_per_second(self) -> float:
         """Offline."""
     @property
+    def tokens_per_second(self) -> float | None:
+        """In every scenario, from the start to the end of the last query: of the tokens that were
+        counted (use_token_latencies), else of those that were inferred (infer_token_latencies in
+        Server and Offline); None without tokens."""
+    @property
+    def tokens_inferred(self) -> bool:
+        """tokens_per_second takes each sample for token_latency_scaling_factor tokens."""
+    @property
     def inferred_tokens_per_second(self) -> float: ...
     @property
     def final_query_scheduled_s(self) -> float: ...

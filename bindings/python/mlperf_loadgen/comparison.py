@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,9 @@ class Comparison:
     """Settings as they took effect, of the first runs: name to (a, b)."""
     valid: tuple[bool | None, bool | None]
     """Whether all runs of a side are VALID; None: one has no verdict."""
+    tokens_per_second: tuple[float | None, float | None]
+    """Of token runs, as in their results; of several a side, the geometric mean. None: a run of the
+    side has none."""
     cautions: tuple[str, ...]
     """What a reader must know before trusting the rows."""
 
@@ -135,10 +139,10 @@ def compare(
     fractions = _fractions(runs[0])
     names = [name for name in series[0][0] if all(name in one for side in series for one in side)]
     disturbed = _more_disturbed(runs)
-    statistics = []
+    found = []
     for name in names:
         of_a, of_b = ([one[name] for one in side] for side in series)
-        statistics += _statistics(name, of_a, of_b, fractions, disturbed)
+        found += _statistics(name, of_a, of_b, fractions, disturbed)
     differ = _settings_differ(sides[0][0], sides[1][0])
     return Comparison(
         a=_names(sides[0], sides[1]),
@@ -147,9 +151,10 @@ def compare(
         tolerance=tolerance,
         confidence=confidence,
         paired=all(_same_queries([one[name] for side in series for one in side]) for name in names),
-        rows=_judged(statistics, tolerance, confidence),
+        rows=_judged(found, tolerance, confidence),
         settings_differ=differ,
         valid=(_all_valid(sides[0]), _all_valid(sides[1])),
+        tokens_per_second=(_token_rate(sides[0]), _token_rate(sides[1])),
         cautions=tuple(dict.fromkeys(_cautions(sides, differ))),  # A run may be on both sides.
     )
 
@@ -208,6 +213,11 @@ def _settings_differ(a: RunLogs, b: RunLogs) -> dict[str, tuple[Any, Any]]:
 def _all_valid(side: Sequence[RunLogs]) -> bool | None:
     verdicts = [run.valid for run in side]
     return None if None in verdicts else all(verdicts)
+
+
+def _token_rate(side: Sequence[RunLogs]) -> float | None:
+    rates = [rate for run in side if (rate := run.tokens_per_second)]
+    return geometric_mean(rates) if len(rates) == len(side) else None
 
 
 def _more_disturbed(runs: Sequence[RunLogs]) -> float:

@@ -35,6 +35,9 @@ def comparison_text(found: Comparison) -> str:
             f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
         ),
     ]
+    if found.tokens_per_second != (None, None):
+        a, b = (_rate(rate) for rate in found.tokens_per_second)
+        lines.append(f"tokens/s: A {a}, B {b}")
     if found.valid[0] != found.valid[1]:
         lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
     for name, (a, b) in found.settings_differ.items():
@@ -84,6 +87,10 @@ def _share(share: float) -> str:
 
 def _signed(share: float) -> str:
     return f"{'-' if share < 0 else '+' * (share < _LARGEST_PERCENT)}{_share(abs(share))}"
+
+
+def _rate(rate: float | None) -> str:
+    return "unknown" if rate is None else f"{rate:,.5g}"
 
 
 def _valid(valid: bool | None) -> str:

@@ -41,6 +41,9 @@ def _performance(result: _core.PerformanceResult, scenario: _core.TestScenario) 
         lines.append(_latency("query latency", result.query_latency))
     if result.tokens:
         lines += _token_times(result.tokens, result.sample_count)
+    if result.tokens_per_second is not None:
+        inferred = ", inferred from the samples" if result.tokens_inferred else ""
+        lines.insert(1, f"  {result.tokens_per_second:.2f} tokens/s{inferred}")
     if scenario == _core.TestScenario.Server:
         late = result.lateness
         lines.append(

@@ -38,6 +38,9 @@ _TRACED_SAMPLE = re.compile(
     rb'"sample_idx":(?P<index>\d+),"issue_start_ns":(?P<issued>-?\d+)'
     rb'(?:,"complete_ns":(?P<completed>-?\d+))?'
 )
+_TOKEN_RATE = "result_{}tokens_per_second"
+_TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
+"""Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
 _SAMPLE_TYPE = np.dtype(
     [
         ("query", "<u8"),
@@ -119,6 +122,19 @@ class RunLogs:
         done = completed_ns >= 0
         latencies: npt.NDArray[np.int64] = (completed_ns - scheduled_ns)[done]
         return latencies
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of a test that counted tokens, or else inferred them; None: it did neither, or the logs
+        end before its result."""
+        rates = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES)
+        return next((rate for rate in rates if rate is not None), None)
+
+    @property
+    def tokens_inferred(self) -> bool:
+        """Whether `tokens_per_second` takes a sample for `token_latency_scaling_factor` tokens."""
+        counted = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES[:2])
+        return self.tokens_per_second is not None and not any(rate is not None for rate in counted)
 
     def number(self, key: str) -> float | None:
         """The last number of a key of the detail log; None: there is none, or it is not finite."""
@@ -356,7 +372,12 @@ def _broken_bound(last: Mapping[str, Any]) -> str:
         return f"the {shown} of TTFT or TPOT is above its bound"
     bound_ns = number_or_none(last.get("effective_target_latency_ns")) or 0
     bound = f"the bound of {bound_ns / 1e6:g} ms"
-    measured_ns = number_or_none(last.get(f"result_{100 * percentile:.2f}_percentile_latency_ns"))
+    # MultiStream had a bound, on whole queries, until v1.0 of the reference.
+    found = (
+        number_or_none(last.get(f"result_{100 * percentile:.2f}_percentile_{kind}_ns"))
+        for kind in ("per_query_latency", "latency")
+    )
+    measured_ns = next((ns for ns in found if ns is not None), None)
     if measured_ns is None:
         return f"{shown} latency is above {bound}"
     if measured_ns <= bound_ns:

@@ -31,7 +31,7 @@ def draw(sweep: Sweep, path: str | os.PathLike[str], percentiles: Sequence[float
     if percentiles is None:
         percentiles = sorted({0.5, sweep.target_percentile})
     lines = [(_metric_suffix(sweep, p), f"p{100 * p:g}") for p in percentiles]
-    kinds = ["ttft", "tpot"] if sweep.settings.use_token_latencies else ["latency"]
+    kinds = sweep.latency_kinds
     rows = [r for r in sweep.rows() if r.median.achieved_samples_per_second is not None]
     if not rows:
         raise ValueError("no run of the sweep measured anything that could be drawn")

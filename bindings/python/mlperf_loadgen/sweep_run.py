@@ -119,7 +119,7 @@ def _numbers(table: Sweep, values: Iterable[float]) -> list[float]:
             number = kind(value)
         if not math.isfinite(number) or number != value:
             what = "whole numbers" if kind is int else "finite numbers"
-            raise ValueError(f"{name} takes {what}, not {value!r}: mend the values of the sweep")
+            raise ValueError(f"{name} takes {what}, not {value!r}: correct the values of the sweep")
         setattr(trial, name, number)
         numbers.append(number)
     if not numbers:
@@ -242,6 +242,8 @@ def _rates(
         "achieved_queries_per_second": queries,
         "achieved_samples_per_second": samples,
     }
+    tokens = performance.tokens_per_second if performance is not None else None
+    rates["achieved_tokens_per_second"] = math.nan if tokens is None else tokens
     return {name: rate if math.isfinite(rate) else None for name, rate in rates.items()}
 
 

@@ -37,6 +37,8 @@ class SweepMetrics:
     achieved_samples_per_second: float | None
     """As in the summary: completed in Server and Offline, with overhead in SingleStream, and in
     MultiStream likewise."""
+    achieved_tokens_per_second: float | None = None
+    """As of `PerformanceResult.tokens_per_second`."""
     goodput_share: float | None
     """Server: the share of the queries, 0 to 1, that were answered within the latency bound; in
     token mode within the bounds on TTFT and TPOT."""
@@ -138,18 +140,29 @@ class Sweep:
         return float(getattr(self.settings, f"{prefix}_target_latency_percentile"))
 
     @property
+    def latency_kinds(self) -> tuple[str, ...]:
+        """What the curve is about: "latency", or in token mode "ttft" and "tpot". Not in Offline,
+        where no sample needs to send a first token."""
+        tokens = self.settings.use_token_latencies
+        if tokens and self.scenario != _core.TestScenario.Offline:
+            return ("ttft", "tpot")
+        return ("latency",)
+
+    @property
     def bounds_ns(self) -> dict[str, int]:
         """The bounds all runs must keep at the target percentile: in Server of "latency", or of
         "ttft" and "tpot" in token mode. One that is itself varied is left out."""
         if self.scenario != _core.TestScenario.Server:
             return {}
-        names = {"latency": "server_target_latency_ns"}
-        if self.settings.use_token_latencies:
-            names = {"ttft": "ttft_latency", "tpot": "tpot_latency"}
+        names = {
+            "latency": "server_target_latency_ns",
+            "ttft": "ttft_latency",
+            "tpot": "tpot_latency",
+        }
         return {
-            kind: getattr(self.settings, name)
-            for kind, name in names.items()
-            if name != self.parameter
+            kind: getattr(self.settings, names[kind])
+            for kind in self.latency_kinds
+            if names[kind] != self.parameter
         }
 
     def rows(self) -> list[SweepRow]:
@@ -162,13 +175,13 @@ class Sweep:
         """The load after which latency rises out of proportion to throughput, or None.
 
         Kneedle on the medians of samples per second and of the logarithm of the latency at the
-        target percentile; in token mode, of the time to first token. See docs/sweep.md.
+        target percentile; where there are several `latency_kinds`, of the first. See docs/sweep.md.
         """
         return self.find_knee()[0]
 
     def find_knee(self) -> tuple[SweepRow | None, str]:
         """`knee`, and if it is None, why."""
-        kind = "ttft" if self.settings.use_token_latencies else "latency"
+        kind = self.latency_kinds[0]
         measured: list[tuple[SweepRow, float, float]] = []
         for row in self.rows():
             rate = row.median.achieved_samples_per_second
@@ -229,10 +242,10 @@ class Sweep:
     ) -> None:
         """Draws latency against achieved throughput into a file: .png, .svg or .pdf.
 
-        In token mode TTFT and TPOT are drawn in place of the latency. `percentiles`: fractions, of
-        the reported ones (0.5, 0.9, 0.95, 0.97, 0.99, 0.999) or the target percentile; None: the
-        median and the target percentile. Raises ImportError without matplotlib, ValueError for
-        other percentiles and where nothing was measured.
+        Each of `latency_kinds` is drawn: in token mode TTFT and TPOT in place of the latency.
+        `percentiles`: fractions, of the reported ones (0.5, 0.9, 0.95, 0.97, 0.99, 0.999) or the
+        target percentile; None: the median and the target percentile. Raises ImportError without
+        matplotlib, ValueError for other percentiles and where nothing was measured.
         """
         from .sweep_plot import draw
 

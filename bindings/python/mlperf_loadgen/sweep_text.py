@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _COLUMNS = [
     ("offered/s", "offered_queries_per_second", 1.0),
     ("samples/s", "achieved_samples_per_second", 1.0),
+    ("tokens/s", "achieved_tokens_per_second", 1.0),
     ("p50 ms", "latency_p50_ns", 1e6),
     ("p90 ms", "latency_p90_ns", 1e6),
     ("p99 ms", "latency_p99_ns", 1e6),
@@ -32,9 +33,11 @@ def number_text(value: float) -> str:
 
 def point_text(point: SweepPoint) -> str:
     """A run in a line."""
+    tokens = point.achieved_tokens_per_second
     return (
         f"{number_text(point.value)} (repeat {point.repeat}): "
         f"{_cell(point.achieved_samples_per_second)} samples/s, "
+        f"{'' if tokens is None else f'{_cell(tokens)} tokens/s, '}"
         f"p50 {_cell(point.latency_p50_ns, 1e6)} ms, p99 {_cell(point.latency_p99_ns, 1e6)} ms, "
         f"{'VALID' if point.valid else 'INVALID'}"
     )

@@ -39,7 +39,7 @@ class CommandError(Exception):
 
 
 class Mistake(CommandError):
-    """Something the user can mend."""
+    """Something the user can fix."""
 
 
 class Interrupted(CommandError):

@@ -56,6 +56,9 @@ def print_where_next(output: Path, commands: Sequence[str] = ()) -> None:
 
 def _facts(performance: _core.PerformanceResult, scenario: _core.TestScenario) -> list[list[str]]:
     rows = [_metric(performance, scenario)]
+    if performance.tokens_per_second is not None:
+        name = "tokens, inferred" if performance.tokens_inferred else "tokens"
+        rows.append([name, f"{rate_text(performance.tokens_per_second)}/s"])
     if scenario == _core.TestScenario.Server:
         share = performance.overlatency_query_count / max(performance.query_count, 1)
         rows.append(["scheduled", f"{rate_text(performance.scheduled_samples_per_second)}/s"])
@@ -79,10 +82,11 @@ def _metric(performance: _core.PerformanceResult, scenario: _core.TestScenario) 
 
 def _latencies(performance: _core.PerformanceResult) -> list[list[str]]:
     tokens = performance.tokens
+    first = tokens.first_token if tokens else None
     stats = {
         "sample latency": performance.sample_latency,
         "query latency": performance.query_latency,
-        "first token": tokens.first_token if tokens else None,
+        _first_token_name(first, performance.sample_count): first,
         "per token": tokens.time_per_token if tokens else None,
     }
     rows = [_latency(name, of) for name, of in stats.items() if of is not None and of.count]
@@ -91,6 +95,12 @@ def _latencies(performance: _core.PerformanceResult) -> list[list[str]]:
         times = (late.p50_ns, late.p90_ns, late.p99_ns, late.p999_ns, late.max_ns)
         rows.append(["issued late", "", *map(duration_text, times)])
     return rows
+
+
+def _first_token_name(stats: _core.LatencyStats | None, sample_count: int) -> str:
+    """In Offline perhaps few samples sent one."""
+    partial = stats is not None and stats.count < sample_count
+    return f"first token ({stats.count:,} samples)" if stats and partial else "first token"
 
 
 def _latency(name: str, stats: _core.LatencyStats) -> list[str]:

@@ -134,7 +134,8 @@ def _about(logs: RunLogs) -> str:
 
 
 def _tiles(metrics: RunMetrics) -> list[Tile]:
-    tiles = [*_peak_tiles(metrics.logs), *_rate_tiles(metrics), *_latency_tiles(metrics)]
+    tiles = [*_peak_tiles(metrics.logs), *_rate_tiles(metrics), *_token_tiles(metrics.logs)]
+    tiles += _latency_tiles(metrics)
     over = metrics.logs.number("result_overlatency_query_count")
     count = metrics.query_count
     if over is not None and count and metrics.target and not metrics.token_mode:
@@ -173,6 +174,14 @@ def _rate_tiles(metrics: RunMetrics) -> list[Tile]:
     return [Tile("Samples per second", number_cell(rate[1]), note)]
 
 
+def _token_tiles(logs: RunLogs) -> list[Tile]:
+    rate = logs.tokens_per_second
+    if rate is None:
+        return []
+    note = "inferred from the samples" if logs.tokens_inferred else "as the system counted them"
+    return [Tile("Tokens per second", number_cell(rate), note)]
+
+
 def _latency_tiles(metrics: RunMetrics) -> list[Tile]:
     tiles = []
     for kind in metrics.kinds:
@@ -180,7 +189,8 @@ def _latency_tiles(metrics: RunMetrics) -> list[Tile]:
             continue
         bound = metrics.bound_ns(kind)
         value = metrics.at(kind, metrics.target)
-        note = f"mean {duration(metrics.statistic(kind, 'mean'))}"
+        mean_ns = metrics.statistic(kind, "mean")
+        note = "" if mean_ns is None else f"mean {duration(mean_ns)}"
         if bound is not None:
             note = f"bound {duration(bound)}"
         tiles.append(Tile(f"{kind.name}, {metrics.target_name}", time_cell(value), note))
@@ -261,7 +271,7 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
 
 def _sweep_report(sweep: Sweep) -> SweepReport:
     rows = [r for r in sweep.rows() if r.median.achieved_samples_per_second is not None]
-    kind = "ttft" if sweep.settings.use_token_latencies else "latency"
+    kind = sweep.latency_kinds[0]
     metrics = [("p50", f"{kind}_p50_ns"), ("p99", f"{kind}_p99_ns")]
     if sweep.target_percentile not in (0.5, 0.99):
         metrics.append((percentile(sweep.target_percentile), f"{kind}_target_ns"))
@@ -269,16 +279,19 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
     knee_text = f"There is no knee: {why_not}."
     if knee is not None:
         knee_text = f"The knee is at {sweep.parameter} {number_text(knee.value)}."
+    rates = [("samples/s", "achieved_samples_per_second")]
+    if any(row.median.achieved_tokens_per_second is not None for row in sweep.rows()):
+        rates.append(("tokens/s", "achieved_tokens_per_second"))
     table_rows = tuple(
         (
             Cell(number_text(row.value), row.value),
-            number_cell(row.median.achieved_samples_per_second),
+            *(number_cell(getattr(row.median, metric)) for _, metric in rates),
             *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
             Cell(f"{row.valid_count} of {row.run_count}"),
         )
         for row in sweep.rows()
     )
-    columns = (sweep.parameter, "samples/s", *(name for name, _ in metrics), "VALID")
+    columns = (sweep.parameter, *(name for name, _ in (*rates, *metrics)), "VALID")
     return SweepReport(
         title=f"{sweep.sut_name}: {sweep.scenario.name} sweep of {sweep.parameter}",
         knee_text=knee_text,

@@ -46,6 +46,7 @@ def percentile_table(metrics: RunMetrics) -> Table | None:
     for p in shown:
         rows.append((Cell(percentile(p)), *(time_cell(metrics.at(kind, p)) for kind in kinds)))
     rows.append((Cell("max"), *(time_cell(metrics.statistic(kind, "max")) for kind in kinds)))
+    rows = [row for row in rows if any(cell.value is not None for cell in row[1:])]
     bounds = [metrics.bound_ns(kind) for kind in kinds]
     if any(bound is not None for bound in bounds):
         label = f"bound on {metrics.target_name}"
@@ -199,6 +200,7 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
     ):
         values = [_rate_or(m, key) for m in all_metrics]
         rows += _compared(label, values, number)
+    rows += _compared("tokens/s", [m.logs.tokens_per_second for m in all_metrics], number)
     rows += _compared("queries", [m.query_count for m in all_metrics], number)
     for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT):
         means = [m.statistic(kind, "mean") if kind in m.kinds else None for m in all_metrics]

@@ -39,7 +39,7 @@ _CURES = (
     ),
 )
 _LOWER_THE_RATE = "Lower server_target_qps, or make the system faster"
-_OTHERWISE = "Mend the system under test, or its settings, as this says, and run it again."
+_OTHERWISE = "Fix the system under test, or its settings, as this says, and run it again."
 
 
 def verdict_of(logs: RunLogs) -> tuple[str, str]:
@@ -58,16 +58,27 @@ def headline_of(metrics: RunMetrics) -> str:
         if logs.mode == "AccuracyOnly" and logs.finished:
             return "An accuracy test is judged by what its responses say, outside of this report."
         return "The logs hold no result."
-    if logs.scenario == "Server":
-        kinds = [TTFT, TPOT] if metrics.token_mode else [LATENCY]
-        return " ".join(f"{_against_bound(metrics, kind)}." for kind in kinds)
-    if logs.scenario == "Offline":
+    return " ".join(f"{part}." for part in (*_measured(metrics), *_token_rate(logs)))
+
+
+def _measured(metrics: RunMetrics) -> list[str]:
+    """What the scenario measures."""
+    if metrics.logs.scenario == "Offline":
         rate = metrics.rate
-        return f"{number(rate[1])} samples per second." if rate else "Nothing was measured."
-    at_target = metrics.at(metrics.latency_kind, metrics.target)
-    if at_target is None:
-        return "Nothing was measured."
-    return f"{metrics.latency_kind.name} at {metrics.target_name}: {duration(at_target)}."
+        return [f"{number(rate[1])} samples per second" if rate else "Nothing was measured"]
+    if metrics.logs.scenario == "Server":
+        kinds = [TTFT, TPOT] if metrics.token_mode else [LATENCY]
+        return [_against_bound(metrics, kind) for kind in kinds]
+    if metrics.at(metrics.latency_kind, metrics.target) is None:
+        return ["Nothing was measured"]
+    return [_against_bound(metrics, metrics.latency_kind)]
+
+
+def _token_rate(logs: RunLogs) -> list[str]:
+    rate = logs.tokens_per_second
+    if rate is None:
+        return []
+    return [f"{number(rate)} tokens per second{', inferred' * logs.tokens_inferred}"]
 
 
 def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
@@ -97,6 +108,8 @@ def _cure(reason: str, logs: RunLogs) -> str:
         return "This follows from the bound that was missed: see to that first."
     for pattern, cure in _CURES:
         if re.search(pattern, reason):
+            if cure is None and logs.scenario == "MultiStream":
+                return "Lower multi_stream_samples_per_query, or make the system faster."
             if cure is None:
                 return f"{_LOWER_THE_RATE}: {_where_it_comes_from(logs)}"
             return cure.format(sooner=_SOONER.get(logs.scenario, ""))
