@@ -217,7 +217,9 @@ def _all_valid(side: Sequence[RunLogs]) -> bool | None:
 
 def _token_rate(side: Sequence[RunLogs]) -> float | None:
     rates = [rate for run in side if (rate := run.tokens_per_second)]
-    return geometric_mean(rates) if len(rates) == len(side) else None
+    if len(rates) < len(side):
+        return None
+    return rates[0] if len(rates) == 1 else geometric_mean(rates)
 
 
 def _more_disturbed(runs: Sequence[RunLogs]) -> float:

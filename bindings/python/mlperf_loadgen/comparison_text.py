@@ -90,7 +90,9 @@ def _signed(share: float) -> str:
 
 
 def _rate(rate: float | None) -> str:
-    return "unknown" if rate is None else f"{rate:,.5g}"
+    if rate is None:
+        return "unknown"
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
 
 
 def _valid(valid: bool | None) -> str:

@@ -57,8 +57,9 @@ def print_where_next(output: Path, commands: Sequence[str] = ()) -> None:
 def _facts(performance: _core.PerformanceResult, scenario: _core.TestScenario) -> list[list[str]]:
     rows = [_metric(performance, scenario)]
     if performance.tokens_per_second is not None:
-        name = "tokens, inferred" if performance.tokens_inferred else "tokens"
-        rows.append([name, f"{rate_text(performance.tokens_per_second)}/s"])
+        inferred = " (inferred)" if performance.tokens_inferred else ""
+        rate = rate_text(performance.tokens_per_second)
+        rows.append(["token throughput", f"{rate} tokens/s{inferred}"])
     if scenario == _core.TestScenario.Server:
         share = performance.overlatency_query_count / max(performance.query_count, 1)
         rows.append(["scheduled", f"{rate_text(performance.scheduled_samples_per_second)}/s"])
