@@ -291,6 +291,7 @@ SYSTEMS = {
         Renaming,
         Backlog,
         QuerySizes,
+        Texts,
         Hoarder,
         Asynchronous,
         Obedient,
