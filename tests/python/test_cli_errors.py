@@ -146,6 +146,7 @@ def test_an_interrupt_says_what_was_waited_for_and_what_is_left(folder, name, nu
 # ---- Standard streams ----------------------------------------------------------------------------
 
 FULL = "error: the standard output cannot be written: No space left on device\n"
+AWAY = ("run", "tcp://127.0.0.1:1", "wrong.py:Payloads")
 QUICK_RUN = " ".join([*RUN, *QUICK, "-o", "logs"])
 
 
@@ -290,6 +291,18 @@ MISTAKES = {
     "YAML folder": (("run", "-f", "old"), "--file old: cannot be read: Is a directory"),
     "keys of nobody": ((*RUN, "--keys", "secret"), "--keys is for a SUT on the network"),
     "timeout of nobody": ((*RUN, "--connect-timeout", "3"), "--connect-timeout is for a SUT on"),
+    "network options of nobody": ((*RUN, "--network", "concurrency=2"), "--network is for a SUT"),
+    "header of nobody": ((*RUN, "--header", "a: b"), "--header is for a SUT on the network"),
+    "network option": (
+        (*AWAY, "--network", "concurency=2"),
+        "--network concurency: there is no such option",
+        "concurrency",
+    ),
+    "network option's value": ((*AWAY, "--network", "concurrency=x"), "--network concurrency=x: "),
+    "network option's form": ((*AWAY, "--network", "x"), "write it as NAME=VALUE"),
+    "header's form": ((*AWAY, "--header", "secret"), "write it as 'NAME: VALUE'"),
+    "file of headers": ((*AWAY, "--header", "@none"), "--header @none: cannot be read: No such"),
+    "option of another transport": ((*AWAY, "--header", "a: b"), "tcp:// has no option headers"),
     "timeout": (
         ("run", "tcp://127.0.0.1:1", "wrong.py:Payloads", "--connect-timeout", "nan"),
         "--connect-timeout must be above 0, not nan",

@@ -408,6 +408,80 @@ def test_samples_beyond_the_concurrency_wait_in_order(server_of):
         assert [seen["pixels"][0, 0] for seen in model.seen] == list(range(20))
 
 
+# ---- Servers that have a part of the protocol ----------------------------------------------------
+
+
+class PartialHttpServer(HttpServer):
+    """Has /infer and nothing else, and no models but its one."""
+
+    async def _nothing(self, request):
+        raise web.HTTPNotFound
+
+    _server = _live = _model = _ready = _nothing
+
+
+class PartialGrpcServer(GrpcServer):
+    async def _nothing(self, request, context):
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "no such call")
+
+    ServerLive = ServerMetadata = ModelReady = ModelMetadata = _nothing
+
+
+partial_servers = pytest.mark.parametrize("server_of", [PartialHttpServer, PartialGrpcServer])
+
+
+@partial_servers
+@pytest.mark.parametrize(
+    ("inputs", "payload"),
+    [
+        (["pixels"], floats([1, 2, 3, 4])),
+        (["pixels:FP32:-1x4"], floats(1, 2, 3, 4)),
+        ([("pixels", "FP32", (-1, 4))], {"pixels": floats(1, 2, 3, 4)}),
+    ],
+)
+def test_a_server_that_describes_nothing_works_with_inputs_and_outputs(server_of, inputs, payload):
+    model = Model()
+    events = ask(server_of(model), [payload], inputs=inputs, outputs=["label"])
+    assert events.data == {0: np.int64(1).tobytes()}
+    (seen,) = model.seen
+    assert seen["pixels"].tolist() == [[1, 2, 3, 4]]
+
+
+@partial_servers
+def test_a_given_shape_is_kept(server_of):
+    events = ask(server_of(Model()), [floats(1, 2)], inputs=["pixels:FP32:-1x4"])
+    assert "input 'pixels' takes FP32 of shape [-1, 4]" in events.reasons[0]
+
+
+@partial_servers
+def test_a_server_that_describes_nothing_needs_inputs(server_of):
+    text = begin_fails(server_of(Model()))
+    assert "give inputs and outputs for a server that does not describe its models" in text
+
+
+@both_protocols
+def test_a_server_that_describes_only_its_models_has_no_name(server_of):
+    class Nameless(server_of):
+        if server_of is HttpServer:
+            _server = PartialHttpServer._nothing
+        else:
+            ServerMetadata = PartialGrpcServer._nothing
+
+    async def test():
+        async with linked(Nameless(Model())) as (link, events):
+            link.send(batch_of([floats(1, 2, 3, 4)]))
+            await events.until_ended(1)
+            return events
+
+    assert run_limited(test()).data == {0: np.int64(1).tobytes()}
+
+
+def test_a_name_with_a_colon_is_a_name():
+    model = Model((("input:0", "FP32", [1]),))
+    events = ask(HttpServer(model), [floats(1)], inputs=["input:0"])
+    assert events.data == {0: np.int64(1).tobytes()}
+
+
 # ---- Faults of a sample --------------------------------------------------------------------------
 
 
@@ -431,6 +505,9 @@ def test_a_refusal_fails_its_sample(server_of):
         (404, '{"detail": "Not Found"}', '404: {"detail": "Not Found"}'),
         (500, "", "500: client received an empty response"),
         (200, "<html>", "its answer cannot be read: JSONDecodeError"),
+        (200, '{"error": "no GPU left"}', "its answer is an error: no GPU left"),
+        (200, '{"error": {"message": "x"}}', "its answer is an error: {'message': 'x'}"),
+        (302, "", "302: it sends elsewhere, to None: give that address"),
         (200, "{}", "its answer cannot be decoded: KeyError: 'outputs'"),
         (200, '{"outputs": [{"name": "x"}]}', "its answer cannot be decoded: KeyError"),
         (

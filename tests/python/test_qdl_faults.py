@@ -203,9 +203,6 @@ def seconds_to_look_up(name):
     [
         ("tcp://127.0.0.1:{port}", "not ready after 0.5 s: nobody listens there"),
         ("tcp://name.invalid:1", "not ready after 0.5 s: its host is not known"),
-        ("tcp://127.0.0.1:70000", "[Pp]ort out of range.*give tcp://host:port"),
-        ("tcp://127.0.0.1", "Invalid argument.*give tcp://host:port"),
-        ("tcp://127.0.0.1:port", "give tcp://host:port"),
         ("ipc:///nowhere/node", "not ready after 0.5 s: nobody listens there"),
     ],
 )

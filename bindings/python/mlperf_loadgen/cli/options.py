@@ -11,6 +11,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from .network_options import read_network_options
+
 
 @dataclass
 class Shown:
@@ -77,10 +79,32 @@ class Target:
         ),
     ] = None
 
+    network: Annotated[
+        list[str],
+        typer.Option(
+            "--network",
+            metavar="NAME=VALUE",
+            help="Option of a SUT on the network, as in concurrency=8, inputs=x:FP32:-1x4, "
+            "ca_file=ca.pem or query.NAME=VALUE. Repeatable.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    header: Annotated[
+        list[str],
+        typer.Option(
+            "--header",
+            metavar="'NAME: VALUE'",
+            help="Header for a SUT on the network (http, kserve), or @FILE with a line each, "
+            "which keeps tokens out of the list of processes. Repeatable.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+
     def network_options(self) -> dict[str, Any]:
         """Those that were given, as NetworkQDL names them."""
         given = {"keys": self.keys, "connect_timeout_s": self.connect_timeout}
-        return {name: value for name, value in given.items() if value is not None}
+        own = {name: value for name, value in given.items() if value is not None}
+        return own | read_network_options(self.network, self.header)
 
 
 @dataclass

@@ -14,13 +14,22 @@ from typing import Any
 from .. import _core
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..progress import Progress, read_progress, title_of
+from .network_options import shown_headers
 from .options import Logs, Settings, Target
 from .outcome import Interrupted, Mistake, SutFailure
 from .run_file import RunFile, read_run_file
 from .setting_values import Assignment, assign_log_setting, split_assignment
 from .settings_sources import SourcedSettings, gather_settings
 from .show import tell
-from .targets import entered, in_folder, is_address, make_library, make_system, target_name
+from .targets import (
+    entered,
+    in_folder,
+    is_address,
+    make_library,
+    make_system,
+    shown_target,
+    target_name,
+)
 from .user_code import calling_user_code
 
 _RUNS = Path("runs")
@@ -49,7 +58,7 @@ class Session:
         """The target and the settings as they were given, for another command on them, which
         changes some settings.
         """
-        words = [word for word in (self.target.sut, self.target.qsl) if word is not None]
+        words = [shown_target(word) for word in (self.target.sut, self.target.qsl) if word]
         options = {
             "--file": self.target.file,
             "--keys": self.target.keys,
@@ -57,6 +66,8 @@ class Session:
             "--model": self.asked.model,
         }
         pairs = [(name, value) for name, value in options.items() if value is not None]
+        pairs += [("--network", text) for text in self.target.network]
+        pairs += [("--header", text) for text in shown_headers(self.target.header)]
         pairs += [("--conf", path) for path in self.asked.conf]
         assigned = [split_assignment("--set", text) for text in self.asked.set]
         values = {asked.name: asked.text for asked in assigned} | changed
@@ -79,19 +90,21 @@ class Session:
         sut = self.needed_sut()
         network = self.target.network_options()
         if network and not is_address(sut):
-            name = "--keys" if "keys" in network else "--connect-timeout"
+            names = {"keys": "--keys", "connect_timeout_s": "--connect-timeout"}
+            name = (names | {"headers": "--header"}).get(next(iter(network)), "--network")
             raise Mistake(f"{name} is for a SUT on the network, and {sut} is none: leave it out")
         with contextlib.ExitStack() as stack:
             self.doing = f"while the library of {self.qsl or sut} was made"
             library = entered(stack, self.make_library(), self.qsl or sut, QuerySampleLibrary)
-            self.doing = f"while {sut} was made"
-            system = entered(stack, make_system(sut, library, network), sut, SystemUnderTest)
+            name = shown_target(sut)
+            self.doing = f"while {name} was made"
+            system = entered(stack, make_system(sut, library, network), name, SystemUnderTest)
             self._watch(stack)
             self.doing = "before the first query, while samples were loaded"
             if is_address(sut):
-                self.doing = f"before the first query, waiting for {sut} to be ready"
+                self.doing = f"before the first query, waiting for {name} to be ready"
                 if self.shows_progress:
-                    tell(f"waiting for {sut} to be ready")
+                    tell(f"waiting for {name} to be ready")
             yield system, library
 
     @contextlib.contextmanager

@@ -31,8 +31,18 @@ def is_address(target: str) -> bool:
 
 def target_name(target: str) -> str:
     """A short name for a folder: the class, the file or the host."""
-    last = target.split("://")[-1] if is_address(target) else target.rpartition(":")[2]
+    place = target.split("://")[-1].partition("?")[0].rpartition("@")[2]
+    last = place if is_address(target) else target.rpartition(":")[2]
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(last).stem if last.endswith(".py") else last)
+
+
+def shown_target(target: str) -> str:
+    """For messages: of addresses without what may be secret."""
+    if not is_address(target):
+        return target
+    from ..qdl.address import shown_address
+
+    return ",".join(map(shown_address, target.split(",")))
 
 
 def in_folder(target: str, folder: Path) -> str:
@@ -100,14 +110,13 @@ def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> 
 
 def _network_system(addresses: str, library: Any, options: dict[str, Any]) -> object:
     from ..qdl import NetworkQDL
-    from ..qdl.address import shown_address
 
     try:
         return NetworkQDL(addresses.split(","), library, **options)
     except ValueError as error:  # It names the one address that is none.
         raise Mistake(str(error)) from error
     except (ImportError, OSError, TypeError) as error:
-        raise Mistake(f"{shown_address(addresses)}: {error}") from error
+        raise Mistake(f"{shown_target(addresses)}: {error}") from error
 
 
 # ---- Modules -------------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from .address import host_and_port
 from .http_client import HttpAnswer, HttpClient
 from .request_link import (
     DEFAULT_CONCURRENCY,
@@ -24,6 +24,7 @@ from .request_link import (
     SampleFailed,
     decoded_bytes,
 )
+from .server import Access, Server
 from .transport import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NodeInfo, Payload
 
 _HEADERS = {"Content-Type": "application/json"}
@@ -71,8 +72,11 @@ def _plain(value: Any) -> Any:
 
 
 class HttpLink(RequestLink):
-    """`decode(result)`: the response's bytes from the JSON value that a node answered with. The
-    other options are those of RequestLink."""
+    """`decode(result)`: the response's bytes from the JSON value that a node answered with.
+    `headers`, `query`, `ca_file` and `insecure` are those of Access, the other options those of
+    RequestLink."""
+
+    _kind = "demo"
 
     def __init__(
         self,
@@ -83,9 +87,13 @@ class HttpLink(RequestLink):
         request_timeout_s: float | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         decode: Callable[[Any], bytes | str] = result_bytes,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        insecure: bool = False,
     ) -> None:
-        super().__init__(address, events, concurrency, request_timeout_s, max_answer_bytes)
-        host_and_port(address, needs_port=False)
+        server = Server(address, Access(headers or {}, query or {}, ca_file, insecure))
+        super().__init__(server, events, concurrency, request_timeout_s, max_answer_bytes)
         self._decode = decode
         self._client: HttpClient | None = None
 
@@ -95,6 +103,8 @@ class HttpLink(RequestLink):
             most_bytes=self._max_answer_bytes,
             heard=self._hear,
             repeated=self._count_repeat,
+            headers=self._server.headers,
+            tls=self._server.tls,
         )
 
     async def _close(self) -> None:
@@ -125,7 +135,8 @@ class HttpLink(RequestLink):
     async def _post(self, path: str, body: bytes) -> HttpAnswer:
         """Raises SampleFailed for an answer that is an error."""
         assert self._client is not None
-        answer = await self._client.post(self.address.rstrip("/") + path, body, _HEADERS)
+        url = self._server.url(self._server.path + path)
+        answer = await self._client.post(url, body, _HEADERS)
         if not answer.is_good:
             raise SampleFailed(f"HTTP {answer.status}: {answer.text}")
         return answer

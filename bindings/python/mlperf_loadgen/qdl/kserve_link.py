@@ -84,14 +84,14 @@ class KServeLink(RequestLink):
     ) -> None:
         access = Access(headers or {}, query or {}, ca_file, insecure)
         server = Server(address, access, needs_port="grpc" in address.partition("://")[0])
-        super().__init__(server.shown, events, concurrency, request_timeout_s, max_answer_bytes)
+        self._kind = "grpc" if server.is_grpc else "kserve"
+        super().__init__(server, events, concurrency, request_timeout_s, max_answer_bytes)
         path, _, model = server.path.rpartition("/")
         if not model or (path and server.is_grpc):
             raise ValueError(
                 f"{self.address!r} names no model: give {server.scheme}://host:port/model"
             )
         server.path = path
-        self._server = server
         self._model = unquote(model)
         self._version = model_version
         self._inputs_wanted = [_input_spec(one) for one in inputs or ()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import random
@@ -24,19 +25,32 @@ from .transport import Link, LinkEvents, LinkFactory, Run
 def _zmq_link(address: str, events: LinkEvents, **options: Any) -> Link:
     from .zmq_link import ZmqLink
 
+    _check_options(ZmqLink, address, options)
     return ZmqLink(address, events, **options)
 
 
 def _http_link(address: str, events: LinkEvents, **options: Any) -> Link:
     from .http_link import HttpLink
 
+    _check_options(HttpLink, address, options)
     return HttpLink(address, events, **options)
 
 
 def _kserve_link(address: str, events: LinkEvents, **options: Any) -> Link:
     from .kserve_link import KServeLink
 
+    _check_options(KServeLink, address, options)
     return KServeLink(address, events, **options)
+
+
+def _check_options(link: type[Link], address: str, options: dict[str, Any]) -> None:
+    known = list(inspect.signature(link).parameters)[2:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        scheme = address.partition("://")[0]
+        raise TypeError(
+            f"{scheme}:// has no option {', '.join(unknown)}; it has {', '.join(known)}"
+        )
 
 
 _TRANSPORTS: dict[str, LinkFactory] = {
@@ -82,7 +96,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     samples fail and the result is INVALID; "continue" goes on with the remaining nodes, "end" ends
     the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how long
     it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of `make_keys`), or
-    those of the other transports.
+    those of the other transports, `headers` and `ca_file` among them (docs/network.md).
 
     A test raises NetworkError if a node is not there at its start, or when the last one is lost.
     After it, also when it ended by an error here or at a node, `report` says where the time went;

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .server import Server
+from .server_kind import find_kind
 from .transport import (
     Answers,
     Batch,
@@ -58,15 +60,19 @@ class RequestLink(Link):
     A node is there while it answers: samples or, when it is silent, probes.
     """
 
+    _kind: str
+    """What the server has to be, as `find_kind` calls it."""
+
     def __init__(
         self,
-        address: str,
+        server: Server,
         events: LinkEvents,
         concurrency: int,
         request_timeout_s: float | None,
         max_answer_bytes: int,
     ) -> None:
-        super().__init__(address, events)
+        super().__init__(server.shown, events)
+        self._server = server
         for what, value in {
             "concurrency": concurrency,
             "request_timeout_s": request_timeout_s,
@@ -130,7 +136,7 @@ class RequestLink(Link):
 
     async def _wait_until_ready(self, timeout_s: float) -> NodeInfo:
         deadline = self._loop.time() + timeout_s
-        trouble = "it does not answer"
+        trouble, kind = "it does not answer", None
         while (left_s := deadline - self._loop.time()) > 0:
             try:
                 return await asyncio.wait_for(self._introduce(), left_s)
@@ -138,8 +144,13 @@ class RequestLink(Link):
                 break
             except NoAnswer as error:
                 trouble = str(error)
+            if kind is None:
+                kind = await find_kind(self._server, self._kind, left_s)
+                if kind is not None and kind.is_sure:
+                    raise NetworkError(f"{self.address}: {shown(trouble)}; {kind.text}")
             await asyncio.sleep(min(_RETRY_INTERVAL_S, left_s))
-        text = f"not ready after {timeout_s:g} s: {shown(trouble)}"
+        what = f"; {kind.text}" if kind is not None else ""
+        text = f"not ready after {timeout_s:g} s: {shown(trouble)}{what}"
         raise NetworkError(f"{self.address}: {text}")
 
     async def end(self) -> None:

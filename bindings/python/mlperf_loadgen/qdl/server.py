@@ -60,9 +60,7 @@ class Server:
         self._access = access
         if (access.ca_file or access.insecure) and not self.is_tls:
             name = "ca_file" if access.ca_file else "insecure"
-            raise ValueError(
-                f"{name} is for TLS, which {self.shown} is without: give {url.scheme}s"
-            )
+            raise ValueError(f"{name} is for TLS, and {self.shown} is without: give {url.scheme}s")
         if self.is_grpc and (self._query or "@" in url.netloc):
             raise ValueError(
                 f"{self.shown}: gRPC has no query parameters and no users: give headers"
@@ -73,8 +71,11 @@ class Server:
 
     def url(self, path: str) -> str:
         """Of HTTP."""
-        scheme = "https" if self.is_tls else "http"
-        return f"{scheme}://{self._netloc}{path}" + (f"?{self._query}" if self._query else "")
+        return f"http{'s' if self.is_tls else ''}://{self._netloc}{self.target(path)}"
+
+    def target(self, path: str) -> str:
+        """What is asked for in a request for a path."""
+        return f"{path}?{self._query}" if self._query else path
 
     def root_certificates(self) -> bytes | None:
         """What is in `ca_file`; None: the system's are to be used."""

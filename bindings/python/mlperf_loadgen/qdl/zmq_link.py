@@ -16,6 +16,8 @@ from . import wire
 from .address import check_socket_address, is_ipv6_socket
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
+from .server import Access, Server
+from .server_kind import find_kind
 from .transport import (
     DEFAULT_MAX_ANSWER_BYTES,
     Answers,
@@ -93,15 +95,21 @@ class ZmqLink(Link):
         deadline = self._loop.time() + timeout_s
         # A node that begins slowly must not take this for silence.
         interval_s = min(_HELLO_INTERVAL_S, self._run.node_timeout_s / 2)
+        looked = False
         try:
             while not self._welcome.done():
                 left_s = deadline - self._loop.time()
+                if self._trouble and left_s > 0 and not looked:
+                    looked = True
+                    await self._require_a_node(left_s)
                 if left_s <= 0:
                     text = await self._unresolved() or self._trouble or "it does not answer"
                     raise NetworkError(f"{self.address}: not ready after {timeout_s:g} s: {text}")
                 # A node that is busy, or not there yet, is asked again.
                 self._send(wire.control(wire.Kind.HELLO, self._run.id, self._introduction()))
                 await asyncio.wait([self._welcome], timeout=min(interval_s, left_s))
+            if self._welcome.exception() is not None and self._is_nonsense:
+                await self._require_a_node(max(deadline - self._loop.time(), 0))
             info = self._welcome.result()
         except BaseException:
             self._close()
@@ -133,6 +141,13 @@ class ZmqLink(Link):
             pass
         return ""
 
+    async def _require_a_node(self, most_s: float) -> None:
+        """Raises NetworkError if a server of another kind is there."""
+        if self.address.startswith("tcp://"):
+            kind = await find_kind(Server(self.address, Access()), "node", most_s)
+            if kind is not None and kind.name != "http":
+                raise NetworkError(f"{self.address}: {kind.text}")
+
     def _introduction(self) -> dict[str, Any]:
         return {
             "host": sockets.gethostname(),
@@ -147,6 +162,7 @@ class ZmqLink(Link):
 
     def _open(self, is_ipv6: bool) -> None:
         self._trouble = ""
+        self._is_nonsense = False  # What came is nothing that a node says.
         self._last_heard = self._loop.time()
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
         for option, value in {
@@ -298,6 +314,7 @@ class ZmqLink(Link):
             try:
                 self._handle(wire.read(frames), time.monotonic_ns())
             except wire.MessageError as error:
+                self._is_nonsense = True
                 self._refuse(f"it sent what cannot be read: {error}")
             if self._loop.time() > turn_ends_s:
                 break
