@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from links import Recorder, batch_of, run_limited, run_of
 from test_http_link import Node as DemoNode
+from test_http_link import RawNode
 from test_kserve_link import GrpcServer, HttpServer, Model, floats
 
 from mlperf_loadgen.qdl import NetworkError
@@ -166,6 +167,22 @@ def test_headers_and_query_go_with_every_request_and_stay_secret(end):
     assert "secret" not in link.address
 
 
+def test_a_server_that_speaks_no_http_does_not_betray_a_query():
+    async def test():
+        node, events = RawNode([(b"no HTTP at all\r\n\r\n", None)]), Recorder()
+        link = HttpLink(await node.start() + "?key=secret", events)
+        await link.begin(run_of())
+        link.send(batch_of(["a"]))
+        await events.until_ended(1)
+        await link.end()
+        await node.stop()
+        return events.reasons[0]
+
+    reason = run_limited(test())
+    assert "no HTTP came: " in reason
+    assert "secret" not in reason
+
+
 def test_headers_go_over_grpc():
     seen = []
 
@@ -282,6 +299,7 @@ def test_tls(server_of, given, certificate):
         ("kserve+http://h:1/m", {"ca_file": "x"}, "ca_file is for TLS, and .* give kserve.https"),
         ("http://h:1", {"insecure": True}, "insecure is for TLS"),
         ("https://h:1", {"ca_file": "/nowhere"}, "ca_file /nowhere: .*No such file"),
+        ("kserve+grpcs://h:1/m", {"ca_file": "/nowhere"}, "ca_file /nowhere: .*No such file"),
         ("kserve+grpcs://h:1/m", {"insecure": True}, "gRPC checks certificates always"),
         ("kserve+grpc://h:1/m?a=b", {}, "gRPC has no query parameters"),
         ("http://h:1", {"headers": {"a b": "c"}}, "'a b' is no name of a header"),

@@ -133,7 +133,7 @@ class HttpClient:
                 content = await self._read(response)
         except (aiohttp.ClientError, OSError) as error:
             attempt.answered = attempt.answered or _has_begun(error)
-            raise NoAnswer(str(error) or type(error).__name__) from error
+            raise NoAnswer(_text_of(error)) from error
         return HttpAnswer(response.status, response.headers, content, received_ns)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -153,6 +153,15 @@ class HttpClient:
 
 async def _note_kept(session: aiohttp.ClientSession, context: Any, _: Any) -> None:
     context.trace_request_ctx.kept = True
+
+
+def _text_of(error: Exception) -> str:
+    """Without the URL, whose query may have secrets."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the address makes no URL"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"no HTTP came: {error.message}"
+    return str(error) or type(error).__name__
 
 
 def _has_begun(error: Exception) -> bool:

@@ -44,7 +44,7 @@ class Access:
 
 class Server:
     """`scheme://[user:password@]host[:port][/path][?query]`. Raises ValueError for an address that
-    is none, and for options that do not fit it, and OSError for a `ca_file` that cannot be read."""
+    is none, and for options that do not fit it or cannot be used."""
 
     def __init__(self, address: str, access: Access, *, needs_port: bool = False) -> None:
         url = urlsplit(address)
@@ -67,7 +67,8 @@ class Server:
             )
         if self.is_grpc and access.insecure:
             raise ValueError(f"{self.shown}: gRPC checks certificates always: give a ca_file")
-        self.tls = self._tls_context() if self.is_tls and not self.is_grpc else None
+        self.tls = self._tls_context() if self.is_tls else None
+        """For HTTP; gRPC takes `root_certificates`."""
 
     def url(self, path: str) -> str:
         """Of HTTP."""
