@@ -249,7 +249,9 @@ class TestSettings:
     sample_concatenate_permutation: bool
     """Issue every loaded sample equally often, in permutations one after the other."""
     use_token_latencies: bool
-    """Measure the time to the first token (TTFT) and per output token (TPOT) of each sample."""
+    """Count the tokens of each sample, and measure the time to its first token (TTFT) and per output
+    token (TPOT). Offline needs no first tokens.
+    """
     ttft_latency: int
     """Server bound on the time to the first token, kept by the target percentile of samples. Unit:
     ns.
