@@ -428,7 +428,7 @@ class PerformanceResult:
     def early_stopping_met(self) -> bool: ...
     @property
     def recommendations(self) -> list[str]:
-        """What to change, as in the summary."""
+        """What to change, one line each."""
     @property
     def reasons(self) -> list[str]:
         """Why the result is not VALID, in words."""
