@@ -1,7 +1,11 @@
 #include "completion_registry.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -60,7 +64,50 @@ std::shared_ptr<CompletionSink>& TheSink() {
 thread_local Recorder* issuing_recorder = nullptr;
 thread_local bool issues_alone = false;
 
+std::atomic<bool> expects_completions{false};
+std::atomic<bool> has_told_of_strays{false};
+
+void TellOfStrayCompletion() {
+  if (expects_completions.load() || has_told_of_strays.exchange(true)) return;
+  std::fprintf(stderr,
+               "mlperf_loadgen: a sample was completed or failed in process %d, which has no test, "
+               "so that this is lost: a test sees only what happens in the process that called "
+               "StartTest. Have worker processes send their answers back to it, by a pipe or a "
+               "queue, and complete them there. (Each process says this once.)\n",
+               static_cast<int>(getpid()));
+}
+
+// A forked process has copies of its parent's test, which would take completions in silence.
+void ForgetTheParentsTest() {
+  active_recorder.store(nullptr);
+  issuing_recorder = nullptr;
+  issues_alone = false;
+  late_completions.store(0);
+  late_failures.clear();
+  TheSink() = nullptr;
+  expects_completions.store(false);
+  has_told_of_strays.store(false);
+}
+
+void LockForFork() {
+  failures_mutex.lock();
+  sink_mutex.lock();
+}
+
+void UnlockAfterFork() {
+  sink_mutex.unlock();
+  failures_mutex.unlock();
+}
+
 }  // namespace
+
+void ExpectCompletions() {
+  [[maybe_unused]] static const int registered = pthread_atfork(LockForFork, UnlockAfterFork, [] {
+    ForgetTheParentsTest();
+    UnlockAfterFork();
+  });
+  expects_completions.store(true);
+}
 
 ActiveRecorder::ActiveRecorder(Recorder* recorder) : recorder_(recorder) {
   active_recorder.store(recorder);
@@ -111,12 +158,15 @@ CompletionScope::~CompletionScope() {
 }
 
 void CountLateCompletions(uint64_t count) {
+  if (count == 0) return;
   late_completions.fetch_add(count, std::memory_order_relaxed);
+  TellOfStrayCompletion();
 }
 
 uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory_order_relaxed); }
 
 void NoteLateFailure(const std::string& text) {
+  TellOfStrayCompletion();
   std::lock_guard<std::mutex> lock(failures_mutex);
   if (late_failures.size() < kMostLateFailures) late_failures.push_back(text);
 }
@@ -127,6 +177,7 @@ std::vector<std::string> TakeLateFailures() {
 }
 
 void SetCompletionSink(std::shared_ptr<CompletionSink> sink) {
+  if (sink != nullptr) ExpectCompletions();
   std::lock_guard<std::mutex> lock(sink_mutex);
   TheSink() = std::move(sink);
 }

@@ -68,6 +68,11 @@ class CompletionScope {
   bool guarded_ = false;
 };
 
+// Says that a test begins in this process: completions may come too late from now on. In a process
+// that has had none, a forked one included, a completion is a mistake, which stderr has once: it
+// was meant for the test of another process.
+void ExpectCompletions();
+
 // Completions that came while no set was being issued, since the last call.
 void CountLateCompletions(uint64_t count);
 uint64_t TakeLateCompletions();
@@ -77,7 +82,7 @@ void NoteLateFailure(const std::string& text);
 std::vector<std::string> TakeLateFailures();
 
 // Where completions go that come while no set is being issued; none: nowhere, and then they are
-// late.
+// late. A forked process has none.
 void SetCompletionSink(std::shared_ptr<CompletionSink> sink);
 std::shared_ptr<CompletionSink> ActiveCompletionSink();
 

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "completion_registry.h"
 #include "recorder.h"
 
 namespace mlperf::loadgen {
@@ -27,6 +28,7 @@ uint64_t RunningTests::Begin(RunControl* control) {
         "with AbortTest");
   }
   running_ = control;
+  ExpectCompletions();
   // Tags are used again after a million tests.
   return test_count_++ % ((uint64_t{1} << kTagBits) - 1) + 1;
 }

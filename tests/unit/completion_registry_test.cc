@@ -4,11 +4,16 @@
 #include "completion_registry.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
+#include <functional>
 #include <latch>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -214,6 +219,57 @@ TEST_F(CompletionRegistryTest, ThreadsOfAllTimesAreServed) {
   EXPECT_EQ(set->completed_count(), kThreads);
   EXPECT_EQ(set->TakeViolations().total(), 0u);
   EXPECT_EQ(TakeLateCompletions(), 0u);
+}
+
+// What a forked process writes to stderr while it does something.
+std::string SaidByAFork(const std::function<void()>& act) {
+  int ends[2];
+  EXPECT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    act();
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string said;
+  char buffer[4096];
+  for (ssize_t size; (size = read(ends[0], buffer, sizeof buffer)) > 0;) {
+    said.append(buffer, static_cast<size_t>(size));
+  }
+  close(ends[0]);
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
+  return said;
+}
+
+void CompleteNumber(ResponseId id) {
+  QuerySampleResponse response(id, 0, 0);
+  QuerySamplesComplete(&response, 1);
+}
+
+TEST_F(CompletionRegistryTest, AForkedProcessSaysOnceThatItHasNoTest) {
+  ExpectCompletions();
+  const auto set = IssuedSet(&clock_, 2);
+  const ActiveRecorder active(set.get());
+  const IssuingThread issuing(set.get(), true);
+  const std::string said = SaidByAFork([] {
+    CompleteNumber(1);
+    CompleteNumber(2);
+    const ResponseId id = 1;
+    EXPECT_FALSE(FailSamples(&id, 1, "no memory"));
+    FailSamples(nullptr, 0, "hot");
+  });
+  EXPECT_NE(said.find("which has no test"), std::string::npos) << said;
+  EXPECT_EQ(said.find("which has no test"), said.rfind("which has no test")) << said;
+}
+
+TEST_F(CompletionRegistryTest, AForkedProcessWithATestOfItsOwnMayCompleteTooLate) {
+  const std::string said = SaidByAFork([] {
+    ExpectCompletions();
+    CompleteNumber(1);
+    if (TakeLateCompletions() != 1) std::fprintf(stderr, "it is not counted");
+  });
+  EXPECT_EQ(said, "");
 }
 
 }  // namespace
