@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,50 @@ if TYPE_CHECKING:
 
 _LOG_NAME = "mlperf_log_accuracy.json"
 _BY_SIZE = {1: "uint8", 2: "int16", 4: "int32"}  # A class in so many bytes, likely.
+
+
+@dataclass
+class Files:
+    """Where to write the responses."""
+
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a line a response: hexadecimal digits, or what --dtype says.",
+            show_default=False,
+        ),
+    ] = None
+    jsonl: Annotated[
+        Path | None,
+        typer.Option(
+            "--jsonl",
+            metavar="FILE",
+            help="Write a JSON object a response, for texts and responses of different sizes.",
+            show_default=False,
+        ),
+    ] = None
+    npz: Annotated[
+        Path | None,
+        typer.Option(
+            "--npz", metavar="FILE", help="Write the arrays for NumPy.", show_default=False
+        ),
+    ] = None
+
+    def write(self, answers: Answers) -> list[Path]:
+        """Returns the files that were written."""
+        asked = ((self.csv, write_csv), (self.jsonl, write_jsonl), (self.npz, write_npz))
+        written = []
+        for path, write in asked:
+            if path is None:
+                continue
+            try:
+                write(path, answers)
+            except OSError as error:
+                raise Mistake(f"{path}: cannot be written: {error.strerror}") from error
+            written.append(path)
+        return written
 
 
 @with_options
@@ -54,31 +99,8 @@ def accuracy(
             show_default=False,
         ),
     ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            "--csv",
-            metavar="FILE",
-            help="Write a line a response: hexadecimal digits, or what --dtype says.",
-            show_default=False,
-        ),
-    ] = None,
-    jsonl: Annotated[
-        Path | None,
-        typer.Option(
-            "--jsonl",
-            metavar="FILE",
-            help="Write a JSON object a response, for texts and responses of different sizes.",
-            show_default=False,
-        ),
-    ] = None,
-    npz: Annotated[
-        Path | None,
-        typer.Option(
-            "--npz", metavar="FILE", help="Write the arrays for NumPy.", show_default=False
-        ),
-    ] = None,
     *,
+    files: Files,
     shown: Shown,
 ) -> Outcome:
     """Read an accuracy log: into files, and its score.
@@ -95,15 +117,7 @@ def accuracy(
         document["top1_correct"], document["scored"] = correct, scored
     if score is not None:
         document["scores"] = _scores(read, score)
-    written = []
-    for path, write in ((csv, write_csv), (jsonl, write_jsonl), (npz, write_npz)):
-        if path is None:
-            continue
-        try:
-            write(path, answers)
-        except OSError as error:
-            raise Mistake(f"{path}: cannot be written: {error.strerror}") from error
-        written.append(path)
+    written = files.write(answers)
     return Outcome(
         Status.DONE, document, lambda: _show(log, document, written, dtype, answers.width, labels)
     )
