@@ -15,7 +15,7 @@ from qdl_node import NUMBERS, Digest, Node
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
-from mlperf_loadgen.qdl.address import is_loopback, shown_address
+from mlperf_loadgen.qdl.address import corrected_address, is_loopback, shown_address
 
 pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
@@ -176,3 +176,43 @@ def test_which_addresses_only_this_machine_reaches(address, is_one):
 )
 def test_an_address_is_shown_without_its_secrets(address, shown):
     assert shown_address(address) == shown
+
+
+# ---- Addresses without their scheme --------------------------------------------------------------
+
+CORRECTED = {
+    "127.0.0.1:8002": "tcp://127.0.0.1:8002",
+    "localhost:8000": "tcp://localhost:8000",
+    "node-1.example.com:80/model": "tcp://node-1.example.com:80/model",
+    "[::1]:8000": "tcp://[::1]:8000",
+    "::1:8000": "tcp://[::1]:8000",
+    "//node:1": "tcp://node:1",
+    "tcp:/node:1": "tcp://node:1",
+    "TCP:/node:1": "tcp://node:1",
+    "tcp//node:1": "tcp://node:1",
+    "http:node:1": "http://node:1",
+    "kserve+http:node:1/m": "kserve+http://node:1/m",
+    "ipc:/tmp/node": "ipc:///tmp/node",
+    "127.0.0.1": "tcp://127.0.0.1:PORT",
+    "localhost": "tcp://localhost:PORT",
+    "::1": "tcp://[::1]:PORT",
+    "[::1]": "tcp://[::1]:PORT",
+}
+NO_ADDRESSES = ("sut.py", "sut.py:Sut", "sut.py:80", "package.module:Sut", "http:Server", "tcp:Sut")
+
+
+@pytest.mark.parametrize("text", CORRECTED)
+def test_an_address_without_its_scheme_is_given_back_whole(text):
+    with pytest.raises(ValueError, match="it has no scheme://; give ") as caught:
+        qdl.NetworkQDL(text, NUMBERS)
+    assert str(caught.value).endswith(f"give {CORRECTED[text]}")
+
+
+@pytest.mark.parametrize("text", NO_ADDRESSES)
+def test_files_and_modules_are_not_taken_for_addresses(text):
+    assert corrected_address(text, ("tcp", "http")) is None
+
+
+def test_a_misspelled_scheme_comes_with_the_nearest():
+    with pytest.raises(ValueError, match=r"no scheme htp://; did you mean http://node:1/v2\?"):
+        qdl.NetworkQDL("htp://node:1/v2", NUMBERS)

@@ -6,12 +6,21 @@ import contextlib
 import ipaddress
 import re
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 _HIGHEST_PORT = 65535
 _ANY_PORT = "*"
 _SECRET = "..."
+
+
+_WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address of the network, right or wrong: `scheme://...`."""
+    return _WITH_SCHEME.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,50 @@ def check_socket_address(address: str, *, to_bind: bool = False) -> None:
     url = urlsplit(address)
     if "@" in url.netloc or url.path or url.query or url.fragment:
         raise _no_address(address, "it has more than a host and a port")
+
+
+_HOST_AND_PORT = re.compile(r"(\[[^\]\s]+\]|[\w.-]+):\d+(/\S*)?", re.ASCII)
+
+
+def corrected_address(text: str, schemes: Collection[str]) -> str | None:
+    """The address that a text without a whole `scheme://` must mean; None if it may be none.
+
+    `schemes`: those that are known; where the text has none, it is taken for tcp. Where it has no
+    port, the answer has PORT in its place.
+    """
+    if is_address(text) or text.rpartition(":")[0].endswith(".py"):
+        return None
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in schemes:  # tcp:/host:1, tcp:host:1
+        host = rest if scheme.lower() == "ipc" else rest.lstrip("/")
+        if rest.startswith("/") or _HOST_AND_PORT.fullmatch(host):
+            return f"{scheme.lower()}://{host}"
+    scheme, slashes, rest = text.partition("//")
+    if slashes and scheme.lower() in schemes:  # tcp//host:1
+        return f"{scheme.lower()}://{rest}"
+    host = text.removeprefix(":").removeprefix("//")
+    if _HOST_AND_PORT.fullmatch(host):
+        return f"tcp://{host}"
+    return _of_host_alone(text)
+
+
+def _of_host_alone(text: str) -> str | None:
+    """The same of an IP address, which is surely no module, and of localhost."""
+    host = text.removeprefix("[").removesuffix("]")
+    before, _, last = host.rpartition(":")
+    if _is_ipv6(before) and last.isdecimal():
+        return f"tcp://[{before}]:{last}"
+    if _is_ipv6(host):
+        return f"tcp://[{host}]:PORT"
+    with contextlib.suppress(ValueError):
+        return f"tcp://{ipaddress.IPv4Address(host)}:PORT"
+    return "tcp://localhost:PORT" if host == "localhost" else None
+
+
+def _is_ipv6(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.IPv6Address(host) is not None
+    return False
 
 
 def check_address(address: str) -> None:

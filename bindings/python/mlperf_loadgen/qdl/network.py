@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import itertools
 import os
@@ -15,7 +16,7 @@ from .. import _core
 from ..event_loop import EventLoopThread
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..queued import QueuedSystem
-from .address import check_address
+from .address import check_address, corrected_address
 from .fleet import Limits
 from .report import NetworkReport
 from .session import NetworkWarning, Session
@@ -225,15 +226,30 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         return ""
 
 
+def schemes() -> list[str]:
+    """Those of the addresses that are known."""
+    return list(_TRANSPORTS)
+
+
 def _factory(address: str) -> LinkFactory:
-    scheme, found, _ = address.partition("://")
+    scheme, found, rest = address.partition("://")
     if not found or scheme not in _TRANSPORTS:
-        known = ", ".join(f"{name}://" for name in _TRANSPORTS)
-        raise ValueError(f"{address!r} is no address of a node: begin it with one of {known}")
+        raise ValueError(f"{address!r} is no address of a node: {_cure(address, scheme, rest)}")
     factory = _TRANSPORTS[scheme]
     if factory is _OWN_TRANSPORTS.get(scheme):  # What others call an address is not known here.
         check_address(address)
     return factory
+
+
+def _cure(address: str, scheme: str, rest: str) -> str:
+    """What to do about an address of no known scheme."""
+    corrected = corrected_address(address, _TRANSPORTS)
+    if corrected is not None:
+        return f"it has no scheme://; give {corrected}"
+    near = difflib.get_close_matches(scheme.lower(), _TRANSPORTS, n=1)
+    if near and rest:
+        return f"there is no scheme {scheme}://; did you mean {near[0]}://{rest}?"
+    return f"begin it with one of {', '.join(f'{name}://' for name in _TRANSPORTS)}"
 
 
 def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
