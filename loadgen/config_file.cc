@@ -1,6 +1,7 @@
-// Three steps, in this order: lines to entries, entries to settings, FromConfig.
+// Four steps, in this order: lines to entries, names that are known, entries to settings,
+// FromConfig.
 //
-// The first two accept and read exactly what the reference does, its oddities included; what it
+// They accept and read exactly what the reference does, its oddities included; what it
 // passes over in silence becomes a warning here.
 #include "config_file.h"
 
@@ -16,6 +17,7 @@
 #include <utility>
 #include <variant>
 
+#include "near_names.h"
 #include "number_text.h"
 #include "settings_table.h"
 
@@ -29,6 +31,7 @@ constexpr int kConfTypeUser = 1;
 constexpr int kCannotOpen = -2;  // -ENOENT
 constexpr int kMalformed = -22;  // -EINVAL
 constexpr char kBuiltInName[] = "mlperf.conf";
+constexpr char kBuiltInOrigin[] = "built-in mlperf.conf";
 
 // ---- Diagnostics -------------------------------------------------------------------------------
 
@@ -46,6 +49,13 @@ std::string Quoted(std::string_view text) {
     }
   }
   return shown + (text.size() > kMaxShown ? "...'" : "'");
+}
+
+std::string TextOf(double value) {
+  std::array<char, 32> text;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 10);
+  return std::string(text.data(), end.ptr);
 }
 
 // The diagnostics of one file. Their number is bounded, whatever the file holds.
@@ -88,6 +98,19 @@ class Findings {
 
 // ---- Lines to entries --------------------------------------------------------------------------
 
+constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
+
+// Text in UTF-16 or UTF-32, with or without its mark: an ASCII character has bytes of 0.
+bool IsWideText(std::string_view text) {
+  const std::string_view start = text.substr(0, 2);
+  return start == "\xFF\xFE" || start == "\xFE\xFF" || start.find('\0') != start.npos;
+}
+
+// Of a line that breaks the grammar, after what the reference says of it.
+std::string Refused(const std::string& message) {
+  return message + "; nothing of this file was applied: correct the line";
+}
+
 // Takes the first token off `line`; empty at its end.
 std::string_view TakeToken(std::string_view* line) {
   constexpr std::string_view kWhitespace = " \t\n\v\f\r";
@@ -122,14 +145,15 @@ bool ParseLine(std::string_view text, uint64_t line, ConfigFile* file, Findings*
     return true;
   }
   if (equals != "=") {
-    findings->Error(line, "expected 'key=value', line=" + std::to_string(line));
+    findings->Error(line, Refused("expected 'key=value', line=" + std::to_string(line)));
     return false;
   }
   std::string_view value;
   std::string_view overwritten;
   for (std::string_view token = TakeToken(&text); !token.empty(); token = TakeToken(&text)) {
     if (!IsNumber(token)) {
-      findings->Error(line, "value needs to be integer or double, line=" + std::to_string(line));
+      findings->Error(line,
+                      Refused("value needs to be integer or double, line=" + std::to_string(line)));
       return false;
     }
     overwritten = std::exchange(value, token);
@@ -146,10 +170,51 @@ bool ParseLine(std::string_view text, uint64_t line, ConfigFile* file, Findings*
   return true;
 }
 
-// ---- Entries to settings -----------------------------------------------------------------------
+// ---- Names that are known ----------------------------------------------------------------------
 
-constexpr std::array kScenarios = {TestScenario::SingleStream, TestScenario::MultiStream,
-                                   TestScenario::Server, TestScenario::Offline};
+constexpr std::string_view kAny = "*";
+constexpr std::array<std::string_view, 4> kScenarios = {"SingleStream", "MultiStream", "Server",
+                                                        "Offline"};
+
+struct KeyParts {
+  std::string_view model;  // May have dots.
+  std::string_view scenario;
+  std::string_view name;
+};
+
+std::optional<KeyParts> SplitKey(std::string_view key) {
+  const size_t name_dot = key.rfind('.');
+  if (name_dot == key.npos || name_dot == 0) return std::nullopt;
+  const size_t scenario_dot = key.rfind('.', name_dot - 1);
+  if (scenario_dot == key.npos) return std::nullopt;
+  return KeyParts{key.substr(0, scenario_dot),
+                  key.substr(scenario_dot + 1, name_dot - scenario_dot - 1),
+                  key.substr(name_dot + 1)};
+}
+
+const ConfigFile& BuiltIn() {
+  static const ConfigFile file = ParseConfig(EmbeddedMlperfConf(), kBuiltInName);
+  return file;
+}
+
+// The end of a message: the names that may be meant, or else the fix.
+std::string OrElse(const std::string& did_you_mean, const std::string& fix) {
+  return did_you_mean.empty() ? "; " + fix : did_you_mean;
+}
+
+// In the order of the alphabet, each once.
+std::vector<std::string_view> Sorted(std::vector<std::string_view> names) {
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+template <typename Names>
+bool IsAmong(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != std::ranges::end(names);
+}
+
+// ---- Entries to settings -----------------------------------------------------------------------
 
 // The scenario that `scope` stands for, `argument` being FromConfig's.
 std::string_view ScenarioOf(KeyScope scope, std::string_view argument) {
@@ -221,6 +286,22 @@ uint64_t IntegerOf(const Source& source) {
   return read.value;
 }
 
+// A percentile as TestSettings has it, a fraction.
+void WarnOfFraction(const Source& source, double value) {
+  const std::string meant = TextOf(value < 1 ? 100 * value : 99);
+  source.Warn("it is a percentage and means " + TextOf(value) + " %; write " + meant + " for " +
+              meant + " %");
+}
+
+// A latency as TestSettings has it, in nanoseconds.
+void WarnOfNanoseconds(const Source& source, double value, double factor) {
+  constexpr double kNsPerMs = 1e6;
+  constexpr double kLongestMs = 1e6;  // A quarter of an hour; in nanoseconds a millisecond.
+  if (factor != kNsPerMs || !(value >= kLongestMs) || std::isinf(value)) return;
+  source.Warn("it is in milliseconds and means " + TextOf(value / 1000) + " s; write " +
+              TextOf(value / kNsPerMs) + " for " + TextOf(value) + " ns");
+}
+
 uint64_t ScaledIntegerOf(const Source& source, double factor) {
   const uint64_t value = IntegerOf(source);
   const auto scale = static_cast<uint64_t>(factor);
@@ -228,6 +309,8 @@ uint64_t ScaledIntegerOf(const Source& source, double factor) {
   if (scaled / scale != value) {
     source.Warn("times " + std::to_string(scale) + " it does not fit into 64 bits, " +
                 std::to_string(scaled) + " was taken; write a smaller number");
+  } else {
+    WarnOfNanoseconds(source, static_cast<double>(value), factor);
   }
   return scaled;
 }
@@ -240,6 +323,10 @@ double ScaledFloatOf(const Source& source, double factor) {
                 " was taken; write a number nearer to 1");
   } else if (factor < 1 && !(read.value >= 0 && read.value <= 100)) {
     source.Warn("it is a percentage; write a number from 0 to 100");
+  } else if (factor < 1 && read.value > 0 && read.value <= 1) {
+    WarnOfFraction(source, read.value);
+  } else {
+    WarnOfNanoseconds(source, read.value, factor);
   }
   return read.value * factor;
 }
@@ -261,13 +348,15 @@ uint64_t Signed32Of(const Source& source) {
   return taken;
 }
 
-void SetMode(const Source& source, TestMode* mode) {
+// Returns false for a number that is no mode, which changes nothing.
+bool SetMode(const Source& source, TestMode* mode) {
   const uint64_t value = IntegerOf(source);
   if (value > static_cast<uint64_t>(TestMode::FindPeakPerformance)) {
     source.findings->Error(source.line, "Invalid value passed to Mode key in config.");
-    return;
+    return false;
   }
   *mode = static_cast<TestMode>(value);
+  return true;
 }
 
 template <typename T>
@@ -275,28 +364,29 @@ T& MemberOf(const Setting& setting, TestSettings* settings) {
   return settings->*std::get<T TestSettings::*>(setting.member);
 }
 
-void SetMember(const Setting& setting, const Source& source, TestSettings* settings) {
+// Returns false if the member was left as it was.
+bool SetMember(const Setting& setting, const Source& source, TestSettings* settings) {
   const double factor = setting.key.factor;
   switch (setting.key.form) {
     case ValueForm::kInteger:
       MemberOf<uint64_t>(setting, settings) = ScaledIntegerOf(source, factor);
-      return;
+      return true;
     case ValueForm::kFloat:
       MemberOf<double>(setting, settings) = ScaledFloatOf(source, factor);
-      return;
+      return true;
     case ValueForm::kTrueIfOne:
       MemberOf<bool>(setting, settings) = TrueIfOneOf(source);
-      return;
+      return true;
     case ValueForm::kTrueIfNonZero:
       MemberOf<bool>(setting, settings) = IntegerOf(source) != 0;
-      return;
+      return true;
     case ValueForm::kSigned32:
       MemberOf<uint64_t>(setting, settings) = Signed32Of(source);
-      return;
+      return true;
     case ValueForm::kMode:
-      SetMode(source, &MemberOf<TestMode>(setting, settings));
-      return;
+      return SetMode(source, &MemberOf<TestMode>(setting, settings));
   }
+  return false;
 }
 
 // Why an entry that names a setting does not count; empty if it does.
@@ -319,21 +409,22 @@ std::string_view WhyIgnored(KeyRule rule, int conf_type, const TestSettings& set
 }
 
 bool IsKnownScenario(std::string_view text, std::string_view argument) {
-  return text == "*" || text == argument || std::ranges::find(kScenarios, text, [](TestScenario s) {
-                                              return ToString(s);
-                                            }) != kScenarios.end();
+  return text == kAny || text == argument || IsAmong(kScenarios, text);
+}
+
+std::string NoKey(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Setting& setting : AllSettings()) {
+    if (!setting.key.name.empty()) names.push_back(setting.key.name);
+  }
+  return "there is no key " + Quoted(name) + "; check its spelling" + DidYouMean(name, names);
 }
 
 // Why no call of FromConfig for any model reads `key`; empty if one does.
 std::string WhyUnread(std::string_view key, std::string_view scenario_argument) {
-  const size_t name_dot = key.rfind('.');
-  const size_t scenario_dot =
-      name_dot == std::string_view::npos || name_dot == 0 ? name_dot : key.rfind('.', name_dot - 1);
-  if (name_dot == 0 || scenario_dot == std::string_view::npos) {
-    return "a key has three parts; write model.scenario.key, as in *.*.min_duration";
-  }
-  const std::string_view name = key.substr(name_dot + 1);
-  const std::string_view scenario = key.substr(scenario_dot + 1, name_dot - scenario_dot - 1);
+  const std::optional<KeyParts> parts = SplitKey(key);
+  if (!parts) return "a key has three parts; write model.scenario.key, as in *.*.min_duration";
+  const auto& [model, scenario, name] = *parts;
   std::string read_under;
   for (const Setting& setting : AllSettings()) {
     if (name.empty() || setting.key.name != name) continue;
@@ -346,18 +437,31 @@ std::string WhyUnread(std::string_view key, std::string_view scenario_argument) 
     if (scenario == "*" || scenario == own) return {};
     read_under.append(read_under.empty() ? "" : " or ").append(own);
   }
-  if (read_under.empty()) return "there is no key " + Quoted(name) + "; check its spelling";
+  if (read_under.empty()) return NoKey(name);
   return "it has no effect under " + Quoted(scenario) + "; write " + read_under;
+}
+
+// Why an entry that some call reads is not read for `model`, where that may be a mistake.
+std::string WhyOfOtherModel(std::string_view key, std::string_view model,
+                            std::span<const std::string_view> models_of_file) {
+  if (model == kAny) {
+    if (key.starts_with("*.")) return {};
+    return "only keys for any model count in this file; write * for the model";
+  }
+  const std::string_view own = SplitKey(key)->model;
+  const bool is_known = own == kAny || !IsAmong(BuiltInModels(), model) ||
+                        IsAmong(models_of_file, model) || IsAmong(BuiltInModels(), own);
+  const std::string near = is_known ? "" : DidYouMean(own, std::span(&model, 1));
+  return near.empty() ? near : "the model is " + Quoted(model) + near;
 }
 
 void WarnOfUnreadEntries(const ConfigFile& file, const std::string& model,
                          const std::string& scenario, Findings* findings) {
+  const std::vector<std::string_view> models = ModelsOf(file);
   for (const auto& [key, entry] : file.entries) {
     if (IsCommentedOut(key)) continue;
     std::string reason = WhyUnread(key, scenario);
-    if (reason.empty() && model == "*" && !key.starts_with("*.")) {
-      reason = "only keys for any model count in this file; write * for the model";
-    }
+    if (reason.empty()) reason = WhyOfOtherModel(key, model, models);
     if (!reason.empty()) findings->Warn(entry.line, Quoted(key) + " is ignored: " + reason);
   }
 }
@@ -397,8 +501,7 @@ void Append(std::vector<ConfigDiagnostic> from, std::vector<ConfigDiagnostic>* t
 }
 
 void ApplyBuiltIn(const std::string& model, const std::string& scenario, TestSettings* settings) {
-  static const ConfigFile kBuiltIn = ParseConfig(EmbeddedMlperfConf(), kBuiltInName);
-  ApplyConfig(kBuiltIn, kBuiltInName, model, scenario, kConfTypeBuiltIn, settings);
+  ApplyConfig(BuiltIn(), kBuiltInName, model, scenario, kConfTypeBuiltIn, settings);
 }
 
 }  // namespace
@@ -406,6 +509,12 @@ void ApplyBuiltIn(const std::string& model, const std::string& scenario, TestSet
 ConfigFile ParseConfig(std::string_view text, const std::string& file_name) {
   ConfigFile file;
   Findings findings(file_name);
+  if (IsWideText(text)) {
+    findings.Error(1, Refused("the text is in UTF-16 or UTF-32; save the file as UTF-8"));
+    file.malformed = true;
+    text = {};
+  }
+  if (text.starts_with(kUtf8Mark)) text.remove_prefix(kUtf8Mark.size());
   for (uint64_t line = 1; !text.empty(); ++line) {
     const std::string_view line_text = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line_text.size() + 1));
@@ -413,6 +522,41 @@ ConfigFile ParseConfig(std::string_view text, const std::string& file_name) {
   }
   file.diagnostics = std::move(findings).TakeByLine();
   return file;
+}
+
+std::vector<std::string_view> ModelsOf(const ConfigFile& file) {
+  std::vector<std::string_view> models;
+  for (const auto& [key, entry] : file.entries) {
+    const std::optional<KeyParts> parts = SplitKey(key);
+    if (parts && parts->model != kAny && !IsCommentedOut(key)) models.push_back(parts->model);
+  }
+  return Sorted(std::move(models));
+}
+
+std::vector<std::string_view> BuiltInModels() { return ModelsOf(BuiltIn()); }
+
+void CheckNames(const ConfigFile& file, const std::string& file_name, const std::string& model,
+                const std::string& scenario, int conf_type, TestSettings* settings) {
+  Findings findings(file_name);
+  std::vector<std::string_view> models = BuiltInModels();
+  const std::vector<std::string_view> own = ModelsOf(file);
+  models.insert(models.end(), own.begin(), own.end());
+  models = Sorted(std::move(models));
+  const bool is_met = IsAmong(settings->config_models, model);
+  if (!is_met && IsAmong(models, model)) {
+    settings->config_models.push_back(model);
+  } else if (!is_met && model != kAny && conf_type <= kConfTypeUser) {
+    findings.Warn(0,
+                  "only entries for any model count, because neither this file nor the built-in "
+                  "mlperf.conf has one for model " +
+                      Quoted(model) + OrElse(DidYouMean(model, models), "write * for the model"));
+  }
+  if (!IsKnownScenario(scenario, kAny)) {
+    findings.Warn(0, "there is no scenario " + Quoted(scenario) +
+                         OrElse(DidYouMean(scenario, kScenarios),
+                                "write SingleStream, MultiStream, Server or Offline"));
+  }
+  Append(std::move(findings).TakeByLine(), &settings->config_diagnostics);
 }
 
 void ApplyConfig(const ConfigFile& file, const std::string& file_name, const std::string& model,
@@ -424,10 +568,12 @@ void ApplyConfig(const ConfigFile& file, const std::string& file_name, const std
                                   setting.key.name, &findings);
     if (!source) continue;
     const std::string_view ignored = WhyIgnored(setting.key.rule, conf_type, *settings);
-    if (ignored.empty()) {
-      SetMember(setting, *source, settings);
-    } else {
+    if (!ignored.empty()) {
       source->Warn(std::string(ignored));
+    } else if (SetMember(setting, *source, settings)) {
+      settings->config_origins[std::string(setting.name)] =
+          conf_type == kConfTypeBuiltIn ? kBuiltInOrigin
+                                        : file_name + ":" + std::to_string(source->line);
     }
   }
   // mlperf.conf keeps entries that nothing reads any more.
@@ -443,6 +589,7 @@ int TestSettings::FromConfig(const std::string& path, const std::string& model,
                              const std::string& scenario_name, int conf_type) {
   using namespace loadgen;
   if (conf_type == kConfTypeBuiltIn) {
+    CheckNames(BuiltIn(), kBuiltInName, model, scenario_name, conf_type, this);
     ApplyBuiltIn(model, scenario_name, this);
     return 0;
   }
@@ -458,6 +605,7 @@ int TestSettings::FromConfig(const std::string& path, const std::string& model,
   ConfigFile file = ParseConfig(*text, path);
   Append(std::move(file.diagnostics), &config_diagnostics);
   if (file.malformed) return kMalformed;
+  CheckNames(file, path, model, scenario_name, conf_type, this);
   ApplyConfig(file, path, model, scenario_name, conf_type, this);
   return 0;
 }

@@ -28,11 +28,23 @@ struct ConfigFile {
 // Parses `text`; `file_name` is used in diagnostics only. Never throws on bad text.
 ConfigFile ParseConfig(std::string_view text, const std::string& file_name);
 
+// Appends to settings->config_diagnostics what is odd about the names that a file is read for: a
+// model that neither the file, nor the built-in mlperf.conf, nor an earlier file of these settings
+// has an entry for (audit files, conf_type 2, are for any model), and a scenario that there is none
+// of.
+void CheckNames(const ConfigFile& file, const std::string& file_name, const std::string& model,
+                const std::string& scenario, int conf_type, TestSettings* settings);
+
 // Sets the members of `settings` that `file` names for (model, scenario), by the precedence
 // model.scenario, *.scenario, model.*, *.*; appends diagnostics of values (not of grammar) to
-// settings->config_diagnostics.
+// settings->config_diagnostics, and notes in settings->config_origins where each value came from.
 void ApplyConfig(const ConfigFile& file, const std::string& file_name, const std::string& model,
                  const std::string& scenario, int conf_type, TestSettings* settings);
+
+// The models that the built-in mlperf.conf, or the file, has entries for, in the order of the
+// alphabet.
+std::vector<std::string_view> BuiltInModels();
+std::vector<std::string_view> ModelsOf(const ConfigFile& file);
 
 // The mlperf.conf that was embedded when the library was built.
 std::string_view EmbeddedMlperfConf();

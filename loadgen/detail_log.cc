@@ -66,7 +66,7 @@ std::string WithPlace(const ConfigDiagnostic& diagnostic) {
   const std::string line = std::to_string(diagnostic.line);
   std::string place;
   if (!message.ends_with(diagnostic.file)) place = diagnostic.file;
-  if (diagnostic.line > 0 && !message.ends_with("line=" + line)) {
+  if (diagnostic.line > 0 && message.find("line=" + line) == std::string::npos) {
     place += (place.empty() ? "line " : ", line ") + line;
   }
   return place.empty() ? message : message + " (" + place + ")";
@@ -524,6 +524,14 @@ void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {
                                    " samples, which count for nothing");
   WriteViolations(record.violations, log_, &block);
   WriteIncompleteSamples(record, &block);
+}
+
+void DetailLog::WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns) {
+  Block block(log_, now_ns);
+  block.Add("offline_probe_sample_count", probe.sample_count);
+  block.Add("offline_probe_duration_sec", probe.duration_s);
+  block.Add("offline_probe_samples_per_second", probe.samples_per_second);
+  block.Add("offline_probe_expected_qps", probe.expected_qps);
 }
 
 void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns) {

@@ -49,6 +49,8 @@ class DetailLog {
   void WritePeak(const PeakSearchResult& peak, int64_t now_ns);
   // That the performance phase was preceded by a warm-up, and how it broke the contract.
   void WriteWarmUp(const RunRecord& record, int64_t now_ns);
+  // offline_probe_*: what the query of the performance phase is sized by.
+  void WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns);
   // result_validity ... num_errors.
   void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "completion_registry.h"
 #include "completion_sink.h"
+#include "run_plan.h"
 #include "test_registry.h"
 #include "test_run.h"
 
@@ -146,6 +147,8 @@ TestResult StartTest(SystemUnderTest* sut, QuerySampleLibrary* qsl,
   loadgen::TestEnvironment environment;
   environment.interrupts = &interrupts;
   environment.warn = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  for (const std::string& text : loadgen::UnusedSettings(requested_settings))
+    environment.warn(text);
   const EndByInterrupt end_by_interrupt{interrupts};
   return loadgen::RunTest(sut, qsl, requested_settings, log_settings, audit_config_filename,
                           environment);

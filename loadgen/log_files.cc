@@ -35,7 +35,28 @@ bool HoldsSomething(const std::string& path) {
                               "another log_output.outdir or prefix");
 }
 
+// Where the logs of a test that starts at `datetime` go, those that are turned off included.
+LogPaths PathsOf(const LogSettings& settings, const std::string& datetime) {
+  const LogOutputSettings& output = settings.log_output;
+  const std::string stem =
+      output.outdir + "/" + output.prefix + (output.prefix_with_datetime ? datetime + "_" : "");
+  const auto path = [&](const char* name, const char* extension) {
+    return stem + name + output.suffix + extension;
+  };
+  return {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),
+          path("trace", ".json"), path("samples", ".npy")};
+}
+
 }  // namespace
+
+std::string EarlierLog(const LogSettings& settings, const std::string& datetime) {
+  const LogPaths paths = PathsOf(settings, datetime);
+  for (const std::string* path :
+       {&paths.summary, &paths.detail, &paths.accuracy, &paths.trace, &paths.samples}) {
+    if (HoldsSomething(*path)) return *path;
+  }
+  return {};
+}
 
 std::string UtcDateTime(int64_t system_ns) {
   const std::time_t seconds = static_cast<std::time_t>(system_ns / 1000000000);
@@ -48,33 +69,24 @@ std::string UtcDateTime(int64_t system_ns) {
 
 LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
                    const std::function<void(const std::string&)>& warn) {
-  const LogOutputSettings& output = settings.log_output;
-  const std::string stem =
-      output.outdir + "/" + output.prefix + (output.prefix_with_datetime ? datetime + "_" : "");
-  const auto path = [&](const char* name, const char* extension) {
-    return stem + name + output.suffix + extension;
-  };
-  if ((stem + output.suffix).find('\0') != std::string::npos) {
+  const LogPaths paths = PathsOf(settings, datetime);
+  if (paths.summary.find('\0') != std::string::npos) {
     throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                             "the path of the logs has a NUL byte (log_output.outdir, prefix or "
                             "suffix); remove it");
   }
-  MakeDirectoryOf(stem + "summary");
-  for (const std::string& old :
-       {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),
-        path("trace", ".json"), path("samples", ".npy")}) {
-    if (!HoldsSomething(old)) continue;
-    if (!output.exist_ok) RefuseToOverwrite(old);
+  MakeDirectoryOf(paths.summary);
+  if (const std::string old = EarlierLog(settings, datetime); !old.empty()) {
+    if (!settings.log_output.exist_ok) RefuseToOverwrite(old);
     warn("the logs of an earlier test are overwritten: '" + old +
          "'; give each test its own log_output.outdir or prefix, or turn log_output.exist_ok "
          "off to have it refused");
-    break;
   }
-  summary = OutputFile(path("summary", ".txt"));
-  detail = OutputFile(path("detail", ".txt"));
-  accuracy = OutputFile(path("accuracy", ".json"));
-  trace = OutputFile(path("trace", ".json"));
-  if (settings.enable_sample_log) samples = OutputFile(path("samples", ".npy"));
+  summary = OutputFile(paths.summary);
+  detail = OutputFile(paths.detail);
+  accuracy = OutputFile(paths.accuracy);
+  trace = OutputFile(paths.trace);
+  if (settings.enable_sample_log) samples = OutputFile(paths.samples);
 }
 
 LogPaths LogFiles::paths() const {

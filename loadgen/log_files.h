@@ -15,6 +15,9 @@ namespace mlperf::loadgen {
 // UTC as 2026-11-20T02:55:54Z.
 std::string UtcDateTime(int64_t system_ns);
 
+// A log that a test with these settings would write over; empty if there is none.
+std::string EarlierLog(const LogSettings& settings, const std::string& datetime);
+
 struct LogFiles {
   // Opens the files that `settings` asks for. A missing directory is created where its parent
   // exists. Logs that are there already are written over, and `warn` is told before, or are refused

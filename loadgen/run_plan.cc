@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 
 #include "settings_table.h"
 
@@ -25,6 +27,10 @@ constexpr uint64_t kMaxMinQueryCount = uint64_t{1} << 36;
 // Arrival times are whole nanoseconds.
 constexpr double kMaxServerQps = 1e9;
 constexpr uint64_t kMaxIssueThreads = 1024;
+// How many times min_duration_ms an Offline query lasts at the expected rate.
+constexpr double kOfflineLength = 1.1;
+// Longer queries are often faster, so that a measured rate is expected to be so many times as high.
+constexpr double kOfflineMargin = 1.2;
 // Added to a seed for traffic that has nothing to do with the seed's own.
 constexpr uint64_t kOtherSeed = 0x9E3779B9;
 constexpr int kMaxFindPeakDecimals = 15;
@@ -131,6 +137,7 @@ void CheckDurations(const TestSettings& settings) {
   RefuseAbove("max_duration_ms", settings.max_duration_ms, kMaxDurationMs);
   RefuseAbove("stall_timeout_ms", settings.stall_timeout_ms, kMaxDurationMs);
   RefuseAbove("warmup_query_count", settings.warmup_query_count, kMaxUint32);
+  RefuseAbove("offline_probe_duration_ms", settings.offline_probe_duration_ms, kMaxDurationMs);
 }
 
 // The size of the smallest set that will be loaded.
@@ -250,7 +257,7 @@ uint64_t OfflineSamplesPerQuery(const TestSettings& settings, const RunPlan& pla
     return std::min(plan.performance_sample_count, plan.library_total_count);
   }
   const uint64_t expected_count =
-      Truncate(1.1 * MsToSeconds(settings.min_duration_ms) * plan.target_qps);
+      Truncate(kOfflineLength * MsToSeconds(settings.min_duration_ms) * plan.target_qps);
   return std::max(settings.min_query_count, expected_count);
 }
 
@@ -265,6 +272,10 @@ void PlanOffline(const TestSettings& settings, RunPlan* plan) {
   plan->target_duration_ms = 0;
   plan->min_query_count = 1;
   plan->samples_per_query = OfflineSamplesPerQuery(settings, *plan);
+  // Of performance_issue_unique, the size is that of the loaded set.
+  if (HasPerformancePhase(plan->mode) && !settings.performance_issue_unique) {
+    plan->offline_probe_duration_ms = settings.offline_probe_duration_ms;
+  }
 }
 
 void PlanScenario(const TestSettings& settings, RunPlan* plan) {
@@ -292,9 +303,9 @@ void CheckTraffic(const TestSettings& settings, const RunPlan& plan) {
                  " and offline_expected_qps " + Text(settings.offline_expected_qps) +
                  " the query would have no samples; set min_query_count to at least 1");
     }
-    if (plan.samples_per_query > kMaxUint32) {
+    if (plan.samples_per_query > kMaxOfflineSamples) {
       Refuse("samples_per_query", Text(plan.samples_per_query),
-             "one query holds at most " + Text(kMaxUint32) + "; lower min_query_count (" +
+             "one query holds at most " + Text(kMaxOfflineSamples) + "; lower min_query_count (" +
                  Text(settings.min_query_count) + "), min_duration_ms (" +
                  Text(settings.min_duration_ms) + ") or offline_expected_qps (" +
                  Text(settings.offline_expected_qps) + ")");
@@ -319,6 +330,23 @@ double EffectiveLogProbability(const RunPlan& plan) {
   if (expected_count == 0) return 1;
   return static_cast<double>(plan.accuracy_log_sampling_target) /
          static_cast<double>(expected_count);
+}
+
+std::string ValueText(const TestSettings& settings, const Setting& setting) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        const auto value = settings.*member;
+        if constexpr (std::is_same_v<decltype(value), const bool>) {
+          return value ? "true" : "false";
+        } else if constexpr (std::is_enum_v<std::remove_const_t<decltype(value)>>) {
+          return std::string(ToString(value));
+        } else if constexpr (std::is_floating_point_v<std::remove_const_t<decltype(value)>>) {
+          return Text(value);
+        } else {
+          return std::to_string(value);
+        }
+      },
+      setting.member);
 }
 
 void AddRemarks(RunPlan* plan) {
@@ -393,6 +421,21 @@ RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
   return plan;
 }
 
+std::vector<std::string> UnusedSettings(const TestSettings& settings) {
+  const TestSettings defaults;
+  std::vector<std::string> sentences;
+  for (const Setting& setting : AllSettings()) {
+    const bool is_default = std::visit(
+        [&](auto member) { return settings.*member == defaults.*member; }, setting.member);
+    if (is_default || settings.config_origins.contains(std::string(setting.name))) continue;
+    const std::string why = WhyUnused(setting, settings);
+    if (why.empty()) continue;
+    sentences.push_back(std::string(setting.name) + " = " + ValueText(settings, setting) +
+                        " is not used: " + why + "; change that, or leave it at its default");
+  }
+  return sentences;
+}
+
 RunPlan WarmUpPlan(const RunPlan& plan) {
   RunPlan warm_up = plan;
   if (plan.shape == LoopShape::kOneShot) {
@@ -412,6 +455,21 @@ RunPlan WarmUpPlan(const RunPlan& plan) {
   warm_up.sample_index_rng_seed = plan.sample_index_rng_seed + kOtherSeed;
   warm_up.schedule_rng_seed = plan.schedule_rng_seed + kOtherSeed;
   return warm_up;
+}
+
+RunPlan OfflineProbePlan(const RunPlan& plan, uint64_t sample_count) {
+  RunPlan probe = WarmUpPlan(plan);
+  probe.samples_per_query = sample_count;
+  probe.sample_index_rng_seed += kOtherSeed;
+  return probe;
+}
+
+double OfflineQpsFor(double samples_per_second, uint64_t min_duration_ms) {
+  const double wanted = kOfflineMargin * samples_per_second;
+  const double step = std::pow(10, std::floor(std::log10(wanted)) - 2);
+  const double longest_s = kOfflineLength * MsToSeconds(std::max<uint64_t>(min_duration_ms, 1));
+  return std::min(std::ceil(wanted / step) * step,
+                  std::floor(static_cast<double>(kMaxOfflineSamples) / longest_s));
 }
 
 }  // namespace mlperf::loadgen

@@ -17,6 +17,9 @@ class SettingsError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// One query holds no more samples than this.
+constexpr uint64_t kMaxOfflineSamples = 0xFFFFFFFF;
+
 // The shape of the issue loop.
 enum class LoopShape {
   kClosedLoop,  // One query after another (SingleStream, MultiStream).
@@ -85,6 +88,7 @@ struct RunPlan {
   uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
   uint64_t stall_timeout_ms = 0;    // 0: none.
   uint64_t warmup_query_count = 0;  // 0: no warm-up.
+  uint64_t offline_probe_duration_ms = 0;  // 0: the query is sized by offline_expected_qps.
   int find_peak_decimals = 1;
   double find_peak_step = 1;
   PeakStrategy find_peak_strategy = PeakStrategy::Bisection;
@@ -97,9 +101,21 @@ struct RunPlan {
 RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
                     uint64_t library_performance_count);
 
+// What was set by the program, not by a config file, and has no effect on a test of these settings:
+// a sentence a setting, with its value and the fix.
+std::vector<std::string> UnusedSettings(const TestSettings& settings);
+
 // The plan of the warm-up of a performance phase: the same shape of traffic, other samples and
 // other arrival times, and an end after warmup_query_count queries.
 RunPlan WarmUpPlan(const RunPlan& plan);
+
+// The plan of a query of `sample_count` samples that probes an Offline system: neither the samples
+// of the test nor those of its warm-up.
+RunPlan OfflineProbePlan(const RunPlan& plan, uint64_t sample_count);
+
+// The offline_expected_qps, in three digits, with which the query of a system of a measured
+// throughput lasts min_duration_ms and a third more, or as long as one query can.
+double OfflineQpsFor(double samples_per_second, uint64_t min_duration_ms);
 
 }  // namespace mlperf::loadgen
 

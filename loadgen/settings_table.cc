@@ -200,9 +200,47 @@ constexpr Setting kSettings[] = {
      "Queries (in Offline, samples of one query) that are issued and answered before the "
      "performance "
      "phase begins, and count for nothing."},
+    {"offline_probe_duration_ms", &S::offline_probe_duration_ms, "ms", AppliesTo::kOffline, "",
+     KeyUnder(KeyScope::kOffline, "probe_duration"),
+     "Before the test, measure the throughput for about this long, and size the query by what was "
+     "measured and 20 % more, in place of offline_expected_qps; 0 is no probe."},
 };
 
+// The scenario that a setting belongs to alone; empty: to several.
+std::string_view ScenarioOf(AppliesTo applies_to) {
+  switch (applies_to) {
+    case AppliesTo::kSingleStream:
+      return "SingleStream";
+    case AppliesTo::kMultiStream:
+      return "MultiStream";
+    case AppliesTo::kServer:
+    case AppliesTo::kServerTokens:  // The record is of more scenarios than the bound.
+      return "Server";
+    case AppliesTo::kOffline:
+      return "Offline";
+    case AppliesTo::kAll:
+    case AppliesTo::kTokens:
+      break;
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string WhyUnused(const Setting& setting, const TestSettings& settings) {
+  const std::string_view scenario = ToString(settings.scenario);
+  const std::string_view own = ScenarioOf(setting.applies_to);
+  if (!own.empty() && own != scenario) {
+    return "it belongs to " + std::string(own) + ", and the scenario is " + std::string(scenario);
+  }
+  if (setting.key.rule == KeyRule::kIfTokenLatencies && !settings.use_token_latencies) {
+    return "it belongs to use_token_latencies, which is off";
+  }
+  if (setting.key.rule == KeyRule::kIfInferredLatencies && !settings.infer_token_latencies) {
+    return "it belongs to infer_token_latencies, which is off";
+  }
+  return {};
+}
 
 std::span<const Setting> AllSettings() { return kSettings; }
 

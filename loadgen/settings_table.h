@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -78,6 +79,10 @@ std::span<const Setting> AllSettings();
 
 // The row called `name` (a Python attribute), or nullptr.
 const Setting* FindSetting(std::string_view name);
+
+// Why a test of `settings` makes no use of `setting`, as in "it belongs to Server, and the scenario
+// is Offline"; empty if it does.
+std::string WhyUnused(const Setting& setting, const TestSettings& settings);
 
 // The names used in config files and logs; "Unknown" for a value outside the enum.
 std::string_view ToString(TestScenario scenario);

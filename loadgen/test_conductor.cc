@@ -67,6 +67,11 @@ RunRecord TestConductor::Issue(const LoadableSet& set, Phase phase, const RunPla
   }
 }
 
+void TestConductor::ContinueAfter(const TestConductor& earlier) {
+  next_uncounted_query_ = earlier.next_uncounted_query_;
+  next_uncounted_sample_ = earlier.next_uncounted_sample_;
+}
+
 bool TestConductor::WarmUp(const LoadableSet& set) {
   if (plan_.warmup_query_count == 0) return true;
   const RunPlan plan = WarmUpPlan(plan_);

@@ -49,6 +49,9 @@ class TestConductor {
   // Warms up on a loaded set, if the plan says so. False: the test is to end with that.
   bool WarmUp(const LoadableSet& set);
 
+  // Numbers what counts for nothing as the continuation of what `earlier` issued.
+  void ContinueAfter(const TestConductor& earlier);
+
   // Writes a set to the detail log and the files that hold queries.
   void WriteSet(const RunPlan& plan, const RunRecord& record);
   // Evaluates a performance set, and writes what it means.

@@ -125,10 +125,22 @@ struct PerformanceResult {
   double tokens_per_second = 0;
   bool tokens_inferred = false;
 
+  // Offline, where the duration was too short: the offline_expected_qps that would have been enough
+  // at this speed; 0: none is known.
+  double sufficient_offline_qps = 0;
+
   double final_query_scheduled_s = 0;
   double final_query_issued_s = 0;
   double final_query_done_s = 0;
   double max_latency_s = 0;
+};
+
+// What the probe of an Offline test measured (offline_probe_duration_ms).
+struct OfflineProbe {
+  uint64_t sample_count = 0;  // Of its last and largest query; 0: there was no probe.
+  double duration_s = 0;      // From its issue to the last completion.
+  double samples_per_second = 0;
+  double expected_qps = 0;  // What the test took in place of offline_expected_qps.
 };
 
 struct LogPaths {
@@ -152,6 +164,7 @@ struct TestResult {
   uint64_t warning_count = 0;
   std::vector<std::string> errors;  // Texts of the first few error records.
   std::vector<std::string> warnings;
+  OfflineProbe offline_probe;
   LogPaths logs;
   std::string log_failure;  // What could not be written to the logs; empty: they are complete.
 

@@ -13,6 +13,7 @@
 
 #include "completion_registry.h"
 #include "loadable_set.h"
+#include "offline_probe.h"
 #include "peak_phase.h"
 #include "run_plan.h"
 #include "settings_table.h"
@@ -39,31 +40,6 @@ class RunningTest {
 
 // How often a wait for issue threads looks at signals and requests to stop.
 constexpr std::chrono::milliseconds kAwaitSlice(20);
-
-// The settings a test runs with, and what was overridden on the way.
-struct FinalSettings {
-  TestSettings settings;
-  std::vector<std::string> warnings;
-  size_t requested_diagnostics = 0;  // How many of the settings' diagnostics the user brought.
-};
-
-FinalSettings Override(const TestSettings& requested, const std::string& audit_config_filename) {
-  FinalSettings final{requested, {}, requested.config_diagnostics.size()};
-  if (std::ifstream(audit_config_filename).is_open()) {
-    final.warnings.push_back(
-        "Found Audit Config file (audit.config). Overriding TestSettings from audit.config file.");
-    final.settings.FromConfig(audit_config_filename, "*", std::string(ToString(requested.scenario)),
-                              2);
-  }
-  if (requested.test05) {
-    final.warnings.push_back("Test05 flag detected Overriding random seeds");
-    final.settings.mode = TestMode::PerformanceOnly;
-    final.settings.qsl_rng_seed = requested.test05_qsl_rng_seed;
-    final.settings.sample_index_rng_seed = requested.test05_sample_index_rng_seed;
-    final.settings.schedule_rng_seed = requested.test05_schedule_rng_seed;
-  }
-  return final;
-}
 
 // What print_timestamps asks for, in the reference's words: the two clocks over the measured time.
 void PrintTimestamps(const RunRecord& record) {
@@ -172,15 +148,33 @@ void AskName(const Actors& actors, TestSubject* subject) {
   subject->sut_name_duration_ns = actors.clock->NowNs() - start_ns;
 }
 
-// Everything the detail log says before the first phase.
-void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSubject& subject,
-                   const Clock& clock, TestLogs* logs) {
+// Sizes the query of an Offline test by what a probe measures; `conductor` is that of the probe.
+void SizeByProbe(TestConductor* conductor, ResolvedTest* test, TestResult* result) {
+  OfflineProbe probe = ProbeOffline(conductor);
+  DetailLog& detail = conductor->logs()->detail();
+  if (probe.sample_count == 0) {
+    detail.Warning("The probe measured nothing: offline_expected_qps is used as it was set.",
+                   conductor->NowNs());
+    return;
+  }
+  probe.expected_qps = OfflineQpsFor(probe.samples_per_second, test->plan.min_duration_ms);
+  TestSettings sized = test->settings;
+  sized.offline_expected_qps = probe.expected_qps;
+  result->offline_probe = probe;
+  detail.WriteOfflineProbe(probe, conductor->NowNs());
+  test->plan =
+      MakeRunPlan(sized, test->plan.library_total_count, test->plan.library_performance_count);
+}
+
+// Everything the detail log says before the first phase, but for the plan.
+void WritePreamble(const ResolvedTest& test, const TestSubject& subject, const Clock& clock,
+                   TestLogs* logs) {
   DetailLog& detail = logs->detail();
-  const std::span<const ConfigDiagnostic> diagnostics(final.settings.config_diagnostics);
-  detail.WriteConfigDiagnostics(diagnostics.first(final.requested_diagnostics), clock.NowNs());
+  const std::span<const ConfigDiagnostic> diagnostics(test.settings.config_diagnostics);
+  detail.WriteConfigDiagnostics(diagnostics.first(test.requested_diagnostics), clock.NowNs());
   detail.WriteHeader(subject, logs->datetime(), clock.NowNs());
-  for (const std::string& warning : final.warnings) detail.Warning(warning, clock.NowNs());
-  detail.WriteConfigDiagnostics(diagnostics.subspan(final.requested_diagnostics), clock.NowNs());
+  for (const std::string& warning : test.warnings) detail.Warning(warning, clock.NowNs());
+  detail.WriteConfigDiagnostics(diagnostics.subspan(test.requested_diagnostics), clock.NowNs());
   if (const uint64_t late = TakeLateCompletions(); late > 0) {
     detail.Warning(std::to_string(late) +
                        " completions came between tests and were dropped: complete every sample "
@@ -190,9 +184,8 @@ void WritePreamble(const FinalSettings& final, const RunPlan& plan, const TestSu
   for (const std::string& failure : TakeLateFailures()) {
     detail.Warning("Between tests the system under test reported: " + failure, clock.NowNs());
   }
-  detail.WriteRemarks(plan, clock.NowNs());
-  detail.WriteRequestedSettings(final.settings, clock.NowNs());
-  detail.WriteEffectiveSettings(plan, clock.NowNs());
+  detail.WriteRemarks(test.plan, clock.NowNs());
+  detail.WriteRequestedSettings(test.settings, clock.NowNs());
 }
 
 void RefuseNull(const void* handle, const char* name) {
@@ -202,6 +195,27 @@ void RefuseNull(const void* handle, const char* name) {
 }
 
 }  // namespace
+
+ResolvedTest ResolveTest(const TestSettings& requested, const std::string& audit_config_filename,
+                         uint64_t library_total_count, uint64_t library_performance_count) {
+  ResolvedTest test{.settings = requested,
+                    .requested_diagnostics = requested.config_diagnostics.size()};
+  if (std::ifstream(audit_config_filename).is_open()) {
+    test.warnings.push_back(
+        "Found Audit Config file (audit.config). Overriding TestSettings from audit.config file.");
+    test.settings.FromConfig(audit_config_filename, "*", std::string(ToString(requested.scenario)),
+                             2);
+  }
+  if (requested.test05) {
+    test.warnings.push_back("Test05 flag detected Overriding random seeds");
+    test.settings.mode = TestMode::PerformanceOnly;
+    test.settings.qsl_rng_seed = requested.test05_qsl_rng_seed;
+    test.settings.sample_index_rng_seed = requested.test05_sample_index_rng_seed;
+    test.settings.schedule_rng_seed = requested.test05_schedule_rng_seed;
+  }
+  test.plan = MakeRunPlan(test.settings, library_total_count, library_performance_count);
+  return test;
+}
 
 TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSettings& settings,
                    const LogSettings& log_settings, const std::string& audit_config_filename,
@@ -221,10 +235,10 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
                 TestRegistry().issue_threads(),
                 environment.clock == nullptr};
 
-  const FinalSettings final = Override(settings, audit_config_filename);
   TestSubject subject = AskCounts(qsl, actors.gate);
-  const RunPlan plan =
-      MakeRunPlan(final.settings, subject.qsl_total_count, subject.qsl_performance_count);
+  ResolvedTest test = ResolveTest(settings, audit_config_filename, subject.qsl_total_count,
+                                  subject.qsl_performance_count);
+  const RunPlan& plan = test.plan;
   AwaitIssueThreads(plan.issue_thread_count, environment.issue_thread_timeout, actors);
 
   TestResult result;
@@ -235,9 +249,15 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
                 environment.warn);
   AskName(actors, &subject);
   result.sut_name = subject.sut_name;
-  WritePreamble(final, plan, subject, *actors.clock, &logs);
+  WritePreamble(test, subject, *actors.clock, &logs);
+  const RunPlan probed_plan = plan;
+  TestConductor prober(probed_plan, qsl, actors, running.id_tag(), token_data, &logs, &result);
+  const bool is_probed = plan.offline_probe_duration_ms > 0 && !control.stop_requested();
+  if (is_probed) SizeByProbe(&prober, &test, &result);
+  logs.detail().WriteEffectiveSettings(plan, actors.clock->NowNs());
   if (!control.stop_requested()) {
     TestConductor conductor(plan, qsl, actors, running.id_tag(), token_data, &logs, &result);
+    conductor.ContinueAfter(prober);
     RunPhases(&conductor, environment.peak);
   }
   result.stalled = control.cause() == StopCause::kStall;

@@ -3,14 +3,18 @@
 #define MLPERF_LOADGEN_TEST_RUN_H_
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "clock.h"
 #include "interrupts.h"
 #include "peak_trials.h"
 #include "query_sample_library.h"
 #include "run_control.h"
+#include "run_plan.h"
 #include "system_under_test.h"
 #include "test_result.h"
 #include "test_settings.h"
@@ -28,6 +32,20 @@ struct TestEnvironment {
   // How long to wait for threads that lend themselves for issuing.
   std::chrono::milliseconds issue_thread_timeout{10000};
 };
+
+// What a test is run with: the settings after the audit file and test05 have overridden theirs, and
+// the plan that follows from them.
+struct ResolvedTest {
+  TestSettings settings;
+  std::vector<std::string> warnings = {};
+  size_t requested_diagnostics = 0;  // How many of the settings' diagnostics the user brought.
+  RunPlan plan = {};
+};
+
+// The first step of every test, and of what shows a test without running it. Throws SettingsError
+// for settings no test can be run with.
+ResolvedTest ResolveTest(const TestSettings& requested, const std::string& audit_config_filename,
+                         uint64_t library_total_count, uint64_t library_performance_count);
 
 // mlperf::StartTest within given surroundings. Called outside the gate.
 TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSettings& settings,

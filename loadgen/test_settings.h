@@ -6,6 +6,7 @@
 #define MLPERF_LOADGEN_TEST_SETTINGS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -114,6 +115,7 @@ struct TestSettings {
   Pacing server_pacing = Pacing::Auto;
   uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
   uint64_t warmup_query_count = 0;
+  uint64_t offline_probe_duration_ms = 0;  // 0: no probe.
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an
@@ -126,6 +128,11 @@ struct TestSettings {
   std::vector<ConfigDiagnostic> config_diagnostics = {};
   // How many user config files (conf_type 1) this object has read.
   uint64_t config_user_file_count = 0;
+  // Where the value of each setting that FromConfig set came from, by the name of its row in the
+  // table: "user.conf:3", or "built-in mlperf.conf".
+  std::map<std::string, std::string> config_origins = {};
+  // The models that FromConfig was called for and met entries of.
+  std::vector<std::string> config_models = {};
 };
 
 struct LogOutputSettings {

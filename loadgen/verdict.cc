@@ -358,6 +358,31 @@ const char* DurationAdvice(TestScenario scenario) {
   return "Increase expected QPS so the loadgen pre-generates a larger (coalesced) query.";
 }
 
+// The offline_expected_qps to set, as a line of the recommendations.
+void AdviseOfflineQps(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  const bool answers_all = record.samples_issued > 0 &&
+                           result->sample_count == record.samples_issued &&
+                           result->sample_latency.max_ns > 0;
+  if (plan.scenario != TestScenario::Offline || plan.performance_issue_unique || !answers_all) {
+    return;
+  }
+  const double enough = OfflineQpsFor(result->samples_per_second, plan.min_duration_ms);
+  if (enough <= plan.target_qps) {
+    result->recommendations.push_back("Lower min_duration_ms: at this speed one query of " +
+                                      std::to_string(kMaxOfflineSamples) +
+                                      " samples, the most there can be, is too short.");
+    return;
+  }
+  result->sufficient_offline_qps = enough;
+  const std::string was = plan.offline_probe_duration_ms > 0
+                              ? ", and offline_probe_duration_ms to 0 or higher than " +
+                                    std::to_string(plan.offline_probe_duration_ms)
+                              : " (it was " + Format("%.10g", plan.target_qps) + ")";
+  result->recommendations.push_back("Set offline_expected_qps to " + Format("%.10g", enough) + was +
+                                    ": at this speed the query then lasts min_duration_ms and a "
+                                    "third more.");
+}
+
 void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
                    PerformanceResult* result) {
   const int64_t measured_ns = MeasuredDurationNs(plan, final_query, *result);
@@ -372,6 +397,7 @@ void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuer
                             ", min_duration asks for " +
                             FormatDuration(static_cast<double>(plan.min_duration_ms) * 1e6) +
                             std::string(WhyIssuingEnded(record)));
+  AdviseOfflineQps(plan, record, result);
 }
 
 void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {

@@ -93,6 +93,7 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
   values["tokens_per_second"] = TokensPerSecond(result);
   values["tokens_inferred"] = result.tokens_inferred;
   values["inferred_tokens_per_second"] = result.inferred_tokens_per_second;
+  values["sufficient_offline_qps"] = result.sufficient_offline_qps;
   values["final_query_scheduled_s"] = result.final_query_scheduled_s;
   values["final_query_issued_s"] = result.final_query_issued_s;
   values["final_query_done_s"] = result.final_query_done_s;
@@ -112,6 +113,14 @@ py::dict PeakAsDict(const PeakSearchResult& peak) {
                   "trials"_a = trials);
 }
 
+// None if there was no probe.
+py::object ProbeAsDict(const OfflineProbe& probe) {
+  if (probe.sample_count == 0) return py::none();
+  return py::dict("sample_count"_a = probe.sample_count, "duration_s"_a = probe.duration_s,
+                  "samples_per_second"_a = probe.samples_per_second,
+                  "expected_qps"_a = probe.expected_qps);
+}
+
 py::dict ResultAsDict(const TestResult& result) {
   py::dict values(
       "scenario"_a = py::str(py::cast(result.scenario).attr("name")),
@@ -124,6 +133,7 @@ py::dict ResultAsDict(const TestResult& result) {
   values["performance"] =
       result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
   values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
+  values["offline_probe"] = ProbeAsDict(result.offline_probe);
   const LogPaths& logs = result.logs;
   values["logs"] = py::dict("summary"_a = Path(logs.summary), "detail"_a = Path(logs.detail),
                             "accuracy"_a = Path(logs.accuracy), "trace"_a = Path(logs.trace),
@@ -220,6 +230,9 @@ void BindPerformance(py::module_& module) {
       .def_readonly("tokens_inferred", &P::tokens_inferred,
                     "tokens_per_second takes each sample for token_latency_scaling_factor tokens.")
       .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
+      .def_readonly("sufficient_offline_qps", &P::sufficient_offline_qps,
+                    "Offline, where the duration was too short: the offline_expected_qps that "
+                    "would have been enough at this speed; 0: none is known.")
       .def_readonly("final_query_scheduled_s", &P::final_query_scheduled_s)
       .def_readonly("final_query_issued_s", &P::final_query_issued_s)
       .def_readonly("final_query_done_s", &P::final_query_done_s)
@@ -249,6 +262,15 @@ void BindTestResult(py::module_& module) {
                     "Estimate: the rate of the confirming run that was VALID; 0: none was.")
       .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
       .def_readonly("trials", &PeakSearchResult::trials);
+  py::class_<OfflineProbe>(module, "OfflineProbe",
+                           "What the probe of an Offline test measured, and what became of it.")
+      .def_readonly("sample_count", &OfflineProbe::sample_count,
+                    "Samples of its last and largest query.")
+      .def_readonly("duration_s", &OfflineProbe::duration_s,
+                    "From the issue of that query to its last completion, in seconds.")
+      .def_readonly("samples_per_second", &OfflineProbe::samples_per_second)
+      .def_readonly("expected_qps", &OfflineProbe::expected_qps,
+                    "What the test took in place of offline_expected_qps.");
   py::class_<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
       .def_property_readonly("summary", [](const LogPaths& self) { return Path(self.summary); })
       .def_property_readonly("detail", [](const LogPaths& self) { return Path(self.detail); })
@@ -266,6 +288,13 @@ void BindTestResult(py::module_& module) {
       .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
       .def_readonly("performance", &R::performance, "None where no query was timed.")
       .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
+      .def_property_readonly(
+          "offline_probe",
+          [](const R& self) -> py::object {
+            if (self.offline_probe.sample_count == 0) return py::none();
+            return py::cast(self.offline_probe);
+          },
+          "Offline with offline_probe_duration_ms, else None.")
       .def_readonly("aborted", &R::aborted,
                     "Ended by AbortTest, an interrupt or an exception of a callback.")
       .def_readonly("stalled", &R::stalled,

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -59,12 +60,16 @@ void RaiseIfInterrupted(const loadgen::Interrupts& interrupts) {
 }
 
 // For the caller of the package's StartTest.
-void WarnOfOverwriting(const std::string& text) {
-  const py::object category = py::module_::import("mlperf_loadgen").attr("LogsOverwrittenWarning");
+void Warn(const char* category_name, const std::string& text) {
+  const py::object category = py::module_::import("mlperf_loadgen").attr(category_name);
   constexpr py::ssize_t kCallerOfStartTest = 3;
   if (PyErr_WarnEx(category.ptr(), text.c_str(), kCallerOfStartTest) != 0) {
     throw py::error_already_set();
   }
+}
+
+void WarnOfUnusedSettings(const TestSettings& settings) {
+  for (const std::string& text : loadgen::UnusedSettings(settings)) Warn("ConfigWarning", text);
 }
 
 // Threads that are inside StartTest or RegisterIssueQueryThread, and whether the program ends.
@@ -89,6 +94,7 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
+  WarnOfUnusedSettings(own_settings);
   std::optional<loadgen::PeakSearchHooks> peak_hooks;
   if (peak) peak_hooks = PeakHooksFrom(*peak);
   loadgen::Interrupts interrupts(InterruptSignals(), RaiseKeyboardInterrupt);
@@ -100,13 +106,31 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
     environment.peak = peak_hooks ? &*peak_hooks : nullptr;
     environment.warn = [](const std::string& text) {
       const EnsureGil gil;
-      WarnOfOverwriting(text);
+      Warn("LogsOverwrittenWarning", text);
     };
     return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,
                             environment);
   }();
   RaiseIfInterrupted(interrupts);
   return result;
+}
+
+// What StartTest would run: the settings with what overrides them, and the numbers of their plan.
+py::tuple ResolveTest(const TestSettings& settings, const std::string& audit_config_filename,
+                      uint64_t total_sample_count, uint64_t performance_sample_count) {
+  using namespace py::literals;
+  WarnOfUnusedSettings(settings);
+  const loadgen::ResolvedTest test = loadgen::ResolveTest(
+      settings, audit_config_filename, total_sample_count, performance_sample_count);
+  const loadgen::RunPlan& plan = test.plan;
+  return py::make_tuple(
+      test.settings, test.warnings,
+      py::dict("samples_per_query"_a = plan.samples_per_query, "target_qps"_a = plan.target_qps,
+               "min_query_count"_a = plan.min_query_count,
+               "performance_sample_count"_a =
+                   std::min(plan.performance_sample_count, plan.library_total_count),
+               "accuracy_sample_count"_a =
+                   std::min(plan.accuracy_sample_count, plan.library_total_count)));
 }
 
 template <IssueForm form>
@@ -188,6 +212,12 @@ void BindRun(py::module_& module) {
   module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
              py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"),
              py::arg("peak") = py::none());
+  module.def("resolve_test", ResolveTest, py::arg("test_settings"),
+             py::arg("audit_config_filename"), py::arg("total_sample_count"),
+             py::arg("performance_sample_count"),
+             "What start_test would run: the settings with those of the audit file and test05, the "
+             "warnings of these, and numbers of the plan. Raises SettingsError as start_test "
+             "does.");
   module.def("AbortTest", AbortTest,
              "Ends the running test from any thread: nothing more is issued, the logs are written "
              "and StartTest returns a result marked aborted.");

@@ -3,12 +3,15 @@
 #include <pybind11/stl.h>
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "bind.h"
 #include "config_file.h"
+#include "log_files.h"
+#include "near_names.h"
 #include "sample_types.h"
 #include "settings_table.h"
 
@@ -75,12 +78,16 @@ py::object GetMember(const TestSettings& settings, const Setting& setting) {
 void SetMember(TestSettings* settings, const Setting& setting, py::handle value) {
   std::visit([&](auto member) { settings->*member = Convert(setting.name, value, member); },
              setting.member);
+  settings->config_origins.erase(std::string(setting.name));
 }
 
 const Setting& Find(const std::string& name) {
   const Setting* setting = loadgen::FindSetting(name);
-  if (setting == nullptr) throw py::attribute_error("TestSettings has no setting '" + name + "'");
-  return *setting;
+  if (setting != nullptr) return *setting;
+  std::vector<std::string_view> names;
+  for (const Setting& known : AllSettings()) names.push_back(known.name);
+  throw py::attribute_error("TestSettings has no setting '" + name + "'" +
+                            loadgen::DidYouMean(name, names));
 }
 
 void SetFromDict(TestSettings* settings, const py::dict& values) {
@@ -123,6 +130,12 @@ int FromConfig(TestSettings& settings, const std::string& path, const std::strin
     if (PyErr_WarnEx(category.ptr(), text.c_str(), 1) < 0) throw py::error_already_set();
   }
   return status;
+}
+
+std::vector<std::string> ModelsOfConfig(const std::string& text) {
+  const loadgen::ConfigFile file = loadgen::ParseConfig(text, "");
+  const std::vector<std::string_view> models = loadgen::ModelsOf(file);
+  return {models.begin(), models.end()};
 }
 
 std::string DocOf(const Setting& setting) {
@@ -301,12 +314,16 @@ void BindTestSettings(py::module_& module) {
              }
              return py::bool_(AsDict(self).equal(AsDict(other.cast<const TestSettings&>())));
            })
-      .def(py::pickle([](const TestSettings& self) { return AsDict(self); },
-                      [](const py::dict& values) {
-                        TestSettings made;
-                        SetFromDict(&made, values);
-                        return made;
-                      }));
+      .def(py::pickle(
+          [](const TestSettings& self) {
+            return py::make_tuple(AsDict(self), py::cast(self.config_origins));
+          },
+          [](const py::tuple& state) {
+            TestSettings made;
+            SetFromDict(&made, state[0].cast<py::dict>());
+            made.config_origins = state[1].cast<std::map<std::string, std::string>>();
+            return made;
+          }));
   settings.attr("__hash__") = py::none();
 }
 
@@ -342,7 +359,36 @@ void BindSettings(py::module_& module) {
   BindEnums(module);
   BindTestSettings(module);
   BindLogSettings(module);
+  module.def(
+      "earlier_log",
+      [](const LogSettings& settings) {
+        return settings.log_output.prefix_with_datetime ? "" : loadgen::EarlierLog(settings, "");
+      },
+      py::arg("log_settings"),
+      "Path of a log that a test with these settings would write over; empty if there is none.");
   module.def("settings_table", SettingsTable);
+  module.def(
+      "config_origins", [](const TestSettings& settings) { return settings.config_origins; },
+      py::arg("settings"), "file:line of each setting that a config file set, by its name.");
+  module.def(
+      "why_unused",
+      [](const TestSettings& settings, const std::string& name) {
+        return loadgen::WhyUnused(Find(name), settings);
+      },
+      py::arg("settings"), py::arg("name"),
+      "Why a test of these settings makes no use of one of them; empty if it does.");
+  module.def(
+      "built_in_models",
+      [] {
+        const std::vector<std::string_view> models = loadgen::BuiltInModels();
+        return std::vector<std::string>(models.begin(), models.end());
+      },
+      "The models that the built-in mlperf.conf has entries for.");
+  module.def("models_in_config", ModelsOfConfig, py::arg("text"),
+             "The models that the text of a config file has entries for.");
+  module.def(
+      "models_met", [](const TestSettings& settings) { return settings.config_models; },
+      py::arg("settings"), "The models that FromConfig was called for and met entries of.");
 }
 
 }  // namespace mlperf::python

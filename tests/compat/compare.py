@@ -65,6 +65,11 @@ DROPPED_RECORDS = [
     ("result_peak_.*", "", "ours: the peak"),
     ("error_uncommitted_loadgen_changes", "", "describes the build"),
     ("warning_generic_message", "\"'", "ours: what is odd about a config file"),
+    (
+        "warning_generic_message",
+        '"(only entries for any model|there is no scenario)',
+        "ours: a model or a scenario that nothing is known of",
+    ),
 ]
 
 # Detail records that are compared among themselves, wherever they stand: key, value, reason.
@@ -78,6 +83,7 @@ MASKED_TEXT = [
     (r"duration_ns \d+", "duration_ns #", "a time of the clock"),
     (r"^-9223372036854775808$", "0", "generated_query_duration at a rate of 0"),
     (r"^-?(nan|inf)$", "null", "ours: the detail log is valid JSON"),
+    (r"; nothing of this file was applied: correct the line", "", "ours: what that means"),
     (r" \(FOLDER[^)]*\)", "", "ours: the config file that an error is in"),
     (r"(Ran out of generated queries).*", r"\1", "ours names the cause and the cure"),
 ]
@@ -87,6 +93,11 @@ MASKED_LINES = {
     r".* latency \(ns\) +: ": "measured latency",
     r".*(First Token latency|Output Token|output token) \(ns\) +: ": "measured latency",
     r"(Completed|Samples|Tokens|QPS|TPS) .*: ": "measured rate",
+}
+
+# Summary lines that only ours has: pattern, reason.
+DROPPED_LINES = {
+    r" \* (Set offline_expected_qps to|Lower min_duration_ms:) ": "ours: advice with a value",
 }
 
 # Lines of the standard output that are not compared: pattern, reason.
@@ -348,6 +359,8 @@ class Comparison:
         lines = []
         conditions = {"timed": self.timed, "tpot_fails": tpot_fails(text)}
         for line in without_parts(drop_blocks(text.splitlines()), conditions):
+            if any(re.match(pattern, line) for pattern in DROPPED_LINES):
+                continue
             line = reduced_count(line, *dropped)
             for pattern in MASKED_LINES:
                 if re.match(pattern, line):

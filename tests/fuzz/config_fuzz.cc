@@ -157,6 +157,7 @@ void CheckFromConfig(const std::string& path, const ConfigFile& file, const Targ
   const int result = settings.FromConfig(path, target.model, target.scenario, conf_type);
   const bool reads_file = conf_type != 0;
   if (reads_file && !file.malformed) {
+    CheckNames(file, path, target.model, target.scenario, conf_type, &expected);
     ApplyConfig(file, path, target.model, target.scenario, conf_type, &expected);
   }
   Require(result == (reads_file && file.malformed ? kMalformed : 0), "the result says how it went");
@@ -172,9 +173,12 @@ void CheckFromConfig(const std::string& path, const ConfigFile& file, const Targ
 
 void CheckTarget(const std::string& path, const ConfigFile& file, const Target& target,
                  uint64_t line_count) {
-  const TestSettings built_in = BuiltInFor(target);
-  Require(built_in.config_diagnostics.empty(), "the built-in file is without fault");
+  TestSettings built_in = BuiltInFor(target);
+  const auto is_of_names = [](const ConfigDiagnostic& d) { return d.line == 0; };
+  Require(std::ranges::all_of(built_in.config_diagnostics, is_of_names),
+          "the built-in file is without fault");
   CheckFromConfig(path, file, target, 0, built_in);
+  built_in.config_diagnostics.clear();  // The names are checked once, for the user's file.
   CheckFromConfig(path, file, target, 1, built_in);
   CheckFromConfig(path, file, target, 2, {});
   TestSettings applied;

@@ -158,6 +158,7 @@ DEFAULTS = {
     "server_pacing": lg.Pacing.Auto,
     "stall_timeout_ms": 3600000,
     "warmup_query_count": 0,
+    "offline_probe_duration_ms": 0,
 }
 SIGNED_32 = "server_find_peak_qps_decimals_of_precision"
 INTEGERS = [k for k, v in DEFAULTS.items() if type(v) is int and k != SIGNED_32]

@@ -15,6 +15,7 @@ import math
 import os
 import pty
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -182,7 +183,16 @@ output: from_file
 def test_each_source_goes_over_the_one_before(folder):
     (folder / "user.conf").write_text(CONF)
     (folder / "run.yaml").write_text(RUN_FILE)
-    found = settings_shown("-f", "run.yaml", "--set", "min_query_count=700", "-m", "accuracy")
+    found = settings_shown(
+        "-f",
+        "run.yaml",
+        "--set",
+        "min_query_count=700",
+        "-m",
+        "accuracy",
+        "--set",
+        "accuracy_log_rng_seed=5",
+    )
     expected = {
         "warmup_query_count": (0, "default"),
         "min_duration_ms": (600000, "built-in mlperf.conf"),
@@ -192,9 +202,11 @@ def test_each_source_goes_over_the_one_before(folder):
         "test05": (True, "run.yaml:9"),
         "scenario": ("Server", "run.yaml:5"),
         "min_query_count": (700, "command line"),
-        "mode": ("AccuracyOnly", "command line"),
+        "accuracy_log_rng_seed": (5, "command line"),
         # A user's file may not set it; the built-in one does.
-        "qsl_rng_seed": (2085463073848966840, "built-in mlperf.conf"),
+        "test05_qsl_rng_seed": (7975553102935885558, "built-in mlperf.conf"),
+        "qsl_rng_seed": (7975553102935885558, "test05"),
+        "mode": ("PerformanceOnly", "test05"),
     }
     assert {name: found[name] for name in expected} == expected
 
@@ -809,6 +821,49 @@ def test_a_run_of_too_few_queries_tells_the_command_that_asks_for_enough(folder)
     assert document(*command[1:])["scenario"] == "SingleStream"  # VALID: the status is 0.
 
 
+def test_an_offline_run_that_was_too_short_tells_the_command_that_is_long_enough(folder):
+    words = (*RUN, "-s", "offline", "--set", "min_duration_ms=300", "-o", "short")
+    short = done(*words, status=1).stdout
+    advised = re.search(r"advice: Set offline_expected_qps to (\S+) \(it was 1\)", short)
+    (command,) = re.findall(r"mlperf-loadgen (run .*)", short)
+    assert f"--set offline_expected_qps={advised[1]}" in command
+    assert "--scenario offline" in command
+    assert "--set min_duration_ms=300" in command
+    again = document(*shlex.split(command), "--dry-run")["traffic"]
+    assert again["samples"] > 100
+    assert float(advised[1]) == pytest.approx(again["samples"] / (1.1 * 0.3), rel=1e-3)
+
+
+def test_an_offline_run_can_size_itself(folder):
+    words = (*RUN, "-s", "offline", "--set", "min_duration_ms=200", "--log", "enable_trace=0")
+    probe = ("--set", "offline_probe_duration_ms=100")
+    assert "size" in document(*words, *probe, "--dry-run")["traffic"]["probe"]
+    ran = strict_json(call(*words, *probe, "--json").stdout)
+    measured = ran["offline_probe"]
+    assert measured["sample_count"] > 1
+    assert ran["performance"]["target_qps"] == measured["expected_qps"]
+    assert measured["expected_qps"] >= 1.2 * measured["samples_per_second"]
+    assert ran["performance"]["sample_count"] == int(1.1 * 0.2 * measured["expected_qps"])
+    assert "probe: " in call(*words, *probe).stdout
+    assert document(*words, "--set", "min_duration_ms=0")["offline_probe"] is None
+
+
+def test_help_lists_the_models_that_are_known(folder):
+    for command in ("run", "sweep", "find-peak"):
+        told = " ".join(done(command, "--help").stdout.split())
+        for model in ("resnet50", "llama2-70b-interactive", "gpt-oss-120b"):
+            assert model in told
+
+
+def test_a_file_may_be_run_with_another_scenario(folder):
+    (folder / "run.yaml").write_text(
+        "sut: system.py:Good\nqsl: system.py:Numbers\nsettings:\n  scenario: server\n"
+        "  server_target_qps: 5\n  min_duration_ms: 0\n"
+    )
+    ran = done("run", "-f", "run.yaml", "-s", "single")
+    assert "warning: server_target_qps = 5 is not used: it belongs to Server" in ran.stderr
+
+
 def test_compare_finds_a_difference(folder):
     (folder / "slow.py").write_text(
         SYSTEM.replace(
@@ -832,7 +887,7 @@ def test_compare_finds_a_difference(folder):
         ("doctor", "--seconds", "0.2"),
         ("init", "demo"),
         ("run", "--dry-run"),
-        ("find-peak", *PEAK),
+        ("find-peak", *PEAK, "--force"),
         ("report", "fast", "-o", "report.md"),
     ],
     ids=lambda words: words[0],

@@ -264,9 +264,46 @@ MISTAKES = {
     "scenario": ((*RUN, "-s", "Sever"), "--scenario Sever: ", "did you mean Server?"),
     "ambiguous": ((*RUN, "-s", "s"), "SingleStream, MultiStream, Server, Offline", "several"),
     "mode": ((*RUN, "-m", "fast"), "--mode fast: mode takes SubmissionRun, "),
+    "model": (
+        (*RUN, "--model", "resnet5"),
+        "--model resnet5: there is no model 'resnet5': did you",
+    ),
+    "model unlike any": ((*RUN, "--model", "xyz"), "there are: 3d-unet, bert, deepseek-r1, "),
+    "model of a file": (
+        (*RUN, "--conf", "own.conf", "--model", "mein"),
+        "there is no model 'mein': did you mean mine?",
+    ),
+    "YAML model": (("run", "-f", "model.yaml"), "model.yaml:2: model: resnet5: there is no model"),
+    "other scenario": (
+        (*RUN, "--set", "server_target_qps=500"),
+        "--set server_target_qps=500: server_target_qps has no effect: it belongs to Server, and ",
+    ),
+    "other scenario, default": (
+        (*RUN, "-s", "offline", "--set", "server_target_qps=1"),
+        "it belongs to Server, and the scenario is Offline",
+    ),
+    "other mode": (
+        (*RUN, "-s", "server", "--set", "tpot_latency=5"),
+        "tpot_latency has no effect: it belongs to use_token_latencies, which is off",
+    ),
+    "YAML other scenario": (
+        ("run", "-f", "other.yaml"),
+        "other.yaml:3: server_target_qps: 500: server_target_qps has no effect: it belongs to Se",
+    ),
+    "peak's scenario": (
+        ("find-peak", *RUN[1:], "-s", "offline"),
+        "--scenario offline: this command measures Server; leave it out",
+    ),
+    "sweep's other scenario": (
+        ("sweep", *RUN[1:], "-s", "offline", "-v", "1", "--parameter", "server_target_qps"),
+        "--parameter server_target_qps has no effect: it belongs to Server",
+    ),
     "refused": ((*RUN, "-s", "Server", "--set", "server_target_qps=0"), "server_target_qps is 0"),
     "no config": ((*RUN, "--conf", "user.conf"), "--conf user.conf: cannot be read"),
-    "bad config": ((*RUN, "--conf", "system.py"), "system.py:2: expected 'key=value'"),
+    "bad config": (
+        (*RUN, "--conf", "system.py"),
+        "system.py:2: expected 'key=value', line=2; nothing of this file was applied",
+    ),
     "no run file": (("run", "-f", "no.yaml"), "--file no.yaml: cannot be read: No such file"),
     "no YAML": (("run", "-f", "torn.yaml"), "torn.yaml:4: no YAML: "),
     "YAML without keys": (
@@ -281,7 +318,16 @@ MISTAKES = {
     "YAML flat": (("run", "-f", "flat.yaml"), "flat.yaml:1: settings takes name: value"),
     "log setting": ((*RUN, "--log", "enable_tracing=1"), "did you mean enable_trace?"),
     "output": ((*RUN, "-o", "system.py"), "--output system.py: cannot be made: File exists"),
-    "old logs": ((*RUN, *QUICK, "-o", "old", "--log", "exist_ok=no"), "old/mlperf_log_"),
+    "old logs": (
+        (*RUN, *QUICK, "-o", "old"),
+        "--output old: has the results of an earlier run (old/mlperf_log_summary.txt)",
+        "give another folder, or --force to write over them",
+    ),
+    "peak's old logs": (("find-peak", *RUN[1:], "-o", "old"), "old/mlperf_log_summary.txt"),
+    "sweep's old table": (
+        ("sweep", *RUN[1:], "-s", "offline", "-v", "5", "-o", "curve"),
+        "--output curve: has the results of an earlier run (curve/sweep.json)",
+    ),
     "port": ((*RUN, "--metrics-port", "99999"), "--metrics-port 99999: ", "65535"),
     "port in use": ((*RUN, "--metrics-port", "{port}"), "{port}", "is in use; give another one"),
     "surrogate": ((*RUN, "-o", "\udcff"), "--output \\udcff: its name is no text"),
@@ -307,9 +353,24 @@ MISTAKES = {
         ("run", "tcp://127.0.0.1:1", "wrong.py:Payloads", "--connect-timeout", "nan"),
         "--connect-timeout must be above 0, not nan",
     ),
+    "no scheme": (
+        ("run", "127.0.0.1:8002", "wrong.py:Payloads"),
+        "127.0.0.1:8002: this is an address without its scheme: give tcp://127.0.0.1:8002; ",
+        "http://, kserve+http://",
+    ),
+    "no scheme of one": (("run", "a:1,b:2", RUN[2]), "give tcp://a:1,tcp://b:2"),
+    "no scheme to bind": (
+        ("serve", RUN[1], "--bind", "0.0.0.0:1"),
+        "--bind 0.0.0.0:1: this is an a",
+    ),
+    "no scheme of a QSL": (("run", RUN[1], "localhost:80"), "give tcp://localhost:80"),
     "address": (("run", "tcp://node", "wrong.py:Payloads"), "'tcp://node' is no address of a node"),
     "port of an address": (("run", "http://node:99999", "wrong.py:Payloads"), "'99999'"),
     "QSL on a network": (("run", RUN[1], "tcp://127.0.0.1:1"), "is no QSL: that is a class here"),
+    "scheme": (
+        ("run", "htp://node:1", "wrong.py:Payloads"),
+        "there is no scheme htp://; did you mean http://node:1?",
+    ),
     "transport": (("run", "carrier-pigeon://x", RUN[2]), "carrier-pigeon://x", "tcp://"),
     "library for a network": (("run", "tcp://127.0.0.1:1"), "needs a sample library as well"),
     "payloads": (("run", "tcp://127.0.0.1:1", RUN[2]), "Numbers has no payloads", "__getitem__"),
@@ -417,6 +478,10 @@ instance, plain = NoParameter(), Plain()
     "log.json": '[\n{ "seq_id" : 0, "qsl_idx" : 7, "data" : "03000000" }\n]\n',
     "few.csv": "1\n",
     "words.csv": "class\n1\ndog\n",
+    "own.conf": "mine.*.min_duration = 5\n",
+    "model.yaml": "sut: a\nmodel: resnet5\n",
+    "other.yaml": "settings:\n  scenario: offline\n  server_target_qps: 500\n",
+    "curve/sweep.json": "{}",
     "old/mlperf_log_summary.txt": "of an earlier run\n",
     "sut.py": "",
 }
@@ -424,7 +489,8 @@ instance, plain = NoParameter(), Plain()
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_message_and_no_traceback(folder, name):
-    (folder / "old").mkdir()
+    for name_of_folder in ("old", "curve"):
+        (folder / name_of_folder).mkdir()
     for path, text in FILES.items():
         (folder / path).write_text(text)
     arguments, *fragments = MISTAKES[name]
@@ -538,12 +604,49 @@ def test_a_node_that_is_not_there_is_waited_for_as_long_as_asked(folder):
     assert "not ready after 0.2 s" in document(*words, status=3)["error"]
 
 
-def test_old_logs_are_told_of_in_the_words_of_the_command(folder):
-    done(*RUN, *QUICK, "-o", "logs")
-    (warning,) = done(*RUN, *QUICK, "-o", "logs").stderr.splitlines()
-    assert warning.startswith("warning: the logs of an earlier test are overwritten: 'logs/")
-    assert "its own --output, or --log prefix=NAME_, or --log exist_ok=false" in warning
-    assert "log_output" not in warning
+ONE_RUN = {
+    "run": ("run", *SYSTEM_AND_LIBRARY, *QUICK),
+    "sweep": ("sweep", *SYSTEM_AND_LIBRARY, "-s", "offline", "-v", "5"),
+    "find-peak": (
+        *("find-peak", *SYSTEM_AND_LIBRARY, "--max-qps", "500", "--set", "min_duration_ms=50"),
+        *("--set", "server_target_latency_ns=60e9"),
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ONE_RUN)
+def test_results_are_written_over_only_by_force(folder, command):
+    words = (*ONE_RUN[command], "-o", "logs")
+    assert call(*words).exit_code in (0, 1)
+    logs = sorted((folder / "logs").rglob("*.*"))
+    before = [path.read_bytes() for path in logs if path.is_file()]
+    for more in ((), ("--json",)):
+        refused = done(*words, *more, status=2).stderr
+        assert refused.startswith("error: --output logs: has the results of an earlier run (logs/")
+        assert refused.endswith("; give another folder, or --force to write over them\n")
+    assert [path.read_bytes() for path in logs if path.is_file()] == before
+    forced = call(*words, "--force")
+    assert forced.exit_code in (0, 1)
+    assert "warning" not in forced.stderr
+    assert [path.read_bytes() for path in logs if path.is_file()] != before
+
+
+def test_a_system_is_not_made_for_a_run_that_would_lose_results(folder):
+    done(*ONE_RUN["run"], "-o", "logs")
+    words = ("run", "system.py:CannotStart", "system.py:Numbers", "-o", "logs")
+    assert "--force" in done(*words, status=2).stderr
+
+
+def test_a_folder_that_is_asked_for_twice_takes_logs_of_other_names(folder):
+    for prefix in ("first_", "second_"):
+        done(*ONE_RUN["run"], "-o", "logs", "--log", f"prefix={prefix}")
+    assert len(list((folder / "logs").glob("*_summary.txt"))) == 2
+
+
+def test_a_search_that_is_resumed_needs_no_force(folder):
+    words = (*ONE_RUN["find-peak"], "-o", "logs", "--resume", "trials")
+    for _ in range(2):
+        assert call(*words).exit_code in (0, 1)
 
 
 def test_a_plot_that_cannot_be_drawn_loses_no_table(folder):
@@ -556,19 +659,56 @@ def test_a_plot_that_cannot_be_drawn_loses_no_table(folder):
     assert (folder / "curve/sweep.json").is_file()
 
 
+REFUSED_BY_A_RUN = {
+    "-s server --set server_target_qps=nan": "server_target_qps is nan: set it to a finite number",
+    "-s server --set server_target_qps=inf": "server_target_qps is inf",
+    "-s server --set server_target_qps=-5": "server_target_qps is -5",
+    "-s server --set server_target_latency_percentile=99": "fraction between 0 and 1, such as 0.99",
+    "-s multi --set multi_stream_target_latency_percentile=nan": "percentile is nan: set it to a f",
+    "-s multi --set multi_stream_expected_latency_ns=0": "multi_stream_expected_latency_ns is 0",
+    "-s offline --set offline_expected_qps=nan": "offline_expected_qps is nan",
+    "-s offline --set offline_expected_qps=1e308": "one query holds at most 4294967295",
+    "-s offline --set offline_probe_duration_ms=1e19": "offline_probe_duration_ms is 1000000000000",
+    "--set single_stream_target_latency_percentile=0": "latency_percentile is 0: set it to a f",
+    "--set min_duration_ms=9223372036854775808": "min_duration_ms is 9223372036854775808: set it",
+    "--set max_duration_ms=18446744073709551615": "max_duration_ms is 18446744073709551615",
+    "--set min_duration_ms=0 --set min_query_count=0": "no query would be issued",
+    "--set performance_issue_same=1 --set performance_issue_same_index=20": "the smallest set of",
+    "--model resnet5": "there is no model 'resnet5'",
+    "--set server_target_qps=5": "it belongs to Server",
+    "--keys secret": "--keys is for a SUT on the network",
+    "-o system.py": "--output system.py: cannot be made",
+    "-o old": "--output old: has the results of an earlier run",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED_BY_A_RUN)
+def test_a_dry_run_refuses_what_the_run_refuses_in_the_same_words(folder, words):
+    (folder / "old").mkdir()
+    (folder / "old/mlperf_log_detail.txt").write_text("of an earlier run\n")
+    refused = done(*RUN, *words.split(), status=2).stderr
+    assert REFUSED_BY_A_RUN[words] in refused
+    assert done(*RUN, *words.split(), "--dry-run", status=2).stderr == refused
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.parametrize(
-    "words",
+    "sut",
     [
-        "-s server --set server_target_qps=nan",
-        "-s server --set server_target_qps=inf",
-        "-s server --set server_target_qps=-5",
-        "-s offline --set offline_expected_qps=nan",
-        "-s offline --set offline_expected_qps=0",
-        "-s offline --set offline_expected_qps=1e308",
-        "-s multi --set multi_stream_expected_latency_ns=0",
-        "--set min_duration_ms=18446744073709551615",
+        *("sytem.py", "system.py:Goud", "system.py:NeedsMore", "system.py:Unfinished"),
+        *("wrong.py:NoParameter", "wrong.py:Flush", "wrong.py:Async", "wrong.py:Plain"),
+        "127.0.0.1:80",
     ],
 )
-def test_a_dry_run_of_what_cannot_be_run_is_no_crash(folder, words):
-    traffic = document("run", "--dry-run", *words.split())["traffic"]
-    assert ("server" in words or "offline" in words) == traffic["arrivals"].startswith("none: ")
+def test_a_dry_run_refuses_systems_that_the_run_refuses(folder, sut):
+    (folder / "wrong.py").write_text(FILES["wrong.py"])
+    refused = done("run", sut, "system.py:Numbers", status=2).stderr
+    assert done("run", sut, "system.py:Numbers", "--dry-run", status=2).stderr == refused
+
+
+def test_a_dry_run_shows_what_the_audit_file_of_the_folder_changes(folder):
+    (folder / "audit.config").write_text("*.*.min_query_count = 7\n")
+    found = done(*RUN, "--dry-run", "--json")
+    row = strict_json(found.stdout)["settings"]["min_query_count"]
+    assert row == {"value": 7, "origin": "audit.config:1"}
+    assert "warning: Found Audit Config file" in found.stderr

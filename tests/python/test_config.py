@@ -4,6 +4,8 @@ Method: small files for each rule; the settings are compared as dictionaries, so
 sets more than it should is seen. Warnings must name the file and the line.
 """
 
+import copy
+import pickle
 import warnings
 
 import pytest
@@ -39,7 +41,7 @@ def configure(tmp_path):
 
     def apply(text, model="m", scenario="Server", conf_type=PLAIN, settings=None):
         path = tmp_path / "user.conf"
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         settings = settings or lg.TestSettings()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -80,12 +82,12 @@ def test_missing_file(tmp_path):
 def test_malformed_line(configure, line, message):
     status, values, caught = configure(f"*.*.min_query_count = 7\n{line}\n*.*.mode = 1\n")
     assert (status, values) == (-22, {})
-    assert any(f"user.conf:2: {message}" in text for text in caught)
+    assert any(f"user.conf:2: {message}; nothing of this file was applied" in t for t in caught)
 
 
 def test_arguments(configure, tmp_path):
     settings = lg.TestSettings()
-    (tmp_path / "f").write_text("*.*.min_query_count = 7\n")
+    (tmp_path / "f").write_text("m.*.min_query_count = 7\n")
     assert settings.FromConfig(path=str(tmp_path / "f"), model="m", scenario="Offline") == 0
     assert settings.min_query_count == 7
     for refused in ((tmp_path / "f", "m", "Server"), ("f", None, "Server"), ("f", "m", 2), ("f",)):
@@ -214,10 +216,10 @@ def test_other_models_and_scenarios_do_not_count(configure):
 
 def test_built_in_file():
     settings = lg.TestSettings()
-    assert settings.FromConfig("ignored", "any", "Server", 0) == 0
+    assert settings.FromConfig("ignored", "*", "Server", 0) == 0
     assert changed(settings) == BUILT_IN
     settings = lg.TestSettings()
-    assert settings.FromConfig("", "any", "MultiStream", 0) == 0
+    assert settings.FromConfig("", "*", "MultiStream", 0) == 0
     assert changed(settings) == BUILT_IN | {"min_query_count": 662}
     settings = lg.TestSettings()
     assert settings.FromConfig("", "gptj", "Offline", 0) == 0
@@ -233,15 +235,17 @@ def test_built_in_file():
 
 def test_user_file_comes_after_the_built_in_one_on_each_object(configure):
     for _ in range(2):
-        status, values, caught = configure("*.*.min_duration = 5\n", conf_type=1)
+        status, values, caught = configure("*.*.min_duration = 5\n", model="*", conf_type=1)
         assert (status, caught) == (0, [])
         assert values == BUILT_IN | {"min_duration_ms": 5}
 
 
 def test_second_user_file_on_one_object(configure):
     settings = lg.TestSettings()
-    configure("*.*.min_duration = 5\n", conf_type=1, settings=settings)
-    status, values, caught = configure("*.*.max_duration = 9\n", conf_type=1, settings=settings)
+    configure("*.*.min_duration = 5\n", "*", conf_type=1, settings=settings)
+    status, values, caught = configure(
+        "*.*.max_duration = 9\n", "*", conf_type=1, settings=settings
+    )
     assert status == 0
     assert values == BUILT_IN | {"min_duration_ms": 5, "max_duration_ms": 9}
     (warning,) = caught
@@ -260,6 +264,114 @@ def test_absent_keys_keep_what_was_set(configure):
     settings = lg.TestSettings(min_query_count=7, max_query_count=8)
     configure("*.*.max_query_count = 9\n", settings=settings)
     assert (settings.min_query_count, settings.max_query_count) == (7, 9)
+
+
+# ---- Mistakes that have a value all the same -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [
+        ("resnet5", "resnet50"),
+        ("ResNet50", "resnet50"),
+        ("llama2-70b-interactve", "llama2-70b-interactive"),
+        ("bert-99.9", "bert"),
+    ],
+)
+@pytest.mark.parametrize("conf_type", [0, 1])
+def test_an_unknown_model_gets_what_any_has_and_a_warning(tmp_path, model, meant, conf_type):
+    path = tmp_path / "user.conf"
+    path.write_text("*.*.max_duration = 5\nresnet50.*.max_duration = 6\n")
+    settings, any_model = lg.TestSettings(), lg.TestSettings()
+    with pytest.warns(lg.ConfigWarning, match=rf"'{model}': did you mean {meant}\?") as caught:
+        assert settings.FromConfig(str(path), model, "Offline", conf_type) == 0
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        any_model.FromConfig(str(path), "*", "Offline", conf_type)
+    assert settings == any_model
+
+
+def test_a_model_is_known_from_the_file_or_the_built_in_one(configure):
+    for model in ("resnet50", "*"):
+        assert configure("*.*.max_duration = 5\n", model=model, conf_type=1)[2] == []
+    assert configure("mine.*.max_duration = 5\n", model="mine", conf_type=1)[2] == []
+
+
+def test_an_unknown_scenario_is_warned_of(configure):
+    (said,) = configure("*.*.max_duration = 5\n", scenario="Sever")[2]
+    assert said.endswith("there is no scenario 'Sever': did you mean Server?")
+
+
+@pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Server"])
+def test_a_percentile_written_as_a_fraction_is_warned_of(configure, scenario):
+    line = f"*.{scenario}.target_latency_percentile = 0.99\n"
+    status, values, (said,) = configure(line, scenario="Offline")
+    assert (status, len(values)) == (0, 1)
+    assert list(values.values()) == [pytest.approx(0.0099)]
+    assert "user.conf:1: " in said
+    assert said.endswith("'0.99': it is a percentage and means 0.99 %; write 99 for 99 %")
+    assert configure(line.replace("0.99", "99"))[2] == []
+
+
+def test_a_latency_written_in_nanoseconds_is_warned_of(configure):
+    (said,) = configure("*.Server.target_latency = 15000000\n")[2]
+    assert said.endswith("it is in milliseconds and means 15000 s; write 15 for 15000000 ns")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(configure):
+    text = "\ufeff*.*.min_query_count = 7\n"
+    assert configure(text) == (0, {"min_query_count": 7}, [])
+    status, values, (said,) = configure(text[1:].encode("utf-16"))
+    assert (status, values) == (-22, {})
+    assert "the text is in UTF-16 or UTF-32; save the file as UTF-8; nothing of this file" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"server_target_qps": 500}, "server_target_qps = 500 is not used: it belongs to Server"),
+        (
+            {"offline_expected_qps": 2.5},
+            "offline_expected_qps = 2.5 is not used: it belongs to Off",
+        ),
+        ({"server_pacing": lg.Pacing.Spin}, "server_pacing = Spin is not used: it belongs to Serv"),
+        ({"ttft_latency": 5}, "ttft_latency = 5 is not used: it belongs to Server, and the scen"),
+    ],
+)
+def test_a_setting_of_another_scenario_is_warned_of(run_test, values, said):
+    with pytest.warns(lg.ConfigWarning, match=said) as caught:
+        run = run_test(**values)
+    assert len(caught) == 1
+    assert run.result.warnings == []  # The logs are as the reference's.
+
+
+def test_settings_that_are_used_or_come_from_a_file_are_not_warned_of(handles, tmp_path):
+    path = tmp_path / "user.conf"
+    path.write_text("*.*.min_duration = 0\n*.Server.target_qps = 7\n*.Offline.target_qps = 8\n")
+    settings = lg.TestSettings()
+    assert settings.FromConfig(str(path), "resnet50", "SingleStream") == 0
+    log = lg.LogSettings()
+    for number, own in enumerate(
+        (settings, pickle.loads(pickle.dumps(settings)), copy.copy(settings))
+    ):
+        log.log_output.outdir = str(tmp_path / f"file{number}")
+        own.single_stream_expected_latency_ns = 5e5
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            lg.StartTestWithLogSettings(*handles, own, log)
+        own.server_target_qps = 7  # Now the program says so.
+        log.log_output.outdir = str(tmp_path / f"program{number}")
+        with pytest.warns(lg.ConfigWarning, match="server_target_qps = 7 is not used"):
+            lg.StartTestWithLogSettings(*handles, own, log)
+
+
+def test_names_of_settings_that_are_none_come_with_the_nearest():
+    for make in (lg.TestSettings.from_dict, lambda values: lg.TestSettings(**values)):
+        with pytest.raises(
+            AttributeError, match=r"'server_target_qp': did you mean server_target_"
+        ):
+            make({"server_target_qp": 5})
 
 
 # ---- The audit file ------------------------------------------------------------------------------

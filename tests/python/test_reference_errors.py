@@ -98,14 +98,15 @@ CONFIG_LINES = [
         GOOD_LINE + "*.*.mode 1\n",
         -22,
         10,
-        "expected 'key=value', line=2 ({path})",
+        "expected 'key=value', line=2; nothing of this file was applied: correct the line ({path})",
     ),
     ConfigLine(
         "bad value",
         GOOD_LINE + "*.*.mode = one\n",
         -22,
         10,
-        "value needs to be integer or double, line=2 ({path})",
+        "value needs to be integer or double, line=2; nothing of this file was applied: correct "
+        "the line ({path})",
     ),
     ConfigLine(
         "mode out of range",

@@ -25,6 +25,7 @@ namespace {
 
 using Severity = ConfigDiagnostic::Severity;
 
+const std::string kRefused = "; nothing of this file was applied: correct the line\n";
 constexpr char kKey[] = "*.*.min_query_count";
 
 std::string ToText(const std::vector<ConfigDiagnostic>& diagnostics) {
@@ -62,8 +63,9 @@ struct GrammarCase {
 };
 
 TEST(ParseConfigTest, FollowsTheGrammarOfTheReference) {
-  const std::string kValueError = "error f:1: value needs to be integer or double, line=1\n";
-  const std::string kKeyError = "error f:1: expected 'key=value', line=1\n";
+  const std::string kValueError =
+      "error f:1: value needs to be integer or double, line=1" + kRefused;
+  const std::string kKeyError = "error f:1: expected 'key=value', line=1" + kRefused;
   const std::vector<GrammarCase> kCases = {
       {"k = 5", false, "5", ""},
       {"  k\t=\t5  ", false, "5", ""},
@@ -114,9 +116,9 @@ TEST(ParseConfigTest, FollowsTheGrammarOfTheReference) {
 TEST(ParseConfigTest, CountsLinesFromOneAndGoesOnAfterABadOne) {
   const ConfigFile file = ParseConfig("\nbad line\r\n# fine\nk = 7\nk = oops\nlast = 1", "f");
   EXPECT_TRUE(file.malformed);
-  EXPECT_EQ(ToText(file.diagnostics),
-            "error f:2: expected 'key=value', line=2\n"
-            "error f:5: value needs to be integer or double, line=5\n");
+  EXPECT_EQ(ToText(file.diagnostics), "error f:2: expected 'key=value', line=2" + kRefused +
+                                          "error f:5: value needs to be integer or double, line=5" +
+                                          kRefused);
   EXPECT_EQ(file.entries.at("k").line, 4u);
   EXPECT_EQ(file.entries.at("last").line, 6u);
 }
@@ -306,6 +308,7 @@ const std::vector<KeyCase> kKeyCases = {
     {"target_latency", "MultiStream", "2.25", "multi_stream_expected_latency_ns", 2250000},
     {"target_qps", "Server", "1000.7", "server_target_qps", 1000.7},
     {"target_qps", "Offline", "1e6", "offline_expected_qps", 1e6},
+    {"probe_duration", "Offline", "250", "offline_probe_duration_ms", 250},
     {"print_timestamps", "*", "5", "print_timestamps", 1},
     {"accuracy_log_rng_seed", "*", "13", "accuracy_log_rng_seed", 13},
     {"accuracy_log_sampling_target", "*", "14", "accuracy_log_sampling_target", 14},
@@ -604,7 +607,7 @@ TEST(BuiltInConfigTest, SetsTheEffectiveFieldsOfTheReference) {
       TestSettings expected = ExpectedOfAnyModel(scenario);
       change(&expected, scenario == "Offline");
       ExpectEqual(got, expected, model + " " + scenario);
-      EXPECT_EQ(ToText(got.config_diagnostics), "");
+      EXPECT_EQ(got.config_diagnostics.empty(), model != "no such model");
       EXPECT_EQ(got.config_user_file_count, 0u);
     }
   }
@@ -633,8 +636,8 @@ TEST(FromConfigTest, AppliesFurtherUserFilesAloneAndSaysSo) {
   const std::string path = WriteFile("first.conf", "*.*.min_duration = 5\n");
   const std::string second = WriteFile("second.conf", "*.*.min_query_count = 6\n");
   TestSettings s;
-  EXPECT_EQ(s.FromConfig(path, "m", "Server"), 0);
-  EXPECT_EQ(s.FromConfig(second, "m", "Server"), 0);
+  EXPECT_EQ(s.FromConfig(path, "*", "Server"), 0);
+  EXPECT_EQ(s.FromConfig(second, "*", "Server"), 0);
   EXPECT_EQ(s.min_duration_ms, 5u);
   EXPECT_EQ(s.min_query_count, 6u);
   EXPECT_EQ(s.config_user_file_count, 2u);
@@ -683,9 +686,134 @@ TEST(FromConfigTest, AppliesNothingOfAMalformedFile) {
   ASSERT_EQ(s.config_diagnostics.size(), 2u);
   EXPECT_EQ(s.config_diagnostics[0].severity, Severity::kError);
   EXPECT_EQ(s.config_diagnostics[0].line, 2u);
-  EXPECT_EQ(s.config_diagnostics[0].message, "value needs to be integer or double, line=2");
+  EXPECT_EQ(
+      s.config_diagnostics[0].message,
+      "value needs to be integer or double, line=2; nothing of this file was applied: correct the "
+      "line");
   EXPECT_EQ(s.config_diagnostics[1].severity, Severity::kWarning);
   EXPECT_EQ(s.config_diagnostics[1].line, 3u);
+}
+
+// ---- Names
+// ---------------------------------------------------------------------------------------
+
+// What FromConfig says of a file that is read for (model, scenario).
+std::string Said(const std::string& text, const std::string& model, const std::string& scenario) {
+  TestSettings s;
+  EXPECT_EQ(s.FromConfig(WriteFile("names.conf", text), model, scenario), 0);
+  std::string said;
+  for (const ConfigDiagnostic& d : s.config_diagnostics) said += d.message + "\n";
+  return said;
+}
+
+TEST(FromConfigTest, WarnsOfAModelThatNothingIsKnownOf) {
+  const std::string text = "*.*.min_duration = 5\nmine.Server.target_qps = 6\n";
+  const std::string unknown =
+      "only entries for any model count, because neither this file nor the built-in mlperf.conf "
+      "has "
+      "one for model ";
+  EXPECT_EQ(Said(text, "resnet5", "Server"), unknown + "'resnet5': did you mean resnet50?\n");
+  EXPECT_EQ(Said(text, "llama2-70b-interactve", "Server"),
+            unknown + "'llama2-70b-interactve': did you mean llama2-70b-interactive?\n");
+  EXPECT_EQ(Said(text, "bert-99", "Server"), unknown + "'bert-99': did you mean bert?\n");
+  EXPECT_EQ(Said(text, "mime", "Server"), unknown + "'mime': did you mean mine?\n");
+  EXPECT_EQ(Said(text, "xyz", "Server"), unknown + "'xyz'; write * for the model\n");
+  for (const char* known : {"resnet50", "mine"}) EXPECT_EQ(Said(text, known, "Server"), "");
+  EXPECT_EQ(Said("*.*.min_duration = 5\n", "*", "Server"), "");
+}
+
+TEST(FromConfigTest, KnowsTheModelsOfEarlierFilesOfTheSameSettings) {
+  const std::string path = WriteFile("models.conf", "mine.*.min_duration = 5\n");
+  const std::string other = WriteFile("other.conf", "*.*.min_query_count = 5\n");
+  TestSettings s;
+  EXPECT_EQ(s.FromConfig(path, "mine", "Server"), 0);
+  EXPECT_EQ(s.FromConfig(other, "mine", "Server"), 0);
+  ASSERT_EQ(s.config_diagnostics.size(), 1u);
+  EXPECT_TRUE(s.config_diagnostics[0].message.starts_with("Multiple conf files"));
+  EXPECT_EQ(s.config_models, std::vector<std::string>{"mine"});
+}
+
+TEST(FromConfigTest, WarnsOfAScenarioThatThereIsNoneOf) {
+  const std::string text = "*.*.min_duration = 5\n";
+  EXPECT_EQ(Said(text, "*", "Sever"), "there is no scenario 'Sever': did you mean Server?\n");
+  EXPECT_EQ(Said(text, "*", "offline"), "there is no scenario 'offline': did you mean Offline?\n");
+  EXPECT_EQ(Said(text, "*", ""),
+            "there is no scenario ''; write SingleStream, MultiStream, Server or Offline\n");
+  for (const char* known : {"SingleStream", "MultiStream", "Server", "Offline", "*"}) {
+    EXPECT_EQ(Said(text, "*", known), "");
+  }
+}
+
+TEST(FromConfigTest, WarnsOfEntriesForAMisspelledModel) {
+  EXPECT_EQ(Said("resnet5.Server.target_qps = 6\n", "resnet50", "Server"),
+            "'resnet5.Server.target_qps' is ignored: the model is 'resnet50': did you mean "
+            "resnet50?\n");
+  // Entries of models that are known, or beside those of the model itself, are for other tests.
+  EXPECT_EQ(Said("llama2-70b.*.min_duration = 6\n", "llama2-70b-interactive", "Server"), "");
+  EXPECT_EQ(Said("mine1.*.min_duration = 6\nmine2.*.min_duration = 6\n", "mine1", "Server"), "");
+}
+
+TEST(FromConfigTest, NotesWhereEachValueCameFrom) {
+  const std::string path =
+      WriteFile("origins.conf", "\n*.Server.target_qps = 6\n*.*.qsl_rng_seed = 5\n*.*.mode = 9\n");
+  TestSettings s;
+  EXPECT_EQ(s.FromConfig(path, "*", "Server"), 0);
+  EXPECT_EQ(s.config_origins.at("server_target_qps"), path + ":2");
+  EXPECT_EQ(s.config_origins.at("qsl_rng_seed"), "built-in mlperf.conf");
+  EXPECT_FALSE(s.config_origins.contains("mode"));
+}
+
+// ---- Units
+// ---------------------------------------------------------------------------------------
+
+TEST(ApplyConfigTest, WarnsOfAPercentileThatIsWrittenAsAFraction) {
+  for (const char* scenario : {"SingleStream", "MultiStream", "Server"}) {
+    const std::string key = std::string("*.") + scenario + ".target_latency_percentile";
+    const auto said = [&](const std::string& value) {
+      return ToText(Apply("\n" + key + " = " + value).config_diagnostics);
+    };
+    const std::string start = "warning user.conf:2: '" + key + "' = ";
+    EXPECT_EQ(said("0.99"),
+              start + "'0.99': it is a percentage and means 0.99 %; write 99 for 99 %\n");
+    EXPECT_EQ(said("0.999"),
+              start + "'0.999': it is a percentage and means 0.999 %; write 99.9 for 99.9 %\n");
+    EXPECT_EQ(said("1"), start + "'1': it is a percentage and means 1 %; write 99 for 99 %\n");
+    EXPECT_EQ(said("1.5"), "");
+    EXPECT_EQ(said("99"), "");
+  }
+}
+
+TEST(ApplyConfigTest, WarnsOfALatencyThatIsWrittenInNanoseconds) {
+  for (const char* scenario : {"SingleStream", "MultiStream", "Server"}) {
+    const std::string key = std::string("*.") + scenario + ".target_latency";
+    EXPECT_EQ(ToText(Apply(key + " = 15000000").config_diagnostics),
+              "warning user.conf:1: '" + key +
+                  "' = '15000000': it is in milliseconds and means 15000 s; write 15 for 15000000 "
+                  "ns\n");
+    EXPECT_EQ(ToText(Apply(key + " = 20000").config_diagnostics), "");
+  }
+}
+
+// ---- Encodings
+// -----------------------------------------------------------------------------------
+
+TEST(ParseConfigTest, SkipsTheMarkOfUtf8) {
+  const ConfigFile file = ParseConfig("\xEF\xBB\xBF*.*.mode = 1\n", "f");
+  EXPECT_EQ(ToText(file.diagnostics), "");
+  EXPECT_TRUE(file.entries.contains("*.*.mode"));
+  EXPECT_FALSE(ParseConfig("\xEF\xBB\xBF# a comment\n", "f").malformed);
+}
+
+TEST(ParseConfigTest, RefusesUtf16) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"\xFF\xFE*\0.\0"sv, "\xFE\xFF\0*\0."sv, "*\0.\0"sv, "\0*\0."sv}) {
+    const ConfigFile file = ParseConfig(text, "f");
+    EXPECT_TRUE(file.malformed);
+    EXPECT_EQ(ToText(file.diagnostics),
+              "error f:1: the text is in UTF-16 or UTF-32; save the file as UTF-8; nothing of this "
+              "file was applied: correct the line\n");
+  }
 }
 
 }  // namespace

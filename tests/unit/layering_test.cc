@@ -36,7 +36,7 @@ const std::vector<Stage>& Stages() {
       {"public API",
        {"loadgen.h", "optional_value", "progress.h", "query_dispatch_library", "query_sample",
         "query_sample_library", "system_under_test", "test_result", "test_settings"}},
-      {"settings", {"number_text", "settings_table", "config_file", "embedded_conf"}},
+      {"settings", {"near_names", "number_text", "settings_table", "config_file", "embedded_conf"}},
       {"plan", {"run_plan"}},
       {"records", {"run_record", "sample_slots", "stop_condition", "missing_samples"}},
       {"queries",
@@ -57,7 +57,8 @@ const std::vector<Stage>& Stages() {
         "log_files", "test_logs", "version"},
        {"queries", "issuing", "evaluation"}},
       {"wiring",
-       {"test_registry", "test_conductor", "peak_trials", "peak_phase", "test_run", "loadgen.cc"}},
+       {"test_registry", "test_conductor", "offline_probe", "peak_trials", "peak_phase", "test_run",
+        "loadgen.cc"}},
       {"accuracy reader",  // Stands alone.
        {"hex_decode", "block_reader", "accuracy_reader"},
        {"public API", "settings", "plan", "records", "queries", "outside world", "accuracy log",

@@ -593,5 +593,70 @@ TEST(RunPlanTest, AllowsTheLimitsThemselves) {
   EXPECT_EQ(Plan(s).samples_per_query, k2To32 - 1);
 }
 
+// ---- Settings without an effect ----------------------------------------------------------------
+
+TEST(UnusedSettingsTest, AreThoseOfOtherScenariosThatTheProgramHasSet) {
+  TestSettings s = Settings(TestScenario::Offline);
+  EXPECT_TRUE(UnusedSettings(s).empty()) << "defaults";
+  s.server_target_qps = 500;
+  s.server_pacing = Pacing::Spin;
+  s.server_ttft_latency = 7;
+  s.offline_expected_qps = 9;
+  EXPECT_EQ(UnusedSettings(s),
+            (std::vector<std::string>{
+                "server_target_qps = 500 is not used: it belongs to Server, and the scenario is "
+                "Offline; change that, or leave it at its default",
+                "ttft_latency = 7 is not used: it belongs to Server, and the scenario is Offline; "
+                "change that, or leave it at its default",
+                "server_pacing = Spin is not used: it belongs to Server, and the scenario is "
+                "Offline; change that, or leave it at its default"}));
+  s.scenario = TestScenario::Server;
+  s.offline_expected_qps = 1;
+  EXPECT_EQ(UnusedSettings(s),
+            std::vector<std::string>{"ttft_latency = 7 is not used: it belongs to "
+                                     "use_token_latencies, which is off; change that, or leave it "
+                                     "at its default"});
+}
+
+TEST(UnusedSettingsTest, AreNoneThatAConfigFileHasSet) {
+  TestSettings s = Settings(TestScenario::Offline);
+  s.FromConfig("", "resnet50", "Offline", 0);
+  EXPECT_NE(s.server_target_latency_ns, TestSettings().server_target_latency_ns);
+  EXPECT_TRUE(UnusedSettings(s).empty());
+}
+
+// ---- The Offline probe -------------------------------------------------------------------------
+
+TEST(OfflineProbeTest, IsOfPerformancePhasesWhoseQueryHasASizeToChoose) {
+  TestSettings s = Settings(TestScenario::Offline, TestMode::SubmissionRun);
+  s.offline_probe_duration_ms = 70;
+  EXPECT_EQ(Plan(s).offline_probe_duration_ms, 70u);
+  s.performance_issue_unique = true;
+  EXPECT_EQ(Plan(s).offline_probe_duration_ms, 0u);
+  s.performance_issue_unique = false;
+  s.mode = TestMode::AccuracyOnly;
+  EXPECT_EQ(Plan(s).offline_probe_duration_ms, 0u);
+}
+
+TEST(OfflineProbeTest, HasSamplesOfItsOwn) {
+  TestSettings s = Settings(TestScenario::Offline);
+  s.warmup_query_count = 5;
+  const RunPlan plan = Plan(s);
+  const RunPlan probe = OfflineProbePlan(plan, 64);
+  EXPECT_EQ(probe.samples_per_query, 64u);
+  EXPECT_NE(probe.sample_index_rng_seed, plan.sample_index_rng_seed);
+  EXPECT_NE(probe.sample_index_rng_seed, WarmUpPlan(plan).sample_index_rng_seed);
+}
+
+TEST(OfflineProbeTest, MakesTheQueryAThirdLongerThanItMustBe) {
+  EXPECT_EQ(OfflineQpsFor(1000, 600000), 1200);
+  EXPECT_EQ(OfflineQpsFor(1234.5, 600000), 1490);
+  EXPECT_DOUBLE_EQ(OfflineQpsFor(0.123, 600000), 0.148);
+  // No more than one query holds.
+  const double most = OfflineQpsFor(1e9, 600000);
+  EXPECT_LE(1.1 * 600 * most, 4294967295.0);
+  EXPECT_GT(1.1 * 600 * most, 4294960000.0);
+}
+
 }  // namespace
 }  // namespace mlperf::loadgen

@@ -36,11 +36,11 @@ constexpr size_t MemberCount() {
   }
 }
 
-// Two members, the diagnostics and the count of files, are no settings.
-static_assert(MemberCount<TestSettings>() == 47 + 2);
+// Four members, what FromConfig met and did, are no settings.
+static_assert(MemberCount<TestSettings>() == 48 + 4);
 
 TEST(SettingsTable, HasOneRowForEachMember) {
-  EXPECT_EQ(AllSettings().size(), 47u);
+  EXPECT_EQ(AllSettings().size(), 48u);
   std::set<std::string_view> names;
   const TestSettings settings;
   std::set<const void*> members;
@@ -50,8 +50,8 @@ TEST(SettingsTable, HasOneRowForEachMember) {
         std::visit([&](auto member) { return static_cast<const void*>(&(settings.*member)); },
                    setting.member));
   }
-  EXPECT_EQ(names.size(), 47u);
-  EXPECT_EQ(members.size(), 47u);
+  EXPECT_EQ(names.size(), 48u);
+  EXPECT_EQ(members.size(), 48u);
 }
 
 TEST(SettingsTable, FollowsTheOrderOfTheDetailLog) {
@@ -197,6 +197,26 @@ TEST(ToStringTest, NamesEnumValues) {
   EXPECT_EQ(ToString(TestMode::PerformanceOnly), "PerformanceOnly");
   EXPECT_EQ(ToString(TestMode::FindPeakPerformance), "FindPeakPerformance");
   EXPECT_EQ(ToString(static_cast<TestMode>(-1)), "Unknown");
+}
+
+TEST(WhyUnused, NamesWhatASettingBelongsTo) {
+  TestSettings settings;
+  const auto why = [&](std::string_view name) { return WhyUnused(*FindSetting(name), settings); };
+  EXPECT_EQ(why("server_target_qps"), "it belongs to Server, and the scenario is SingleStream");
+  EXPECT_EQ(why("single_stream_expected_latency_ns"), "");
+  EXPECT_EQ(why("min_duration_ms"), "");
+  EXPECT_EQ(why("use_token_latencies"), "");
+  settings.scenario = TestScenario::Server;
+  EXPECT_EQ(why("server_target_qps"), "");
+  EXPECT_EQ(why("offline_probe_duration_ms"), "it belongs to Offline, and the scenario is Server");
+  EXPECT_EQ(why("ttft_latency"), "it belongs to use_token_latencies, which is off");
+  EXPECT_EQ(why("token_latency_scaling_factor"),
+            "it belongs to infer_token_latencies, which is off");
+  settings.use_token_latencies = settings.infer_token_latencies = true;
+  EXPECT_EQ(why("ttft_latency"), "");
+  EXPECT_EQ(why("token_latency_scaling_factor"), "");
+  settings.scenario = TestScenario::Offline;
+  EXPECT_EQ(why("ttft_latency"), "it belongs to Server, and the scenario is Offline");
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ TestSettings Settings(TestScenario scenario, TestMode mode = TestMode::Performan
   settings.mode = mode;
   settings.min_duration_ms = 0;
   settings.min_query_count = 20;
-  settings.server_target_qps = 1000;
-  settings.multi_stream_samples_per_query = 4;
+  if (scenario == TestScenario::Server) settings.server_target_qps = 1000;
+  if (scenario == TestScenario::MultiStream) settings.multi_stream_samples_per_query = 4;
   return settings;
 }
 
@@ -491,6 +491,80 @@ TEST_F(TestRunTest, AWarmUpThatBreaksTheContractSpoilsTheTest) {
   EXPECT_FALSE(result.valid());
   EXPECT_EQ(result.reasons.front(),
             "warm-up: 1 double completion: complete each sample exactly once");
+}
+
+// ---- The Offline probe -------------------------------------------------------------------------
+
+class OfflineProbeRun : public TestRunTest {
+ protected:
+  OfflineProbeRun() {
+    settings_ = Settings(TestScenario::Offline);
+    settings_.min_duration_ms = 500;
+    sut_.on_issue = [&](const std::vector<QuerySample>& samples) { TakeTime(samples); };
+  }
+
+  // A thousand samples a second.
+  void TakeTime(const std::vector<QuerySample>& samples) {
+    clock_.Advance(static_cast<int64_t>(samples.size()) * 1000000);
+    CompleteAll(samples);
+  }
+
+  TestSettings settings_;
+};
+
+TEST_F(OfflineProbeRun, SizesTheQueryByWhatItMeasured) {
+  EXPECT_FALSE(Run(settings_).valid()) << "offline_expected_qps is 1";
+  settings_.offline_probe_duration_ms = 100;
+  const TestResult result = Run(settings_);
+  EXPECT_TRUE(result.valid());
+  EXPECT_EQ(result.offline_probe.sample_count, 64u) << "1 + 8 + 64 samples fit into 100 ms";
+  EXPECT_NEAR(result.offline_probe.duration_s, 0.064, 1e-5);
+  EXPECT_NEAR(result.offline_probe.samples_per_second, 1000, 1);
+  EXPECT_EQ(result.offline_probe.expected_qps, 1200);
+  EXPECT_EQ(result.performance->sample_count, 660u) << "1.1 times 0.5 s of 1200 a second";
+  EXPECT_EQ(result.performance->target_qps, 1200);
+  EXPECT_TRUE(HasRecord(logs_, "offline_probe_sample_count", "64"));
+  EXPECT_TRUE(HasRecord(logs_, "offline_probe_expected_qps", "1200"));
+  EXPECT_TRUE(HasRecord(logs_, "requested_offline_expected_qps", "1"));
+  EXPECT_TRUE(HasRecord(logs_, "effective_samples_per_query", "660"));
+}
+
+TEST_F(OfflineProbeRun, LeavesTheMeasuredTrafficAsTheResultingRateMakesIt) {
+  settings_.offline_probe_duration_ms = 100;
+  settings_.warmup_query_count = 3;
+  Run(settings_);
+  const std::vector<uint64_t> probed =
+      sut_.queries().back().samples.size() == 660 ? sut_.issued_indices() : std::vector<uint64_t>();
+  settings_.offline_probe_duration_ms = 0;
+  settings_.offline_expected_qps = 1200;
+  ScriptedSut sut;
+  sut.on_issue = [&](const std::vector<QuerySample>& samples) { TakeTime(samples); };
+  RunTest(&sut, &qsl_, settings_, LogDirectory().settings(), audit_path_, environment_);
+  const std::vector<uint64_t> plain = sut.issued_indices();
+  ASSERT_EQ(plain.size(), 663u);
+  ASSERT_EQ(probed.size(), 1u + 8 + 64 + 663);
+  EXPECT_TRUE(std::equal(plain.begin(), plain.end(), probed.end() - 663));
+}
+
+TEST_F(OfflineProbeRun, IsNotMadeUnlessItIsAskedFor) {
+  const TestResult result = Run(settings_);
+  EXPECT_EQ(result.offline_probe.sample_count, 0u);
+  EXPECT_EQ(sut_.queries().size(), 1u);
+  EXPECT_FALSE(HasRecord(logs_, "offline_probe_sample_count", ""));
+}
+
+TEST_F(OfflineProbeRun, SpoilsTheTestIfItsContractIsBroken) {
+  bool first = true;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    TakeTime(samples);
+    if (std::exchange(first, false)) CompleteAll(samples);
+  };
+  settings_.offline_probe_duration_ms = 100;
+  const TestResult result = Run(settings_);
+  EXPECT_FALSE(result.valid());
+  EXPECT_EQ(result.reasons.front(),
+            "probe: 1 double completion: complete each sample exactly once");
+  EXPECT_EQ(result.offline_probe.sample_count, 0u);
 }
 
 // A thread that aborts the test when it is told to.

@@ -226,6 +226,7 @@ TEST(VerdictTest, MinDurationIsComparedWithTheScenariosOwnTime) {
     uint64_t met_ms;
     const char* advice;
     const char* reason;
+    const char* more_advice = nullptr;
   } kRows[] = {
       {TestScenario::SingleStream, 99,
        "Decrease the expected latency so the loadgen pre-generates more queries.",
@@ -238,7 +239,9 @@ TEST(VerdictTest, MinDurationIsComparedWithTheScenariosOwnTime) {
        "ran 99 ms, min_duration asks for 100 ms"},
       {TestScenario::Offline, 2000,
        "Increase expected QPS so the loadgen pre-generates a larger (coalesced) query.",
-       "ran 2 s, min_duration asks for 2.001 s"},
+       "ran 2 s, min_duration asks for 2.001 s",
+       "Set offline_expected_qps to 300 (it was 1): at this speed the query then lasts "
+       "min_duration_ms and a third more."},
   };
   for (const auto& row : kRows) {
     RunPlan plan = PlanFor(row.scenario);
@@ -248,10 +251,48 @@ TEST(VerdictTest, MinDurationIsComparedWithTheScenariosOwnTime) {
     const PerformanceResult result = EvaluatePerformance(plan, RecordFor(row.scenario));
     EXPECT_FALSE(result.valid);
     EXPECT_FALSE(result.min_duration_met);
-    EXPECT_EQ(result.recommendations, Lines{row.advice});
+    Lines advice = {row.advice};
+    if (row.more_advice != nullptr) advice.emplace_back(row.more_advice);
+    EXPECT_EQ(result.recommendations, advice);
     EXPECT_EQ(result.invalid_reason, std::string(row.advice) + " ");
     EXPECT_EQ(result.reasons, Lines{row.reason});
   }
+}
+
+TEST(VerdictTest, AdvisesAnOfflineRateThatIsEnough) {
+  // 500 samples in 2 s.
+  RunPlan plan = PlanFor(TestScenario::Offline);
+  plan.min_duration_ms = 10000;
+  const RunRecord record = RecordFor(TestScenario::Offline);
+  const double enough = EvaluatePerformance(plan, record).sufficient_offline_qps;
+  EXPECT_EQ(enough, 300);
+  EXPECT_GE(1.1 * 10 * enough / 250, 10 * 1.3) << "at 250 samples/s the query lasts long enough";
+
+  plan.min_duration_ms = 2000;
+  EXPECT_EQ(EvaluatePerformance(plan, record).sufficient_offline_qps, 0) << "it was long enough";
+
+  plan.min_duration_ms = 10000;
+  plan.offline_probe_duration_ms = 50;
+  EXPECT_EQ(EvaluatePerformance(plan, record).recommendations[1],
+            "Set offline_expected_qps to 300, and offline_probe_duration_ms to 0 or higher than "
+            "50: at this speed the query then lasts min_duration_ms and a third more.");
+  plan.performance_issue_unique = true;
+  EXPECT_EQ(EvaluatePerformance(plan, record).sufficient_offline_qps, 0)
+      << "no rate makes the query longer";
+}
+
+TEST(VerdictTest, SaysThatNoOfflineQueryCanBeLongEnough) {
+  // A sample a nanosecond: 4294967295 of them take four seconds.
+  RunPlan plan = PlanFor(TestScenario::Offline);
+  plan.min_duration_ms = 600000;
+  plan.target_qps = 4294967295.0 / 660;
+  plan.min_sample_count = 1;
+  const RunRecord record = RecordBuilder().Query(0, 0, {{1}}).Build();
+  const PerformanceResult result = EvaluatePerformance(plan, record);
+  EXPECT_EQ(result.sufficient_offline_qps, 0);
+  EXPECT_EQ(result.recommendations.back(),
+            "Lower min_duration_ms: at this speed one query of 4294967295 samples, the most there "
+            "can be, is too short.");
 }
 
 TEST(VerdictTest, AbsurdMinDurationIsNotMet) {

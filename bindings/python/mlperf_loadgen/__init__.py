@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         LatencyStats,
         Lateness,
         LogPaths,
+        OfflineProbe,
         PeakSearchResult,
         PeakTrial,
         PerformanceResult,
@@ -72,7 +73,9 @@ if TYPE_CHECKING:
 
 
 class ConfigWarning(UserWarning):
-    """A config file said something that was refused, ignored or read in an unexpected way."""
+    """A config file said something that was refused, ignored or read in an unexpected way, or a
+    setting was given that the test does not use.
+    """
 
 
 class LogsOverwrittenWarning(UserWarning):
@@ -90,6 +93,7 @@ _LATER = {
     "Lateness": "_core",
     "LatencyStats": "_core",
     "LogPaths": "_core",
+    "OfflineProbe": "_core",
     "Payloads": "logs",
     "PeakNotFoundError": "peak",
     "PeakResult": "peak",
@@ -159,6 +163,7 @@ __all__ = [
     "LogWriteError",
     "LoggingMode",
     "LogsOverwrittenWarning",
+    "OfflineProbe",
     "Pacing",
     "Payloads",
     "PeakNotFoundError",

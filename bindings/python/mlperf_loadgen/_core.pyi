@@ -157,6 +157,7 @@ class TestSettings:
         server_pacing: Pacing = ...,
         stall_timeout_ms: int = ...,
         warmup_query_count: int = ...,
+        offline_probe_duration_ms: int = ...,
     ) -> None: ...
     scenario: TestScenario
     """How samples arrive: SingleStream, MultiStream, Server or Offline."""
@@ -249,8 +250,8 @@ class TestSettings:
     sample_concatenate_permutation: bool
     """Issue every loaded sample equally often, in permutations one after the other."""
     use_token_latencies: bool
-    """Count the tokens of each sample, and measure the time to its first token (TTFT) and per output
-    token (TPOT). Offline needs no first tokens.
+    """Count the tokens of each sample, and measure the time to its first token (TTFT) and per
+    output token (TPOT). Offline needs no first tokens.
     """
     ttft_latency: int
     """Server bound on the time to the first token, kept by the target percentile of samples. Unit:
@@ -281,6 +282,10 @@ class TestSettings:
     warmup_query_count: int
     """Queries (in Offline, samples of one query) that are issued and answered before the
     performance phase begins, and count for nothing. Unit: queries.
+    """
+    offline_probe_duration_ms: int
+    """Before the test, measure the throughput for about this long, and size the query by what was
+    measured and 20 % more, in place of offline_expected_qps; 0 is no probe. Unit: ms.
     """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
@@ -499,6 +504,11 @@ class PerformanceResult:
     @property
     def inferred_tokens_per_second(self) -> float: ...
     @property
+    def sufficient_offline_qps(self) -> float:
+        """Offline, where the duration was too short: the offline_expected_qps that would have been
+        enough at this speed; 0: none is known.
+        """
+    @property
     def final_query_scheduled_s(self) -> float: ...
     @property
     def final_query_issued_s(self) -> float: ...
@@ -551,6 +561,21 @@ class PeakSearchResult:
     @property
     def trials(self) -> list[PeakTrial]: ...
 
+class OfflineProbe:
+    """What the probe of an Offline test measured, and what became of it."""
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of its last and largest query."""
+    @property
+    def duration_s(self) -> float:
+        """From the issue of that query to its last completion, in seconds."""
+    @property
+    def samples_per_second(self) -> float: ...
+    @property
+    def expected_qps(self) -> float:
+        """What the test took in place of offline_expected_qps."""
+
 class LogPaths:
     """Paths of the log files; empty: not written."""
 
@@ -588,6 +613,9 @@ class TestResult:
     @property
     def peak(self) -> PeakSearchResult | None:
         """FindPeakPerformance, else None."""
+    @property
+    def offline_probe(self) -> OfflineProbe | None:
+        """Offline with offline_probe_duration_ms, else None."""
     @property
     def aborted(self) -> bool:
         """Ended by AbortTest, an interrupt or an exception of a callback."""
@@ -859,6 +887,16 @@ def start_test(
     audit_config_filename: str,
     peak: _PeakOptions | None = None,
 ) -> TestResult: ...
+def resolve_test(
+    test_settings: TestSettings,
+    audit_config_filename: str,
+    total_sample_count: int,
+    performance_sample_count: int,
+) -> tuple[TestSettings, list[str], dict[str, Any]]:
+    """What start_test would run: the settings with those of the audit file and test05, the warnings
+    of these, and numbers of the plan. Raises SettingsError as start_test does.
+    """
+
 def serve_completions(served: ServedSamples | None) -> None:
     """Sends completions to `served` while no test issues here. None: they are late again."""
 
@@ -888,6 +926,24 @@ def finish_tests() -> None:
     """Ends the running test and waits for it, before the interpreter goes away."""
 
 def settings_table() -> list[_SettingRow]: ...
+def config_origins(settings: TestSettings) -> dict[str, str]:
+    """file:line of each setting that a config file set, by its name."""
+
+def why_unused(settings: TestSettings, name: str) -> str:
+    """Why a test of these settings makes no use of one of them; empty if it does."""
+
+def built_in_models() -> list[str]:
+    """The models that the built-in mlperf.conf has entries for."""
+
+def models_in_config(text: bytes) -> list[str]:
+    """The models that the text of a config file has entries for."""
+
+def models_met(settings: TestSettings) -> list[str]:
+    """The models that FromConfig was called for and met entries of."""
+
+def earlier_log(log_settings: LogSettings) -> str:
+    """Path of a log that a test with these settings would write over; empty if there is none."""
+
 def AbortTest() -> None:
     """Ends the running test from any thread: nothing more is issued, the logs are written and
     StartTest returns a result marked aborted.

@@ -73,6 +73,11 @@ def describe(result: _core.TestResult) -> str:
     if result.peak:
         found = f"{result.peak.qps:g} queries/s" if result.peak.found else "none found"
         lines.append(f"  peak: {found} ({len(result.peak.trials)} trials)")
+    if result.offline_probe:
+        lines.append(
+            f"  probe: {result.offline_probe.samples_per_second:.2f} samples/s, so that the query "
+            f"was sized by offline_expected_qps {result.offline_probe.expected_qps:.10g}"
+        )
     if result.performance:
         lines += _performance(result.performance, result.scenario)
     lines += [f"  reason: {reason}" for reason in result.reasons]

@@ -13,6 +13,7 @@ from .table import (
     assert_next_test_works,
     assert_refused,
     assert_unit_test,
+    at_rate,
     refused,
     responses,
     row,
@@ -94,7 +95,7 @@ def unknown_ids():
     lg.QuerySamplesComplete(unknown)
     lg.FirstTokenComplete(unknown)
     for scenario in SCENARIOS:
-        done = run(issue, scenario=scenario, server_target_qps=1e5)
+        done = run(issue, scenario=scenario, **at_rate(scenario, 1e5))
         done.assert_invalid("unknown response ids")
         assert (done.result.samples["completed_ns"] >= 0).all()
         assert 10 <= done.result.error_count <= 13  # The first ten, and how many there were.

@@ -12,6 +12,7 @@ from .table import (
     answer,
     assert_next_test_works,
     assert_refused,
+    at_rate,
     refused,
     row,
     run,
@@ -135,8 +136,7 @@ def abort():
                 scenario=scenario,
                 min_query_count=1000,
                 min_duration_ms=3600000,
-                server_target_qps=1000,
-                offline_expected_qps=1,
+                **at_rate(scenario, 1000),
             )
             assert done.result.aborted
             assert len(done.queries) <= 2
@@ -212,7 +212,7 @@ def interrupt_while_waiting():
         thread.start()
         refusal = refused(
             lambda scenario=scenario, issued=issued: run(
-                lambda samples: issued.set(), scenario=scenario, server_target_qps=0.01
+                lambda samples: issued.set(), scenario=scenario, **at_rate(scenario, 0.01)
             ),
             error=KeyboardInterrupt,
         )

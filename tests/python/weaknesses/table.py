@@ -129,6 +129,11 @@ def settings_of(**values):
     return lg.TestSettings(**asked)
 
 
+def at_rate(scenario, qps):
+    """The setting of the rate, for the scenario that has one."""
+    return {"server_target_qps": qps} if scenario == "Server" else {}
+
+
 def run(issue=answer, *, total=10, performance=10, log=None, audit="", settings=None, **values):
     """Runs a test whose `issue` answers at once unless told otherwise; `values` are settings."""
     run = Run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .. import _core
@@ -13,18 +12,22 @@ from .setting_values import Origin
 from .show import duration_text, print_heading, print_table, rate_text
 from .signatures import check_methods
 
-_OFFLINE_MARGIN = 1.1  # How much longer than min_duration_ms the one query should last.
-_MOST_QPS = 1e9  # Queries that are at least a nanosecond apart.
-_MOST_SAMPLES = 2.0**63
+_PROBED_LENGTH = 1.32  # Of the query that a probe sizes, in min_duration_ms.
+# Of a library that is not known: a test that no such library is large enough for is refused.
+_LARGEST_COUNTS = (2**32 - 1, 2**32 - 1)
 
 
 def preview(session: Session) -> Outcome:
-    """The effective settings, the source of each, and the traffic they make."""
-    settings = session.sourced.settings
-    counts = _library_counts(session)
-    traffic = expected_traffic(settings, counts)
+    """The effective settings, the source of each, and the traffic they make. Raises Mistake for
+    what a run would refuse.
+    """
+    with session.output_folder():  # Which is removed again.
+        counts = _checked_counts(session)
+        settings, plan = session.resolved(counts or _LARGEST_COUNTS)
+    origins = session.sourced.origins | _overridden(session, settings)
+    traffic = expected_traffic(settings, counts, plan)
     rows = {
-        name: {"value": value, "origin": session.sourced.origin(name)}
+        name: {"value": value, "origin": origins.get(name, Origin.DEFAULT.value)}
         for name, value in settings.to_dict().items()
     }
     document = {
@@ -37,7 +40,8 @@ def preview(session: Session) -> Outcome:
     }
 
     def show() -> None:
-        shown = _applicable(session)
+        used = [name for name in rows if not _core.why_unused(settings, name)]
+        shown = sorted(used, key=lambda name: rows[name]["origin"] == Origin.DEFAULT.value)
         print_heading("Settings")
         print_table([[f"{n}={_text(rows[n]['value'])}", rows[n]["origin"]] for n in shown])
         print(f"  ({len(rows) - len(shown)} that this scenario does not use are left out)")
@@ -48,26 +52,30 @@ def preview(session: Session) -> Outcome:
     return Outcome(Status.DONE, document, show)
 
 
-def _library_counts(session: Session) -> tuple[int, int] | None:
-    """Total and performance sample count, if a library was named."""
+def _overridden(session: Session, settings: _core.TestSettings) -> dict[str, str]:
+    """The source of each value that StartTest has changed."""
+    asked = session.sourced.settings
+    given, now = _core.config_origins(asked), _core.config_origins(settings)
+    before = asked.to_dict()
+    changed = [name for name, value in settings.to_dict().items() if value != before[name]]
+    by_audit = {name: origin for name, origin in now.items() if origin != given.get(name)}
+    return dict.fromkeys(changed, "test05") | by_audit
+
+
+def _checked_counts(session: Session) -> tuple[int, int] | None:
+    """Total and performance sample count, if a library was named. Raises Mistake for a library or
+    a system that cannot be measured.
+    """
     if session.sut is None:
         return None
     with session.checking():
         library = session.make_library()
-        if not isinstance(library, QuerySampleLibrary):
-            return None  # A handle or a context manager: not without using it.
+        if not isinstance(library, QuerySampleLibrary):  # A handle or a context manager.
+            session.check_system(None)
+            return None  # Not without using it.
         check_methods(library, session.qsl or session.sut)
+        session.check_system(library)
         return library.total_sample_count, library.performance_sample_count
-
-
-def _applicable(session: Session) -> list[str]:
-    """Names of the settings that count in this scenario: defaults last."""
-    settings = session.sourced.settings
-    used = {"all", settings.scenario.name}
-    if settings.use_token_latencies:
-        used |= {"token mode", f"token mode, {settings.scenario.name}"}
-    names = [row["name"] for row in _core.settings_table() if row["applies_to"] in used]
-    return sorted(names, key=lambda name: session.sourced.origin(name) == Origin.DEFAULT.value)
 
 
 def _text(value: Any) -> str:
@@ -80,15 +88,17 @@ def _text(value: Any) -> str:
 
 
 def expected_traffic(
-    settings: _core.TestSettings, counts: tuple[int, int] | None
+    settings: _core.TestSettings, counts: tuple[int, int] | None, plan: dict[str, Any]
 ) -> dict[str, str | int]:
     """What the settings say of the traffic before it is made; docs/cli.md has the formulas.
 
-    `counts`: total and performance sample count of the library, if known.
+    `counts`: total and performance sample count of the library, if known. `plan`: the numbers of
+    the test, of which those of the samples are right only if the library is known.
     """
     traffic: dict[str, str | int] = {}
     if counts is not None:
-        traffic["library"] = f"{counts[0]} samples, {_loaded(settings, counts)} loaded at once"
+        loaded = plan["performance_sample_count"]
+        traffic["library"] = f"{counts[0]} samples, {loaded} loaded at once"
     if settings.mode in (_core.TestMode.AccuracyOnly, _core.TestMode.SubmissionRun):
         override = settings.accuracy_sample_count_override
         total = counts[0] if counts else "all"
@@ -97,7 +107,7 @@ def expected_traffic(
         return traffic
     if settings.warmup_query_count:
         traffic["warm_up"] = f"{settings.warmup_query_count} queries that count for nothing"
-    traffic |= _BY_SCENARIO[settings.scenario.name](settings, counts)
+    traffic |= _BY_SCENARIO[settings.scenario.name](settings, plan)
     if settings.mode == _core.TestMode.FindPeakPerformance:
         traffic["trials"] = "several runs such as this one, at other rates"
     limits = []
@@ -110,16 +120,12 @@ def expected_traffic(
     return traffic
 
 
-def _loaded(settings: _core.TestSettings, counts: tuple[int, int]) -> int:
-    return min(settings.performance_sample_count_override or counts[1], counts[0])
-
-
 def _stream(
     settings: _core.TestSettings, samples_per_query: int, expected_ns: float
 ) -> dict[str, str | int]:
     """One query after another, until both minimums are reached."""
     min_ns = settings.min_duration_ms * 1e6
-    by_time = int(min_ns / expected_ns) if expected_ns > 0 else 0
+    by_time = int(min_ns / expected_ns)
     return {
         "arrivals": "each query when the one before is answered",
         "samples_per_query": samples_per_query,
@@ -129,21 +135,19 @@ def _stream(
     }
 
 
-def _single_stream(settings: _core.TestSettings, counts: object) -> dict[str, str | int]:
+def _single_stream(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
     return _stream(settings, 1, settings.single_stream_expected_latency_ns)
 
 
-def _multi_stream(settings: _core.TestSettings, counts: object) -> dict[str, str | int]:
+def _multi_stream(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
     return _stream(
         settings, settings.multi_stream_samples_per_query, settings.multi_stream_expected_latency_ns
     )
 
 
-def _server(settings: _core.TestSettings, counts: object) -> dict[str, str | int]:
+def _server(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
     """Poisson arrivals: their mean gap is 1 / rate, and so is the gaps' standard deviation."""
     rate = settings.server_target_qps
-    if not 0 < rate <= _MOST_QPS:
-        return {"arrivals": f"none: server_target_qps must be above 0, up to {_MOST_QPS:g}"}
     seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / rate)
     return {
         "arrivals": f"at random, {rate_text(rate)} a second; the mean gap is "
@@ -165,23 +169,24 @@ def _bound(settings: _core.TestSettings) -> str:
     return f"{share} of queries within {duration_text(settings.server_target_latency_ns)}"
 
 
-def _offline(settings: _core.TestSettings, counts: tuple[int, int] | None) -> dict[str, str | int]:
+def _offline(settings: _core.TestSettings, plan: dict[str, Any]) -> dict[str, str | int]:
     """One query that should last a little longer than the minimum."""
-    rate = settings.offline_expected_qps
-    if not 0 < rate < math.inf:
-        return {"arrivals": "none: offline_expected_qps must be above 0"}
-    expected = _OFFLINE_MARGIN * settings.min_duration_ms / 1000 * rate
-    if not expected < _MOST_SAMPLES:
-        return {"arrivals": f"none: that would be {expected:.3g} samples"}
-    samples: str | int = max(settings.min_query_count, int(expected))
+    traffic: dict[str, str | int] = {"arrivals": "all at once", "queries": 1}
     if settings.performance_issue_unique:
-        samples = _loaded(settings, counts) if counts else "each loaded one once"
-    lasts = (
-        f"{duration_text(samples / rate * 1e9)} at {rate_text(rate)} samples/s"
-        if isinstance(samples, int)
-        else "as long as they take"
-    )
-    return {"arrivals": "all at once", "queries": 1, "samples": samples, "lasts": lasts}
+        return traffic | {"samples": "each loaded one once", "lasts": "as long as they take"}
+    if settings.offline_probe_duration_ms:
+        probed_ns = settings.offline_probe_duration_ms * 1e6
+        longest_ns = _PROBED_LENGTH * settings.min_duration_ms * 1e6
+        return traffic | {
+            "probe": f"about {duration_text(probed_ns)} before the test, which sizes its query",
+            "samples": f"{settings.min_query_count} at least",
+            "lasts": f"about {duration_text(longest_ns)} at the speed of the probe",
+        }
+    rate, samples = settings.offline_expected_qps, plan["samples_per_query"]
+    if rate == 0:
+        return traffic | {"samples": samples, "lasts": "as long as they take"}
+    lasts = f"{duration_text(samples / rate * 1e9)} at {rate_text(rate)} samples/s"
+    return traffic | {"samples": samples, "lasts": lasts}
 
 
 _BY_SCENARIO = {

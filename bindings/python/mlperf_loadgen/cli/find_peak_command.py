@@ -72,6 +72,11 @@ class Search:
         ),
     ] = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether there are trials to go on from."""
+        return self.resume is not None and self.resume.stat().st_size > 0
+
     def check(self) -> None:
         """Raises Mistake for a number out of its range."""
         share = "a share between 0 and 1"
@@ -120,6 +125,8 @@ def find_peak(
 
     search.check()
     session = open_session(target, settings, logs, scenario="Server", kind="peak")
+    if search.resumes:  # The logs of a search that goes on are those of its trials.
+        session.log_settings.log_output.exist_ok = True
 
     def tell_done(error: BaseException) -> str:
         if search.resume is None:

@@ -7,7 +7,7 @@ import re
 _WORDS = (
     (r"its own log_output\.outdir or prefix", "its own --output, or --log prefix=NAME_"),
     (r"log_output\.outdir or prefix", "--output, or --log prefix=NAME_"),
-    (r"turn log_output\.exist_ok off", "--log exist_ok=false"),
+    (r"turn log_output\.exist_ok off", "leave out --log exist_ok=true"),
     (r"log_output\.exist_ok is false", "--log exist_ok=false was given"),
     (r"log_output\.outdir", "--output"),
     (r"(?:set )?LogSettings\.(\w+) = True", r"run it with --log \1=true"),

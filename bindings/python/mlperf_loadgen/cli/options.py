@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from .. import _core
 from .network_options import read_network_options
 
 
@@ -125,7 +126,8 @@ class Settings:
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Model whose entries of the config files count; alone: of the built-in one.",
+            help="Model whose entries of the config files count; alone: of the built-in one, which "
+            f"has {', '.join(_core.built_in_models())}.",
             show_default=False,
         ),
     ] = None
@@ -165,6 +167,13 @@ class Logs:
             show_default=False,
         ),
     ] = None
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Write over the results of an earlier run in the folder of the logs.",
+        ),
+    ] = False
     log: Annotated[
         list[str],
         typer.Option(

@@ -32,6 +32,12 @@ def print_result(result: _core.TestResult) -> None:
     if performance is not None:
         print_table(_facts(performance, result.scenario))
         print_table(_latencies(performance), _HEADER)
+    if result.offline_probe is not None:
+        probe = result.offline_probe
+        print_text(
+            f"probe: {rate_text(probe.samples_per_second)} samples/s, so that the query was sized "
+            f"by offline_expected_qps {probe.expected_qps:.10g}"
+        )
     if result.accuracy_sample_count:
         print_table([["responses in the accuracy log", f"{result.accuracy_sample_count:,}"]])
     for reason in result.reasons:

@@ -56,6 +56,7 @@ def run(
       mlperf-loadgen run --file run.yaml --dry-run
     """
     session = open_session(target, settings, logs, mode=mode)
+    _tell_default_rate(session)
     if dry_run:
         from .dry_run import preview
 
@@ -66,7 +67,6 @@ def run(
 def _test(session: Session) -> Outcome:
     from ..run import LogWriteError, StartTestWithLogSettings
 
-    _tell_default_rate(session)
     with session.testing(), session.system() as (system, library):
         try:
             result = StartTestWithLogSettings(
@@ -108,10 +108,19 @@ def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
         missing = _EARLY_STOPPING.fullmatch("; ".join(result.reasons))
         if missing:
             enough = math.ceil(1.2 * (result.performance.query_count + int(missing[1])))
-            scenario = session.asked.scenario
-            more = [] if scenario is None else ["--scenario", scenario]
-            words = session.words(*more, min_query_count=enough)
-            commands.append(f"mlperf-loadgen run {words}")
+            commands.append(_run_again(session, min_query_count=enough))
+        elif result.performance.sufficient_offline_qps:
+            changed = {"offline_expected_qps": result.performance.sufficient_offline_qps}
+            if result.offline_probe is not None:
+                changed["offline_probe_duration_ms"] = 0
+            commands.append(_run_again(session, **changed))
         elif result.scenario == _core.TestScenario.Server:
             commands.append(f"mlperf-loadgen find-peak {session.words()}")
     return commands
+
+
+def _run_again(session: Session, **changed: float) -> str:
+    """The command that runs the same with some settings changed."""
+    scenario = session.asked.scenario
+    more = [] if scenario is None else ["--scenario", scenario]
+    return f"mlperf-loadgen run {session.words(*more, **changed)}"

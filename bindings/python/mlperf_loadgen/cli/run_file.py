@@ -9,11 +9,12 @@ from typing import Any
 
 from .outcome import Mistake
 from .setting_values import Assignment
+from .settings_sources import Model
 from .spelling import near_or_all
 
-_TEXTS = ("sut", "qsl", "model", "output")
+_TEXTS = ("sut", "qsl", "output")
 _TABLES = ("settings", "log")
-_KEYS = (*_TEXTS, "conf", *_TABLES)
+_KEYS = ("sut", "qsl", "model", "output", "conf", *_TABLES)
 
 
 @dataclass
@@ -23,7 +24,7 @@ class RunFile:
     folder: Path
     sut: str | None = None
     qsl: str | None = None
-    model: str | None = None
+    model: Model | None = None
     output: str | None = None
     conf: list[Path] = field(default_factory=list)
     settings: list[Assignment] = field(default_factory=list)
@@ -36,6 +37,9 @@ def read_run_file(path: Path) -> RunFile:
     for key, value, where in _pairs(_root(path), str(path)):
         if key in _TEXTS:
             setattr(file, key, _text(value, f"{where}: {key}"))
+        elif key == "model":
+            text = _text(value, f"{where}: {key}")
+            file.model = Model(text, f"{where}: {key}: {text}")
         elif key == "conf":
             nodes = value.value if value.id == "sequence" else [value]
             file.conf = [file.folder / _text(node, f"{where}: conf") for node in nodes]
@@ -54,7 +58,7 @@ def _root(path: Path) -> Any:
         cure = "pip install 'mlperf_loadgen[cli]'"
         raise Mistake(f"--file {path}: reading it needs PyYAML, not installed: {cure}") from error
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise Mistake(f"--file {path}: cannot be read: {reason}") from error

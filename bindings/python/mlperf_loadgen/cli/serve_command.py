@@ -62,7 +62,7 @@ def serve(
     if is_address(sut):
         raise Mistake(f"{sut} is on the network already: name a class, as in path/file.py:Class")
     for address in bind:
-        if not is_address(address):
+        if not _is_address_to_bind(address):
             raise Mistake(f"--bind {address} is no address: write it as tcp://127.0.0.1:8001")
     served: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -84,6 +84,13 @@ def serve(
         except (NetworkError, OSError, ValueError, ImportError) as error:
             raise Mistake(f"--bind {' '.join(bind)}: {error}") from error
     return Outcome(Status.DONE, {"served": served, "exit_status": Status.DONE}, lambda: None)
+
+
+def _is_address_to_bind(address: str) -> bool:
+    try:
+        return is_address(address)
+    except Mistake as error:
+        raise Mistake(f"--bind {error}") from error
 
 
 def _loaded_library(sut: str, qsl: str) -> Any:

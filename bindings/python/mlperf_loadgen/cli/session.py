@@ -6,22 +6,30 @@ import contextlib
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import _core
+from .. import LogsOverwrittenWarning, _core
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..progress import Progress, read_progress, title_of
 from .network_options import shown_headers
 from .options import Logs, Settings, Target
 from .outcome import Interrupted, Mistake, SutFailure
 from .run_file import RunFile, read_run_file
-from .setting_values import Assignment, assign_log_setting, split_assignment
-from .settings_sources import SourcedSettings, gather_settings
+from .setting_values import (
+    Assignment,
+    Origin,
+    assign_log_setting,
+    scenario_named,
+    split_assignment,
+)
+from .settings_sources import Model, SourcedSettings, gather_settings
 from .show import tell
 from .targets import (
+    check_system,
     entered,
     in_folder,
     is_address,
@@ -33,6 +41,7 @@ from .targets import (
 from .user_code import calling_user_code
 
 _RUNS = Path("runs")
+_AUDIT_CONFIG = "audit.config"  # Which StartTest reads, too.
 
 
 @dataclass
@@ -47,6 +56,8 @@ class Session:
     output: Path
     asked: Settings
     logs: Logs
+    tables: Sequence[str] = ()
+    """Files that the command writes beside the logs."""
     doing: str = "before anything was loaded"
     """What an interrupt comes into."""
 
@@ -54,7 +65,7 @@ class Session:
         """The sample library, not entered."""
         return make_library(self.needed_sut(), self.qsl)
 
-    def words(self, *more: str, **changed: int) -> str:
+    def words(self, *more: str, **changed: float) -> str:
         """The target and the settings as they were given, for another command on them, which
         changes some settings.
         """
@@ -70,7 +81,8 @@ class Session:
         pairs += [("--header", text) for text in shown_headers(self.target.header)]
         pairs += [("--conf", path) for path in self.asked.conf]
         assigned = [split_assignment("--set", text) for text in self.asked.set]
-        values = {asked.name: asked.text for asked in assigned} | changed
+        values = {asked.name: asked.text for asked in assigned}
+        values |= {name: f"{value:.10g}" for name, value in changed.items()}
         pairs += [("--set", f"{name}={value}") for name, value in values.items()]
         return shlex.join([*words, *(str(part) for pair in pairs for part in pair), *more])
 
@@ -84,15 +96,72 @@ class Session:
             f"--file run.yaml{here}"
         )
 
+    def resolved(self, counts: tuple[int, int]) -> tuple[_core.TestSettings, dict[str, Any]]:
+        """What StartTest would make of the settings, for a library of these sample counts (all,
+        loaded at once): those that count, and numbers of the plan. Raises Mistake as a run does.
+        """
+        with self.checking():
+            settings, told, plan = _core.resolve_test(self.sourced.settings, _AUDIT_CONFIG, *counts)
+        for text in told:
+            tell(f"warning: {text}")
+        return settings, plan
+
+    def check_system(self, library: object) -> None:
+        """Raises Mistake for a system that cannot be made, as far as it shows before it is made.
+        `library`: None where it is not known what it will be.
+        """
+        with self.checking():
+            check_system(self.needed_sut(), library, self._network_options())
+
+    def _network_options(self) -> dict[str, Any]:
+        """Raises Mistake where options are given that the system has no use for."""
+        options = self.target.network_options()
+        sut = self.needed_sut()
+        if options and not is_address(sut):
+            names = {"keys": "--keys", "connect_timeout_s": "--connect-timeout"}
+            name = (names | {"headers": "--header"}).get(next(iter(options)), "--network")
+            raise Mistake(f"{name} is for a SUT on the network, and {sut} is none: leave it out")
+        return options
+
+    @contextlib.contextmanager
+    def output_folder(self) -> Iterator[None]:
+        """Makes the folder of the logs; what nothing came into is removed again. Raises Mistake
+        where it cannot be made, or has results that would be lost.
+        """
+        self._check_earlier_results()
+        made: list[Path] = []
+        try:
+            folders = (self.output, *self.output.parents)
+            made = [folder for folder in folders if not folder.exists()]
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Mistake(
+                f"--output {self.output}: cannot be made: {error.strerror}; give another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                for folder in made:  # The innermost first.
+                    folder.rmdir()
+
+    def _check_earlier_results(self) -> None:
+        if self.log_settings.log_output.exist_ok:
+            return
+        earlier = _core.earlier_log(self.log_settings)
+        tables = (self.output / name for name in self.tables)
+        found = earlier or next((str(table) for table in tables if table.is_file()), "")
+        if found:
+            raise Mistake(
+                f"--output {self.output}: has the results of an earlier run ({found}), which would "
+                "be lost; give another folder, or --force to write over them"
+            )
+
     @contextlib.contextmanager
     def system(self) -> Iterator[tuple[SystemUnderTest, QuerySampleLibrary]]:
         """Makes the system and the library, watched while they are in use; closes them."""
         sut = self.needed_sut()
-        network = self.target.network_options()
-        if network and not is_address(sut):
-            names = {"keys": "--keys", "connect_timeout_s": "--connect-timeout"}
-            name = (names | {"headers": "--header"}).get(next(iter(network)), "--network")
-            raise Mistake(f"{name} is for a SUT on the network, and {sut} is none: leave it out")
+        network = self._network_options()
         with contextlib.ExitStack() as stack:
             self.doing = f"while the library of {self.qsl or sut} was made"
             library = entered(stack, self.make_library(), self.qsl or sut, QuerySampleLibrary)
@@ -116,23 +185,17 @@ class Session:
         """
         self.needed_sut()
         before = read_progress()
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Mistake(
-                f"--output {self.output}: cannot be made: {error.strerror}; give another folder"
-            ) from error
-        try:
-            with self.checking():
-                yield
-        except KeyboardInterrupt as error:
-            parts = [f"interrupted {self._where(before)}", tell_done(error)]
-            if any(self.output.iterdir()):
-                parts.append(f"what was logged is in {self.output}")
-            raise Interrupted("; ".join(filter(None, parts))) from error
-        finally:
-            with contextlib.suppress(OSError):
-                self.output.rmdir()  # If nothing came into it.
+        with self.output_folder(), warnings.catch_warnings():
+            if self.logs.force:  # It says so itself.
+                warnings.simplefilter("ignore", LogsOverwrittenWarning)
+            try:
+                with self.checking():
+                    yield
+            except KeyboardInterrupt as error:
+                parts = [f"interrupted {self._where(before)}", tell_done(error)]
+                if any(self.output.iterdir()):
+                    parts.append(f"what was logged is in {self.output}")
+                raise Interrupted("; ".join(filter(None, parts))) from error
 
     @contextlib.contextmanager
     def checking(self) -> Iterator[None]:
@@ -190,17 +253,25 @@ def open_session(
     mode: str | None = None,
     scenario: str | None = None,
     kind: str = "",
+    tables: Sequence[str] = (),
 ) -> Session:
     """Reads the file and the options. `scenario`: one that the command needs; `kind`: of the
-    folder's name.
+    folder's name; `tables`: files that it writes beside the logs.
     """
     file = RunFile(Path()) if target.file is None else read_run_file(target.file)
-    asked = [*file.settings, *_named_options(scenario or settings.scenario, mode)]
-    asked += [split_assignment("--set", text) for text in settings.set]
-    sourced = gather_settings([*file.conf, *settings.conf], settings.model or file.model, asked)
+    _check_scenario(settings.scenario, scenario)
+    options = [*_named_options(scenario or settings.scenario, mode)]
+    options += [split_assignment("--set", text) for text in settings.set]
+    model = (
+        file.model if settings.model is None else Model(settings.model, f"--model {settings.model}")
+    )
+    sourced = gather_settings([*file.conf, *settings.conf], model, file.settings, options)
     log_settings = _core.LogSettings()
+    log_settings.log_output.exist_ok = False
     for assignment in [*file.log, *(split_assignment("--log", text) for text in logs.log)]:
         assign_log_setting(log_settings, assignment)
+    if logs.force:
+        log_settings.log_output.exist_ok = True
     sut, qsl = _named_targets(target, file)
     output = logs.output or (file.folder / file.output if file.output else None)
     output = output or _fresh_folder(sut, kind)
@@ -208,7 +279,17 @@ def open_session(
         log_settings.log_output.outdir = str(output)
     except TypeError as error:
         raise Mistake(f"--output {output}: its name is no text; give another folder") from error
-    return Session(target, sut, qsl, sourced, log_settings, output, settings, logs)
+    return Session(target, sut, qsl, sourced, log_settings, output, settings, logs, tables)
+
+
+def _check_scenario(asked: str | None, needed: str | None) -> None:
+    """Raises Mistake where another scenario is asked for than the command has."""
+    if asked is None or needed is None:
+        return
+    shown = f"--scenario {asked}"
+    named = scenario_named(Assignment("scenario", asked, Origin.COMMAND_LINE.value, shown))
+    if named.name != needed:
+        raise Mistake(f"{shown}: this command measures {needed}; leave it out")
 
 
 def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:

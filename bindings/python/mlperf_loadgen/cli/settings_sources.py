@@ -5,19 +5,28 @@ Every value keeps where it came from, which `--dry-run` shows.
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from .. import _core
+from .. import ConfigWarning, _core
 from .outcome import Mistake
 from .setting_values import Assignment, Origin, assign_setting, scenario_named
+from .spelling import near_or_all
 
 _ANY_MODEL = "*"
 _BUILT_IN = 0  # FromConfig's conf_type.
 _MALFORMED = -22
+
+
+class Model(NamedTuple):
+    """A model that was asked for."""
+
+    name: str
+    shown: str
+    """As it was written, for messages."""
 
 
 @dataclass
@@ -34,65 +43,92 @@ class SourcedSettings:
 
 
 def gather_settings(
-    conf: Sequence[Path], model: str | None, assignments: Iterable[Assignment]
+    conf: Sequence[Path],
+    model: Model | None,
+    of_file: Sequence[Assignment],
+    of_options: Sequence[Assignment],
 ) -> SourcedSettings:
-    """Applies config files, in their order, then assignments, the later over the earlier."""
-    asked = list(assignments)
+    """Applies config files, in their order, then assignments, the later over the earlier.
+
+    Raises Mistake for a model that nothing is known of, and for a setting that the scenario does
+    not use: that of the run, or of the file for what the file sets.
+    """
+    asked = [*of_file, *of_options]
     sourced = SourcedSettings()
     # Config files say different things for different scenarios, so it must be known before.
-    scenario = sourced.settings.scenario
-    for assignment in asked:
-        if assignment.name == "scenario":
-            scenario = scenario_named(assignment)
+    scenario = _scenario(asked)
     if model is not None or conf:
-        _apply_built_in(sourced, model or _ANY_MODEL, scenario.name)
-    for path in conf:
-        _apply_config(sourced, path, model or _ANY_MODEL, scenario.name)
+        _apply_built_in(sourced.settings, model, scenario.name)
+    caught = [
+        warning
+        for path in conf
+        for warning in _apply_config(sourced.settings, path, model, scenario.name)
+    ]
+    if model is not None:
+        _check_model(model, conf, sourced.settings)
+    for warning in caught:
+        warnings.warn(warning, stacklevel=2)
+    sourced.origins = _core.config_origins(sourced.settings)
     for assignment in asked:
         assign_setting(sourced.settings, assignment)
         sourced.origins[assignment.name] = assignment.origin
+    _check_used(of_options, sourced.settings)
+    # A file that is made for another scenario than the one that is run now has no mistake.
+    for_file = _core.TestSettings.from_dict(sourced.settings.to_dict())
+    for_file.scenario = _scenario(of_file, otherwise=scenario)
+    _check_used(of_file, for_file)
     return sourced
 
 
-def _apply_built_in(sourced: SourcedSettings, model: str, scenario: str) -> None:
-    before = sourced.settings.to_dict()
-    sourced.settings.FromConfig("", model, scenario, _BUILT_IN)
-    for name, value in sourced.settings.to_dict().items():
-        if value != before[name]:
-            sourced.origins[name] = Origin.BUILT_IN.value
+def _scenario(
+    asked: Sequence[Assignment],
+    otherwise: _core.TestScenario = _core.TestScenario.SingleStream,
+) -> _core.TestScenario:
+    """The one that is asked for last."""
+    named = [scenario_named(one) for one in asked if one.name == "scenario"]
+    return named[-1] if named else otherwise
 
 
-def _apply_config(sourced: SourcedSettings, path: Path, model: str, scenario: str) -> None:
+def _check_used(asked: Sequence[Assignment], settings: _core.TestSettings) -> None:
+    """Raises Mistake for a setting that would have no effect."""
+    for assignment in asked:
+        why = _core.why_unused(settings, assignment.name)
+        if why:
+            raise Mistake(f"{assignment.shown}: {assignment.name} has no effect: {why}")
+
+
+# ---- Models --------------------------------------------------------------------------------------
+
+
+def _check_model(model: Model, conf: Sequence[Path], settings: _core.TestSettings) -> None:
+    """Raises Mistake for one that no config file had an entry for: it would get the defaults."""
+    if model.name == _ANY_MODEL or model.name in _core.models_met(settings):
+        return
+    known = set(_core.built_in_models())
+    for path in conf:
+        if path.is_file():  # A pipe was read already.
+            known.update(_core.models_in_config(path.read_bytes()))
+    near = near_or_all(model.name, sorted(known))
+    raise Mistake(f"{model.shown}: there is no model {model.name!r}{near}")
+
+
+# ---- Config files --------------------------------------------------------------------------------
+
+
+def _apply_built_in(settings: _core.TestSettings, model: Model | None, scenario: str) -> None:
+    known = model is not None and model.name in _core.built_in_models()
+    settings.FromConfig("", model.name if model and known else _ANY_MODEL, scenario, _BUILT_IN)
+
+
+def _apply_config(
+    settings: _core.TestSettings, path: Path, model: Model | None, scenario: str
+) -> list[Warning]:
+    """Returns what is odd about the file."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        status = sourced.settings.FromConfig(str(path), model, scenario)
-    said = [str(warning.message) for warning in caught]
+        warnings.simplefilter("always", ConfigWarning)
+        status = settings.FromConfig(str(path), model.name if model else _ANY_MODEL, scenario)
     if status == _MALFORMED:
-        raise Mistake(f"{'; '.join(said)}; nothing of it was applied: write lines 'key = value'")
+        raise Mistake("; ".join(str(warning.message) for warning in caught))
     if status != 0:
         raise Mistake(f"--conf {path}: cannot be read; give the path of a config file")
-    for warning in caught:
-        warnings.warn(warning.message, stacklevel=2)
-    unused = {int(line) for line in re.findall(r":(\d+): .*ignored", "\n".join(said))}
-    for name, line in _lines_of_settings(path, model, scenario).items():
-        if line not in unused:
-            sourced.origins[name] = f"{path}:{line}"
-
-
-def _lines_of_settings(path: Path, model: str, scenario: str) -> dict[str, int]:
-    """The line of each setting that the file names for (model, scenario)."""
-    lines: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-        words = line.split()
-        if len(words) > 2 and words[1] == "=":
-            lines[words[0]] = number
-    found: dict[str, int] = {}
-    for row in _core.settings_table():
-        scope, key = row["config_key"].split(".")[1:] if row["config_key"] else ("", "")
-        under = scenario if scope == "*" else scope
-        # The most specific counts.
-        for full in (f"{model}.{under}", f"*.{under}", f"{model}.*", "*.*"):
-            if key and f"{full}.{key}" in lines:
-                found[row["name"]] = lines[f"{full}.{key}"]
-                break
-    return found
+    return [warning.message for warning in caught if isinstance(warning.message, Warning)]

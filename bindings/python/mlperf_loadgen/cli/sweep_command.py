@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import _core
 from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Mistake, Outcome, Status
 from .session import Session, open_session
@@ -18,6 +19,9 @@ from .sweep_values import sweep_values
 
 if TYPE_CHECKING:
     from ..sweep_table import Sweep, SweepPoint
+
+
+_TABLES = ("sweep.json", "sweep.csv")
 
 
 @with_options
@@ -66,7 +70,7 @@ def sweep(
     """
     from ..sweep_run import sweep as run_sweep
 
-    session = open_session(target, settings, logs, kind="sweep")
+    session = open_session(target, settings, logs, kind="sweep", tables=_TABLES)
     numbers = sweep_values(values, geometric=geometric)
     if plot is not None:
         _check_plot(plot)
@@ -77,6 +81,10 @@ def sweep(
         )
     if parameter is not None and parameter not in session.sourced.settings.to_dict():
         raise no_setting(f"--parameter {parameter}", parameter)
+    if parameter is not None:
+        why = _core.why_unused(session.sourced.settings, parameter)
+        if why:
+            raise Mistake(f"--parameter {parameter} has no effect: {why}")
     with (
         session.testing(_tell_done(session, len(numbers) * repeats)),
         session.system() as (system, library),

@@ -19,14 +19,39 @@ from .signatures import check_methods, lacking
 from .spelling import did_you_mean, near_or_all
 from .user_code import calling_user_code
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_OTHER_SERVERS = (
+    "; tcp:// is for a node of `mlperf-loadgen serve`, http://, kserve+http:// and kserve+grpc:// "
+    "are for other servers"
+)
 _BEHIND = "name one behind the SUT, as in path/file.py:Class"
+_LIBRARY = object()  # Stands for one.
 _LIBRARY_PARAMETERS = ("qsl", "library")
 
 
 def is_address(target: str) -> bool:
-    """Whether a target is on the network: `scheme://...`."""
-    return _ADDRESS.match(target) is not None
+    """Whether a target is on the network: `scheme://...`. Raises Mistake for an address without
+    its scheme, which would be taken for a file or a module.
+    """
+    from ..qdl.address import corrected_address, is_address
+
+    if is_address(target):
+        return True
+    if target.endswith(".py") or _split(target)[1].isidentifier() or Path(target).exists():
+        return False
+    parts = [part.strip() for part in target.split(",")]
+    corrected = [corrected_address(part, _schemes()) for part in parts]
+    if None in corrected:
+        return False
+    raise Mistake(
+        f"{target}: this is an address without its scheme: give {','.join(map(str, corrected))}"
+        + _OTHER_SERVERS
+    )
+
+
+def _schemes() -> list[str]:
+    from ..qdl.network import schemes
+
+    return schemes()
 
 
 def target_name(target: str) -> str:
@@ -88,6 +113,23 @@ def find_function(target: str, option: str) -> Any:
     return found
 
 
+def check_system(sut: str, library: object, network: dict[str, Any]) -> None:
+    """Raises Mistake as `make_system` and `entered` do, as far as none of the user's code has to be
+    called for it. `library`: None where it is not known what it will be.
+    """
+    if is_address(sut):
+        if library is not None:
+            _network_system(sut, library, network)
+        return
+    found = _named(sut, SystemUnderTest, "SUT")
+    if callable(found) and not isinstance(found, SystemUnderTest):
+        _arguments(found, sut, _LIBRARY if library is None else library, SystemUnderTest)
+    if inspect.isclass(found) and issubclass(found, SystemUnderTest):
+        found = object.__new__(found)  # Its constructor may load a model.
+    if isinstance(found, SystemUnderTest):
+        check_methods(found, sut)
+
+
 def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> Any:
     """Enters a context manager, to be left with the stack; anything else as it is."""
     if hasattr(made, "__enter__") and hasattr(made, "__exit__"):
@@ -112,7 +154,7 @@ def _network_system(addresses: str, library: Any, options: dict[str, Any]) -> ob
     from ..qdl import NetworkQDL
 
     try:
-        return NetworkQDL(addresses.split(","), library, **options)
+        return NetworkQDL([part.strip() for part in addresses.split(",")], library, **options)
     except ValueError as error:  # It names the one address that is none.
         raise Mistake(str(error)) from error
     except (ImportError, OSError, TypeError) as error:
@@ -253,6 +295,16 @@ def _construct(found: Any, target: str, library: object, kind: type) -> Any:
     """Calls a class or a factory, with the library if it takes that; instances are taken as is."""
     if isinstance(found, kind) or not callable(found):
         return found
+    arguments = _arguments(found, target, library, kind)
+    try:
+        with calling_user_code(f"{target} failed when it was constructed"):
+            return found(*arguments)
+    except (TypeError, ValueError, ImportError) as error:  # Of what is no code of the user's.
+        raise Mistake(f"{target} cannot be called to make a {kind.__name__}: {error}") from error
+
+
+def _arguments(found: Any, target: str, library: object, kind: type) -> list[object]:
+    """What it is called with: the library, if it takes that, or nothing."""
     if inspect.isclass(found) and not _may_be(found, kind):
         raise Mistake(
             f"{target} is no {kind.__name__}: derive it from mlperf_loadgen.{kind.__name__}, or "
@@ -260,12 +312,7 @@ def _construct(found: Any, target: str, library: object, kind: type) -> Any:
         )
     if inspect.isabstract(found):
         raise lacking(found, target)
-    arguments = [library] if _takes_library(found, target, library is not None) else []
-    try:
-        with calling_user_code(f"{target} failed when it was constructed"):
-            return found(*arguments)
-    except (TypeError, ValueError, ImportError) as error:  # Of what is no code of the user's.
-        raise Mistake(f"{target} cannot be called to make a {kind.__name__}: {error}") from error
+    return [library] if _takes_library(found, target, library is not None) else []
 
 
 def _may_be(found: type, kind: type) -> bool:

@@ -1,0 +1,61 @@
+#include "offline_probe.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "latency_stats.h"
+#include "loadable_set.h"
+#include "run_plan.h"
+#include "run_record.h"
+#include "verdict.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// A query of so many times as many samples shows whether the system is faster with more.
+constexpr double kGrowth = 8;
+
+// How many samples the next query has: as many as the time that is left holds at this speed.
+uint64_t NextCount(uint64_t count, double took_ns, double left_ns) {
+  const double fits = std::max(0.0, static_cast<double>(count) * left_ns / took_ns);
+  const double next = std::min(fits, static_cast<double>(count) * kGrowth);
+  return static_cast<uint64_t>(std::min(next, static_cast<double>(kMaxOfflineSamples)));
+}
+
+double LongestLatencyNs(const RunRecord& record) {
+  std::vector<int64_t> latencies_ns = SampleLatencies(record);
+  return latencies_ns.empty() ? 0 : static_cast<double>(std::ranges::max(latencies_ns));
+}
+
+OfflineProbe ProbeLoaded(TestConductor* test, const LoadableSet& set) {
+  OfflineProbe probe;
+  double left_ns = static_cast<double>(test->plan().offline_probe_duration_ms) * 1e6;
+  for (uint64_t count = 1; count > probe.sample_count;) {
+    const RunRecord record =
+        test->Issue(set, Phase::kWarmUp, OfflineProbePlan(test->plan(), count));
+    if (record.slots == nullptr) return {};
+    const std::vector<std::string> broken = ConductReasons(record);
+    for (const std::string& reason : broken) test->AddReasons({"probe: " + reason});
+    if (test->Stopped() || !broken.empty()) return {};
+    const double took_ns = std::max(1.0, LongestLatencyNs(record));
+    left_ns -= took_ns;
+    probe.sample_count = count;
+    probe.duration_s = took_ns / 1e9;
+    probe.samples_per_second = static_cast<double>(count) / probe.duration_s;
+    count = NextCount(count, took_ns, left_ns);
+  }
+  return probe;
+}
+
+}  // namespace
+
+OfflineProbe ProbeOffline(TestConductor* test) {
+  OfflineProbe probe;
+  const LoadableSet set = MakeLoadableSets(test->plan(), Phase::kPerformance).front();
+  test->WithLoaded(set, [&] { probe = ProbeLoaded(test, set); });
+  return probe;
+}
+
+}  // namespace mlperf::loadgen
