@@ -389,6 +389,15 @@ bool SetMember(const Setting& setting, const Source& source, TestSettings* setti
   return false;
 }
 
+// Whether the entry would change the setting.
+bool Changes(const Setting& setting, const Source& source, const TestSettings& settings) {
+  TestSettings changed = settings;
+  Findings unwanted("");
+  SetMember(setting, {source.key, source.text, source.line, &unwanted}, &changed);
+  return std::visit([&](auto member) { return changed.*member != settings.*member; },
+                    setting.member);
+}
+
 // Why an entry that names a setting does not count; empty if it does.
 std::string_view WhyIgnored(KeyRule rule, int conf_type, const TestSettings& settings) {
   switch (rule) {
@@ -455,11 +464,39 @@ std::string WhyOfOtherModel(std::string_view key, std::string_view model,
   return near.empty() ? near : "the model is " + Quoted(model) + near;
 }
 
+// An entry as the built-in mlperf.conf has it: that keeps some that nothing reads any more, and
+// programs give a copy of it to FromConfig.
+bool IsBuiltIn(const std::string& key, const ConfigEntry& entry) {
+  const auto found = BuiltIn().entries.find(key);
+  return found != BuiltIn().entries.end() && found->second.value == entry.value;
+}
+
+// A key of a compliance test, such as test07_accuracy_threshold: it is there for the test's own
+// scripts. Those of TEST05 are settings.
+bool IsOfComplianceTest(std::string_view name) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return name.size() > 7 && name.starts_with("test") && is_digit(name[4]) && is_digit(name[5]) &&
+         name[6] == '_' && !name.starts_with("test05_");
+}
+
+// Whether an entry of an audit file is right in it, though no call reads it: such a file serves all
+// models and the scripts of its compliance test, and only keys for any model count.
+bool IsForOthers(std::string_view key, const std::vector<std::string>& models_run) {
+  const std::optional<KeyParts> parts = SplitKey(key);
+  if (!parts) return false;
+  if (IsOfComplianceTest(parts->name)) return true;
+  if (parts->model == kAny) return false;
+  return models_run.empty() ? IsAmong(BuiltInModels(), parts->model)
+                            : !IsAmong(models_run, parts->model);
+}
+
 void WarnOfUnreadEntries(const ConfigFile& file, const std::string& model,
-                         const std::string& scenario, Findings* findings) {
+                         const std::string& scenario, const TestSettings& settings,
+                         Findings* findings) {
   const std::vector<std::string_view> models = ModelsOf(file);
   for (const auto& [key, entry] : file.entries) {
-    if (IsCommentedOut(key)) continue;
+    if (IsCommentedOut(key) || IsBuiltIn(key, entry)) continue;
+    if (model == kAny && IsForOthers(key, settings.config_models)) continue;
     std::string reason = WhyUnread(key, scenario);
     if (reason.empty()) reason = WhyOfOtherModel(key, model, models);
     if (!reason.empty()) findings->Warn(entry.line, Quoted(key) + " is ignored: " + reason);
@@ -569,15 +606,16 @@ void ApplyConfig(const ConfigFile& file, const std::string& file_name, const std
     if (!source) continue;
     const std::string_view ignored = WhyIgnored(setting.key.rule, conf_type, *settings);
     if (!ignored.empty()) {
-      source->Warn(std::string(ignored));
+      if (Changes(setting, *source, *settings)) source->Warn(std::string(ignored));
     } else if (SetMember(setting, *source, settings)) {
       settings->config_origins[std::string(setting.name)] =
           conf_type == kConfTypeBuiltIn ? kBuiltInOrigin
                                         : file_name + ":" + std::to_string(source->line);
     }
   }
-  // mlperf.conf keeps entries that nothing reads any more.
-  if (conf_type != kConfTypeBuiltIn) WarnOfUnreadEntries(file, model, scenario, &findings);
+  if (conf_type != kConfTypeBuiltIn) {
+    WarnOfUnreadEntries(file, model, scenario, *settings, &findings);
+  }
   Append(std::move(findings).TakeByLine(), &settings->config_diagnostics);
 }
 

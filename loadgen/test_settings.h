@@ -116,6 +116,7 @@ struct TestSettings {
   uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
   uint64_t warmup_query_count = 0;
   uint64_t offline_probe_duration_ms = 0;  // 0: no probe.
+  bool enable_sample_log = true;  // Off here or in LogSettings: no sample log.
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an
@@ -151,8 +152,14 @@ struct LogSettings {
   LoggingMode log_mode = LoggingMode::AsyncPoll;
   uint64_t log_mode_async_poll_interval_ms = 1000;  // Accepted for compatibility.
   bool enable_trace = true;
-  // Write every query to `<prefix>samples.npy`.
+  // Write every sample to `loadgen_samples/<prefix>samples.npy` in the folder of the logs.
   bool enable_sample_log = true;
+  // The trace and the sample log each end at their size, or at this share of what is free on their
+  // disk when they are opened; what is left out is counted. Megabytes are of 1,000,000 bytes; 0: no
+  // limit.
+  uint64_t max_trace_mb = 500;
+  uint64_t max_sample_log_mb = 4000;
+  double max_free_space_share = 0.25;
 };
 
 }  // namespace mlperf

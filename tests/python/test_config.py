@@ -6,12 +6,15 @@ sets more than it should is seen. Warnings must name the file and the line.
 
 import copy
 import pickle
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 
 import mlperf_loadgen as lg
 
+CONF = Path(__file__).resolve().parents[2] / "mlperf.conf"
 CONF_SEEDS = {
     "qsl_rng_seed": 2085463073848966840,
     "sample_index_rng_seed": 2747215439041700203,
@@ -395,6 +398,35 @@ def test_audit_file_for_other_models_or_malformed(run_test, tmp_path):
     run = run_test(audit=str(path))
     assert len(run.batches) == 10
     assert any("expected 'key=value'" in text for text in run.errors)
+
+
+def test_audit_files_of_compliance_tests_give_no_warnings(run_test, tmp_path):
+    path = tmp_path / "audit.config"
+    path.write_text(
+        "# TEST07\n*.*.mode = 2\n*.*.accuracy_log_rng_seed = 720381539243781796\n"
+        "*.*.accuracy_log_sampling_target = 128\n*.*.min_query_count = 3\n*.*.min_duration = 0\n"
+        "*.*.test07_accuracy_threshold = 60.5\ngpt-oss-120b.*.test09_min_output_tokens = 100\n"
+        "gpt-oss-120b.Offline.min_query_count = 6396\nbert.*.accuracy_log_sampling_target = 4\n"
+    )
+    run = run_test(audit=str(path), max_query_count=3)
+    (found,) = run.result.warnings
+    assert "Found Audit Config file" in found
+
+
+def test_the_built_in_mlperf_conf_may_be_loaded_explicitly(recwarn):
+    """As clients of the reference that bring their own copy do."""
+    for scenario in lg.TestScenario.__members__:
+        settings = lg.TestSettings()
+        assert settings.FromConfig(str(CONF), "llama2-70b", scenario) == 0
+    assert not recwarn.list
+
+
+def test_a_changed_seed_in_a_copy_of_mlperf_conf_is_warned_of(tmp_path):
+    text = re.sub(r"(\*\.\*\.qsl_rng_seed = )\d+", r"\g<1>7", CONF.read_text())
+    (tmp_path / "mlperf.conf").write_text(text)
+    with pytest.warns(lg.ConfigWarning, match="qsl_rng_seed.*only the built-in") as caught:
+        lg.TestSettings().FromConfig(str(tmp_path / "mlperf.conf"), "resnet50", "Server")
+    assert len(caught) == 1
 
 
 def test_what_from_config_met_is_logged(handles, tmp_path):

@@ -300,6 +300,7 @@ const std::vector<KeyCase> kKeyCases = {
     {"max_duration", "*", "6", "max_duration_ms", 6},
     {"stall_timeout", "*", "6", "stall_timeout_ms", 6},
     {"warmup_query_count", "*", "6", "warmup_query_count", 6},
+    {"enable_sample_log", "*", "0", "enable_sample_log", 0},
     {"min_query_count", "*", "1e3", "min_query_count", 1},
     {"max_query_count", "*", "010", "max_query_count", 8},
     {"performance_sample_count_override", "*", "11", "performance_sample_count_override", 11},
@@ -511,8 +512,51 @@ TEST(ApplyConfigTest, IsSilentAboutKeysForOtherTests) {
   EXPECT_EQ(ToText(Apply("*.Mine.min_duration = 1", "m", "Mine").config_diagnostics), "");
 }
 
-TEST(ApplyConfigTest, WarnsOfModelsInAFileForAnyModel) {
-  const TestSettings s = Apply("*.*.mode = 2\nresnet50.*.mode = 1\n", "*");
+// As the audit files of the compliance tests are read: for any model, after the program has
+// configured the model that it runs, or has not.
+TEST(ApplyConfigTest, IsSilentAboutWhatAuditFilesHaveForTheTestsScriptsAndForOtherModels) {
+  TestSettings before;
+  for (const std::string model : {"", "resnet50"}) {
+    before.config_models = model.empty() ? std::vector<std::string>() : std::vector{model};
+    EXPECT_EQ(ToText(Apply("*.*.mode = 2\n*.*.accuracy_log_rng_seed = 720381539243781796\n"
+                           "*.*.accuracy_log_sampling_target = 128\n"
+                           "*.*.performance_issue_same = 1\n*.*.test07_accuracy_threshold = 0.9\n"
+                           "gpt-oss-120b.*.test07_max_samples = 990\n"
+                           "gpt-oss-120b.*.test09_min_output_tokens = 100.5\n"
+                           "*.Offline.test08_x = 1\nbert.Offline.min_query_count = 5\n"
+                           "dlrm-v2.*.accuracy_log_sampling_target = 10\n",
+                           "*", "Server", 2, before)
+                         .config_diagnostics),
+              "");
+  }
+}
+
+TEST(ApplyConfigTest, WarnsOfMistakesInAuditFiles) {
+  TestSettings before;
+  before.config_models = {"bert"};
+  const TestSettings s = Apply(
+      "*.*.test05_qsl_rng_sed = 1\n*.*.test5_x = 1\n*.*.test05 = 1\n"
+      "*.*.min_duraton = 1\n",
+      "*", "Server", 2, before);
+  EXPECT_EQ(s.config_diagnostics.size(), 4u) << ToText(s.config_diagnostics);
+  // A user's file is read for one model, and has no keys for scripts.
+  EXPECT_EQ(Apply("*.*.test07_accuracy_threshold = 1").config_diagnostics.size(), 1u);
+}
+
+TEST(ApplyConfigTest, IgnoredValuesThatWouldChangeNothingAreNoMistake) {
+  TestSettings before;
+  before.qsl_rng_seed = 0x5;
+  before.test05 = true;
+  EXPECT_EQ(ToText(Apply("*.*.qsl_rng_seed = 0x5\n*.*.test05 = 1\n", "*", "Server", 2, before)
+                       .config_diagnostics),
+            "");
+}
+
+TEST(ApplyConfigTest, WarnsOfTheModelThatIsRunInAFileForAnyModel) {
+  TestSettings before;
+  before.config_models = {"resnet50"};
+  const TestSettings s =
+      Apply("*.*.mode = 2\nresnet50.*.mode = 1\nbert.*.mode = 1\n", "*", "Server", 1, before);
   EXPECT_EQ(s.mode, TestMode::PerformanceOnly);
   EXPECT_EQ(ToText(s.config_diagnostics),
             "warning user.conf:2: 'resnet50.*.mode' is ignored: only keys for any model count in "
@@ -630,6 +674,24 @@ TEST(FromConfigTest, LoadsTheBuiltInFileBeforeTheFirstUserFile) {
   TestSettings other;
   EXPECT_EQ(other.FromConfig(path, "resnet50", "Server"), 0);
   ExpectEqual(other, expected, "other object");
+}
+
+TEST(FromConfigTest, ACopyOfTheBuiltInFileIsNoMistakeAndValuesThatDifferAre) {
+  std::string text(EmbeddedMlperfConf());
+  for (const std::string model : {"resnet50", "llama2-70b"}) {
+    for (const std::string scenario : {"SingleStream", "MultiStream", "Server", "Offline"}) {
+      TestSettings s;
+      EXPECT_EQ(s.FromConfig(WriteFile("mlperf.conf", text), model, scenario), 0);
+      EXPECT_EQ(ToText(s.config_diagnostics), "") << model << " " << scenario;
+    }
+  }
+  const std::string seed = "*.*.qsl_rng_seed = ";
+  const std::string duration = "*.Server.target_duration = ";
+  text.replace(text.find(seed), seed.size() + 1, seed + "7");
+  text.replace(text.find(duration), duration.size() + 1, duration + "7");
+  TestSettings s;
+  EXPECT_EQ(s.FromConfig(WriteFile("mlperf.conf", text), "resnet50", "Server"), 0);
+  EXPECT_EQ(s.config_diagnostics.size(), 2u) << ToText(s.config_diagnostics);
 }
 
 TEST(FromConfigTest, AppliesFurtherUserFilesAloneAndSaysSo) {
