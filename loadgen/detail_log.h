@@ -51,6 +51,9 @@ class DetailLog {
   void WriteWarmUp(const RunRecord& record, int64_t now_ns);
   // offline_probe_*: what the query of the performance phase is sized by.
   void WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns);
+  // <key>_left_out_sample_count, and the warning that says it in words.
+  void WriteLeftOut(const std::string& key, uint64_t count, std::string_view warning,
+                    int64_t now_ns);
   // result_validity ... num_errors.
   void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
 

@@ -1,19 +1,24 @@
 #include "log_files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
+#include <sstream>
+#include <stdexcept>
 #include <system_error>
 
 namespace mlperf::loadgen {
 namespace {
 
+namespace fs = std::filesystem;
+
 // A prefix may name a subdirectory, so the directory is that of the whole path.
 void MakeDirectoryOf(const std::string& path) {
-  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  const fs::path directory = fs::path(path).parent_path();
   std::error_code error;
-  if (directory.empty() || std::filesystem::is_directory(directory, error)) return;
-  std::filesystem::create_directory(directory, error);
+  if (directory.empty() || fs::is_directory(directory, error)) return;
+  fs::create_directory(directory, error);
   if (error) {
     throw std::system_error(error, "cannot create the log directory '" + directory.string() +
                                        "' (log_output.outdir); its parent must exist and be "
@@ -21,11 +26,69 @@ void MakeDirectoryOf(const std::string& path) {
   }
 }
 
+void MakeSampleFolder(const fs::path& folder) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return;
+  if (fs::exists(fs::symlink_status(folder, error))) {
+    error = std::make_error_code(std::errc::not_a_directory);
+  } else {
+    fs::create_directory(folder, error);
+  }
+  if (error) {
+    throw std::system_error(error, "cannot create the folder of the sample log '" +
+                                       folder.string() +
+                                       "'; move away what is there and see that the folder of the "
+                                       "logs is writable, or set enable_sample_log = false");
+  }
+}
+
 // A file with contents, not a device or a pipe.
 bool HoldsSomething(const std::string& path) {
   std::error_code error;
-  return std::filesystem::is_regular_file(path, error) &&
-         std::filesystem::file_size(path, error) > 0;
+  return fs::is_regular_file(path, error) && fs::file_size(path, error) > 0;
+}
+
+void Remove(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return;
+  fs::remove(path, error);
+  if (error) {
+    throw std::system_error(error, "cannot remove the sample log '" + path +
+                                       "' of an earlier test; remove it, or choose another "
+                                       "log_output.outdir or prefix");
+  }
+}
+
+void RemoveIfEmpty(const fs::path& folder) {
+  std::error_code error;
+  if (fs::is_directory(fs::symlink_status(folder, error))) fs::remove(folder, error);
+}
+
+void RefuseWrongShare(double share) {
+  if (share >= 0 && share <= 1) return;
+  std::ostringstream text;
+  text << "LogSettings.max_free_space_share is " << share
+       << "; give a share from 0 (no limit) to 1";
+  throw std::invalid_argument(text.str());
+}
+
+SizeBound Bound(uint64_t max_mb, const char* setting, double share, const std::string& path) {
+  constexpr uint64_t kBytesPerMb = 1000000;
+  SizeBound bound;
+  if (max_mb > 0 && max_mb < bound.bytes / kBytesPerMb) {
+    bound = {max_mb * kBytesPerMb, std::string(setting) + " = " + std::to_string(max_mb)};
+  }
+  std::error_code error;
+  const fs::space_info space = fs::space(path, error);
+  const bool known = !error && space.capacity > 0 && space.available <= space.capacity;
+  if (share == 0 || !known) return bound;
+  const auto shared = static_cast<uint64_t>(share * static_cast<double>(space.available));
+  if (shared < bound.bytes) {
+    std::ostringstream text;
+    text << "max_free_space_share = " << share << " of " << space.available / kBytesPerMb << " MB";
+    bound = {shared, text.str()};
+  }
+  return bound;
 }
 
 [[noreturn]] void RefuseToOverwrite(const std::string& path) {
@@ -43,17 +106,24 @@ LogPaths PathsOf(const LogSettings& settings, const std::string& datetime) {
   const auto path = [&](const char* name, const char* extension) {
     return stem + name + output.suffix + extension;
   };
+  const fs::path samples = path("samples", ".npy");
   return {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),
-          path("trace", ".json"), path("samples", ".npy")};
+          path("trace", ".json"),
+          (samples.parent_path() / kSampleFolder / samples.filename()).string()};
+}
+
+// Where the sample log was before it had a folder of its own.
+std::string BesideOthers(const fs::path& samples) {
+  return (samples.parent_path().parent_path() / samples.filename()).string();
 }
 
 }  // namespace
 
 std::string EarlierLog(const LogSettings& settings, const std::string& datetime) {
   const LogPaths paths = PathsOf(settings, datetime);
-  for (const std::string* path :
-       {&paths.summary, &paths.detail, &paths.accuracy, &paths.trace, &paths.samples}) {
-    if (HoldsSomething(*path)) return *path;
+  for (const std::string& path : {paths.summary, paths.detail, paths.accuracy, paths.trace,
+                                  paths.samples, BesideOthers(paths.samples)}) {
+    if (HoldsSomething(path)) return path;
   }
   return {};
 }
@@ -75,6 +145,7 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
                             "the path of the logs has a NUL byte (log_output.outdir, prefix or "
                             "suffix); remove it");
   }
+  RefuseWrongShare(settings.max_free_space_share);
   MakeDirectoryOf(paths.summary);
   if (const std::string old = EarlierLog(settings, datetime); !old.empty()) {
     if (!settings.log_output.exist_ok) RefuseToOverwrite(old);
@@ -82,11 +153,23 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
          "'; give each test its own log_output.outdir or prefix, or turn log_output.exist_ok "
          "off to have it refused");
   }
+  const fs::path folder = fs::path(paths.samples).parent_path();
+  if (settings.enable_sample_log) MakeSampleFolder(folder);
   summary = OutputFile(paths.summary);
   detail = OutputFile(paths.detail);
   accuracy = OutputFile(paths.accuracy);
   trace = OutputFile(paths.trace);
-  if (settings.enable_sample_log) samples = OutputFile(paths.samples);
+  trace_bound =
+      Bound(settings.max_trace_mb, "max_trace_mb", settings.max_free_space_share, paths.trace);
+  Remove(BesideOthers(paths.samples));
+  if (!settings.enable_sample_log) {
+    Remove(paths.samples);
+    RemoveIfEmpty(folder);
+    return;
+  }
+  samples = OutputFile(paths.samples);
+  sample_bound = Bound(settings.max_sample_log_mb, "max_sample_log_mb",
+                       settings.max_free_space_share, paths.samples);
 }
 
 LogPaths LogFiles::paths() const {

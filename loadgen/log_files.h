@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "output_file.h"
@@ -18,10 +19,22 @@ std::string UtcDateTime(int64_t system_ns);
 // A log that a test with these settings would write over; empty if there is none.
 std::string EarlierLog(const LogSettings& settings, const std::string& datetime);
 
+// How large a log may become, and which of LogSettings says so.
+struct SizeBound {
+  uint64_t bytes = std::numeric_limits<uint64_t>::max();
+  std::string setting;
+};
+
+// Where the sample log is, inside the folder of the other logs: those who list that folder's files,
+// as checkers of submissions do, do not see it.
+inline constexpr char kSampleFolder[] = "loadgen_samples";
+
 struct LogFiles {
   // Opens the files that `settings` asks for. A missing directory is created where its parent
   // exists. Logs that are there already are written over, and `warn` is told before, or are refused
-  // (log_output.exist_ok). Throws std::system_error naming the path, with no file left half open.
+  // (log_output.exist_ok); an earlier sample log that is not written over is removed then, or it
+  // would be taken for this test's. Throws std::system_error naming the path, with no file left
+  // half open, and std::invalid_argument for a share that is none.
   LogFiles(const LogSettings& settings, const std::string& datetime,
            const std::function<void(const std::string&)>& warn);
 
@@ -31,6 +44,7 @@ struct LogFiles {
   void CloseAll();
 
   OutputFile summary, detail, accuracy, trace, samples;
+  SizeBound trace_bound, sample_bound;
 };
 
 }  // namespace mlperf::loadgen

@@ -1,5 +1,6 @@
 #include "sample_log.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -37,6 +38,15 @@ std::string Header(uint64_t row_count) {
   header.resize(header_size - 1, ' ');
   header += '\n';
   return header;
+}
+
+constexpr size_t kTrailerSize = kLeftOutText.size() + kLeftOutDigits + 1;
+static_assert(kTrailerSize < sizeof(SampleRow));
+
+std::string Trailer(uint64_t left_out_count) {
+  const std::string digits = std::to_string(left_out_count);
+  return std::string(kLeftOutText) + std::string(kLeftOutDigits - digits.size(), ' ') + digits +
+         '\n';
 }
 
 // Puts rows straight into the file's buffer, many between two looks at it.
@@ -87,7 +97,9 @@ std::string SampleLiteralBeforeCount() {
   return literal + "], 'fortran_order': False, 'shape': (";
 }
 
-SampleLog::SampleLog(OutputFile* file) : file_(file) {
+SampleLog::SampleLog(OutputFile* file, uint64_t max_bytes) : file_(file) {
+  const uint64_t frame = Header(0).size() + kTrailerSize;
+  max_rows_ = (max_bytes - std::min(max_bytes, frame)) / sizeof(SampleRow);
   file_->Append(Header(0));
   file_->Flush();
 }
@@ -96,6 +108,8 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
   const auto since_origin = [&](int64_t time_ns) {
     return time_ns == 0 ? -1 : time_ns - origin_ns;
   };
+  const bool was_cut = left_out_count_ > 0;
+  uint64_t room = was_cut ? 0 : max_rows_ - row_count_;
   RowWriter rows(file_);
   record.ForEachIssuedQuery([&](uint64_t query) {
     SampleRow row{};
@@ -105,6 +119,11 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
     row.issued_ns = since_origin(record.IssuedNs(query));
     const uint64_t samples_per_query = record.slots->samples_per_query;
     for (uint64_t i = 0; i < samples_per_query; ++i) {
+      if (room == 0) {
+        ++left_out_count_;
+        continue;
+      }
+      --room;
       const uint64_t sample = query * samples_per_query + i;
       row.sample_index = record.slots->sample_index[sample];
       row.first_token_ns = since_origin(record.FirstTokenNs(sample));
@@ -114,7 +133,20 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
     }
   });
   row_count_ += rows.Finish();
+  if (left_out_count_ > 0) WriteLeftOut(was_cut);
   Finish();
+}
+
+// Who is killed later has it said already.
+void SampleLog::WriteLeftOut(bool again) {
+  const std::string trailer = Trailer(left_out_count_);
+  if (file_->error() != 0) return;
+  if (again) {
+    file_->Overwrite(Header(0).size() + row_count_ * sizeof(SampleRow), trailer);
+  } else {
+    file_->Append(trailer);
+    file_->Flush();
+  }
 }
 
 void SampleLog::Finish() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -62,19 +63,32 @@ inline constexpr size_t kNpyLengthSize = 2;
 std::string SampleLiteralBeforeCount();
 inline constexpr std::string_view kSampleLiteralAfterCount = ",), }";
 
+// Where there was no room for all samples, the rows are followed by this text and how many more
+// there were, as a decimal number of kLeftOutDigits places and a newline. It is no whole row.
+inline constexpr std::string_view kLeftOutText = "samples left out: ";
+inline constexpr size_t kLeftOutDigits = 20;
+
 class SampleLog {
  public:
-  explicit SampleLog(OutputFile* file);
+  // The file has `max_bytes` at most, or no rows.
+  explicit SampleLog(OutputFile* file, uint64_t max_bytes = std::numeric_limits<uint64_t>::max());
 
   // Rows of the issued samples of one set, in sample order. `origin_ns`: clock reading of time 0.
   void WriteSet(const RunRecord& record, int64_t origin_ns);
+
+  // Samples that there was no room for.
+  uint64_t left_out_count() const { return left_out_count_; }
 
   // Puts the number of rows into the header.
   void Finish();
 
  private:
+  void WriteLeftOut(bool again);
+
   OutputFile* file_;
+  uint64_t max_rows_;
   uint64_t row_count_ = 0;
+  uint64_t left_out_count_ = 0;
   uint64_t counted_rows_ = 0;  // As the header says.
 };
 

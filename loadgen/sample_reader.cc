@@ -131,4 +131,16 @@ SampleLayout ReadSampleLayout(std::string_view head, uint64_t file_size, const s
   return layout;
 }
 
+uint64_t ReadLeftOutCount(std::string_view rest) {
+  if (rest.size() != kLeftOutText.size() + kLeftOutDigits + 1 || !rest.starts_with(kLeftOutText) ||
+      !rest.ends_with('\n')) {
+    return 0;
+  }
+  rest.remove_suffix(1);
+  rest.remove_prefix(std::min(rest.find_first_not_of(' ', kLeftOutText.size()), rest.size()));
+  uint64_t count = 0;
+  const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
+  return error == std::errc() && stop == rest.data() + rest.size() ? count : 0;
+}
+
 }  // namespace mlperf::loadgen

@@ -204,6 +204,10 @@ constexpr Setting kSettings[] = {
      KeyUnder(KeyScope::kOffline, "probe_duration"),
      "Before the test, measure the throughput for about this long, and size the query by what was "
      "measured and 20 % more, in place of offline_expected_qps; 0 is no probe."},
+    {"enable_sample_log", &S::enable_sample_log, "", AppliesTo::kAll, "",
+     Key("enable_sample_log", ValueForm::kTrueIfNonZero),
+     "Write every sample to the sample log. LogSettings has a setting of the same name; either of "
+     "them turns the log off."},
 };
 
 // The scenario that a setting belongs to alone; empty: to several.

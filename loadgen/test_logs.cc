@@ -14,15 +14,16 @@ constexpr uint64_t kLargeSet = 20000;
 
 TestLogs::TestLogs(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
                    const std::function<void(const std::string&)>& warn)
-    : copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
+    : clock_(clock),
+      copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
       origin_ns_(clock.NowNs()),
       datetime_(UtcDateTime(clock.SystemNowNs())),
       files_(settings, datetime_, warn),
       mllog_(&files_.detail, origin_ns_, settings.log_output.copy_detail_to_stdout),
       detail_(&mllog_),
       accuracy_(&files_.accuracy, format) {
-  if (settings.enable_trace) trace_.emplace(&files_.trace, origin_ns_);
-  if (settings.enable_sample_log) samples_.emplace(&files_.samples);
+  if (settings.enable_trace) trace_.emplace(&files_.trace, origin_ns_, files_.trace_bound.bytes);
+  if (settings.enable_sample_log) samples_.emplace(&files_.samples, files_.sample_bound.bytes);
 }
 
 TestLogs::~TestLogs() { AwaitWriter(); }
@@ -60,8 +61,26 @@ void TestLogs::WriteSummary(const std::string& text) {
   if (copy_summary_to_stdout_) std::fputs(text.c_str(), stdout);
 }
 
+void TestLogs::ReportLeftOut() {
+  const auto report = [this](const char* key, const std::string& log, uint64_t count,
+                             const SizeBound& bound) {
+    if (count == 0) return;
+    const std::string warning =
+        std::to_string(count) + " samples are left out of the " + log +
+        ", which has reached its size (LogSettings." + bound.setting +
+        "); the result counts them. Raise that setting where they are needed, or turn the log off.";
+    detail_.WriteLeftOut(key, count, warning, clock_.NowNs());
+    std::fprintf(stderr, "%s\n", warning.c_str());
+  };
+  if (trace_) report("trace", "trace", trace_->left_out_count(), files_.trace_bound);
+  if (samples_) {
+    report("sample_log", "sample log", samples_->left_out_count(), files_.sample_bound);
+  }
+}
+
 void TestLogs::Finish(TestResult* result) {
   AwaitWriter();
+  ReportLeftOut();
   accuracy_.Finish();
   if (trace_) trace_->Finish();
   if (samples_) samples_->Finish();

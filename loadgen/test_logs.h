@@ -52,6 +52,10 @@ class TestLogs {
   void WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files);
   void AwaitWriter();
 
+  // Of the files that hold queries: what there was no room for.
+  void ReportLeftOut();
+
+  const Clock& clock_;
   const bool copy_summary_to_stdout_;
   const int64_t origin_ns_;
   const std::string datetime_;

@@ -245,7 +245,9 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   result.scenario = plan.scenario;
   result.mode = plan.mode;
   const bool token_data = settings.use_token_latencies && plan.shape != LoopShape::kOneShot;
-  TestLogs logs(log_settings, {token_data, settings.use_token_latencies}, *actors.clock,
+  LogSettings wanted = log_settings;
+  wanted.enable_sample_log = wanted.enable_sample_log && test.settings.enable_sample_log;
+  TestLogs logs(wanted, {token_data, settings.use_token_latencies}, *actors.clock,
                 environment.warn);
   AskName(actors, &subject);
   result.sut_name = subject.sut_name;

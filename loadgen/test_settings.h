@@ -116,7 +116,7 @@ struct TestSettings {
   uint64_t stall_timeout_ms = 3600000;  // 0: wait for ever.
   uint64_t warmup_query_count = 0;
   uint64_t offline_probe_duration_ms = 0;  // 0: no probe.
-  bool enable_sample_log = true;  // Off here or in LogSettings: no sample log.
+  bool enable_sample_log = true;           // Off here or in LogSettings: no sample log.
 
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstring>
@@ -14,9 +15,13 @@
 namespace mlperf::loadgen {
 namespace {
 
+constexpr std::string_view kDocumentStart = "{\"traceEvents\":[\n";
+
 // More than any event below takes: its fixed text is about 150 bytes, each of its up to ten
 // numbers at most 24.
 constexpr size_t kMaxEventSize = 512;
+// For a sample with the spans of its query, at most eight events, and the end of the document.
+constexpr size_t kRoomOfASample = 9 * kMaxEventSize;
 
 // Writes text and numbers one after another into memory that is large enough.
 class Cursor {
@@ -63,16 +68,18 @@ struct Journey {
   int64_t end_ns;  // 0: never.
 };
 
-// Formats the events of one set.
+// Formats the events of one set, `max_bytes` at most.
 class EventWriter {
  public:
-  EventWriter(OutputFile* file, int64_t origin_ns, bool first)
-      : file_(file), origin_ns_(origin_ns), first_(first) {
+  EventWriter(OutputFile* file, int64_t origin_ns, uint64_t max_bytes, bool first)
+      : file_(file), origin_ns_(origin_ns), max_bytes_(max_bytes), first_(first) {
     const std::string pid = std::to_string(getpid());
     process_ = "\"pid\":" + pid;
     thread_ = process_ + ",\"tid\":" + std::to_string(gettid());
   }
   bool first() const { return first_; }
+  uint64_t written_bytes() const { return written_bytes_; }
+  bool HasRoom() const { return max_bytes_ >= written_bytes_ + kRoomOfASample; }
 
   // A span; `args` is the inside of a JSON object.
   void Span(std::string_view name, int64_t begin_ns, int64_t end_ns, std::string_view args = "") {
@@ -80,7 +87,7 @@ class EventWriter {
     out << "{\"name\":\"" << name << "\",\"ph\":\"X\"," << thread_ << ",\"ts\":";
     out.Microseconds(begin_ns - origin_ns_) << ",\"dur\":";
     out.Microseconds(end_ns - begin_ns) << ",\"args\":{" << args << "}}";
-    file_->Commit(out.size());
+    Commit(out);
   }
 
   void Begin(std::string_view name, const Journey& journey) {
@@ -95,7 +102,7 @@ class EventWriter {
       out << ",\"complete_ns\":" << journey.end_ns - journey.scheduled_ns;
     }
     out << "}}";
-    file_->Commit(out.size());
+    Commit(out);
   }
 
   void End(std::string_view name, const Journey& journey) {
@@ -103,7 +110,7 @@ class EventWriter {
     out << "{\"name\":\"" << name << "\",\"cat\":\"default\",\"ph\":\"e\"," << process_
         << ",\"id\":" << journey.sample << ",\"ts\":";
     out.Microseconds(journey.end_ns - origin_ns_) << "}";
-    file_->Commit(out.size());
+    Commit(out);
   }
 
   void Counter(std::string_view name, const Journey& journey) {
@@ -112,7 +119,7 @@ class EventWriter {
     out.Microseconds(journey.scheduled_ns - origin_ns_)
         << ",\"args\":{\"issue_delay\":" << journey.issued_ns - journey.scheduled_ns
         << ",\"issue_to_done\":" << journey.end_ns - journey.issued_ns << "}}";
-    file_->Commit(out.size());
+    Commit(out);
   }
 
  private:
@@ -122,9 +129,15 @@ class EventWriter {
     first_ = false;
     return out;
   }
+  void Commit(const Cursor& out) {
+    file_->Commit(out.size());
+    written_bytes_ += out.size();
+  }
 
   OutputFile* file_;
   int64_t origin_ns_;
+  uint64_t max_bytes_;
+  uint64_t written_bytes_ = 0;
   bool first_;
   std::string process_;
   std::string thread_;
@@ -147,23 +160,34 @@ void WriteStages(const RunRecord& record, EventWriter* events) {
   }
 }
 
-// IssueQuery and what the issuing thread did between two of them.
-void WriteIssueSpans(const RunPlan& plan, const RunRecord& record, EventWriter* events) {
-  if (record.queries_issued == 0 || record.slots->issue_returned_ns.empty()) return;
-  const std::string_view between = plan.shape == LoopShape::kOpenLoop ? "Scheduling" : "Waiting";
-  // Several issue threads take turns: the query before is then another thread's.
-  const bool one_thread = plan.issue_thread_count <= 1;
-  int64_t previous_return_ns = 0;
-  record.ForEachIssuedQuery([&](uint64_t query) {
-    const int64_t issued_ns = record.IssuedNs(query);
-    const int64_t returned_ns = record.slots->issue_returned_ns[query];
-    if (one_thread && previous_return_ns != 0) {
-      events->Span(between, previous_return_ns, issued_ns);
+// IssueQuery and what the issuing thread did between two of them, query by query.
+class IssueSpans {
+ public:
+  IssueSpans(const RunPlan& plan, const RunRecord& record)
+      : record_(record),
+        between_(plan.shape == LoopShape::kOpenLoop ? "Scheduling" : "Waiting"),
+        // Several issue threads take turns: the query before is then another thread's.
+        one_thread_(plan.issue_thread_count <= 1),
+        known_(!record.slots->issue_returned_ns.empty()) {}
+
+  void Write(uint64_t query, EventWriter* events) {
+    if (!known_) return;
+    const int64_t issued_ns = record_.IssuedNs(query);
+    const int64_t returned_ns = record_.slots->issue_returned_ns[query];
+    if (one_thread_ && previous_return_ns_ != 0) {
+      events->Span(between_, previous_return_ns_, issued_ns);
     }
     if (returned_ns != 0) events->Span("IssueQuery", issued_ns, returned_ns);
-    previous_return_ns = returned_ns;
-  });
-}
+    previous_return_ns_ = returned_ns;
+  }
+
+ private:
+  const RunRecord& record_;
+  std::string_view between_;
+  bool one_thread_;
+  bool known_;
+  int64_t previous_return_ns_ = 0;
+};
 
 void WriteSample(bool open_loop, const Journey& done, int64_t first_token_ns, EventWriter* events) {
   Journey token = done;
@@ -180,10 +204,19 @@ void WriteSample(bool open_loop, const Journey& done, int64_t first_token_ns, Ev
   if (done.end_ns != 0) events->End("Sample", done);
 }
 
-void WriteSamples(const RunPlan& plan, const RunRecord& record, EventWriter* events) {
+// Returns how many samples there was no room for. Once there is none, no later sample is written.
+uint64_t WriteQueries(const RunPlan& plan, const RunRecord& record, EventWriter* events) {
+  if (record.queries_issued == 0) return 0;
+  uint64_t left_out_count = 0;
+  IssueSpans spans(plan, record);
   record.ForEachIssuedQuery([&](uint64_t query) {
+    if (events->HasRoom()) spans.Write(query, events);
     const uint64_t samples_per_query = record.slots->samples_per_query;
     for (uint64_t i = 0; i < samples_per_query; ++i) {
+      if (!events->HasRoom()) {
+        ++left_out_count;
+        continue;
+      }
       const uint64_t sample = query * samples_per_query + i;
       const Journey done = {record.first_query + query,
                             record.first_sample + sample,
@@ -194,26 +227,34 @@ void WriteSamples(const RunPlan& plan, const RunRecord& record, EventWriter* eve
       WriteSample(plan.shape == LoopShape::kOpenLoop, done, record.FirstTokenNs(sample), events);
     }
   });
+  return left_out_count;
 }
 
 }  // namespace
 
-TraceLog::TraceLog(OutputFile* file, int64_t origin_ns) : file_(file), origin_ns_(origin_ns) {
-  file_->Append("{\"traceEvents\":[\n");
+TraceLog::TraceLog(OutputFile* file, int64_t origin_ns, uint64_t max_bytes)
+    : file_(file),
+      origin_ns_(origin_ns),
+      max_bytes_(max_bytes),
+      written_bytes_(kDocumentStart.size()) {
+  file_->Append(kDocumentStart);
 }
 
 void TraceLog::WriteSet(const RunPlan& plan, const RunRecord& record) {
-  EventWriter events(file_, origin_ns_, first_);
-  WriteStages(record, &events);
-  WriteIssueSpans(plan, record, &events);
-  WriteSamples(plan, record, &events);
+  const uint64_t room = max_bytes_ - std::min(max_bytes_, written_bytes_);
+  EventWriter events(file_, origin_ns_, left_out_count_ > 0 ? 0 : room, first_);
+  if (events.HasRoom()) WriteStages(record, &events);
+  left_out_count_ += WriteQueries(plan, record, &events);
+  written_bytes_ += events.written_bytes();
   first_ = events.first();
 }
 
 void TraceLog::Finish() {
   Cursor out(file_->Reserve(kMaxEventSize));
   out << "\n],\n\"displayTimeUnit\":\"ns\",\n\"otherData\":{\n\"ts\":";
-  out.Microseconds(origin_ns_) << ",\n\"version\":" << ToJson(Version()).text << "\n}\n}\n";
+  out.Microseconds(origin_ns_) << ",\n\"version\":" << ToJson(Version()).text;
+  if (left_out_count_ > 0) out << ",\n\"samples_left_out\":" << left_out_count_;
+  out << "\n}\n}\n";
   file_->Commit(out.size());
   file_->Flush();
 }

@@ -10,6 +10,7 @@
 
 #include "accuracy_reader.h"
 #include "bind.h"
+#include "log_files.h"
 #include "sample_log.h"
 #include "sample_reader.h"
 
@@ -62,7 +63,9 @@ void BindLogs(py::module_& module) {
   py::register_exception<loadgen::SampleLogFormatError>(module, "SampleLogFormatError",
                                                         PyExc_ValueError);
   module.def("read_accuracy", ReadAccuracy, py::arg("path"));
+  module.attr("_SAMPLE_FOLDER") = loadgen::kSampleFolder;
   module.def("sample_layout", SampleLayout, py::arg("head"), py::arg("file_size"), py::arg("name"));
+  module.def("sample_left_out", &loadgen::ReadLeftOutCount, py::arg("rest"));
 }
 
 }  // namespace mlperf::python

@@ -350,7 +350,14 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("enable_trace", &LogSettings::enable_trace,
                      "Write the trace file (Chrome trace event format).")
       .def_readwrite("enable_sample_log", &LogSettings::enable_sample_log,
-                     "Write every query to <prefix>samples.npy.");
+                     "Write every sample to loadgen_samples/<prefix>samples.npy.")
+      .def_readwrite("max_trace_mb", &LogSettings::max_trace_mb,
+                     "Megabytes (1,000,000 bytes) of the trace at most; 0 is no limit.")
+      .def_readwrite("max_sample_log_mb", &LogSettings::max_sample_log_mb,
+                     "Megabytes (1,000,000 bytes) of the sample log at most; 0 is no limit.")
+      .def_readwrite("max_free_space_share", &LogSettings::max_free_space_share,
+                     "Share of the disk's free space that the trace and the sample log may take at "
+                     "most, each of them; 0 is no limit.");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ def strict_json(text):
     return json.loads(text, parse_constant=refuse)
 
 
-BUILT_DIRTY = "The load generator was built with uncommitted changes"
+BUILT_DIRTY = "Loadgen built with uncommitted changes!"
 """Starts the one error of a test that is about the build and not about the test."""
 
 

@@ -159,6 +159,7 @@ DEFAULTS = {
     "stall_timeout_ms": 3600000,
     "warmup_query_count": 0,
     "offline_probe_duration_ms": 0,
+    "enable_sample_log": True,
 }
 SIGNED_32 = "server_find_peak_qps_decimals_of_precision"
 INTEGERS = [k for k, v in DEFAULTS.items() if type(v) is int and k != SIGNED_32]

@@ -215,7 +215,7 @@ def folder_of(tmp_path):
         asked = {"min_query_count": count, "server_target_qps": 1e6} | settings
         run_in(folder, total=64, performance=64, issue=lambda s: answer(s, n_tokens), **asked)
         if latencies_ns is not None:
-            path = folder / "mlperf_log_samples.npy"
+            path = folder / "loadgen_samples/mlperf_log_samples.npy"
             rows = np.load(path)[:count]
             latencies = np.asarray(latencies_ns, np.int64)
             starts = np.concatenate([[0], np.cumsum(latencies)[:-1]])
@@ -367,9 +367,9 @@ def test_verdicts_that_differ_are_shown(folder_of):
 
 def test_a_busy_machine_is_cautioned_about(folder_of):
     path = folder_of(noisy(1, MS))
-    rows = np.load(path / "mlperf_log_samples.npy")
+    rows = np.load(path / "loadgen_samples/mlperf_log_samples.npy")
     rows["completed_ns"][::10] -= 200_000  # The generator is 0.2 ms late with the next.
-    np.save(path / "mlperf_log_samples.npy", rows)
+    np.save(path / "loadgen_samples/mlperf_log_samples.npy", rows)
     (caution,) = compare(path, folder_of(noisy(2, MS))).cautions
     assert caution.startswith(f"{path.name}: 10.0% of the queries were issued late")
 
@@ -380,11 +380,11 @@ def test_what_only_the_machine_did_is_not_held_against_the_system(folder_of):
     disturbed[::20] = True
     latencies[disturbed] *= 4
     slow, late = folder_of(latencies), folder_of(latencies)
-    rows = np.load(late / "mlperf_log_samples.npy")
+    rows = np.load(late / "loadgen_samples/mlperf_log_samples.npy")
     shift = np.cumsum(np.where(disturbed, 500_000, 0))  # The generator is 0.5 ms late, each time.
     for field in ("scheduled_ns", "issued_ns", "completed_ns"):
         rows[field] += shift
-    np.save(late / "mlperf_log_samples.npy", rows)
+    np.save(late / "loadgen_samples/mlperf_log_samples.npy", rows)
     baseline = folder_of(noisy(1, MS))
     assert compare(baseline, slow).outcome == "slower"
     assert compare(baseline, late).outcome == "no difference"
@@ -393,7 +393,7 @@ def test_what_only_the_machine_did_is_not_held_against_the_system(folder_of):
 def queue_run(folder, services_ns, servers=1):
     """A Server run of which the queries take so long: its folder, with arrivals at half the rate
     that the servers can do."""
-    rows = np.load(folder / "mlperf_log_samples.npy")
+    rows = np.load(folder / "loadgen_samples/mlperf_log_samples.npy")
     gaps = np.random.default_rng(8).exponential(2 * MS / servers, len(rows))
     rows["scheduled_ns"] = rows["issued_ns"] = np.cumsum(gaps)
     free_ns = np.zeros(servers)
@@ -401,7 +401,7 @@ def queue_run(folder, services_ns, servers=1):
         i = free_ns.argmin()
         free_ns[i] = max(free_ns[i], row["issued_ns"]) + service_ns
         row["completed_ns"] = free_ns[i]
-    np.save(folder / "mlperf_log_samples.npy", rows)
+    np.save(folder / "loadgen_samples/mlperf_log_samples.npy", rows)
     return folder
 
 
@@ -427,9 +427,9 @@ def two_at_a_time(folder):
 
 
 def two_answered_at_once(folder):
-    rows = np.load(queue_run(folder, noisy(1, MS, 500)) / "mlperf_log_samples.npy")
+    rows = np.load(queue_run(folder, noisy(1, MS, 500)) / "loadgen_samples/mlperf_log_samples.npy")
     rows["completed_ns"][10] = rows["completed_ns"][11]
-    np.save(folder / "mlperf_log_samples.npy", rows)
+    np.save(folder / "loadgen_samples/mlperf_log_samples.npy", rows)
 
 
 def none_waits(folder):
@@ -460,11 +460,11 @@ def test_offline_is_compared_by_throughput_alone(folder_of):
 
 def test_multistream_is_compared_by_whole_queries(folder_of):
     folder = folder_of(scenario="MultiStream", min_query_count=200)
-    rows = np.load(folder / "mlperf_log_samples.npy")
+    rows = np.load(folder / "loadgen_samples/mlperf_log_samples.npy")
     assert len(rows) == 200 * 8
     rows["completed_ns"] = rows["scheduled_ns"] + 1_000_000
     rows["completed_ns"][3::8] += 2_000_000  # One sample of each query.
-    np.save(folder / "mlperf_log_samples.npy", rows)
+    np.save(folder / "loadgen_samples/mlperf_log_samples.npy", rows)
     mean = compare(folder, folder).rows[0]
     assert mean.metric == "latency mean" and mean.a == pytest.approx(3e6)
 
@@ -496,10 +496,21 @@ def test_what_cannot_be_compared_is_refused(folder_of):
         compare(a, bare)
 
 
+def test_left_out_samples_are_a_caution(folder_of):
+    a, b = folder_of(), folder_of()
+    with (b / "loadgen_samples/mlperf_log_samples.npy").open("ab") as log:
+        log.write(b"samples left out:                  700\n")
+    with pytest.warns(lg.TruncatedLogWarning):
+        found = compare(a, b)
+    (caution,) = (text for text in found.cautions if "left out" in text)
+    assert "samples are compared; 700 more were left out of its log" in caution
+    assert caution in " ".join(str(found).split())
+
+
 def test_logs_that_end_early_are_no_reason_to_change_settings(folder_of):
     killed = folder_of()
-    for name in ("samples.npy", "summary.txt"):
-        (killed / f"mlperf_log_{name}").write_text("")
+    for name in ("loadgen_samples/mlperf_log_samples.npy", "mlperf_log_summary.txt"):
+        (killed / name).write_text("")
     (killed / "mlperf_log_trace.json").unlink(missing_ok=True)
     with pytest.raises(ValueError, match="its logs end before the test did"):
         compare(folder_of(), killed)
@@ -529,7 +540,7 @@ def test_the_benchmark_of_its_power_counts(tmp_path, monkeypatch, capsys):
     assert line.startswith("Server, sleep: no difference in ")
     assert "200% slower found in " in line and " of 1" in line
     assert "same: " in capsys.readouterr().out
-    runs = {path.parent.name for path in tmp_path.glob("sleep/Server/0/*/mlperf_log_samples.npy")}
+    runs = {path.parent.name for path in tmp_path.glob("sleep/Server/0/*/loadgen_samples")}
     assert runs == {"a", "again", "b"}
 
 

@@ -153,7 +153,7 @@ def assert_complete_logs(outdir):
     assert run.trace["displayTimeUnit"] == "ns"
     assert isinstance(run.accuracy, list)
     assert not lg.read_accuracy(outdir / "mlperf_log_accuracy.json").truncated
-    lg.read_samples(outdir / "mlperf_log_samples.npy")
+    lg.read_samples(outdir / "loadgen_samples/mlperf_log_samples.npy")
     assert "encountered" in run.summary.splitlines()[-1]
     return run
 

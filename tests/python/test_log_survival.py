@@ -27,6 +27,12 @@ import mlperf_loadgen as lg
 
 NAMES = ("summary.txt", "detail.txt", "accuracy.json", "trace.json", "samples.npy")
 
+
+def log_path(directory, name):
+    folder = "loadgen_samples/" if name == "samples.npy" else ""
+    return Path(f"{directory}/{folder}mlperf_log_{name}")
+
+
 # ---- Killed processes ----------------------------------------------------------------------------
 
 KILLS = 50
@@ -126,7 +132,7 @@ def read_killed(victim):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # That the files are cut off.
         log = lg.read_accuracy(directory / "mlperf_log_accuracy.json")
-        rows = lg.read_samples(directory / "mlperf_log_samples.npy")
+        rows = lg.read_samples(directory / "loadgen_samples/mlperf_log_samples.npy")
     if len(log) > 0:
         values = log.payloads.as_array(np.uint32)
         assert values.shape == (len(log), PAYLOAD_SIZE // 4)
@@ -201,7 +207,7 @@ def assert_written(run, names):
     if "trace.json" in names:
         assert len(run.trace["traceEvents"]) > 10
     if "samples.npy" in names:
-        assert len(lg.read_samples(run.outdir / "mlperf_log_samples.npy")) == len(run.issued)
+        assert len(lg.read_samples(log_path(run.outdir, "samples.npy"))) == len(run.issued)
 
 
 def assert_whole_result(result, run):
@@ -216,8 +222,9 @@ def assert_whole_result(result, run):
     "names", [*[(name,) for name in NAMES], ("detail.txt", "trace.json"), NAMES], ids="+".join
 )
 def test_full_disk(tmp_path, names):
+    (tmp_path / "loadgen_samples").mkdir()
     for name in names:
-        (tmp_path / f"mlperf_log_{name}").symlink_to("/dev/full")
+        log_path(tmp_path, name).symlink_to("/dev/full")
     with pytest.raises(lg.LogWriteError) as raised:
         run_in(tmp_path, mode="SubmissionRun")
     assert isinstance(raised.value, OSError)
@@ -226,7 +233,7 @@ def test_full_disk(tmp_path, names):
     assert str(raised.value) == result.log_failure
     assert len(failures) == len(names)
     for name, failure in zip(names, failures, strict=True):
-        assert f"cannot write log file '{tmp_path}/mlperf_log_{name}'" in failure
+        assert f"cannot write log file '{log_path(tmp_path, name)}'" in failure
         assert "No space left on device" in failure
     assert_whole_result(result, run)
     assert ("accuracy.json" in names) == any("accuracy log" in text for text in result.reasons)
@@ -247,7 +254,7 @@ def test_removed_directory(tmp_path, scenario):
     failures = raised.value.result.log_failure.splitlines()
     assert len(failures) == len(NAMES)
     for name, failure in zip(NAMES, failures, strict=True):
-        assert f"'{outdir}/mlperf_log_{name}' was removed while the test ran" in failure
+        assert f"'{log_path(outdir, name)}' was removed while the test ran" in failure
     assert raised.value.result.accuracy_sample_count >= 20  # MultiStream fills its last query up.
     assert not outdir.exists()
 
@@ -291,7 +298,7 @@ def test_limit_of_file_sizes(run_script, tmp_path, form):
     run = Run(tmp_path / "logs")
     assert run.values("result_validity")
     assert len(run.trace["traceEvents"]) > 1000
-    assert len(lg.read_samples(tmp_path / "logs" / "mlperf_log_samples.npy")) == 1010
+    assert len(lg.read_samples(log_path(tmp_path / "logs", "samples.npy"))) == 1010
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         log = lg.read_accuracy(tmp_path / "logs" / "mlperf_log_accuracy.json")
@@ -307,12 +314,15 @@ def contents(directory):
     """Name, bytes and time of the last change of each file."""
     return [
         (path.name, path.read_bytes(), path.stat().st_mtime_ns)
-        for path in sorted(directory.iterdir())
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
     ]
 
 
 def put_earlier_log(directory, name):
-    (directory / f"mlperf_log_{name}").write_text("of an earlier test\n")
+    path = log_path(directory, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("of an earlier test\n")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -574,9 +574,81 @@ def test_sample_log(runs, scenario, mode, token_mode):
 def test_no_sample_log_if_not_wanted(run_test):
     run = run_test(log={"enable_sample_log": False})
     assert run.result.logs.samples == ""
-    assert not (run.outdir / "mlperf_log_samples.npy").exists()
+    assert not (run.outdir / "loadgen_samples/mlperf_log_samples.npy").exists()
+    assert not (run.outdir / "loadgen_samples").exists()
     with pytest.raises(ValueError, match="enable_sample_log = True"):
         _ = run.result.samples
+
+
+def test_a_config_file_turns_the_sample_log_off(run_test, tmp_path):
+    (tmp_path / "user.conf").write_text("*.*.enable_sample_log = 0\n*.*.min_duration = 0\n")
+    settings = lg.TestSettings(max_query_count=10, min_query_count=10)
+    assert settings.FromConfig(str(tmp_path / "user.conf"), "m", "SingleStream") == 0
+    run = run_test(enable_sample_log=settings.enable_sample_log)
+    assert run.result.logs.samples == ""
+    assert not (run.outdir / "loadgen_samples").exists()
+    assert run_test(enable_sample_log=True).result.logs.samples
+
+
+def test_a_list_of_the_log_folder_does_not_show_the_sample_log(run_test):
+    """Checkers of submissions compare the plain files of a run with those they know."""
+    run = run_test(log={"enable_trace": False})
+    files = {path.name for path in run.outdir.iterdir() if path.is_file()}
+    known = ("summary.txt", "detail.txt", "accuracy.json", "trace.json")
+    assert files == {f"mlperf_log_{name}" for name in known}
+    assert run.result.logs.samples == f"{run.outdir}/loadgen_samples/mlperf_log_samples.npy"
+
+
+# ---- Sizes ---------------------------------------------------------------------------------------
+
+MANY = {"scenario": "Offline", "min_query_count": 30000, "total": 30000, "performance": 30000}
+
+
+def test_the_trace_and_the_sample_log_keep_to_their_sizes(run_test, capfd):
+    run = run_test(log={"max_trace_mb": 1, "max_sample_log_mb": 1}, **MANY)
+    result = run.result
+    assert result.valid and result.performance.sample_count == 30000
+    assert Path(result.logs.trace).stat().st_size <= 1_000_000
+    assert Path(result.logs.samples).stat().st_size <= 1_000_000
+    begun = [e for e in run.trace["traceEvents"] if (e["name"], e["ph"]) == ("Sample", "b")]
+    left_out = 30000 - len(begun)
+    assert 0 < len(begun) < 30000
+    assert [e["args"]["sample_seq"] for e in begun] == list(range(len(begun)))
+    assert run.trace["otherData"]["samples_left_out"] == left_out
+    assert run.value("trace_left_out_sample_count") == left_out
+
+    rows = np.load(result.logs.samples)
+    assert 15000 < len(rows) < 30000
+    assert run.value("sample_log_left_out_sample_count") == 30000 - len(rows)
+    with pytest.warns(lg.TruncatedLogWarning, match=rf"the first {len(rows)} samples of the test"):
+        assert len(result.samples) == len(rows)
+
+    said = capfd.readouterr().err
+    for count, setting in ((left_out, "max_trace_mb"), (30000 - len(rows), "max_sample_log_mb")):
+        found = [t for t in result.warnings if f"{count} samples are left out of the" in t]
+        assert len(found) == 1 and f"LogSettings.{setting} = 1" in found[0]
+        assert found[0] in said
+
+
+def test_the_trace_and_the_sample_log_leave_room_on_the_disk(run_test):
+    run = run_test(log={"max_free_space_share": 1e-12}, min_query_count=10)
+    assert len(np.load(run.result.logs.samples)) == 0
+    assert run.trace["traceEvents"] == [] and run.trace["otherData"]["samples_left_out"] == 10
+    assert sum("max_free_space_share = 1e-12 of" in text for text in run.result.warnings) == 2
+
+
+def test_no_bounds_and_those_of_ordinary_tests_leave_nothing_out(run_test):
+    unbounded = {"max_trace_mb": 0, "max_sample_log_mb": 0, "max_free_space_share": 0}
+    for log in ({}, unbounded):
+        run = run_test(log=log, **MANY)
+        assert len(run.result.samples) == 30000
+        assert run.result.warnings == []
+        assert "samples_left_out" not in run.trace["otherData"]
+
+
+def test_a_share_that_is_none_is_refused(run_test):
+    with pytest.raises(ValueError, match=r"max_free_space_share is 2; give a share from 0"):
+        run_test(log={"max_free_space_share": 2.0})
 
 
 # ---- The numbers ---------------------------------------------------------------------------------
@@ -728,7 +800,7 @@ def test_prefix_suffix_and_datetime(handles, tmp_path):
     log.log_output.prefix_with_datetime = True
     settings = lg.TestSettings(min_duration_ms=0)
     result = lg.StartTestWithLogSettings(*handles, settings, log)
-    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    names = sorted(path.name for path in (tmp_path / "new").rglob("*") if path.is_file())
     stamp = r"a_\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ_"
     expected = [
         r"accuracy_z\.json",

@@ -24,7 +24,7 @@ def run(run_test):
 @pytest.fixture(scope="module")
 def log(run):
     """The bytes of a sample log."""
-    return (run.outdir / "mlperf_log_samples.npy").read_bytes()
+    return (run.outdir / "loadgen_samples/mlperf_log_samples.npy").read_bytes()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def as_numpy_saves(rows):
 
 
 def test_real_log_is_mapped_without_a_warning(run, log, read):
-    expected = np.load(run.outdir / "mlperf_log_samples.npy")
+    expected = np.load(run.outdir / "loadgen_samples/mlperf_log_samples.npy")
     rows, warned = read(log)
     assert len(expected) > 0
     assert rows.dtype == expected.dtype
@@ -99,6 +99,30 @@ def test_empty_log(log, read):
     assert rows.shape == (0,)
     assert rows["completed_ns"].dtype == np.int64
     assert not warned
+
+
+def test_a_log_is_found_where_it_is_now_and_where_earlier_versions_wrote_it(log, tmp_path):
+    folder = tmp_path / "loadgen_samples"
+    folder.mkdir()
+    for there in (tmp_path, folder):
+        (there / "a_samples.npy").write_bytes(log)
+        for asked in (tmp_path, folder):
+            assert len(lg.read_samples(asked / "a_samples.npy")) == len(as_rows(log))
+        (there / "a_samples.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"a_samples\.npy"):
+        lg.read_samples(tmp_path / "a_samples.npy")
+
+
+def test_left_out_samples_are_said_with_their_number(log, read):
+    rows, warned = read(log + b"samples left out:                   12\n")
+    assert (rows == as_rows(log)).all()
+    (text,) = warned
+    assert f"the first {len(rows)} samples of the test; 12 more were left out" in text
+    assert len(np.load(io.BytesIO(log + b"samples left out:                   12\n"))) == len(rows)
+
+
+def as_rows(log):
+    return np.load(io.BytesIO(log))
 
 
 def test_the_warning_points_at_the_caller(run, log, tmp_path):

@@ -616,7 +616,7 @@ def test_record_too_many_outstanding(tmp_path, first_tokens):
 def test_record_uncommitted_changes(run_test):
     run = run_test()
     is_dirty = run.value("loadgen_git_status_message") not in ("", "NA")
-    text = "The load generator was built with uncommitted changes.{any}"
+    text = "Loadgen built with uncommitted changes!{any}"
     assert_recorded(run, "error_uncommitted_loadgen_changes", text, count=int(is_dirty))
     assert run_test(min_query_count=100).result.valid
 
@@ -874,7 +874,7 @@ def test_input_unknown_scenario_and_model(tmp_path):
 def test_input_log_files_that_exist(tmp_path):
     settings = lg.TestSettings(min_duration_ms=0, min_query_count=10, mode=lg.TestMode.AccuracyOnly)
     run_with(tmp_path, settings)
-    for path in tmp_path.iterdir():
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         path.write_text("what was there before\n" * 1000)
     run = run_with(tmp_path, settings)
     assert len(run.accuracy) == 20

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def page_of(tmp_path, *paths):
 
 
 def latencies_of(run):
-    rows = np.load(run.outdir / "mlperf_log_samples.npy")
+    rows = np.load(run.outdir / "loadgen_samples/mlperf_log_samples.npy")
     rows = rows[rows["phase"] == 1]
     latencies = rows["completed_ns"] - rows["scheduled_ns"]
     if run.result.scenario.name == "MultiStream":
@@ -208,7 +209,7 @@ def test_tokens(run_test, tmp_path, scenario):
         **RATE,
     )
     page = page_of(tmp_path, run.outdir)
-    rows = np.load(run.outdir / "mlperf_log_samples.npy")
+    rows = np.load(run.outdir / "loadgen_samples/mlperf_log_samples.npy")
     ttft = np.sort(rows["first_token_ns"] - rows["scheduled_ns"])
     tpot = np.sort((rows["completed_ns"] - rows["first_token_ns"]) // 4)
     if scenario == "Offline":
@@ -263,7 +264,7 @@ def test_accuracy_aborted_cut_off_and_empty_runs(run_test, tmp_path):
     assert page.values("percentiles")["max"] == latencies_of(whole)[-1]  # From the samples.
 
     detail.write_bytes(b"")
-    (whole.outdir / "mlperf_log_samples.npy").unlink()
+    (whole.outdir / "loadgen_samples/mlperf_log_samples.npy").unlink()
     page = page_of(tmp_path, whole.outdir)
     assert "NO VERDICT" in page.text and page.charts == {}
 
@@ -272,10 +273,20 @@ def test_logs_without_samples_have_tables_and_no_charts(run_test, tmp_path):
     log = {"enable_trace": False}
     run = run_test(scenario="Server", min_query_count=300, log=log, **RATE)
     latencies = latencies_of(run)
-    (run.outdir / "mlperf_log_samples.npy").unlink()
+    (run.outdir / "loadgen_samples/mlperf_log_samples.npy").unlink()
     page = page_of(tmp_path, run.outdir)
     assert page.values("percentiles")["p99"] == latencies[int(len(latencies) * 0.99)]
     assert page.charts == {}
+
+
+def test_left_out_samples_are_said(run_test, tmp_path):
+    run = run_test(scenario="Server", min_query_count=300, **RATE)
+    with Path(run.result.logs.samples).open("ab") as log:
+        log.write(b"samples left out:                  700\n")
+    with pytest.warns(lg.TruncatedLogWarning):
+        page = page_of(tmp_path, run.outdir)
+    assert "The charts show the first 300 samples only: 700 more were left out" in page.text
+    assert "VALID" in page.text
 
 
 def test_settings_show_what_differs(run_test, tmp_path):
@@ -330,7 +341,7 @@ def test_numbers_that_are_none(run_test, tmp_path):
 
 
 def with_latencies(run, latencies_ns):
-    log = run.outdir / "mlperf_log_samples.npy"
+    log = run.outdir / "loadgen_samples/mlperf_log_samples.npy"
     rows = np.resize(np.load(log), len(latencies_ns))
     rows["query"] = np.arange(len(rows))
     rows["scheduled_ns"] = rows["issued_ns"] = np.arange(len(rows)) * 1000
@@ -364,10 +375,10 @@ def test_a_bound_of_nothing_is_no_line_on_a_logarithmic_axis(run_test, tmp_path,
         **bounds,
         **RATE,
     )
-    rows = np.load(run.outdir / "mlperf_log_samples.npy")
+    rows = np.load(run.outdir / "loadgen_samples/mlperf_log_samples.npy")
     latencies = np.geomspace(1e3, 1e6, len(rows)).astype(np.int64)
     rows["completed_ns"] = rows["scheduled_ns"] + latencies
-    np.save(run.outdir / "mlperf_log_samples.npy", rows)
+    np.save(run.outdir / "loadgen_samples/mlperf_log_samples.npy", rows)
     page = page_of(tmp_path, run.outdir)
     assert page.charts["latency-tail"]["layout"]["yaxis"]["type"] == "log"
     assert "bound of 0 ns" in page.text
@@ -447,7 +458,7 @@ def test_nothing_is_fetched(run_test, tmp_path):
 
 def test_a_million_queries_give_a_small_page(run_test, tmp_path):
     run = run_test(scenario="Server", min_query_count=100, **RATE)
-    log = run.outdir / "mlperf_log_samples.npy"
+    log = run.outdir / "loadgen_samples/mlperf_log_samples.npy"
     rows = np.resize(np.load(log), 1_000_000)
     rng = np.random.default_rng(1)
     rows["query"] = np.arange(len(rows))

@@ -75,7 +75,7 @@ def test_renders_without_a_word_and_without_scrolling_sideways(browser, pages, n
 def test_the_numbers_on_the_page_are_those_of_the_log(browser, pages):
     written, run = pages
     browser.show(written["run"])
-    rows = np.load(run.outdir / "mlperf_log_samples.npy")
+    rows = np.load(run.outdir / "loadgen_samples/mlperf_log_samples.npy")
     latencies = np.sort(rows["completed_ns"] - rows["scheduled_ns"])
     shown = browser.run(
         "Object.fromEntries([...document.querySelectorAll('table.percentiles tbody tr')].map("

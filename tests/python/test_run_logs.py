@@ -10,6 +10,7 @@ import re
 import shutil
 import warnings
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_any_file_of_a_test_names_it(run_test, tmp_path):
         lg.DestroySUT(sut)
         lg.DestroyQSL(qsl)
     names = [f"a_{kind}_1.{ext}" for kind, ext in [("summary", "txt"), ("detail", "txt")]]
-    names += ["a_accuracy_1.json", "a_trace_1.json", "a_samples_1.npy"]
+    names += ["a_accuracy_1.json", "a_trace_1.json", "loadgen_samples/a_samples_1.npy"]
     for name in names:
         logs = read_run(tmp_path / name)
         assert logs.requested["min_query_count"] == 20
@@ -113,7 +114,7 @@ def test_errors_name_the_path_and_the_cure(tmp_path):
 def test_logs_that_are_cut_off_are_read_as_far_as_they_go(run_test, tmp_path):
     run = run_test(scenario="Server", **RATE)
     whole = (run.outdir / "mlperf_log_detail.txt").read_bytes()
-    rows = (run.outdir / "mlperf_log_samples.npy").read_bytes()
+    rows = (run.outdir / "loadgen_samples/mlperf_log_samples.npy").read_bytes()
     detail, samples = tmp_path / "mlperf_log_detail.txt", tmp_path / "mlperf_log_samples.npy"
     just_before_a_line_ends = whole.index(b"\n")
     for size in [0, 5, 40, just_before_a_line_ends, *range(400, len(whole) - 1, 977)]:
@@ -130,7 +131,7 @@ def test_logs_that_are_cut_off_are_read_as_far_as_they_go(run_test, tmp_path):
         assert logs.valid is not None or "logs end before the test did" in logs.reasons[-1]
     samples.write_bytes(rows[:-20])
     with pytest.warns(lg.TruncatedLogWarning):
-        assert len(read_run(tmp_path).samples) == len(np.load(run.outdir / samples.name)) - 1
+        assert len(read_run(tmp_path).samples) == len(np.load(run.result.logs.samples)) - 1
 
 
 def test_what_was_never_completed_has_no_latency(run_test):
@@ -148,7 +149,7 @@ def test_what_was_never_completed_has_no_latency(run_test):
 
 def test_a_query_of_which_a_sample_is_missing_has_no_latency(run_test):
     run = run_test(scenario="MultiStream", min_query_count=20)
-    log = run.outdir / "mlperf_log_samples.npy"
+    log = run.outdir / "loadgen_samples/mlperf_log_samples.npy"
     rows = np.load(log)
     whole = read_run(run.outdir).latencies_ns()
     rows["completed_ns"][8 * 3 + 5] = -1
@@ -192,9 +193,35 @@ def test_only_finite_numbers_are_numbers(run_test):
         assert read_run(run.outdir).number("result_query_count") == number
 
 
+def test_the_sample_log_is_found_in_its_folder_and_beside_the_other_logs(run_test):
+    run = run_test(min_query_count=20)
+    log = Path(run.result.logs.samples)
+    for path in (run.outdir, log.parent, log, run.outdir / "mlperf_log_detail.txt"):
+        assert len(read_run(path).samples) == 20
+    log.rename(run.outdir / log.name)  # As earlier versions wrote it.
+    log.parent.rmdir()
+    for path in (run.outdir, run.outdir / log.name):
+        assert len(read_run(path).samples) == 20
+
+
+def test_left_out_samples_are_counted(run_test):
+    many = {"scenario": "Offline", "min_query_count": 30000, "total": 30000, "performance": 30000}
+    run = run_test(log={"max_trace_mb": 1, "max_sample_log_mb": 1}, **many)
+    with pytest.warns(lg.TruncatedLogWarning, match="max_sample_log_mb"):
+        logs = read_run(run.outdir)
+    assert 0 < len(logs.samples) < 30000
+    assert len(logs.samples) + logs.samples_left_out == 30000
+    Path(run.result.logs.samples).unlink()
+    with pytest.warns(lg.TruncatedLogWarning, match="trace"):
+        logs = read_run(run.outdir)
+    assert 0 < len(logs.samples) < 30000
+    assert len(logs.samples) + logs.samples_left_out == 30000
+    assert read_run(run_test(min_query_count=20).outdir).samples_left_out == 0
+
+
 def test_a_damaged_sample_log_is_named(run_test):
     run = run_test(scenario="Server", **RATE)
-    log = run.outdir / "mlperf_log_samples.npy"
+    log = run.outdir / "loadgen_samples/mlperf_log_samples.npy"
     rows = np.load(log)
     rows["issued_ns"][3] = -5
     np.save(log, rows)
@@ -206,7 +233,7 @@ def test_a_damaged_sample_log_is_named(run_test):
 
 def test_times_of_a_trace_may_be_before_its_zero(run_test):
     run = run_test(scenario="SingleStream", log={"enable_trace": True})
-    (run.outdir / "mlperf_log_samples.npy").unlink()
+    (run.outdir / "loadgen_samples/mlperf_log_samples.npy").unlink()
     line = (
         '{{"name":"Sample","cat":"default","ph":"b","pid":1,"id":0,"ts":{},"args":{{'
         '"sample_seq":{},"query_seq":{},"sample_idx":0,"issue_start_ns":100,"complete_ns":{}}}}},\n'
@@ -222,7 +249,7 @@ def test_times_of_a_trace_may_be_before_its_zero(run_test):
 def test_a_trace_stands_in_for_the_sample_log(run_test):
     run = run_test(scenario="Server", log={"enable_trace": True}, **RATE)
     from_samples = read_run(run.outdir)
-    (run.outdir / "mlperf_log_samples.npy").unlink()
+    (run.outdir / "loadgen_samples/mlperf_log_samples.npy").unlink()
     from_trace = read_run(run.outdir)
     assert (from_trace.latencies_ns() == from_samples.latencies_ns()).all()
     for column in ("query", "sample_index", "phase"):

@@ -34,7 +34,7 @@ def settings_of(scenario, **values):
 
 def log_rows(point):
     """The sample log of a run, a dict a row."""
-    rows = np.load(Path(point.logs) / "mlperf_log_samples.npy")
+    rows = np.load(Path(point.logs) / "loadgen_samples/mlperf_log_samples.npy")
     return [dict(zip(rows.dtype.names, row.tolist(), strict=True)) for row in rows]
 
 

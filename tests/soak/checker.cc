@@ -93,7 +93,7 @@ std::vector<std::string> Checker::Check(std::optional<uint64_t> late_before) {
     CheckClosedLoop();
     CheckEnd();
     if (has_logs_) {
-      rows_ = ReadRows(outcome_.directory + "/mlperf_log_samples.npy");
+      rows_ = ReadRows(outcome_.directory + "/loadgen_samples/mlperf_log_samples.npy");
       detail_ = CountDetailLog(outcome_.directory + "/mlperf_log_detail.txt");
       CheckRows();
       CheckAccuracyLog();

@@ -7,10 +7,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -118,10 +121,12 @@ TEST(LogFilesTest, NamesFollowTheSettings) {
     EXPECT_EQ(paths.detail, base + named("detail", ".txt"));
     EXPECT_EQ(paths.accuracy, base + named("accuracy", ".json"));
     EXPECT_EQ(paths.trace, base + named("trace", ".json"));
-    EXPECT_EQ(paths.samples, base + named("samples", ".npy"));
+    std::string samples = named("samples", ".npy");
+    samples.insert(samples.rfind('/') + 1, "loadgen_samples/");  // rfind's npos + 1 is 0.
+    EXPECT_EQ(paths.samples, base + samples);
     EXPECT_EQ(directory.Files(),
               (std::set<std::string>{c.summary, named("detail", ".txt"), named("accuracy", ".json"),
-                                     named("trace", ".json"), named("samples", ".npy")}));
+                                     named("trace", ".json"), samples}));
   }
 }
 
@@ -153,8 +158,10 @@ TEST(LogFilesTest, FilesOfAnEarlierTestAreReplaced) {
 }
 
 TEST(LogFilesTest, FilesOfAnEarlierTestAreKeptIfAskedFor) {
-  for (const char* name : {"mlperf_log_summary.txt", "mlperf_log_samples.npy"}) {
+  for (const char* name : {"mlperf_log_summary.txt", "mlperf_log_samples.npy",
+                           "loadgen_samples/mlperf_log_samples.npy"}) {
     TestDirectory directory;
+    fs::create_directory(directory.path() + "/loadgen_samples");
     const std::string path = directory.path() + "/" + name;
     std::ofstream(path) << "old";
     LogSettings settings = Settings(directory.path());
@@ -183,6 +190,87 @@ TEST(LogFilesTest, EmptyFilesAreNothingToLose) {
   LogSettings settings = Settings(directory.path());
   settings.log_output.exist_ok = false;
   EXPECT_EQ(Refusal(settings), "nothing");
+}
+
+TEST(LogFilesTest, ASampleLogOfAnEarlierTestIsNotLeftForThisTests) {
+  TestDirectory directory;
+  const std::string folder = directory.path() + "/loadgen_samples";
+  const std::string beside = directory.path() + "/mlperf_log_samples.npy";
+  const std::string inside = folder + "/mlperf_log_samples.npy";
+  LogSettings settings = Settings(directory.path());
+  for (const bool enabled : {true, false}) {
+    fs::create_directory(folder);
+    std::ofstream(beside) << "old";
+    std::ofstream(inside) << "old";
+    settings.enable_sample_log = enabled;
+    int warnings = 0;
+    LogFiles files(settings, kDateTime, [&](const std::string&) { ++warnings; });
+    files.CloseAll();
+    EXPECT_EQ(warnings, 1);
+    EXPECT_FALSE(fs::exists(beside));
+    EXPECT_EQ(fs::exists(folder), enabled);
+    EXPECT_EQ(fs::exists(inside), enabled);
+    if (enabled) {
+      EXPECT_EQ(fs::file_size(inside), 0u);
+    }
+  }
+  // What belongs to others stays.
+  fs::create_directory(folder);
+  std::ofstream(folder + "/other_samples.npy") << "another test's";
+  LogFiles(settings, kDateTime, NoWarning);
+  EXPECT_TRUE(fs::exists(folder + "/other_samples.npy"));
+}
+
+TEST(LogFilesTest, AFileInThePlaceOfTheSampleFolderIsRefusedAndLosesNothing) {
+  TestDirectory directory;
+  const std::string folder = directory.path() + "/loadgen_samples";
+  std::ofstream(folder) << "mine";
+  const std::string refusal = Refusal(Settings(directory.path()));
+  EXPECT_NE(refusal.find("cannot create the folder of the sample log '" + folder + "'"),
+            std::string::npos)
+      << refusal;
+  EXPECT_NE(refusal.find("enable_sample_log = false"), std::string::npos) << refusal;
+  EXPECT_EQ(directory.Files(), (std::set<std::string>{"loadgen_samples"}));
+  LogSettings settings = Settings(directory.path());
+  settings.enable_sample_log = false;
+  EXPECT_EQ(Refusal(settings), "nothing");
+  EXPECT_EQ(fs::file_size(folder), 4u);
+}
+
+// ---- Sizes -------------------------------------------------------------------------------------
+
+TEST(LogFilesTest, BoundsAreTheSizeOrTheShareOfTheFreeSpaceWhicheverIsLess) {
+  TestDirectory directory;
+  LogSettings settings = Settings(directory.path());
+  settings.max_trace_mb = 3;
+  settings.max_sample_log_mb = 5;
+  settings.max_free_space_share = 0;
+  const LogFiles by_size(settings, kDateTime, NoWarning);
+  EXPECT_EQ(by_size.trace_bound.bytes, 3000000u);
+  EXPECT_EQ(by_size.trace_bound.setting, "max_trace_mb = 3");
+  EXPECT_EQ(by_size.sample_bound.bytes, 5000000u);
+  EXPECT_EQ(by_size.sample_bound.setting, "max_sample_log_mb = 5");
+
+  settings.max_trace_mb = settings.max_sample_log_mb = 0;
+  const LogFiles unbounded(settings, kDateTime, NoWarning);
+  EXPECT_EQ(unbounded.trace_bound.bytes, std::numeric_limits<uint64_t>::max());
+
+  settings.max_free_space_share = 1e-3;
+  const LogFiles by_share(settings, kDateTime, NoWarning);
+  const auto capacity = fs::space(directory.path()).capacity;
+  EXPECT_LE(by_share.trace_bound.bytes, capacity / 1000 + 1);
+  EXPECT_LE(by_share.sample_bound.bytes, capacity / 1000 + 1);
+  EXPECT_TRUE(by_share.sample_bound.setting.starts_with("max_free_space_share = 0.001 of "));
+}
+
+TEST(LogFilesTest, RefusesAShareThatIsNone) {
+  for (const double share : {-0.1, 1.1, std::nan("")}) {
+    TestDirectory directory;
+    LogSettings settings = Settings(directory.path());
+    settings.max_free_space_share = share;
+    EXPECT_THROW(LogFiles(settings, kDateTime, NoWarning), std::invalid_argument) << share;
+    EXPECT_EQ(directory.Files(), std::set<std::string>{});
+  }
 }
 
 TEST(LogFilesTest, RemovedFilesAreFailures) {
@@ -242,10 +330,10 @@ TEST(LogFilesTest, DirectoryWithoutWritePermissionIsRefused) {
 TEST(LogFilesTest, DirectoryInThePlaceOfAFileIsRefusedAndNothingStaysOpen) {
   for (const char* name :
        {"mlperf_log_summary.txt", "mlperf_log_detail.txt", "mlperf_log_accuracy.json",
-        "mlperf_log_trace.json", "mlperf_log_samples.npy"}) {
+        "mlperf_log_trace.json", "loadgen_samples/mlperf_log_samples.npy"}) {
     TestDirectory directory;
     const std::string path = directory.path() + "/" + name;
-    fs::create_directory(path);
+    fs::create_directories(path);
     const int open_before = OpenDescriptors();
     const std::string refusal = Refusal(Settings(directory.path()));
     EXPECT_NE(refusal.find("'" + path + "'"), std::string::npos) << refusal;

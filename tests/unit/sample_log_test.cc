@@ -107,6 +107,40 @@ TEST(SampleLog, WritesTheIssuedSamples) {
   EXPECT_EQ(finished.rows, expected);
 }
 
+TEST(SampleLog, KeepsToItsSizeAndSaysHowManySamplesAreLeftOut) {
+  const uint64_t header_size = [] {
+    TestFile path;
+    OutputFile file(path.path());
+    SampleLog log(&file);
+    return path.Read().size();
+  }();
+  for (const uint64_t rows : {0, 1, 3}) {
+    TestFile path;
+    OutputFile file(path.path());
+    const uint64_t max_bytes = header_size + 39 + 56 * rows + 55;
+    SampleLog log(&file, rows == 0 ? 0 : max_bytes);
+    log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
+    const std::string after_set = path.Read();
+    ExpectHeader(ParseNpy(after_set), std::to_string(rows));
+    EXPECT_TRUE(after_set.ends_with(
+        "samples left out:                    " + std::to_string(4 - rows) + "\n"));
+    log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
+    log.Finish();
+    const std::string finished = path.Read();
+    EXPECT_EQ(log.left_out_count(), 8 - rows);
+    ExpectHeader(ParseNpy(finished), std::to_string(rows));
+    EXPECT_EQ(ParseNpy(finished).rows.size(), rows);
+    EXPECT_TRUE(finished.ends_with(" " + std::to_string(8 - rows) + "\n"));
+    EXPECT_EQ(finished.size(), header_size + 56 * rows + 39);
+  }
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file, header_size + 39 + 56 * 4);
+  log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
+  EXPECT_EQ(log.left_out_count(), 0u);
+  EXPECT_EQ(path.Read().size(), header_size + 56 * 4);
+}
+
 TEST(SampleLog, LaterSetsAreAppendedAndCountFromTheGivenOrigin) {
   TestFile path;
   OutputFile file(path.path());

@@ -173,5 +173,18 @@ TEST(SampleReader, AHeaderThatEndsEarlyIsNoCutFile) {
   EXPECT_NE(error.find("numpy.load"), std::string::npos) << error;
 }
 
+TEST(SampleReader, WhatFollowsTheRowsSaysHowManySamplesWereLeftOut) {
+  const std::string text = "samples left out:                   12\n";
+  EXPECT_EQ(ReadLeftOutCount(text), 12u);
+  EXPECT_EQ(ReadLeftOutCount("samples left out: 18446744073709551615\n"), UINT64_MAX);
+  for (const std::string& other :
+       {std::string(), text.substr(1), text.substr(0, text.size() - 1), text + "x",
+        std::string(text.size(), ' '), "samples left out:                   1x\n" + std::string(),
+        "samples left out: 99999999999999999999\n" + std::string(),
+        "samples left out:                     \n" + std::string()}) {
+    EXPECT_EQ(ReadLeftOutCount(other), 0u) << other;
+  }
+}
+
 }  // namespace
 }  // namespace mlperf::loadgen

@@ -67,7 +67,7 @@ void ExpectCompleteLogs(const LogDirectory& logs) {
   for (const Json& record : records) EXPECT_NE(record.text, "broken");
   EXPECT_FALSE(ReadAccuracyLog(logs.path("mlperf_log_accuracy.json")).truncated);
   EXPECT_TRUE(ParseJson(logs.Read("mlperf_log_trace.json")).has_value());
-  const std::string samples = logs.Read("mlperf_log_samples.npy");
+  const std::string samples = logs.Read("loadgen_samples/mlperf_log_samples.npy");
   EXPECT_EQ(samples.substr(0, 6), "\x93NUMPY");
 }
 
@@ -174,7 +174,7 @@ TEST_P(ScenariosAndModes, WriteAllLogsAndTheResult) {
   EXPECT_EQ(result.logs.detail, logs_.path("mlperf_log_detail.txt"));
   EXPECT_EQ(result.logs.accuracy, logs_.path("mlperf_log_accuracy.json"));
   EXPECT_EQ(result.logs.trace, logs_.path("mlperf_log_trace.json"));
-  EXPECT_EQ(result.logs.samples, logs_.path("mlperf_log_samples.npy"));
+  EXPECT_EQ(result.logs.samples, logs_.path("loadgen_samples/mlperf_log_samples.npy"));
   EXPECT_EQ(ReadAccuracyLog(result.logs.accuracy).sequence_ids.size(),
             result.accuracy_sample_count);
   EXPECT_EQ(qsl_.loaded(), qsl_.unloaded());

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -43,12 +44,14 @@ RunPlan PlanOf(LoopShape shape) {
   return plan;
 }
 
-std::string Written(const RunPlan& plan, const std::vector<RunRecord>& records) {
+std::string Written(const RunPlan& plan, const std::vector<RunRecord>& records,
+                    uint64_t max_bytes = UINT64_MAX, uint64_t left_out_count = 0) {
   TestFile path;
   OutputFile file(path.path());
-  TraceLog log(&file, kOrigin);
+  TraceLog log(&file, kOrigin, max_bytes);
   for (const RunRecord& record : records) log.WriteSet(plan, record);
   log.Finish();
+  EXPECT_EQ(log.left_out_count(), left_out_count);
   return path.Read();
 }
 
@@ -85,11 +88,11 @@ TEST(TraceLog, OpenLoopHasSchedulingAndLatency) {
   ExpectDocument(
       Written(PlanOf(LoopShape::kOpenLoop), {record}),
       {R"({"name":"IssueQuery","ph":"X",$T,"ts":0.160,"dur":0.240,"args":{}})",
-       R"({"name":"Scheduling","ph":"X",$T,"ts":0.400,"dur":999.701,"args":{}})",
-       R"({"name":"IssueQuery","ph":"X",$T,"ts":1000.101,"dur":0.499,"args":{}})",
        R"({"name":"Latency","ph":"C",$P,"ts":0.100,"args":{"issue_delay":60,"issue_to_done":327979}})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":20,"ts":0.100,"args":{"sample_seq":20,"query_seq":10,"sample_idx":76,"issue_start_ns":60,"complete_ns":328039}})",
        R"({"name":"Sample","cat":"default","ph":"e",$P,"id":20,"ts":328.139})",
+       R"({"name":"Scheduling","ph":"X",$T,"ts":0.400,"dur":999.701,"args":{}})",
+       R"({"name":"IssueQuery","ph":"X",$T,"ts":1000.101,"dur":0.499,"args":{}})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":21,"ts":1000.100,"args":{"sample_seq":21,"query_seq":11,"sample_idx":9,"issue_start_ns":1}})"});
 }
 
@@ -114,14 +117,14 @@ TEST(TraceLog, ClosedLoopHasWaitingAndTokens) {
   ExpectDocument(
       Written(PlanOf(LoopShape::kClosedLoop), {record}),
       {R"({"name":"IssueQuery","ph":"X",$T,"ts":0.100,"dur":0.200,"args":{}})",
-       R"({"name":"Waiting","ph":"X",$T,"ts":0.300,"dur":0.800,"args":{}})",
-       R"({"name":"IssueQuery","ph":"X",$T,"ts":1.100,"dur":0.300,"args":{}})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":0,"ts":0.100,"args":{"sample_seq":0,"query_seq":0,"sample_idx":5,"issue_start_ns":0,"complete_ns":900}})",
        R"({"name":"Token","cat":"default","ph":"b",$P,"id":0,"ts":0.100,"args":{"sample_seq":0,"query_seq":0,"sample_idx":5,"issue_start_ns":0,"complete_ns":500}})",
        R"({"name":"Token","cat":"default","ph":"e",$P,"id":0,"ts":0.600})",
        R"({"name":"Sample","cat":"default","ph":"e",$P,"id":0,"ts":1.000})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":1,"ts":0.100,"args":{"sample_seq":1,"query_seq":0,"sample_idx":6,"issue_start_ns":0,"complete_ns":800}})",
        R"({"name":"Sample","cat":"default","ph":"e",$P,"id":1,"ts":0.900})",
+       R"({"name":"Waiting","ph":"X",$T,"ts":0.300,"dur":0.800,"args":{}})",
+       R"({"name":"IssueQuery","ph":"X",$T,"ts":1.100,"dur":0.300,"args":{}})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":2,"ts":1.100,"args":{"sample_seq":2,"query_seq":1,"sample_idx":7,"issue_start_ns":0,"complete_ns":900}})",
        R"({"name":"Sample","cat":"default","ph":"e",$P,"id":2,"ts":2.000})",
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":3,"ts":1.100,"args":{"sample_seq":3,"query_seq":1,"sample_idx":8,"issue_start_ns":0,"complete_ns":800}})",
@@ -175,6 +178,42 @@ TEST(TraceLog, ManyEventsOfSeveralSetsStayStrictJson) {
       ParseJson(Written(PlanOf(LoopShape::kOpenLoop), {record, record}));
   ASSERT_TRUE(document.has_value());
   EXPECT_EQ((*document)["traceEvents"].items.size(), 2u * (6 * kQueries - 1));
+}
+
+TEST(TraceLog, KeepsToItsSizeAndCountsWhatIsLeftOut) {
+  constexpr uint64_t kQueries = 1000;
+  RecordBuilder builder;
+  for (int i = 0; i < static_cast<int>(kQueries); ++i) {
+    builder.Query(i * 1000, i * 1000 + 3, {{i * 1000 + 500, i * 1000 + 200, 9}});
+  }
+  RunRecord record = builder.Build();
+  SetSlots(std::vector<uint32_t>(kQueries, 7), std::vector<int64_t>(kQueries, 900), &record);
+  const RunPlan plan = PlanOf(LoopShape::kOpenLoop);
+  const uint64_t whole_size = Written(plan, {record}).size();
+  for (const uint64_t max_bytes : {UINT64_C(0), UINT64_C(5000), UINT64_C(100'000), whole_size}) {
+    // The size of the whole is too tight, for the events are not measured before they are written.
+    const std::string probe = [&] {
+      TestFile path;
+      OutputFile file(path.path());
+      TraceLog log(&file, kOrigin, max_bytes);
+      log.WriteSet(plan, record);
+      return std::to_string(log.left_out_count());
+    }();
+    const uint64_t left_out = std::stoull(probe);
+    EXPECT_GT(left_out, 0u) << max_bytes;
+    const std::string text = Written(plan, {record, record}, max_bytes, left_out + kQueries);
+    EXPECT_LE(text.size(), std::max<uint64_t>(max_bytes, 512));
+    const std::optional<Json> document = ParseJson(text);
+    ASSERT_TRUE(document.has_value());
+    EXPECT_EQ((*document)["otherData"]["samples_left_out"].text,
+              std::to_string(left_out + kQueries));
+    uint64_t begun = 0;
+    for (const Json& event : (*document)["traceEvents"].items) {
+      begun += event["name"].text == "Sample" && event["ph"].text == "b" ? 1 : 0;
+    }
+    EXPECT_EQ(begun, kQueries - left_out) << "whole queries from the first on";
+  }
+  EXPECT_EQ(Written(plan, {record}, whole_size + 5000).find("samples_left_out"), std::string::npos);
 }
 
 }  // namespace

@@ -158,6 +158,7 @@ class TestSettings:
         stall_timeout_ms: int = ...,
         warmup_query_count: int = ...,
         offline_probe_duration_ms: int = ...,
+        enable_sample_log: bool = ...,
     ) -> None: ...
     scenario: TestScenario
     """How samples arrive: SingleStream, MultiStream, Server or Offline."""
@@ -287,6 +288,10 @@ class TestSettings:
     """Before the test, measure the throughput for about this long, and size the query by what was
     measured and 20 % more, in place of offline_expected_qps; 0 is no probe. Unit: ms.
     """
+    enable_sample_log: bool
+    """Write every sample to the sample log. LogSettings has a setting of the same name; either of
+    them turns the log off.
+    """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
         """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
         opened) or -22 (a malformed line; nothing of the file is applied). What was refused, ignored
@@ -329,7 +334,14 @@ class LogSettings:
     enable_trace: bool
     """Write the trace file (Chrome trace event format)."""
     enable_sample_log: bool
-    """Write every query to <prefix>samples.npy."""
+    """Write every sample to loadgen_samples/<prefix>samples.npy."""
+    max_trace_mb: int
+    """Megabytes (1,000,000 bytes) of the trace at most; 0 is no limit."""
+    max_sample_log_mb: int
+    """Megabytes (1,000,000 bytes) of the sample log at most; 0 is no limit."""
+    max_free_space_share: float
+    """Share of the disk's free space that the trace and the sample log may take at most, each of
+    them; 0 is no limit."""
 
 class LatencyStats:
     """Statistics of a list of durations, in ns."""
@@ -921,7 +933,11 @@ def raise_in_test(exception: BaseException) -> bool:
 
 def read_accuracy(path: str) -> _AccuracyArrays: ...
 def read_progress() -> _Progress | None: ...
+
+_SAMPLE_FOLDER: str
+
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
+def sample_left_out(rest: bytes) -> int: ...
 def finish_tests() -> None:
     """Ends the running test and waits for it, before the interpreter goes away."""
 

@@ -190,6 +190,11 @@ def _nothing_to_compare(run: RunLogs) -> str | None:
         return "none was completed"
     if not run.finished:
         return "its logs end before the test did"
+    if run.samples_left_out:
+        return (
+            f"{run.samples_left_out} samples were left out of its log, for which it had no room; "
+            "raise LogSettings.max_sample_log_mb"
+        )
     return (
         "it has no sample log, or the test had no performance phase; set "
         "LogSettings.enable_sample_log = True"
@@ -259,6 +264,11 @@ def _cautions(
             yield (
                 f"{name}: {lost} of {len(run.samples)} samples were never completed and are left "
                 "out"
+            )
+        if run.samples_left_out:
+            yield (
+                f"{name}: only its first {len(run.samples)} samples are compared; "
+                f"{run.samples_left_out} more were left out of its log, for which it had no room"
             )
         if not run.finished:
             yield f"{name}: the test did not run to its end"

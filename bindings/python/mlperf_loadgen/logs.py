@@ -17,11 +17,13 @@ import numpy.typing as npt
 from . import _core
 
 _MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
+SAMPLE_FOLDER = _core._SAMPLE_FOLDER
+"""Where the sample log is, inside the folder of the other logs."""
 
 
 class TruncatedLogWarning(UserWarning):
-    """A log ends early, as one does whose test was killed, or lacks its middle, as those of
-    submissions do; what is whole was read."""
+    """A log ends early, as one does whose test was killed or that reached the size it may have, or
+    lacks its middle, as those of submissions do; what is whole was read."""
 
 
 def _warn_of_truncation(path: str, found: str) -> None:
@@ -155,11 +157,48 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
     the first set; -1: did not happen); tokens (int64). Raises OSError if the file cannot be read,
     SampleLogFormatError (a ValueError), naming the position, if it is no sample log, and ValueError
     if none was written (`LogSettings.enable_sample_log`). Of a file that was cut off, the whole
-    rows are opened, with a TruncatedLogWarning.
+    rows are opened, with a TruncatedLogWarning; likewise of one that the test left samples out of
+    (`LogSettings.max_sample_log_mb`), which is said with their number.
+
+    Where there is no such file, it is looked for in the folder loadgen_samples beside it, and
+    outside of that folder, where earlier versions wrote it.
     """
-    name = os.fspath(path)
-    if not name:
+    if not os.fspath(path):
         raise ValueError("no sample log was written; set LogSettings.enable_sample_log = True")
+    samples, left_out, is_whole = open_samples(path)
+    if left_out:
+        warnings.warn(
+            left_out_text(path, len(samples), left_out), TruncatedLogWarning, stacklevel=2
+        )
+    elif not is_whole:
+        _warn_of_truncation(os.fspath(path), f"cut off: holds {len(samples)} whole rows")
+    return samples
+
+
+def left_out_text(path: str | os.PathLike[str], count: int, left_out: int) -> str:
+    """What to say of a sample log or trace that has `count` samples and not `left_out` more."""
+    return (
+        f"{os.fspath(path)}: holds the first {count} samples of the test; {left_out} more were "
+        "left out, for which it had no room (LogSettings.max_sample_log_mb, max_trace_mb and "
+        "max_free_space_share)"
+    )
+
+
+def sample_log_at(path: Path) -> Path:
+    """`path`, or, where there is no such file, where else its log is: in the folder of its own, or
+    beside the other logs, as of earlier versions."""
+    if path.exists():
+        return path
+    inside = path.parent.name == SAMPLE_FOLDER
+    folder = path.parent.parent if inside else path.parent / SAMPLE_FOLDER
+    return folder / path.name if (folder / path.name).is_file() else path
+
+
+def open_samples(
+    path: str | os.PathLike[str],
+) -> tuple[npt.NDArray[np.void], int, bool]:
+    """The rows as of `read_samples`; how many samples were left out; whether the file is whole."""
+    name = os.fspath(sample_log_at(Path(path)))
     if not stat.S_ISREG(Path(name).stat().st_mode):  # To open a pipe could wait for ever.
         raise _core.SampleLogFormatError(
             f"{name}: found no regular file, which alone can be mapped into memory; "
@@ -176,6 +215,6 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
             samples = np.memmap(file, dtype, "r", layout["data_offset"], (n,))
         else:  # Nothing cannot be mapped.
             samples = np.empty(0, dtype)
-    if layout["truncated"]:
-        _warn_of_truncation(name, f"cut off: holds {n} whole rows")
-    return samples
+        file.seek(layout["data_offset"] + n * samples.itemsize)
+        left_out = _core.sample_left_out(file.read(samples.itemsize))
+    return samples, left_out, not layout["truncated"]

@@ -18,7 +18,13 @@ import numpy.typing as npt
 
 from . import _core
 from .log_text import UnreadableLogWarning, decode_log
-from .logs import TruncatedLogWarning, read_samples
+from .logs import (
+    SAMPLE_FOLDER,
+    TruncatedLogWarning,
+    left_out_text,
+    open_samples,
+    sample_log_at,
+)
 from .run_records import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
 from .text_logs import is_text_log, parse_text_log
 
@@ -93,6 +99,9 @@ class RunLogs:
     """The rows of the performance phase, as of `read_samples`: shape (n,). Where there is no sample
     log, from a trace of up to 1 GiB of a PerformanceOnly test without warm-up, without tokens.
     None: there is neither, or the test had no such phase."""
+    samples_left_out: int
+    """How many samples of the test the log has not that `samples` is from, because it had reached
+    the size it may have: `samples` are then the first ones only."""
     peak: LoggedPeak | None
     """Of a FindPeakPerformance test."""
     version: str
@@ -179,7 +188,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     finished = _TRAILER.search(summary) is not None
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
     scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
-    samples = _samples(detail, records, mode)
+    samples, samples_left_out = _samples(detail, records, mode)
     return RunLogs(
         name=_name(detail),
         folder=detail.parent,
@@ -197,6 +206,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         errors=tuple(str(record.value) for record in records if record.is_error),
         warnings=tuple(str(record.value) for record in records if record.is_warning),
         samples=samples,
+        samples_left_out=samples_left_out,
         peak=peak_of(records),
         version=str(last.get("loadgen_version", "")),
         started=_started(last.get("test_datetime")),
@@ -255,9 +265,13 @@ def _affixes(file: Path) -> tuple[str, str]:
 def _detail_log(path: Path) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
+    if path.name == SAMPLE_FOLDER and path.is_dir() and not any(path.glob("*detail*.txt")):
+        path = path.parent
     if not path.is_dir():
         prefix, suffix = _affixes(path)
-        detail = path.with_name(f"{prefix}detail{suffix}.txt")
+        inside = path.parent.name == SAMPLE_FOLDER and path.suffix == ".npy"
+        folder = path.parent.parent if inside else path.parent
+        detail = folder / f"{prefix}detail{suffix}.txt"
         if not detail.is_file():
             raise NoRunError(f"{detail} is missing, without which {path.name} cannot be judged")
         if not _is_detail_log(detail):
@@ -298,8 +312,8 @@ def _name(detail: Path) -> str:
 
 
 def is_log_name(name: str) -> bool:
-    """Whether a log of a test can be called so."""
-    return _LOG_NAME.fullmatch(name) is not None
+    """Whether a log of a test, or the folder of its sample log, can be called so."""
+    return name == SAMPLE_FOLDER or _LOG_NAME.fullmatch(name) is not None
 
 
 def shown_path(path: str | os.PathLike[str]) -> str:
@@ -309,6 +323,10 @@ def shown_path(path: str | os.PathLike[str]) -> str:
 
 def _warn_cut_off(path: Path, what: str) -> None:
     warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=4)
+
+
+def _warn_of_left_out(path: Path, count: int, left_out: int) -> None:
+    warnings.warn(left_out_text(path, count, left_out), TruncatedLogWarning, stacklevel=4)
 
 
 # ---- What they say -------------------------------------------------------------------------------
@@ -399,28 +417,42 @@ def _broken_minimum(last: Mapping[str, Any]) -> str:
 
 def _samples(
     detail: Path, records: tuple[LogRecord, ...], mode: str
-) -> npt.NDArray[np.void] | None:
+) -> tuple[npt.NDArray[np.void] | None, int]:
+    """`RunLogs.samples` and `RunLogs.samples_left_out`."""
     prefix, suffix = _affixes(detail)
-    log = detail.with_name(f"{prefix}samples{suffix}.npy")
+    log = sample_log_at(detail.parent / SAMPLE_FOLDER / f"{prefix}samples{suffix}.npy")
     if log.is_file() and log.stat().st_size > 0:
-        rows = read_samples(log)
-        performance = rows["phase"] == _PERFORMANCE_PHASE
-        if not performance.any():
-            return None
-        if min(rows["scheduled_ns"].min(), rows["issued_ns"].min()) < 0:
-            raise _core.SampleLogFormatError(
-                f"{log}: found times before the start of the test; it is damaged, remove it to do "
-                "without"
-            )
-        return rows if performance.all() else rows[performance]
+        rows, left_out, is_whole = open_samples(log)
+        if left_out:
+            _warn_of_left_out(log, len(rows), left_out)
+        elif not is_whole:
+            _warn_cut_off(log, f"holds {len(rows)} whole rows")
+        return _performance_rows(log, rows), left_out
     trace = detail.with_name(f"{prefix}trace{suffix}.json")
     warmed_up = any(str(record.value).startswith("Warmed up") for record in records)
     # A trace does not tell phases and trials apart.
     if mode != "PerformanceOnly" or warmed_up or not trace.is_file():
-        return None
+        return None, 0
     if trace.stat().st_size > _MAX_TRACE_BYTES:
+        return None, 0
+    traced = _traced_samples(trace)
+    counts = [r.value for r in records if r.key == "trace_left_out_sample_count"]
+    left_out = counts[-1] if counts and isinstance(counts[-1], int) else 0
+    if left_out:
+        _warn_of_left_out(trace, 0 if traced is None else len(traced), left_out)
+    return traced, left_out
+
+
+def _performance_rows(log: Path, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void] | None:
+    performance = rows["phase"] == _PERFORMANCE_PHASE
+    if not performance.any():
         return None
-    return _traced_samples(trace)
+    if min(rows["scheduled_ns"].min(), rows["issued_ns"].min()) < 0:
+        raise _core.SampleLogFormatError(
+            f"{log}: found times before the start of the test; it is damaged, remove it to do "
+            "without"
+        )
+    return rows if performance.all() else rows[performance]
 
 
 def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from . import _core
 from .interfaces import QuerySampleLibrary, SystemUnderTest
-from .logs import read_samples
+from .logs import open_samples
 from .run import StartTestWithLogSettings
 from .sweep_table import PERCENTILES, Sweep, SweepPoint
 
@@ -142,7 +142,8 @@ def _copied(log_settings: _core.LogSettings | None) -> _core.LogSettings:
     copied = _core.LogSettings()  # With the sample log, which the goodput is computed from.
     if log_settings is None:
         return copied
-    copied.enable_trace = log_settings.enable_trace
+    for name in ("enable_trace", "max_trace_mb", "max_sample_log_mb", "max_free_space_share"):
+        setattr(copied, name, getattr(log_settings, name))
     for name in (
         "prefix",
         "suffix",
@@ -251,7 +252,9 @@ def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> fl
     """A query of Server is one sample, and its row says whether it kept the bounds."""
     if result.scenario != _core.TestScenario.Server or not result.logs.samples:
         return None
-    rows = read_samples(result.logs.samples)
+    rows, left_out, _ = open_samples(result.logs.samples)
+    if left_out:  # The first ones say nothing of the others; the run has warned of it.
+        return None
     rows = rows[rows["phase"] == _PERFORMANCE_PHASE]
     if len(rows) == 0:
         return None

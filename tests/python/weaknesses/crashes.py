@@ -266,7 +266,8 @@ def logs_that_cannot_be_opened():
     refuses("missing/directory", outdir="missing/directory")
     refuses("here/there", prefix="here/there/log_")
     for name in ("summary.txt", "detail.txt", "accuracy.json", "trace.json", "samples.npy"):
-        Path(name, f"mlperf_log_{name}").mkdir(parents=True)
+        folder = "loadgen_samples/" if name == "samples.npy" else ""
+        Path(name, f"{folder}mlperf_log_{name}").mkdir(parents=True)
         refuses(name, outdir=name)
     refuses("trace.json", outdir="trace.json", enable_trace=False)
     log_to(outdir="made")

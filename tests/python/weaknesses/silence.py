@@ -288,9 +288,10 @@ def monotonic_clock():
 FULL_DISK = """
 from pathlib import Path
 from weaknesses.table import run
-Path("run1").mkdir()
-for name in ("summary.txt", "detail.txt", "accuracy.json", "trace.json", "samples.npy"):
+Path("run1/loadgen_samples").mkdir(parents=True)
+for name in ("summary.txt", "detail.txt", "accuracy.json", "trace.json"):
     Path("run1", f"mlperf_log_{name}").symlink_to("/dev/full")
+Path("run1/loadgen_samples/mlperf_log_samples.npy").symlink_to("/dev/full")
 run(mode="SubmissionRun")
 """
 
@@ -304,8 +305,9 @@ def full_disk():
     done = run_python(FULL_DISK)
     assert done.returncode == 1
     assert "LogWriteError" in done.stderr
-    for name in ("summary.txt", "detail.txt", "accuracy.json", "trace.json", "samples.npy"):
+    for name in ("summary.txt", "detail.txt", "accuracy.json", "trace.json"):
         assert f"cannot write log file 'run1/mlperf_log_{name}'" in done.stderr
+    assert "cannot write log file 'run1/loadgen_samples/mlperf_log_samples.npy'" in done.stderr
 
 
 @row(

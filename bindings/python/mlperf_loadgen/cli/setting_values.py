@@ -14,7 +14,13 @@ _TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-LOG_NAMES = ("enable_trace", "enable_sample_log")
+LOG_NAMES = (
+    "enable_trace",
+    "enable_sample_log",
+    "max_trace_mb",
+    "max_sample_log_mb",
+    "max_free_space_share",
+)
 LOG_OUTPUT_NAMES = (
     "prefix",
     "suffix",

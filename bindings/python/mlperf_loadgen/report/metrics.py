@@ -162,7 +162,7 @@ class RunMetrics:
         count = self.logs.number("result_query_count")
         if count is not None:
             return int(count)
-        if self.logs.samples is not None:
+        if self.logs.samples is not None and not self.logs.samples_left_out:
             return len(np.unique(self.logs.samples["query"]))
         sets = [r.value for r in self.logs.all_records if r.key == "generated_query_count"]
         return sum(count for count in sets if isinstance(count, int)) if sets else None
@@ -171,7 +171,7 @@ class RunMetrics:
     def duration_ns(self) -> int | None:
         """From the first schedule to the last completion."""
         samples = self.logs.samples
-        if samples is None or len(samples) == 0:
+        if samples is None or len(samples) == 0 or self.logs.samples_left_out:
             return None
         last = max(samples["completed_ns"].max(), samples["issued_ns"].max())
         return int(last - samples["scheduled_ns"].min())

@@ -93,12 +93,23 @@ def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
 
 
 def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
-    """Why a run is not VALID, each with a cure; of several in turn with the same, the last."""
+    """Why a run is not VALID, each with a cure; of several in turn with the same, the last. Then
+    what the page does not show."""
     cures = [_cure(reason, logs) for reason in logs.reasons]
     following = [*cures[1:], ""]
-    return tuple(
+    reasons = tuple(
         Finding(reason, "" if cure == after else cure)
         for reason, cure, after in zip(logs.reasons, cures, following, strict=False)
+    )
+    return reasons + ((_of_left_out_samples(logs),) if logs.samples_left_out else ())
+
+
+def _of_left_out_samples(logs: RunLogs) -> Finding:
+    count = 0 if logs.samples is None else len(logs.samples)
+    return Finding(
+        f"The charts show the first {number(count)} samples only: {number(logs.samples_left_out)} "
+        "more were left out of the log, for which it had no room.",
+        "Raise max_sample_log_mb or max_free_space_share to have them all.",
     )
 
 
