@@ -489,8 +489,9 @@ void DetailLog::WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns) {
   block.Add("effective_sample_concatenate_permutation", plan.sample_concatenate_permutation);
 }
 
-void DetailLog::WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns) {
-  log_->Record("loaded_qsl_set", ToJson(indices), now_ns);
+void DetailLog::WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns,
+                               const Checkpoint& checkpoint) {
+  log_->Record("loaded_qsl_set", ToJson(indices, checkpoint), now_ns);
 }
 
 void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {

@@ -41,7 +41,9 @@ class DetailLog {
   // effective_*.
   void WriteEffectiveSettings(const RunPlan& plan, int64_t now_ns);
   // loaded_qsl_set: the samples that are in memory now, with padding.
-  void WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns);
+  // `checkpoint` is called now and then; what it throws leaves nothing written.
+  void WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns,
+                      const Checkpoint& checkpoint = NoCheckpoint);
   // Records of one set after it ran: generated_*, how issuing ended, contract violations, logger_*
   // (all 0), power_begin, power_end.
   void WriteSet(const RunRecord& record, int64_t now_ns);

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <thread>
 
 namespace mlperf::loadgen {
 namespace {
@@ -13,8 +14,11 @@ namespace {
 constexpr int kSignalEnd = 32;  // Above all signals that are handled here.
 
 // What the handler works with; set before it is installed.
-std::atomic<RunControl*> running_control{nullptr};
+std::atomic<RunControl*> running_control{nullptr};  // None: no test runs.
 std::atomic<int> received_signal{0};
+// How many handlers use the two above just now. A thread may be held up in its handler for any
+// time, while another one ends the test.
+std::atomic<int> handlers_inside{0};
 std::atomic<Interrupts::Hook> first_hook{nullptr};
 std::array<struct sigaction, kSignalEnd> previous_actions;
 pid_t owner = 0;
@@ -24,8 +28,12 @@ bool IsFunction(const struct sigaction& action) {
          (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
 }
 
+const struct sigaction& PreviousAction(int signal) {
+  return previous_actions[static_cast<size_t>(signal)];
+}
+
 void CallPrevious(int signal, siginfo_t* info, void* context) {
-  const struct sigaction& previous = previous_actions[static_cast<size_t>(signal)];
+  const struct sigaction& previous = PreviousAction(signal);
   if (!IsFunction(previous)) return;
   if ((previous.sa_flags & SA_SIGINFO) != 0) return previous.sa_sigaction(signal, info, context);
   previous.sa_handler(signal);
@@ -37,20 +45,51 @@ void SendAgain(int signal, const struct sigaction& action) {
   raise(signal);
 }
 
+enum class SignalFate {
+  kFirst,
+  kSecond,
+  kTooLate,  // The test has ended.
+  kForked,   // A child of the process has no part in the test.
+};
+
+// Ends the test if this is its first signal. Calls nothing that might not return.
+SignalFate TellTest(int signal) {
+  if (getpid() != owner) return SignalFate::kForked;
+  int none = 0;
+  SignalFate fate = SignalFate::kTooLate;
+  ++handlers_inside;
+  if (RunControl* control = running_control.load()) {
+    const bool first = received_signal.compare_exchange_strong(none, signal);
+    if (first) control->RequestStop(StopCause::kInterrupt);
+    fate = first ? SignalFate::kFirst : SignalFate::kSecond;
+  }
+  --handlers_inside;
+  return fate;
+}
+
 // Only calls what a signal handler may call.
 void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  int none = 0;
-  if (getpid() != owner) {  // A child of the process has no part in the test.
-    SendAgain(signal, previous_actions[static_cast<size_t>(signal)]);
-  } else if (received_signal.compare_exchange_strong(none, signal)) {
-    running_control.load()->RequestStop(StopCause::kInterrupt);
-    CallPrevious(signal, info, context);
-    if (const Interrupts::Hook hook = first_hook.load()) hook(signal);
-  } else {
-    struct sigaction at_once = {};
-    at_once.sa_handler = SIG_DFL;
-    SendAgain(signal, at_once);
+  switch (TellTest(signal)) {
+    case SignalFate::kFirst:
+      CallPrevious(signal, info, context);
+      if (const Interrupts::Hook hook = first_hook.load()) hook(signal);
+      break;
+    case SignalFate::kSecond: {
+      struct sigaction at_once = {};
+      at_once.sa_handler = SIG_DFL;
+      SendAgain(signal, at_once);
+      break;
+    }
+    case SignalFate::kTooLate:
+      if (IsFunction(PreviousAction(signal))) {
+        CallPrevious(signal, info, context);
+        break;
+      }
+      [[fallthrough]];
+    case SignalFate::kForked:
+      SendAgain(signal, PreviousAction(signal));
+      break;
   }
   errno = saved_errno;
 }
@@ -84,6 +123,7 @@ InterruptScope::InterruptScope(Interrupts* interrupts, RunControl* control)
   running_control = control;
   received_signal = 0;
   first_hook = interrupts_->hook_;
+  if (owner != getpid()) handlers_inside = 0;  // Those of the process that this was forked from.
   owner = getpid();
   for (const int signal : interrupts_->signals_) {
     struct sigaction ours = {};
@@ -101,6 +141,8 @@ InterruptScope::~InterruptScope() {
     const bool ours = (current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == OnSignal;
     if (ours) sigaction(signal, &previous_actions[static_cast<size_t>(signal)], nullptr);
   }
+  running_control = nullptr;
+  while (handlers_inside > 0) std::this_thread::yield();
   interrupts_->received_ = received_signal;
   if (ignores_file_size_) SetHandler(SIGXFSZ, SIG_DFL);
 }

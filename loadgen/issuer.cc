@@ -1,6 +1,8 @@
 #include "issuer.h"
 
+#include <algorithm>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include "keeping_system.h"
@@ -102,9 +104,10 @@ class Lookahead {
 };
 
 uint64_t Outstanding(const IssueContext& context) {
-  const uint64_t samples = context.recorder->completed_count();
-  return context.queries_issued.load(std::memory_order_relaxed) -
-         samples / context.recorder->samples_per_query();
+  const uint64_t completed =
+      context.recorder->completed_count() / context.recorder->samples_per_query();
+  const uint64_t issued = context.queries_issued.load(std::memory_order_relaxed);
+  return issued - std::min(completed, issued);  // A racing double completion counts twice.
 }
 
 StopReason EndOfList(const IssueContext& context, const StopLimits& limits) {
@@ -150,12 +153,38 @@ IssueEnd IssueClosedLoop(IssueContext* context, const StopLimits& limits, Callba
 
 namespace {
 
+// Marks the queries of one thread that were due before the system under test let it go.
+class HeldUp {
+ public:
+  explicit HeldUp(IssueContext* context) : context_(context) {}
+  ~HeldUp() { context_->held_up_by_sut.fetch_add(count_, std::memory_order_relaxed); }
+  HeldUp(const HeldUp&) = delete;
+  HeldUp& operator=(const HeldUp&) = delete;
+
+  // The thread came back from its last call, if there was one, and began to wait at `begin_ns`.
+  void WaitBegan(int64_t begin_ns, bool called_before) {
+    free_ns_ = called_before ? begin_ns : std::numeric_limits<int64_t>::min();
+  }
+  void Look(uint64_t query, int64_t due_ns) {
+    if (due_ns > free_ns_) return;
+    ++count_;
+    context_->recorder->MarkHeldUp(query);
+  }
+
+ private:
+  IssueContext* context_;
+  int64_t free_ns_ = 0;
+  uint64_t count_ = 0;
+};
+
 // Adds the following queries of this share that are due as well. Returns how many.
 uint64_t Coalesce(IssueContext* context, const IssueShare& share, uint64_t query, int64_t now_ns,
-                  Lookahead* lookahead, Handover* handover) {
+                  Lookahead* lookahead, Handover* handover, HeldUp* held_up) {
   uint64_t merged = 0;
   for (uint64_t next = query + share.stride; lookahead->Exists(next); next += share.stride) {
-    if (context->start_ns + context->recorder->ScheduledDeltaNs(next) > now_ns) break;
+    const int64_t due_ns = context->start_ns + context->recorder->ScheduledDeltaNs(next);
+    if (due_ns > now_ns) break;
+    held_up->Look(next, due_ns);
     handover->Add(next, now_ns);
     ++merged;
   }
@@ -172,16 +201,16 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
   Handover handover(context);
   Lookahead lookahead(context);
   IssueEnd end;
-  uint64_t held_up = 0;
+  HeldUp held_up(context);
   uint64_t query = share.first;
   while (true) {
     if (!lookahead.Exists(query)) {
       end.reason = EndOfList(*context, limits);
       break;
     }
-    bool overdue = false;
+    int64_t wait_begin_ns = 0;
     const int64_t due_ns = context->start_ns + recorder.ScheduledDeltaNs(query);
-    const int64_t now_ns = pacer.WaitUntil(due_ns, &overdue);
+    const int64_t now_ns = pacer.WaitUntil(due_ns, &wait_begin_ns);
     if (context->seen_enough.load(std::memory_order_relaxed)) {
       end.reason = StopReason::kSeenEnough;
       break;
@@ -190,15 +219,13 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
       end.reason = StopReason::kAborted;
       break;
     }
-    if (overdue && end.queries_issued > 0) {
-      ++held_up;
-      recorder.MarkHeldUp(query);
-    }
+    held_up.WaitBegan(wait_begin_ns, end.queries_issued > 0);
+    held_up.Look(query, due_ns);
     handover.Clear();
     handover.Add(query, now_ns);
     uint64_t issued = 1;
     if (context->coalesce) {
-      issued += Coalesce(context, share, query, now_ns, &lookahead, &handover);
+      issued += Coalesce(context, share, query, now_ns, &lookahead, &handover, &held_up);
     }
     end.queries_issued += issued;
     end.elapsed_ns = now_ns - context->start_ns;
@@ -216,7 +243,6 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     if (end.reason != StopReason::kNone) break;
     query += issued * share.stride;
   }
-  context->held_up_by_sut.fetch_add(held_up, std::memory_order_relaxed);
   context->spun_ns.fetch_add(pacer.spun_ns(), std::memory_order_relaxed);
   return end;
 }
@@ -226,6 +252,10 @@ IssueEnd IssueOneShot(IssueContext* context, const StopLimits& limits) {
   IssueEnd end;
   if (!lookahead.Exists(0)) {
     end.reason = EndOfList(*context, limits);
+    return end;
+  }
+  if (context->control->stop_requested()) {
+    end.reason = StopReason::kAborted;
     return end;
   }
   Handover handover(context);

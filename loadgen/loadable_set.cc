@@ -8,11 +8,11 @@
 namespace mlperf::loadgen {
 namespace {
 
-std::vector<uint32_t> ShuffledIndices(uint64_t count, uint64_t seed) {
+std::vector<uint32_t> ShuffledIndices(uint64_t count, uint64_t seed, const Checkpoint& checkpoint) {
   std::vector<uint32_t> indices(count);
   std::iota(indices.begin(), indices.end(), 0u);
   RandomEngine random(seed);
-  Shuffle(&indices, &random);
+  Shuffle(&indices, &random, checkpoint);
   return indices;
 }
 
@@ -24,7 +24,8 @@ void AppendPadding(LoadableSet* set, uint64_t count) {
 
 }  // namespace
 
-std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase) {
+std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase,
+                                          const Checkpoint& checkpoint) {
   const bool accuracy = phase == Phase::kAccuracy;
   const uint64_t wanted = accuracy ? plan.accuracy_sample_count : plan.performance_sample_count;
   const uint64_t count = std::min(wanted, plan.library_total_count);
@@ -34,9 +35,10 @@ std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase) {
   const uint64_t padding =
       plan.scenario == TestScenario::MultiStream ? plan.samples_per_query - 1 : 0;
 
-  const std::vector<uint32_t> indices = ShuffledIndices(count, plan.qsl_rng_seed);
+  const std::vector<uint32_t> indices = ShuffledIndices(count, plan.qsl_rng_seed, checkpoint);
   std::vector<LoadableSet> sets;
   for (uint64_t begin = 0; begin < count; begin += set_size) {
+    checkpoint();
     const uint64_t end = begin + std::min(set_size, count - begin);
     LoadableSet set;
     set.samples.assign(indices.begin() + static_cast<ptrdiff_t>(begin),

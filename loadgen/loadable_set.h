@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "checkpoint.h"
 #include "query_sample.h"
 #include "run_plan.h"
 #include "run_record.h"
@@ -20,7 +21,8 @@ struct LoadableSet {
 // pieces of the performance sample count. A performance phase uses the first set alone, and only
 // that one is returned for it. MultiStream pads each set with its own first samples, so that a
 // query may start at any sample.
-std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase);
+std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase,
+                                          const Checkpoint& checkpoint = NoCheckpoint);
 
 }  // namespace mlperf::loadgen
 

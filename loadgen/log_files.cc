@@ -42,6 +42,16 @@ void MakeSampleFolder(const fs::path& folder) {
   }
 }
 
+void RequireWorkingDirectory(const std::string& outdir) {
+  std::error_code error;
+  if (std::filesystem::path(outdir).is_absolute()) return;
+  static_cast<void>(std::filesystem::current_path(error));
+  if (error != std::errc::no_such_file_or_directory) return;
+  throw std::system_error(error, "the logs cannot be written to '" + outdir +
+                                     "' (log_output.outdir), since the working directory no longer "
+                                     "exists; change to another one, or give an absolute path");
+}
+
 // A file with contents, not a device or a pipe.
 bool HoldsSomething(const std::string& path) {
   std::error_code error;
@@ -146,6 +156,7 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
                             "suffix); remove it");
   }
   RefuseWrongShare(settings.max_free_space_share);
+  RequireWorkingDirectory(settings.log_output.outdir);
   MakeDirectoryOf(paths.summary);
   if (const std::string old = EarlierLog(settings, datetime); !old.empty()) {
     if (!settings.log_output.exist_ok) RefuseToOverwrite(old);

@@ -115,11 +115,12 @@ JsonText ToJson(std::string_view value) {
 
 JsonText ToJson(const char* value) { return ToJson(std::string_view(value)); }
 
-JsonText ToJson(std::span<const uint64_t> values) {
+JsonText ToJson(std::span<const uint64_t> values, const Checkpoint& checkpoint) {
   std::string text = "[";
-  for (uint64_t value : values) {
-    if (text.size() > 1) text += ',';
-    AppendNumber(value, &text);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (IsCheckpoint(i)) checkpoint();
+    if (i > 0) text += ',';
+    AppendNumber(values[i], &text);
   }
   return {text + ']'};
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint.h"
 #include "output_file.h"
 
 namespace mlperf::loadgen {
@@ -27,7 +28,8 @@ JsonText ToJson(bool value);
 JsonText ToJson(double value);
 JsonText ToJson(std::string_view value);  // Quoted and escaped; invalid UTF-8 is replaced.
 JsonText ToJson(const char* value);       // Or a literal would become a bool.
-JsonText ToJson(std::span<const uint64_t> values);
+// `checkpoint` is called now and then.
+JsonText ToJson(std::span<const uint64_t> values, const Checkpoint& checkpoint = NoCheckpoint);
 JsonText ToJson(const std::map<std::string, std::string>& values);
 
 // Six significant digits, as C++ streams print doubles ("nan", "inf" stay as they are).

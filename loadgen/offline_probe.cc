@@ -53,8 +53,9 @@ OfflineProbe ProbeLoaded(TestConductor* test, const LoadableSet& set) {
 
 OfflineProbe ProbeOffline(TestConductor* test) {
   OfflineProbe probe;
-  const LoadableSet set = MakeLoadableSets(test->plan(), Phase::kPerformance).front();
-  test->WithLoaded(set, [&] { probe = ProbeLoaded(test, set); });
+  const std::vector<LoadableSet> sets = test->MakeSets(Phase::kPerformance);
+  if (test->Stopped()) return probe;
+  test->WithLoaded(sets.front(), [&] { probe = ProbeLoaded(test, sets.front()); });
   return probe;
 }
 

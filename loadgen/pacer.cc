@@ -41,10 +41,10 @@ PreciseSleep::PreciseSleep() : previous_slack_ns_(0) {}
 PreciseSleep::~PreciseSleep() = default;
 #endif
 
-int64_t Pacer::WaitUntil(int64_t due_ns, bool* overdue) {
+int64_t Pacer::WaitUntil(int64_t due_ns, int64_t* begin_ns) {
   const int64_t now_ns = clock_->NowNs();
-  *overdue = now_ns >= due_ns;
-  if (*overdue) return PollBetween(now_ns);
+  *begin_ns = now_ns;
+  if (now_ns >= due_ns) return PollBetween(now_ns);
   if (due_ns - now_ns < kWorthLeavingGateNs) {
     int64_t spin_ns = now_ns;
     while (spin_ns < due_ns) spin_ns = clock_->NowNs();

@@ -44,8 +44,9 @@ class Pacer {
       : clock_(clock), gate_(gate), control_(control), pacing_(pacing) {}
 
   // Returns the time at which the wait ended: not before `due_ns`, unless the test was told to
-  // stop. `overdue` receives whether `due_ns` had passed already on entry.
-  int64_t WaitUntil(int64_t due_ns, bool* overdue);
+  // stop. `begin_ns` receives the time at which it began: what was due by then could not be issued
+  // earlier.
+  int64_t WaitUntil(int64_t due_ns, int64_t* begin_ns);
 
   int64_t spun_ns() const { return spun_ns_; }
 

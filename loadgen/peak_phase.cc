@@ -154,7 +154,8 @@ void FindPeak(TestConductor* test, const PeakSearchHooks& hooks) {
     detail.Error("error_invalid_config", text, test->NowNs());
     return test->AddReasons({text});
   }
-  const std::vector<LoadableSet> sets = MakeLoadableSets(plan, Phase::kPerformance);
+  const std::vector<LoadableSet> sets = test->MakeSets(Phase::kPerformance);
+  if (test->Stopped()) return;
   PeakPhase phase(test, hooks);
   switch (plan.find_peak_strategy) {
     case PeakStrategy::Bisection:

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <span>
@@ -16,11 +17,14 @@ namespace loadgen {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
+constexpr int64_t kLongSilenceNs = 10'000'000'000;
 constexpr size_t kLatest = 2048;
 // Completions come out of order. The latest ones are looked for among the outstanding samples and
 // this many before them, but in at most kMostLooks places: a reader may not take long.
 constexpr uint64_t kLookBack = 16384;
 constexpr uint64_t kMostLooks = 32768;
+
+std::atomic<int> shows_of_progress{0};
 
 // Which set is being issued, and what was last seen of the one before.
 struct Registry {
@@ -154,6 +158,37 @@ Progress WatchedSet::ProgressAt(int64_t now_ns) const {
   return progress;
 }
 
+Progress WatchedSet::ProgressNow() const {
+  const int64_t now_ns = clock_->NowNs();
+  Progress progress = ProgressAt(now_ns);
+  if (const std::optional<Silence> silence = LookForSilence(now_ns)) {
+    progress.silent_s = Seconds(silence->silent_ns);
+    progress.oldest_outstanding_s = Seconds(silence->oldest_outstanding_ns);
+  }
+  return progress;
+}
+
+std::optional<Silence> WatchedSet::LookForSilence(int64_t now_ns) const {
+  if (!started()) return std::nullopt;
+  std::lock_guard<std::mutex> lock(look_mutex_);
+  const uint64_t completed = recorder_.completed_count();
+  if (seen_since_ns_ == 0 || completed != seen_completed_) {
+    // Before anybody looked, the set has just begun.
+    seen_since_ns_ = seen_since_ns_ == 0 && completed == 0 ? Load(start_ns_) : now_ns;
+    seen_completed_ = completed;
+    oldest_issued_ns_ = 0;
+  }
+  if (now_ns - seen_since_ns_ < kLongSilenceNs) return std::nullopt;
+  const uint64_t issued = CountIssued().queries * recorder_.samples_per_query();
+  if (issued <= completed) return std::nullopt;
+  // As long as nothing is completed, the oldest stays the oldest.
+  if (oldest_issued_ns_ == 0) oldest_issued_ns_ = recorder_.OldestOutstandingNs();
+  if (oldest_issued_ns_ == 0) return std::nullopt;
+  const int64_t silent_ns = now_ns - std::max(seen_since_ns_, oldest_issued_ns_);
+  if (silent_ns < kLongSilenceNs) return std::nullopt;
+  return Silence{silent_ns, now_ns - oldest_issued_ns_, issued - completed, completed};
+}
+
 WatchedSet::Issued WatchedSet::CountIssued() const {
   const uint64_t ready = recorder_.queries_ready();
   const bool lent = plan_.shape == LoopShape::kOpenLoop && plan_.issue_thread_count > 0;
@@ -246,6 +281,9 @@ Optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
 }
 
 }  // namespace loadgen
+
+void SetProgressShown(bool shown) { loadgen::shows_of_progress += shown ? 1 : -1; }
+bool ProgressIsShown() { return loadgen::shows_of_progress > 0; }
 
 Optional<Progress> ReadProgress() {
   loadgen::Registry& registry = loadgen::TheRegistry();

@@ -54,6 +54,11 @@ struct Progress {
   Optional<double> offered_samples_per_second;  // Open loop: what the schedule asks for.
   double completed_samples_per_second = 0;      // Since the start of the set.
 
+  // Nothing was completed for this long while samples were outstanding, and for how long the oldest
+  // of them is. None: less than ten seconds, or nothing is outstanding.
+  Optional<double> silent_s;
+  Optional<double> oldest_outstanding_s;
+
   Optional<RecentLatency> latency;    // None: nothing is completed.
   Optional<RecentLateness> lateness;  // None: nothing is issued, or no open loop.
 };
@@ -61,6 +66,11 @@ struct Progress {
 // The set that is being issued, or else the last one of this process; nothing before the first.
 // From any thread, callbacks included; takes the calling thread a few tenths of a millisecond.
 Optional<Progress> ReadProgress();
+
+// Somebody shows the progress on stderr (true), or no longer does (false): for as many as do, tests
+// do not write there that nothing is completed.
+void SetProgressShown(bool shown);
+bool ProgressIsShown();
 
 }  // namespace mlperf
 

@@ -23,15 +23,13 @@ QueryFeed::~QueryFeed() { Stop(); }
 void QueryFeed::Start(bool ahead) {
   MakeBlock(kFirstBlock);
   if (!ahead || source_->AtEnd()) return;
-  wanted_ = kAheadQueries;
+  demand_.Raise(kAheadQueries);
   ahead_ = std::thread([this] { RunAhead(); });
 }
 
 void QueryFeed::Stop() {
   if (!ahead_.joinable()) return;
-  stopping_ = true;
-  ++wanted_;
-  wanted_.notify_all();
+  demand_.End();
   ahead_.join();
 }
 
@@ -44,11 +42,7 @@ bool QueryFeed::Ensure(uint64_t query, uint64_t* ask_again) {
     *ask_again = recorder_->queries_ready();
     return query < *ask_again;
   }
-  uint64_t wanted = wanted_.load(std::memory_order_relaxed);
-  while (wanted < query + kAheadQueries &&
-         !wanted_.compare_exchange_weak(wanted, query + kAheadQueries)) {
-  }
-  wanted_.notify_one();
+  demand_.Raise(query + kAheadQueries);
   if (recorder_->queries_ready() <= query) WaitUntilReady(query);
   const uint64_t ready = recorder_->queries_ready();
   // Early enough to let the background thread stay ahead.
@@ -70,12 +64,8 @@ void QueryFeed::MakeBlock(uint64_t query_count) {
 
 void QueryFeed::RunAhead() {
   try {
-    while (!stopping_ && !source_->AtEnd()) {
-      const uint64_t wanted = wanted_;
-      if (recorder_->queries_ready() >= wanted) {
-        wanted_.wait(wanted);
-        continue;
-      }
+    const auto ready = [this] { return recorder_->queries_ready(); };
+    while (!source_->AtEnd() && demand_.Await(ready)) {
       MakeBlock(kLargestBlock);
       std::lock_guard<std::mutex> lock(mutex_);
       made_.notify_all();

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "query_demand.h"
 #include "query_source.h"
 #include "recorder.h"
 
@@ -41,8 +42,7 @@ class QueryFeed {
   uint64_t block_queries_;
 
   std::thread ahead_;
-  std::atomic<uint64_t> wanted_{0};  // Queries that should be ready.
-  std::atomic<bool> stopping_{false};
+  QueryDemand demand_;
   std::atomic<bool> ended_{false};  // Nothing more will be made.
   std::mutex mutex_;
   std::condition_variable made_;

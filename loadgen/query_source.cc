@@ -53,7 +53,8 @@ ArrivalProcess Arrivals(const RunPlan& plan) {
 
 }  // namespace
 
-QuerySource::QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& set)
+QuerySource::QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& set,
+                         const Checkpoint& checkpoint)
     : endless_(plan.shape == LoopShape::kClosedLoop && !IssuesSetOnce(plan, phase)),
       permutation_growth_(PermutationGrowth(plan, phase)),
       loaded_size_(set.samples.size()),
@@ -61,7 +62,7 @@ QuerySource::QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& se
       duration_ns_(ListDurationNs(plan, phase)),
       first_min_query_count_(MinQueryCount(plan, phase, set)),
       arrivals_(Arrivals(plan)),
-      selection_(plan, phase, set, first_min_query_count_) {
+      selection_(plan, phase, set, first_min_query_count_, checkpoint) {
   if (permutation_growth_) {
     first_min_query_count_ = RoundUp(first_min_query_count_, loaded_size_);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arrival_process.h"
+#include "checkpoint.h"
 #include "loadable_set.h"
 #include "run_plan.h"
 #include "run_record.h"
@@ -25,8 +26,10 @@ struct QueryBlock {
 // those of the list it would have made before the run.
 class QuerySource {
  public:
-  // `set` must outlive this.
-  QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& set);
+  // `set` must outlive this. `checkpoint` is called now and then while this is made, and while it
+  // makes queries.
+  QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& set,
+              const Checkpoint& checkpoint = NoCheckpoint);
 
   uint64_t samples_per_query() const { return samples_per_query_; }
 

@@ -14,6 +14,8 @@
 #include <random>
 #include <utility>
 
+#include "checkpoint.h"
+
 namespace mlperf::loadgen {
 
 // A 32-bit Mersenne Twister. Of a 64-bit seed the low 32 bits count.
@@ -62,10 +64,15 @@ constexpr uint64_t kDefaultSeed = 5489;
 // Draws the swap positions of a shuffle of `size` elements and calls swap(i, j) for each, in
 // order. Up to 65535 elements two positions come out of one draw.
 template <typename Swap>
-void ShufflePositions(uint32_t size, RandomEngine* random, Swap&& swap) {
+void ShufflePositions(uint32_t size, RandomEngine* random, const Checkpoint& checkpoint,
+                      Swap&& swap) {
+  checkpoint();
   if (size <= 1) return;
   if (size >= 65536) {
-    for (uint32_t i = 1; i < size; ++i) swap(i, random->Below(i + 1));
+    for (uint32_t i = 1; i < size; ++i) {
+      if (IsCheckpoint(i)) checkpoint();
+      swap(i, random->Below(i + 1));
+    }
     return;
   }
   uint32_t i = 1;
@@ -82,14 +89,15 @@ void ShufflePositions(uint32_t size, RandomEngine* random, Swap&& swap) {
 
 // Shuffles `values` (anything with size() and operator[]).
 template <typename Values>
-void Shuffle(Values* values, RandomEngine* random) {
-  ShufflePositions(static_cast<uint32_t>(values->size()), random,
+void Shuffle(Values* values, RandomEngine* random, const Checkpoint& checkpoint = NoCheckpoint) {
+  ShufflePositions(static_cast<uint32_t>(values->size()), random, checkpoint,
                    [values](uint32_t i, uint32_t j) { std::swap((*values)[i], (*values)[j]); });
 }
 
 // Consumes what a shuffle of `size` elements would consume.
-inline void SkipShuffle(uint32_t size, RandomEngine* random) {
-  ShufflePositions(size, random, [](uint32_t, uint32_t) {});
+inline void SkipShuffle(uint32_t size, RandomEngine* random,
+                        const Checkpoint& checkpoint = NoCheckpoint) {
+  ShufflePositions(size, random, checkpoint, [](uint32_t, uint32_t) {});
 }
 
 }  // namespace mlperf::loadgen

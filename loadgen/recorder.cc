@@ -1,7 +1,6 @@
 #include "recorder.h"
 
 #include <bit>
-#include <chrono>
 #include <utility>
 
 #include "cpu_relax.h"
@@ -12,8 +11,6 @@ namespace {
 constexpr size_t kViolationDetailsPerKind = 10;
 // No address space holds a larger one.
 constexpr size_t kLargestResponse = size_t{1} << 47;
-// How often a waiting issuer looks at requests to stop.
-constexpr std::chrono::milliseconds kPollInterval(20);
 // How long an issuer looks for a completion before it sleeps for one: long enough for a system
 // that answers from another core at once, short enough not to starve one that needs this core.
 constexpr int kSpinsBeforeSleep = 200;
@@ -99,31 +96,20 @@ uint64_t Recorder::CountCompleted() const {
 }
 
 bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
+  const auto done = [&] { return completed_count() >= count; };
+  const auto done_or_stopped = [&] { return done() || control->stop_requested(); };
   gate->Leave();
-  bool done = false;
   try {
-    for (int spin = 0; spin < kSpinsBeforeSleep && completed_count() < count; ++spin) CpuRelax();
-    while (true) {
-      if (completed_count() >= count) {
-        done = true;
-        break;
-      }
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        if (control->stop_requested()) break;
-        waiting_.store(true, std::memory_order_seq_cst);
-        if (completed_count_.load(std::memory_order_seq_cst) < count) {
-          completed_or_stopped_.wait_for(lock, kPollInterval);
-        }
-        waiting_.store(false, std::memory_order_relaxed);
-      }
-      if (completed_count() < count) gate->Poll();
+    for (int spin = 0; spin < kSpinsBeforeSleep && !done(); ++spin) CpuRelax();
+    while (!done_or_stopped()) {
+      issuer_.SleepUnless(done_or_stopped, options_.poll_interval);
+      if (!done()) gate->Poll();
     }
   } catch (...) {
     control->ReportException(std::current_exception());
   }
   gate->Enter();
-  return done;
+  return done();
 }
 
 bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
@@ -217,13 +203,7 @@ void Recorder::Violate(Violation kind, ResponseId id, uint64_t sample, int64_t n
 
 void Recorder::ReportException(std::exception_ptr exception) {
   options_.control->ReportException(exception);
-  std::lock_guard<std::mutex> lock(mutex_);
-  completed_or_stopped_.notify_all();
-}
-
-void Recorder::Wake() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  completed_or_stopped_.notify_all();
+  issuer_.Wake();
 }
 
 ViolationRecord Recorder::TakeViolations() {

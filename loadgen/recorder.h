@@ -8,7 +8,7 @@
 #define MLPERF_LOADGEN_RECORDER_H_
 
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,6 +22,7 @@
 #include "query_source.h"
 #include "run_control.h"
 #include "run_record.h"
+#include "sleeper.h"
 
 namespace mlperf::loadgen {
 
@@ -45,6 +46,8 @@ class Recorder {
     AccuracySampling* sampling = nullptr;  // With accuracy_log: log only the sampled ones.
     bool token_data = false;               // The accuracy log has first-token bytes.
     RunControl* control = nullptr;         // Told at once of exceptions in completing threads.
+    // How often a waiting issuer looks at requests to stop, and polls the gate.
+    std::chrono::milliseconds poll_interval{20};
   };
 
   Recorder(const Options& options, const Clock* clock);
@@ -73,7 +76,7 @@ class Recorder {
 
   uint64_t completed_count() const {
     return completed_by_issuer_.load(std::memory_order_acquire) +
-           completed_count_.load(std::memory_order_acquire);
+           completed_count_.load(std::memory_order_seq_cst);
   }
 
   // When the oldest sample that is outstanding was issued; 0: none is. Looks at all of them.
@@ -122,7 +125,7 @@ class Recorder {
   // Publishes that `count` samples were completed; may wake the issuer.
   void Publish(uint64_t count) {
     completed_count_.fetch_add(count, std::memory_order_seq_cst);
-    if (waiting_.load(std::memory_order_seq_cst)) Wake();
+    issuer_.Wake();
   }
 
   // The same on the only thread that issues: it waits for nobody meanwhile, and nobody else writes
@@ -182,7 +185,6 @@ class Recorder {
   void RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens);
   void RefuseId(ResponseId id, int64_t now_ns);
   void Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns);
-  void Wake();
   bool Wait(uint64_t count, RunControl* control, CallbackGate* gate);
 
   const Options options_;
@@ -196,10 +198,9 @@ class Recorder {
   std::atomic<uint64_t> completed_by_issuer_{0};
 
   alignas(64) std::atomic<uint64_t> completed_count_{0};  // By all others.
-  std::atomic<bool> waiting_{false};
+  Sleeper issuer_;                                        // While it waits for completions.
 
   alignas(64) std::mutex mutex_;
-  std::condition_variable completed_or_stopped_;
   ViolationRecord violations_;
   std::unordered_map<uint64_t, std::string> token_data_;
 };

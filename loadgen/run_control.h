@@ -7,6 +7,8 @@
 #include <exception>
 #include <mutex>
 
+#include "checkpoint.h"
+
 namespace mlperf::loadgen {
 
 // Why a test is ended before its time.
@@ -26,18 +28,26 @@ enum class StopCause : uint8_t {
 class RunControl {
  public:
   bool stop_requested() const { return cause() != StopCause::kNone; }
-  StopCause cause() const { return cause_.load(std::memory_order_relaxed); }
+  StopCause cause() const { return cause_.load(); }
   // The first cause stays. May be called from a signal handler.
   void RequestStop(StopCause cause) {
     StopCause none = StopCause::kNone;
-    cause_.compare_exchange_strong(none, cause, std::memory_order_relaxed);
+    cause_.compare_exchange_strong(none, cause);
   }
 
-  // Keeps the first exception and stops the test. None: the thread is being ended from outside (by
-  // an interpreter that goes away, say), and stays where it is, for nothing that follows can be
-  // relied on.
+  // For work that takes long: throws TestStopped once the test was told to stop.
+  Checkpoint checkpoint() const {
+    return [this] {
+      if (stop_requested()) throw TestStopped();
+    };
+  }
+
+  // Keeps the first exception and stops the test; TestStopped says nothing new. None: the thread is
+  // being ended from outside (by an interpreter that goes away, say), and stays where it is, for
+  // nothing that follows can be relied on.
   void ReportException(std::exception_ptr exception) {
     if (!exception) StayHere();
+    if (IsTestStopped(exception)) return;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!exception_) exception_ = exception;
@@ -51,6 +61,16 @@ class RunControl {
   }
 
  private:
+  static bool IsTestStopped(const std::exception_ptr& exception) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const TestStopped&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
   std::atomic<StopCause> cause_{StopCause::kNone};
   static_assert(std::atomic<StopCause>::is_always_lock_free);
   mutable std::mutex mutex_;

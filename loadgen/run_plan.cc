@@ -374,6 +374,10 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.min_duration_ms = settings.min_duration_ms;
   plan.max_duration_ms = settings.max_duration_ms;
   plan.stall_timeout_ms = settings.stall_timeout_ms;
+  // Somebody who sets a limit knows the system.
+  plan.stall_counts_from_issue = settings.scenario != TestScenario::Offline ||
+                                 settings.stall_timeout_ms != TestSettings().stall_timeout_ms ||
+                                 settings.config_origins.count("stall_timeout_ms") > 0;
   plan.warmup_query_count = settings.warmup_query_count;
   plan.min_query_count = settings.min_query_count;
   plan.max_query_count = settings.max_query_count;

@@ -87,7 +87,10 @@ struct RunPlan {
   Pacing pacing = Pacing::Auto;
   uint64_t issue_thread_count = 0;  // Registered issue threads; 0: the calling thread issues.
   uint64_t stall_timeout_ms = 0;    // 0: none.
-  uint64_t warmup_query_count = 0;  // 0: no warm-up.
+  // The timeout holds from the issue on; else only as far as the system's own pace shows that it
+  // has stopped.
+  bool stall_counts_from_issue = true;
+  uint64_t warmup_query_count = 0;         // 0: no warm-up.
   uint64_t offline_probe_duration_ms = 0;  // 0: the query is sized by offline_expected_qps.
   int find_peak_decimals = 1;
   double find_peak_step = 1;

@@ -7,21 +7,23 @@ namespace mlperf::loadgen {
 namespace {
 
 // 0, stride, 2 * stride, ... below `end`, shuffled.
-std::vector<uint32_t> ShuffledStarts(size_t end, uint64_t stride, RandomEngine* random) {
+std::vector<uint32_t> ShuffledStarts(size_t end, uint64_t stride, RandomEngine* random,
+                                     const Checkpoint& checkpoint) {
   std::vector<uint32_t> starts;
   starts.reserve(end / stride + 1);
   for (uint64_t start = 0; start < end; start += stride) {
     starts.push_back(static_cast<uint32_t>(start));
   }
-  Shuffle(&starts, random);
+  Shuffle(&starts, random, checkpoint);
   return starts;
 }
 
 }  // namespace
 
 SampleSelection::SampleSelection(const RunPlan& plan, Phase phase, const LoadableSet& set,
-                                 uint64_t min_query_count)
+                                 uint64_t min_query_count, const Checkpoint& checkpoint)
     : set_(set),
+      checkpoint_(checkpoint),
       rule_(ChooseRule(plan, phase)),
       same_(plan.performance_issue_same),
       permute_(plan.sample_concatenate_permutation),
@@ -31,15 +33,17 @@ SampleSelection::SampleSelection(const RunPlan& plan, Phase phase, const Loadabl
       equal_random_(0) {
   const uint64_t stride = plan.scenario == TestScenario::MultiStream ? plan.samples_per_query : 1;
   if (phase == Phase::kAccuracy) {
-    starts_ = ShuffledStarts(set.unpadded_size, stride, &random_);
+    starts_ = ShuffledStarts(set.unpadded_size, stride, &random_, checkpoint_);
   }
-  std::vector<uint32_t> unique = ShuffledStarts(set.unpadded_size, stride, &random_);
+  std::vector<uint32_t> unique = ShuffledStarts(set.unpadded_size, stride, &random_, checkpoint_);
   if (rule_ == Rule::kUnique) starts_ = std::move(unique);
 
   const uint32_t loaded = static_cast<uint32_t>(set.samples.size());
   equal_rounds_ = loaded == 0 ? 0 : (min_query_count + loaded - 1) / loaded;
   equal_start_ = random_;
-  for (uint64_t round = 0; round < equal_rounds_; ++round) SkipShuffle(loaded, &random_);
+  for (uint64_t round = 0; round < equal_rounds_; ++round) {
+    SkipShuffle(loaded, &random_, checkpoint_);
+  }
 }
 
 SampleSelection::Rule SampleSelection::ChooseRule(const RunPlan& plan, Phase phase) const {
@@ -84,7 +88,7 @@ uint32_t SampleSelection::NextEqualIssue() {
       equal_random_ = equal_start_;
       equal_round_ = 0;
     }
-    Shuffle(&equal_order_, &equal_random_);
+    Shuffle(&equal_order_, &equal_random_, checkpoint_);
     ++equal_round_;
     equal_next_ = 0;
   }
@@ -101,11 +105,14 @@ void SampleSelection::FillWholeSet(std::span<uint32_t> samples) {
   const std::vector<QuerySampleIndex>& loaded = set_.samples;
   size_t filled = 0;
   while (filled < samples.size()) {
+    checkpoint_();
     const size_t count = std::min(loaded.size(), samples.size() - filled);
     std::span<uint32_t> copy = samples.subspan(filled, count);
     std::transform(loaded.begin(), loaded.begin() + static_cast<ptrdiff_t>(count), copy.begin(),
                    [](QuerySampleIndex index) { return static_cast<uint32_t>(index); });
-    if (permute_ && count == loaded.size()) Shuffle(&copy, &random_);
+    if (permute_ && count == loaded.size()) {
+      Shuffle(&copy, &random_, checkpoint_);
+    }
     filled += count;
   }
 }

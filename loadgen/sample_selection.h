@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "checkpoint.h"
 #include "loadable_set.h"
 #include "random.h"
 #include "run_plan.h"
@@ -20,8 +21,9 @@ namespace mlperf::loadgen {
 class SampleSelection {
  public:
   // `min_query_count`: of the phase, before any padding. `set` must outlive this.
+  // `checkpoint` is called now and then while it is made and in each Next.
   SampleSelection(const RunPlan& plan, Phase phase, const LoadableSet& set,
-                  uint64_t min_query_count);
+                  uint64_t min_query_count, const Checkpoint& checkpoint = NoCheckpoint);
 
   // Writes the samples of the next query. False, with nothing written, when every sample was used
   // and none may be repeated (performance_issue_unique).
@@ -36,6 +38,7 @@ class SampleSelection {
   void CopyRun(uint32_t start, std::span<uint32_t> samples) const;
 
   const LoadableSet& set_;
+  const Checkpoint checkpoint_;
   Rule rule_;
   bool same_ = false;
   bool permute_ = false;

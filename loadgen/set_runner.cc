@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "completion_registry.h"
@@ -9,6 +10,7 @@
 #include "query_feed.h"
 #include "query_source.h"
 #include "recorder.h"
+#include "silence_report.h"
 #include "stall_watch.h"
 #include "watched_set.h"
 
@@ -17,16 +19,23 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1000000;
 
+StallWatch WatchFor(const RunPlan& plan) {
+  return StallWatch(
+      static_cast<int64_t>(plan.stall_timeout_ms) * kNsPerMs,
+      plan.stall_counts_from_issue ? StallRule::kTimeout : StallRule::kTimeoutAndPace);
+}
+
 // The gate of one set: each poll also looks whether the system under test still answers, and lets
 // an observer look.
 class WatchingGate : public CallbackGate {
  public:
   WatchingGate(const RunPlan& plan, const Actors& actors, SetObserver* observer,
-               IssueContext* context)
+               IssueContext* context, SilenceReport* silence)
       : actors_(actors),
         observer_(observer),
         context_(context),
-        watch_(static_cast<int64_t>(plan.stall_timeout_ms) * kNsPerMs) {}
+        silence_(silence),
+        watch_(WatchFor(plan)) {}
 
   void Enter() override { actors_.gate->Enter(); }
   void Leave() override { actors_.gate->Leave(); }
@@ -40,6 +49,7 @@ class WatchingGate : public CallbackGate {
             {*recorder.slots(), recorder.queries_ready(), completed, context_->start_ns, now_ns})) {
       context_->seen_enough = true;
     }
+    if (!actors_.background_threads) silence_->Look(now_ns);
     if (context_->lent_in_callback > 0) watch_.RestartAt(now_ns);
     if (!watch_.Silent(now_ns, completed)) return;
     const int64_t oldest_ns = recorder.OldestOutstandingNs();
@@ -53,6 +63,7 @@ class WatchingGate : public CallbackGate {
   const Actors& actors_;
   SetObserver* observer_;
   IssueContext* context_;
+  SilenceReport* silence_;
   StallWatch watch_;
 };
 
@@ -183,8 +194,11 @@ void IssueAndDrain(const RunPlan& plan, const SetRequest& request, const Actors&
   Recorder& recorder = *context->recorder;
   WatchedSet watched(plan, request.phase, request.trial, request.set->samples.size(), &recorder,
                      actors.clock);
+  SilenceReport silence(plan, &watched, actors.say);
+  std::optional<SilenceWatcher> watcher;
+  if (actors.background_threads) watcher.emplace(&silence, actors.clock);
   ActiveRecorder active(&recorder);
-  WatchingGate gate(plan, actors, request.observer, context);
+  WatchingGate gate(plan, actors, request.observer, context, &silence);
   const GateScope inside(&gate);
   const IssuingThread issuing(&recorder, plan.issue_thread_count == 0);
   context->start_ns = record->start_ns = actors.clock->NowNs();
@@ -221,13 +235,13 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   record.first_sample = request.first_sample;
 
   record.generate_start_ns = actors.clock->NowNs();
-  QuerySource source(plan, request.phase, *request.set);
+  QuerySource source(plan, request.phase, *request.set, actors.control->checkpoint());
   const Recorder::Options options =
       RecorderOptions(plan, request, source.samples_per_query(), actors.control);
   if (options.accuracy_log != nullptr) options.accuracy_log->Start();
   Recorder recorder(options, actors.clock);
   QueryFeed feed(&source, &recorder);
-  feed.Start(actors.background_generation && plan.shape == LoopShape::kOpenLoop);
+  feed.Start(actors.background_threads && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
 
   IssueContext context;

@@ -3,6 +3,8 @@
 #define MLPERF_LOADGEN_SET_RUNNER_H_
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "accuracy_log.h"
 #include "accuracy_sampling.h"
@@ -23,9 +25,11 @@ struct Actors {
   CallbackGate* gate;
   RunControl* control;
   IssueThreads* issue_threads;
-  // Make queries on a thread of its own, ahead of an open loop. Off for clocks that do not run by
-  // themselves.
-  bool background_generation = true;
+  // Have threads of the test's own: one that makes queries ahead of an open loop, and one that
+  // looks whether anything is completed. Off for clocks that do not run by themselves.
+  bool background_threads = true;
+  // Told of a set in which nothing is completed.
+  std::function<void(const std::string&)> say = [](const std::string&) {};
 };
 
 // A set while it is issued.

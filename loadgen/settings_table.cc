@@ -193,8 +193,10 @@ constexpr Setting kSettings[] = {
      "sleeps and costs the least CPU, Spin never sleeps and costs a CPU."},
     {"stall_timeout_ms", &S::stall_timeout_ms, "ms", AppliesTo::kAll, "", Key("stall_timeout"),
      "End the test, INVALID, when no sample was completed for this long while some are "
-     "outstanding; "
-     "0 waits for ever."},
+     "outstanding; 0 waits for ever. In Offline the default counts only after the first "
+     "completion, "
+     "and not before twice the longest silence so far; any other value, and any in a config file, "
+     "counts from the issue."},
     {"warmup_query_count", &S::warmup_query_count, "queries", AppliesTo::kAll, "",
      Key("warmup_query_count"),
      "Queries (in Offline, samples of one query) that are issued and answered before the "

@@ -10,12 +10,21 @@
 
 namespace mlperf::loadgen {
 
+std::vector<LoadableSet> TestConductor::MakeSets(Phase phase) {
+  std::vector<LoadableSet> sets;
+  Guarded([&] { sets = MakeLoadableSets(plan_, phase, actors_.control->checkpoint()); });
+  if (Stopped()) ReportAbort();
+  return sets;
+}
+
 void TestConductor::WithLoaded(const LoadableSet& set, const std::function<void()>& part,
                                RunRecord* record) {
   const int64_t load_start_ns = NowNs();
   CallOutside([&] { qsl_->LoadSamplesToRam(set.samples); });
   const int64_t load_end_ns = NowNs();
-  logs_->detail().WriteLoadedSet(set.samples, load_end_ns);
+  Guarded([&] {
+    logs_->detail().WriteLoadedSet(set.samples, load_end_ns, actors_.control->checkpoint());
+  });
   Stopped() ? ReportAbort() : Guarded(part);
   SeeSignals();
   const int64_t unload_start_ns = NowNs();
@@ -61,8 +70,9 @@ RunRecord TestConductor::Issue(const LoadableSet& set, Phase phase, const RunPla
     next_query = outcome.next_query;
     next_sample = outcome.next_sample;
     return std::move(outcome.record);
-  } catch (...) {  // No memory or no thread for the traffic.
+  } catch (...) {  // No memory or no thread for the traffic, or told to stop before there was any.
     actors_.control->ReportException(std::current_exception());
+    ReportAbort();
     return {};
   }
 }

@@ -39,6 +39,8 @@ class TestConductor {
   bool Stopped() const { return actors_.control->stop_requested(); }
   int64_t NowNs() const { return actors_.clock->NowNs(); }
 
+  // The sets of a phase; none if the test was told to stop meanwhile.
+  std::vector<LoadableSet> MakeSets(Phase phase);
   // Loads, runs `part` and unloads; the samples are unloaded whatever happens in between. The times
   // go to `record`, if there is one.
   void WithLoaded(const LoadableSet& set, const std::function<void()>& part,

@@ -44,6 +44,11 @@ void RunningTests::Abort() {
   if (running_ != nullptr) running_->RequestStop(StopCause::kAbort);
 }
 
+bool RunningTests::stop_requested() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return running_ != nullptr && running_->stop_requested();
+}
+
 RunningTests& TestRegistry() {
   static RunningTests* registry = new RunningTests;
   return *registry;

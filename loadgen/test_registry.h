@@ -21,6 +21,8 @@ class RunningTests {
   void End();
   // Stops the running test, if there is one.
   void Abort();
+  // True if there is one that was told to stop.
+  bool stop_requested();
 
   IssueThreads* issue_threads() { return &issue_threads_; }
 

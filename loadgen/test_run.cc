@@ -15,6 +15,7 @@
 #include "loadable_set.h"
 #include "offline_probe.h"
 #include "peak_phase.h"
+#include "progress.h"
 #include "run_plan.h"
 #include "settings_table.h"
 #include "test_conductor.h"
@@ -62,7 +63,7 @@ void PrintTimestamps(const RunRecord& record) {
 
 void RunAccuracy(TestConductor* test) {
   test->logs()->detail().Message("Starting accuracy mode", test->NowNs());
-  for (const LoadableSet& set : MakeLoadableSets(test->plan(), Phase::kAccuracy)) {
+  for (const LoadableSet& set : test->MakeSets(Phase::kAccuracy)) {
     if (test->Stopped()) return;
     RunRecord record;
     test->WithLoaded(
@@ -75,7 +76,9 @@ void RunAccuracy(TestConductor* test) {
 void RunPerformance(TestConductor* test) {
   const RunPlan& plan = test->plan();
   test->logs()->detail().Message("Starting performance mode", test->NowNs());
-  const LoadableSet set = MakeLoadableSets(plan, Phase::kPerformance).front();
+  const std::vector<LoadableSet> sets = test->MakeSets(Phase::kPerformance);
+  if (test->Stopped()) return;
+  const LoadableSet& set = sets.front();
   RunRecord record;
   test->WithLoaded(
       set,
@@ -217,6 +220,10 @@ ResolvedTest ResolveTest(const TestSettings& requested, const std::string& audit
   return test;
 }
 
+void SayToStderr(const std::string& text) {
+  if (!ProgressIsShown()) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
 TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSettings& settings,
                    const LogSettings& log_settings, const std::string& audit_config_filename,
                    const TestEnvironment& environment) {
@@ -233,7 +240,8 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
                 environment.gate ? environment.gate : &open_gate,
                 &control,
                 TestRegistry().issue_threads(),
-                environment.clock == nullptr};
+                environment.clock == nullptr,
+                environment.say};
 
   TestSubject subject = AskCounts(qsl, actors.gate);
   ResolvedTest test = ResolveTest(settings, audit_config_filename, subject.qsl_total_count,

@@ -21,6 +21,9 @@
 
 namespace mlperf::loadgen {
 
+// A line on stderr, unless progress is shown there.
+void SayToStderr(const std::string& text);
+
 // What a test gets from its surroundings.
 struct TestEnvironment {
   Clock* clock = nullptr;                 // None: the machine's monotonic clock.
@@ -29,6 +32,8 @@ struct TestEnvironment {
   const PeakSearchHooks* peak = nullptr;  // PeakStrategy::Estimate; none: as the settings say.
   // Told of what the user should know before the test starts; what it throws refuses the test.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
+  // Told, from any thread of the test, of what the user should know while it runs.
+  std::function<void(const std::string&)> say = SayToStderr;
   // How long to wait for threads that lend themselves for issuing.
   std::chrono::milliseconds issue_thread_timeout{10000};
 };

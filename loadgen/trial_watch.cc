@@ -125,7 +125,8 @@ void TrialWatch::Look() {
 void TrialWatch::AddProgress(double elapsed_s, uint64_t issued, uint64_t completed) {
   const double last_s = progress_.empty() ? 0 : progress_.back().elapsed_s;
   if (elapsed_s < last_s + progress_step_s_) return;
-  progress_.push_back({elapsed_s, static_cast<double>(issued - completed)});
+  // A racing double completion counts twice.
+  progress_.push_back({elapsed_s, static_cast<double>(issued - std::min(completed, issued))});
   WatchBacklog();
   if (progress_.size() < kProgressPoints) return;
   for (size_t i = 0; 2 * i + 1 < progress_.size(); ++i) progress_[i] = progress_[2 * i + 1];

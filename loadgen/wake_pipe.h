@@ -32,13 +32,17 @@ class WakePipe {
   void Raise() {
     if (raised_) return;
     const char byte = 0;
-    raised_ = write(ends_[1], &byte, 1) == 1;
+    while (write(ends_[1], &byte, 1) < 0 && errno == EINTR) {
+    }
+    raised_ = true;
   }
 
   void Lower() {
     if (!raised_) return;
     char byte;
-    raised_ = read(ends_[0], &byte, 1) != 1;
+    while (read(ends_[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+    raised_ = false;  // Also where a forked child, which has the same pipe, took the byte.
   }
 
  private:

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 
 #include "clock.h"
 #include "optional_value.h"
@@ -13,6 +15,14 @@
 #include "run_record.h"
 
 namespace mlperf::loadgen {
+
+// Nothing is completed while samples are outstanding.
+struct Silence {
+  int64_t silent_ns;  // At least, as far as somebody looked.
+  int64_t oldest_outstanding_ns;
+  uint64_t samples_outstanding;
+  uint64_t samples_completed;
+};
 
 // For a scope in which `plan`, `recorder` and `clock` live. Leaving it waits for a reader that is
 // just looking, so both its ends are outside the measured time.
@@ -36,7 +46,11 @@ class WatchedSet {
   bool started() const { return start_ns_.load(std::memory_order_acquire) != 0; }
   // What there is to see of a set that was started.
   Progress ProgressAt(int64_t now_ns) const;
-  Progress ProgressNow() const { return ProgressAt(clock_->NowNs()); }
+  Progress ProgressNow() const;
+
+  // A silence of ten seconds or more. To be asked now and then from the start of the set on: what
+  // it tells is as exact as the looks are close. From any thread.
+  std::optional<Silence> LookForSilence(int64_t now_ns) const;
 
  private:
   struct Issued {
@@ -61,6 +75,12 @@ class WatchedSet {
   int64_t system_start_ns_ = 0;
   std::atomic<int64_t> start_ns_{0};
   int64_t drained_ns_ = 0;  // Only for the thread that ends the set.
+
+  // What the last look for a silence saw.
+  mutable std::mutex look_mutex_;
+  mutable uint64_t seen_completed_ = 0;
+  mutable int64_t seen_since_ns_ = 0;     // 0: nobody has looked.
+  mutable int64_t oldest_issued_ns_ = 0;  // Of this silence; 0: not looked for.
 };
 
 }  // namespace mlperf::loadgen

@@ -89,7 +89,9 @@ py::list MakeBatches(const Ids& ids, const Ids& indices, const Ids& queries) {
   return batches;
 }
 
-bool Fail(const Ids& ids, const std::string& reason) {
+// `object` is turned into an array by NumPy itself, so that what its methods raise stays.
+bool Fail(const py::object& object, const std::string& reason) {
+  const Ids ids = py::module_::import("numpy").attr("ascontiguousarray")(object, "uint64");
   return FailSamples(ids.data(), static_cast<size_t>(ids.size()), reason);
 }
 

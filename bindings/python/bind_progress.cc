@@ -56,6 +56,8 @@ py::object Read() {
       "samples_outstanding"_a = progress.samples_outstanding,
       "offered_samples_per_second"_a = OrNone(progress.offered_samples_per_second),
       "completed_samples_per_second"_a = progress.completed_samples_per_second,
+      "silent_s"_a = OrNone(progress.silent_s),
+      "oldest_outstanding_s"_a = OrNone(progress.oldest_outstanding_s),
       "latency_p50_ns"_a = OrNone(progress.latency, &RecentLatency::p50_ns),
       "latency_p99_ns"_a = OrNone(progress.latency, &RecentLatency::p99_ns),
       "lateness_p50_ns"_a = OrNone(progress.lateness, &RecentLateness::p50_ns),
@@ -65,6 +67,11 @@ py::object Read() {
 
 }  // namespace
 
-void BindProgress(py::module_& module) { module.def("read_progress", Read); }
+void BindProgress(py::module_& module) {
+  module.def("read_progress", Read);
+  module.def("set_progress_shown", SetProgressShown, py::arg("shown"),
+             "Somebody shows the progress on stderr, or no longer does: tests do not write there "
+             "meanwhile.");
+}
 
 }  // namespace mlperf::python

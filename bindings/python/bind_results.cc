@@ -9,6 +9,7 @@
 #include "bind.h"
 #include "optional_value.h"
 #include "test_result.h"
+#include "value_class.h"
 
 // An absent value is None.
 template <typename T>
@@ -142,7 +143,7 @@ py::dict ResultAsDict(const TestResult& result) {
 }
 
 void BindStatistics(py::module_& module) {
-  py::class_<LatencyStats>(module, "LatencyStats", "Statistics of a list of durations, in ns.")
+  ValueClass<LatencyStats>(module, "LatencyStats", "Statistics of a list of durations, in ns.")
       .def_readonly("count", &LatencyStats::count, "How many durations there are.")
       .def_readonly("min_ns", &LatencyStats::min_ns)
       .def_readonly("max_ns", &LatencyStats::max_ns)
@@ -155,8 +156,9 @@ void BindStatistics(py::module_& module) {
             return py::object(LatencyAsDict(self)["percentiles_ns"]);
           },
           "Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of "
-          "the n durations in ascending order.");
-  py::class_<Lateness>(module, "Lateness",
+          "the n durations in ascending order.")
+      .keep("percentiles_ns", &LatencyStats::percentiles_ns);
+  ValueClass<Lateness>(module, "Lateness",
                        "How late queries were issued against their schedule (Server), in ns.")
       .def_readonly("count", &Lateness::count)
       .def_readonly("p50_ns", &Lateness::p50_ns)
@@ -166,7 +168,7 @@ void BindStatistics(py::module_& module) {
       .def_readonly("max_ns", &Lateness::max_ns)
       .def_readonly("held_up_by_sut", &Lateness::held_up_by_sut,
                     "Queries already due when IssueQuery returned from the one before.");
-  py::class_<EarlyStopping>(module, "EarlyStopping",
+  ValueClass<EarlyStopping>(module, "EarlyStopping",
                             "Whether enough queries were seen for the stated confidence.")
       .def_readonly("met", &EarlyStopping::met)
       .def_readonly("text", &EarlyStopping::text, "As printed in the summary.")
@@ -178,7 +180,7 @@ void BindStatistics(py::module_& module) {
 }
 
 void BindPerformance(py::module_& module) {
-  py::class_<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
+  ValueClass<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
       .def_readonly("token_count", &TokenMetrics::token_count)
       .def_readonly(
           "first_token", &TokenMetrics::first_token,
@@ -193,12 +195,14 @@ void BindPerformance(py::module_& module) {
       .def_readonly("early_stopping_ttft", &TokenMetrics::early_stopping_ttft)
       .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot);
   using P = PerformanceResult;
-  py::class_<P>(module, "PerformanceResult", "What a performance phase means.")
+  ValueClass<P>(module, "PerformanceResult", "What a performance phase means.")
       .def_readonly("valid", &P::valid)
       .def_readonly("perf_constraints_met", &P::perf_constraints_met)
       .def_readonly("min_duration_met", &P::min_duration_met)
       .def_readonly("min_queries_met", &P::min_queries_met)
       .def_readonly("early_stopping_met", &P::early_stopping_met)
+      .keep("perf_constraints_reason", &P::perf_constraints_reason)
+      .keep("invalid_reason", &P::invalid_reason)
       .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
       .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
       .def_readonly("query_count", &P::query_count, "Issued.")
@@ -227,6 +231,7 @@ void BindPerformance(py::module_& module) {
                              "the tokens that were counted (use_token_latencies), else of those "
                              "that were inferred (infer_token_latencies in Server and Offline); "
                              "None without tokens.")
+      .keep("tokens_per_second", &P::tokens_per_second)
       .def_readonly("tokens_inferred", &P::tokens_inferred,
                     "tokens_per_second takes each sample for token_latency_scaling_factor tokens.")
       .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
@@ -240,7 +245,7 @@ void BindPerformance(py::module_& module) {
 }
 
 void BindTestResult(py::module_& module) {
-  py::class_<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
+  ValueClass<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
       .def_readonly("kind", &PeakTrial::kind,
                     "\"trial\" of a bisection; \"bracket\", \"measure\" or \"confirm\" of an "
                     "estimate.")
@@ -250,7 +255,7 @@ void BindTestResult(py::module_& module) {
       .def_readonly("over_share", &PeakTrial::over_share,
                     "Share of the queries over the bound (of the worst one, if several).")
       .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
-  py::class_<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
+  ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
       .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")
       .def_readonly("qps", &PeakSearchResult::qps,
                     "Bisection: the highest rate that passed. Estimate: the rate at which the "
@@ -262,7 +267,7 @@ void BindTestResult(py::module_& module) {
                     "Estimate: the rate of the confirming run that was VALID; 0: none was.")
       .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
       .def_readonly("trials", &PeakSearchResult::trials);
-  py::class_<OfflineProbe>(module, "OfflineProbe",
+  ValueClass<OfflineProbe>(module, "OfflineProbe",
                            "What the probe of an Offline test measured, and what became of it.")
       .def_readonly("sample_count", &OfflineProbe::sample_count,
                     "Samples of its last and largest query.")
@@ -271,14 +276,19 @@ void BindTestResult(py::module_& module) {
       .def_readonly("samples_per_second", &OfflineProbe::samples_per_second)
       .def_readonly("expected_qps", &OfflineProbe::expected_qps,
                     "What the test took in place of offline_expected_qps.");
-  py::class_<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
+  ValueClass<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
       .def_property_readonly("summary", [](const LogPaths& self) { return Path(self.summary); })
       .def_property_readonly("detail", [](const LogPaths& self) { return Path(self.detail); })
       .def_property_readonly("accuracy", [](const LogPaths& self) { return Path(self.accuracy); })
       .def_property_readonly("trace", [](const LogPaths& self) { return Path(self.trace); })
-      .def_property_readonly("samples", [](const LogPaths& self) { return Path(self.samples); });
+      .def_property_readonly("samples", [](const LogPaths& self) { return Path(self.samples); })
+      .keep("summary", &LogPaths::summary)
+      .keep("detail", &LogPaths::detail)
+      .keep("accuracy", &LogPaths::accuracy)
+      .keep("trace", &LogPaths::trace)
+      .keep("samples", &LogPaths::samples);
   using R = TestResult;
-  py::class_<R>(module, "TestResult", "What a test means; print it for the whole.")
+  ValueClass<R>(module, "TestResult", "What a test means; print it for the whole.")
       .def_readonly("scenario", &R::scenario)
       .def_readonly("mode", &R::mode)
       .def_readonly("sut_name", &R::sut_name)

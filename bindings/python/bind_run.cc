@@ -138,6 +138,18 @@ std::unique_ptr<PythonSut> MakeSut(py::object issue, py::object flush, py::objec
   return std::make_unique<PythonSut>(std::move(issue), std::move(flush), std::move(name), form);
 }
 
+std::unique_ptr<PythonQsl> MakeQsl(const py::object& total_sample_count,
+                                   const py::object& performance_sample_count, py::object load,
+                                   py::object unload, std::string name) {
+  uint64_t total = 0, performance = 0;
+  if (!ToUnsigned(total_sample_count.ptr(), "total_sample_count", &total) ||
+      !ToUnsigned(performance_sample_count.ptr(), "performance_sample_count", &performance)) {
+    throw py::error_already_set();
+  }
+  return std::make_unique<PythonQsl>(total, performance, std::move(load), std::move(unload),
+                                     std::move(name));
+}
+
 // Threads that are no daemons are joined before atexit is reached, so that lent ones must be let go
 // earlier.
 void LetGoBeforeThreadsAreJoined() {
@@ -187,7 +199,10 @@ PyObject* ViewOfBatch(PyObject* self, size_t field_offset) {
     py::array_t<uint64_t> values(static_cast<py::ssize_t>(list.size()));
     for (size_t i = 0; i < list.size(); ++i) {
       const char* attribute = field_offset == offsetof(QuerySample, id) ? "id" : "index";
-      values.mutable_at(static_cast<py::ssize_t>(i)) = list[i].attr(attribute).cast<uint64_t>();
+      const py::object number = list[i].attr(attribute);
+      if (!ToUnsigned(number.ptr(), attribute, &values.mutable_at(static_cast<py::ssize_t>(i)))) {
+        throw py::error_already_set();
+      }
     }
     return values.release().ptr();
   } catch (py::error_already_set& error) {
@@ -206,8 +221,7 @@ void BindRun(py::module_& module) {
   module.def("make_list_sut", &MakeSut<IssueForm::kLists>, py::arg("issue_query"),
              py::arg("flush_queries"), py::arg("name"));
   py::class_<PythonQsl>(module, "CallbackQsl")
-      .def(py::init<size_t, size_t, py::object, py::object, std::string>(),
-           py::arg("total_sample_count"), py::arg("performance_sample_count"),
+      .def(py::init(&MakeQsl), py::arg("total_sample_count"), py::arg("performance_sample_count"),
            py::arg("load_samples"), py::arg("unload_samples"), py::arg("name"));
   module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
              py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"),

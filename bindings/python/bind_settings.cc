@@ -12,8 +12,10 @@
 #include "config_file.h"
 #include "log_files.h"
 #include "near_names.h"
+#include "python_errors.h"
 #include "sample_types.h"
 #include "settings_table.h"
+#include "value_class.h"
 
 namespace mlperf::python {
 namespace {
@@ -44,22 +46,24 @@ int Convert(std::string_view name, py::handle value, int TestSettings::*) {
 
 double Convert(std::string_view name, py::handle value, double TestSettings::*) {
   const bool text = PyUnicode_Check(value.ptr()) || PyBytes_Check(value.ptr());
-  const double number = text || value.is_none() ? NAN : PyFloat_AsDouble(value.ptr());
-  if (PyErr_Occurred() || text || value.is_none()) {
+  if (text || value.is_none()) Refuse(name, "a number", value);
+  const double number = PyFloat_AsDouble(value.ptr());
+  if (!PyErr_Occurred()) return number;
+  if (PyLong_Check(value.ptr()) && PyErr_ExceptionMatches(PyExc_OverflowError)) {
     PyErr_Clear();
     Refuse(name, "a number", value);
   }
-  return number;
+  RewordTypeError("%s must be a number, not %R", std::string(name).c_str(), value.ptr());
+  throw py::error_already_set();
 }
 
 bool Convert(std::string_view name, py::handle value, bool TestSettings::*) {
   const bool number = PyNumber_Check(value.ptr()) != 0 || value.is_none();
-  const int truth = number ? PyObject_IsTrue(value.ptr()) : -1;
-  if (truth < 0) {
-    PyErr_Clear();
-    Refuse(name, "a bool", value);
-  }
-  return truth == 1;
+  if (!number) Refuse(name, "a bool", value);
+  const int truth = PyObject_IsTrue(value.ptr());
+  if (truth >= 0) return truth == 1;
+  RewordTypeError("%s must be a bool, not %R", std::string(name).c_str(), value.ptr());
+  throw py::error_already_set();
 }
 
 template <typename Enum>
@@ -102,6 +106,32 @@ py::dict AsDict(const TestSettings& settings) {
     values[py::str(std::string(setting.name))] = GetMember(settings, setting);
   }
   return values;
+}
+
+// Everything of the settings, what their config files said included.
+py::tuple StateOf(const TestSettings& settings) {
+  py::list diagnostics;
+  for (const ConfigDiagnostic& diagnostic : settings.config_diagnostics) {
+    diagnostics.append(py::make_tuple(static_cast<int>(diagnostic.severity), diagnostic.file,
+                                      diagnostic.line, diagnostic.message));
+  }
+  return py::make_tuple(AsDict(settings), settings.config_origins, diagnostics,
+                        settings.config_user_file_count, settings.config_models);
+}
+
+TestSettings FromState(const py::tuple& state) {
+  TestSettings made;
+  SetFromDict(&made, state[0].cast<py::dict>());
+  made.config_origins = state[1].cast<std::map<std::string, std::string>>();
+  for (const py::handle diagnostic : state[2].cast<py::list>()) {
+    made.config_diagnostics.push_back(
+        {static_cast<ConfigDiagnostic::Severity>(diagnostic[py::int_(0)].cast<int>()),
+         diagnostic[py::int_(1)].cast<std::string>(), diagnostic[py::int_(2)].cast<uint64_t>(),
+         diagnostic[py::int_(3)].cast<std::string>()});
+  }
+  made.config_user_file_count = state[3].cast<uint64_t>();
+  made.config_models = state[4].cast<std::vector<std::string>>();
+  return made;
 }
 
 std::string Repr(const TestSettings& settings) {
@@ -314,21 +344,12 @@ void BindTestSettings(py::module_& module) {
              }
              return py::bool_(AsDict(self).equal(AsDict(other.cast<const TestSettings&>())));
            })
-      .def(py::pickle(
-          [](const TestSettings& self) {
-            return py::make_tuple(AsDict(self), py::cast(self.config_origins));
-          },
-          [](const py::tuple& state) {
-            TestSettings made;
-            SetFromDict(&made, state[0].cast<py::dict>());
-            made.config_origins = state[1].cast<std::map<std::string, std::string>>();
-            return made;
-          }));
+      .def(py::pickle(&StateOf, &FromState));
   settings.attr("__hash__") = py::none();
 }
 
 void BindLogSettings(py::module_& module) {
-  py::class_<LogOutputSettings>(module, "LogOutputSettings", "Where the log files go.")
+  ValueClass<LogOutputSettings>(module, "LogOutputSettings", "Where the log files go.")
       .def(py::init<>())
       .def_readwrite("outdir", &LogOutputSettings::outdir,
                      "Directory of the log files; created if its parent exists.")
@@ -341,7 +362,7 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("copy_summary_to_stdout", &LogOutputSettings::copy_summary_to_stdout)
       .def_readwrite("exist_ok", &LogOutputSettings::exist_ok,
                      "Write over the logs of an earlier test, with a warning; False refuses.");
-  py::class_<LogSettings>(module, "LogSettings", "What is logged, and where to.")
+  ValueClass<LogSettings>(module, "LogSettings", "What is logged, and where to.")
       .def(py::init<>())
       .def_readwrite("log_output", &LogSettings::log_output)
       .def_readwrite("log_mode", &LogSettings::log_mode, "Accepted for compatibility.")

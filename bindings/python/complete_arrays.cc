@@ -2,6 +2,7 @@
 #include "complete_arrays.h"
 
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "buffer.h"
@@ -17,14 +18,14 @@ class Column {
  public:
   bool Read(PyObject* object, const char* name) {
     if (PyObject_CheckBuffer(object)) return ReadBuffer(object, name);
-    // A copy: the numbers' own methods may change a list while it is read.
-    PyObject* items = PySequence_Tuple(object);
-    if (items == nullptr) {
-      PyErr_Clear();
+    if (Py_TYPE(object)->tp_iter == nullptr && !PySequence_Check(object)) {
       PyErr_Format(PyExc_TypeError, "%s must be an array or a sequence of integers, not %.100s",
                    name, Py_TYPE(object)->tp_name);
       return false;
     }
+    // A copy: the numbers' own methods may change a list while it is read.
+    PyObject* items = PySequence_Tuple(object);
+    if (items == nullptr) return false;
     const bool ok = ReadItems(items, name);
     Py_DECREF(items);
     return ok;
@@ -41,9 +42,12 @@ class Column {
   bool ReadBuffer(PyObject* object, const char* name) {
     if (!buffer_.Get(object, PyBUF_STRIDED_RO | PyBUF_FORMAT)) return false;
     const Py_buffer& view = buffer_.view();
-    const char* format = view.format == nullptr ? "B" : view.format;
-    if (*format == '@' || *format == '=' || *format == '<') ++format;
-    const bool integer = std::strchr("qQlLnN", *format) != nullptr && format[1] == '\0';
+    std::string_view format = view.format == nullptr ? "B" : view.format;
+    if (!format.empty() && std::string_view("@=<").find(format[0]) != format.npos) {
+      format.remove_prefix(1);
+    }
+    const bool integer =
+        format.size() == 1 && std::string_view("qQlLnN").find(format[0]) != format.npos;
     if (view.ndim != 1 || view.itemsize != 8 || !integer) {
       PyErr_Format(PyExc_TypeError,
                    "%s must be a 1-D array of 64-bit integers, not %d-D of format '%s' (NumPy: "
@@ -63,12 +67,7 @@ class Column {
     for (Py_ssize_t i = 0; i < size_; ++i) {
       PyObject* item = PySequence_Fast_GET_ITEM(items, i);
       uint64_t number = 0;
-      if (!ToUnsigned(item, name, &number)) {
-        int64_t negative = 0;
-        PyErr_Clear();
-        if (!ToSigned(item, name, &negative)) return false;
-        number = static_cast<uint64_t>(negative);
-      }
+      if (!ToWord(item, name, &number)) return false;
       numbers_.push_back(number);
     }
     start_ = reinterpret_cast<const char*>(numbers_.data());

@@ -9,6 +9,7 @@
 #include "complete_arrays.h"
 #include "completion_call.h"
 #include "sample_types.h"
+#include "unawaited.h"
 
 namespace mlperf::python {
 namespace {
@@ -76,7 +77,7 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
   if (PyList_CheckExact(responses) || PyTuple_CheckExact(responses)) {
     arguments->responses = Py_NewRef(responses);
   } else if (PySequence_Check(responses) && !PyUnicode_Check(responses)) {
-    arguments->responses = PySequence_Fast(responses, "responses must be a sequence");
+    arguments->responses = PySequence_List(responses);
   } else {
     PyErr_Format(PyExc_TypeError, "responses must be a sequence of QuerySampleResponse, not %.100s",
                  Py_TYPE(responses)->tp_name);
@@ -91,6 +92,9 @@ bool CallBack(PyObject* callback, Call* call, QuerySampleResponse* response) {
   const uint64_t id = response->id;
   PyObject* object = NewResponse(*response);
   PyObject* returned = object ? PyObject_CallOneArg(callback, object) : nullptr;
+  if (returned != nullptr && !IsDone(returned, "response_cb", "pass a plain function")) {
+    Py_CLEAR(returned);
+  }
   if (returned != nullptr) {
     *response = Native(*reinterpret_cast<ResponseObject*>(object));
     response->id = id;  // It is the sample that was completed, whatever the callback did.

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "python_errors.h"
+
 namespace mlperf::python {
 namespace {
 
@@ -71,32 +73,61 @@ bool RefuseContents(const std::string& name, const std::string& contents) {
   return false;
 }
 
-// NumPy has refused to describe the items of an array, or said that it is not contiguous; the
-// exception is set. Types that others add to NumPy, such as bfloat16, are numbers all the same.
+bool IsOfBuffer() {
+  return PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_ValueError);
+}
+
+// The text of an attribute; empty if there is none. False with an exception set if it could not be
+// had.
+bool GetText(PyObject* object, const char* name, std::string* text) {
+  PyObject* attribute = PyObject_GetAttrString(object, name);
+  if (attribute == nullptr) {
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return false;
+    PyErr_Clear();
+    return true;
+  }
+  PyObject* string = PyObject_Str(attribute);
+  const char* utf8 = string ? PyUnicode_AsUTF8(string) : nullptr;
+  if (utf8 != nullptr) *text = utf8;
+  Py_XDECREF(string);
+  Py_DECREF(attribute);
+  return utf8 != nullptr;
+}
+
+// The kind and the name of a NumPy array's dtype; empty if it is none.
+bool GetDtype(PyObject* object, std::string* kind, std::string* name) {
+  if (!GetText(object, "dtype", name)) return false;
+  if (name->empty()) return true;
+  PyObject* dtype = PyObject_GetAttrString(object, "dtype");
+  const bool known = dtype != nullptr && GetText(dtype, "kind", kind);
+  Py_XDECREF(dtype);
+  return known;
+}
+
+// The object has refused its memory; the exception is set. NumPy does so where it cannot describe
+// the items of an array, as of types that others add to it, such as bfloat16: these are numbers all
+// the same. Others do so for memory that is not contiguous. Anything else is the object's own
+// trouble, and what it raised stays.
 bool GetUndescribed(PyObject* object, Py_ssize_t i, Buffer* buffer) {
-  if (!PyErr_ExceptionMatches(PyExc_BufferError) && !PyErr_ExceptionMatches(PyExc_ValueError)) {
+  if (!IsOfBuffer()) return false;
+  KeptError refusal;
+  std::string kind, dtype;
+  if (!GetDtype(object, &kind, &dtype)) return false;
+  if (kind == "M" || kind == "m" || kind == "T" || kind == "O") {
+    return RefuseContents(NameOf(i), "dtype " + dtype);
+  }
+  Buffer any;
+  if (!any.Get(object, PyBUF_INDIRECT)) {
+    if (IsOfBuffer()) refusal.Restore();
     return false;
   }
-  PyErr_Clear();
-  PyObject* dtype = PyObject_GetAttrString(object, "dtype");
-  PyObject* kind = dtype ? PyObject_GetAttrString(dtype, "kind") : nullptr;
-  PyObject* text = dtype ? PyObject_Str(dtype) : nullptr;
-  PyErr_Clear();
-  const char* kind_text = kind && PyUnicode_Check(kind) ? PyUnicode_AsUTF8(kind) : nullptr;
-  const char* dtype_text = text ? PyUnicode_AsUTF8(text) : nullptr;
-  const std::string kind_name = kind_text ? kind_text : "";
-  const std::string dtype_name = dtype_text ? dtype_text : "";
-  Py_XDECREF(dtype);
-  Py_XDECREF(kind);
-  Py_XDECREF(text);
-  PyErr_Clear();
-  if (kind_name == "V" && buffer->Get(object, PyBUF_C_CONTIGUOUS)) return true;
-  PyErr_Clear();
-  if (kind_name == "M" || kind_name == "m" || kind_name == "T" || kind_name == "O") {
-    return RefuseContents(NameOf(i), "dtype " + dtype_name);
+  if (PyBuffer_IsContiguous(&any.view(), 'C') == 0) {
+    PyErr_Format(PyExc_ValueError, "%s must be C-contiguous (NumPy: numpy.ascontiguousarray(data))",
+                 NameOf(i).c_str());
+    return false;
   }
-  PyErr_Format(PyExc_ValueError, "%s must be C-contiguous (NumPy: numpy.ascontiguousarray(data))",
-               NameOf(i).c_str());
+  if (kind == "V" && buffer->Get(object, PyBUF_C_CONTIGUOUS)) return true;
+  if (!PyErr_Occurred()) refusal.Restore();
   return false;
 }
 

@@ -2,21 +2,24 @@
 
 #include <utility>
 
+#include "checkpoint.h"
 #include "clock.h"
 #include "sample_types.h"
+#include "test_registry.h"
+#include "unawaited.h"
 
 namespace mlperf::python {
 namespace {
 
-// Throws what a call raised, or drops what it returned. `callback`: of what was called.
-void Finish(PyObject* returned, const char* callback) {
-  if (returned == nullptr) throw py::error_already_set();
+constexpr char kOfSystem[] =
+    "return when the query is taken, or derive the system from AsyncSystemUnderTest";
+constexpr char kOfLibrary[] = "return when all samples are there (asyncio.run waits)";
+
+// Throws what a call raised, or drops what it returned. `callback`: of what was called; `cure`: of
+// what it should not have returned.
+void Finish(PyObject* returned, const char* callback, const char* cure = kOfSystem) {
   const py::object owned = py::reinterpret_steal<py::object>(returned);
-  if (PyCoro_CheckExact(returned) == 0) return;
-  owned.attr("close")();  // So that nobody warns that it was never awaited.
-  throw py::type_error(std::string(callback) +
-                       " is written with async def, and nothing awaits it: derive the system from "
-                       "AsyncSystemUnderTest");
+  if (returned == nullptr || !IsDone(returned, callback, cure)) throw py::error_already_set();
 }
 
 py::object RequireCallable(py::object callable, const char* name) {
@@ -25,10 +28,27 @@ py::object RequireCallable(py::object callable, const char* name) {
                        Py_TYPE(callable.ptr())->tp_name);
 }
 
-py::list IndexList(const std::vector<QuerySampleIndex>& samples) {
-  py::list list(samples.size());
-  for (size_t i = 0; i < samples.size(); ++i) list[i] = py::int_(samples[i]);
+// Throws TestStopped once the running test was told to stop.
+void HeedStop() {
+  if (loadgen::TestRegistry().stop_requested()) throw loadgen::TestStopped();
+}
+
+// `number(i)` for each i below `count`, as a list of int.
+template <typename Number>
+py::list IntList(size_t count, const loadgen::Checkpoint& checkpoint, const Number& number) {
+  py::list list(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (loadgen::IsCheckpoint(i)) checkpoint();
+    PyObject* value = PyLong_FromUnsignedLongLong(number(i));
+    if (value == nullptr) throw py::error_already_set();
+    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), value);
+  }
   return list;
+}
+
+py::list IndexList(const std::vector<QuerySampleIndex>& samples,
+                   const loadgen::Checkpoint& checkpoint) {
+  return IntList(samples.size(), checkpoint, [&](size_t i) { return samples[i]; });
 }
 
 }  // namespace
@@ -87,11 +107,9 @@ void PythonSut::IssueBatch(PyObject* batch) {
 }
 
 void PythonSut::IssueLists(const std::vector<QuerySample>& samples) {
-  py::list ids(samples.size()), indices(samples.size());
-  for (size_t i = 0; i < samples.size(); ++i) {
-    ids[i] = py::int_(samples[i].id);
-    indices[i] = py::int_(samples[i].index);
-  }
+  const size_t count = samples.size();
+  const py::list ids = IntList(count, HeedStop, [&](size_t i) { return samples[i].id; });
+  const py::list indices = IntList(count, HeedStop, [&](size_t i) { return samples[i].index; });
   Finish(PyObject_CallFunctionObjArgs(issue_.ptr(), ids.ptr(), indices.ptr(), nullptr),
          "issue_query");
 }
@@ -118,12 +136,16 @@ PythonQsl::PythonQsl(size_t total_sample_count, size_t performance_sample_count,
 
 void PythonQsl::LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) {
   const EnsureGil gil;
-  load_(IndexList(samples));
+  const py::list indices = IndexList(samples, HeedStop);
+  load_was_called_ = true;
+  Finish(PyObject_CallOneArg(load_.ptr(), indices.ptr()), "load_samples", kOfLibrary);
 }
 
 void PythonQsl::UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) {
   const EnsureGil gil;
-  unload_(IndexList(samples));
+  if (!std::exchange(load_was_called_, false)) return;
+  const py::list indices = IndexList(samples, loadgen::NoCheckpoint);
+  Finish(PyObject_CallOneArg(unload_.ptr(), indices.ptr()), "unload_samples", kOfLibrary);
 }
 
 }  // namespace mlperf::python

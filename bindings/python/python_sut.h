@@ -115,6 +115,7 @@ class PythonQsl : public QuerySampleLibrary {
   py::object load_;
   py::object unload_;
   std::string name_;
+  bool load_was_called_ = false;  // For the set whose unloading comes next.
 };
 
 }  // namespace mlperf::python

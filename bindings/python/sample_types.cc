@@ -5,15 +5,28 @@
 #include <new>
 #include <utility>
 
+#include "python_errors.h"
+
 namespace mlperf::python {
 namespace {
 
 // ---------------------------------------------------------------------------------------------
 // Numbers.
 
-bool RefuseNumber(PyObject* value, const char* what, const char* range) {
+constexpr char kText[] = "%s must be %s, not %R";
+
+// `value` as an int, a new reference; null with an exception set. What its __index__ raises stays
+// what it is.
+PyObject* ToInt(PyObject* value, const char* what, const char* range) {
+  PyObject* index = PyNumber_Index(value);
+  if (index == nullptr) RewordTypeError(kText, what, range, value);
+  return index;
+}
+
+// The int of `value` did not fit.
+bool RefuseRange(PyObject* value, const char* what, const char* range) {
   PyErr_Clear();
-  PyErr_Format(PyExc_TypeError, "%s must be %s, not %R", what, range, value);
+  PyErr_Format(PyExc_TypeError, kText, what, range, value);
   return false;
 }
 
@@ -30,28 +43,34 @@ bool ToUnsigned(PyObject* value, const char* what, uint64_t* out) {
     }
     if (PyErr_Occurred()) PyErr_Clear();
   }
-  if (PyLong_Check(value)) {
-    *out = PyLong_AsUnsignedLongLong(value);
-  } else {
-    PyObject* index = PyNumber_Index(value);
-    if (index == nullptr) return RefuseNumber(value, what, kRange);
-    *out = PyLong_AsUnsignedLongLong(index);
-    Py_DECREF(index);
-  }
-  if (*out == static_cast<uint64_t>(-1) && PyErr_Occurred()) {
-    return RefuseNumber(value, what, kRange);
-  }
-  return true;
+  PyObject* index = ToInt(value, what, kRange);
+  if (index == nullptr) return false;
+  *out = PyLong_AsUnsignedLongLong(index);
+  Py_DECREF(index);
+  const bool fits = *out != static_cast<uint64_t>(-1) || !PyErr_Occurred();
+  return fits || RefuseRange(value, what, kRange);
 }
 
 bool ToSigned(PyObject* value, const char* what, int64_t* out) {
   static const char* const kRange = "an integer from -2**63 to 2**63 - 1";
-  PyObject* index = PyNumber_Index(value);
-  if (index == nullptr) return RefuseNumber(value, what, kRange);
+  PyObject* index = ToInt(value, what, kRange);
+  if (index == nullptr) return false;
   *out = PyLong_AsLongLong(index);
   Py_DECREF(index);
-  if (*out == -1 && PyErr_Occurred()) return RefuseNumber(value, what, kRange);
-  return true;
+  return *out != -1 || !PyErr_Occurred() || RefuseRange(value, what, kRange);
+}
+
+bool ToWord(PyObject* value, const char* what, uint64_t* out) {
+  static const char* const kRange = "an integer from -2**63 to 2**64 - 1";
+  PyObject* index = ToInt(value, what, kRange);
+  if (index == nullptr) return false;
+  *out = PyLong_AsUnsignedLongLong(index);
+  if (*out == static_cast<uint64_t>(-1) && PyErr_Occurred()) {
+    PyErr_Clear();
+    *out = static_cast<uint64_t>(PyLong_AsLongLong(index));
+  }
+  Py_DECREF(index);
+  return !PyErr_Occurred() || RefuseRange(value, what, kRange);
 }
 
 namespace {
@@ -249,6 +268,11 @@ PyObject* BatchList(PyObject* self) {
     }
     PyList_SET_ITEM(list, i, sample);
   }
+  // A garbage collection in between may have run code that needed the list as well.
+  if (batch->list != nullptr) {
+    Py_DECREF(list);
+    return batch->list;
+  }
   batch->list = list;
   return list;
 }
@@ -319,11 +343,11 @@ PyObject* ReprBatch(PyObject* self) {
 PyObject* GetBatchAttribute(PyObject* self, PyObject* name) {
   PyObject* found = PyObject_GenericGetAttr(self, name);
   if (found != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  KeptError error;
   if (!PyObject_HasAttr(reinterpret_cast<PyObject*>(&PyList_Type), name)) {
-    PyErr_Clear();
-    return PyErr_Format(PyExc_AttributeError, "'SampleBatch' object has no attribute %R", name);
+    error.Restore();
+    return nullptr;
   }
-  PyErr_Clear();
   PyObject* list = BatchList(self);
   return list == nullptr ? nullptr : PyObject_GetAttr(list, name);
 }

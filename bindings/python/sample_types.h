@@ -52,9 +52,11 @@ bool IsSampleBatch(PyObject* object);
 PyObject* ViewOfBatch(PyObject* batch, size_t field_offset);
 
 // Integers from Python: anything with __index__. False with a TypeError set, naming `what`, for
-// other objects and numbers out of range.
+// other objects and numbers out of range; with any other exception that __index__ raises.
 bool ToUnsigned(PyObject* value, const char* what, uint64_t* out);
 bool ToSigned(PyObject* value, const char* what, int64_t* out);
+// Either of the two, as the 64 bits it has.
+bool ToWord(PyObject* value, const char* what, uint64_t* out);
 
 }  // namespace mlperf::python
 

@@ -8,6 +8,7 @@ Refused calls must have completed nothing.
 import array
 import copy
 import ctypes
+import gc
 import pickle
 import random
 import sys
@@ -159,6 +160,32 @@ def test_concatenation_and_comparison(look):
         collected.extend(samples)
         collected += samples
         assert len(collected) == 2 * N
+
+    look(check)
+
+
+def test_a_garbage_collection_in_between_makes_no_second_list(look):
+    """The collection runs code that uses the batch while the batch becomes a list."""
+
+    def check(samples):
+        def on_collection(phase, info):
+            if phase == "start" and not seen:
+                seen.append(1)  # Before what may collect again.
+                samples.append("by the collection")
+
+        seen = []
+        thresholds = gc.get_threshold()
+        gc.callbacks.append(on_collection)
+        gc.set_threshold(1)
+        try:
+            samples.append("by the callback")
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(on_collection)
+        if not seen:
+            gc.collect()
+        assert [item for item in samples if isinstance(item, str)][-1] == "by the callback"
+        assert len(samples) == N + 1 + len(seen)
 
     look(check)
 
@@ -578,3 +605,49 @@ def test_rows_of_no_bytes(run_test):
     run = run_test(mode="AccuracyOnly", scenario="Offline", issue=issue)
     assert {record["data"] for record in run.accuracy} == {""}
     assert run.errors == []
+
+
+EMPTY_FORMAT = """
+    import ctypes, mmap
+    import mlperf_loadgen as lg
+
+    class Buffer(ctypes.Structure):
+        _fields_ = [
+            ("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t),
+            ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
+            ("format", ctypes.c_char_p), ("shape", ctypes.POINTER(ctypes.c_ssize_t)),
+            ("strides", ctypes.POINTER(ctypes.c_ssize_t)), ("suboffsets", ctypes.c_void_p),
+            ("internal", ctypes.c_void_p),
+        ]
+
+    PAGE = mmap.PAGESIZE
+    pages = mmap.mmap(-1, 2 * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(start + PAGE), PAGE, 0) == 0
+    for format in (b"", b"@", b"="):
+        # Its NUL is the last byte before memory that nobody may read.
+        address = start + PAGE - len(format) - 1
+        ctypes.memmove(address, format + bytes(1), len(format) + 1)
+        numbers = (ctypes.c_uint64 * 1)(7)
+        buffer = Buffer(
+            ctypes.addressof(numbers), None, 8, 8, 1, 1, None, (ctypes.c_ssize_t * 1)(1),
+            (ctypes.c_ssize_t * 1)(8), None, None,
+        )
+        ctypes.c_void_p.from_buffer(buffer, Buffer.format.offset).value = address
+        make = ctypes.pythonapi.PyMemoryView_FromBuffer
+        make.restype = ctypes.py_object
+        ctypes.c_void_p.from_buffer(buffer, Buffer.obj.offset).value = None
+        view = make(ctypes.byref(buffer))
+        try:
+            lg.complete(view)
+        except TypeError as error:
+            print(error)
+"""
+
+
+def test_an_empty_format_is_not_read_past_its_end(run_script):
+    done = run_script(EMPTY_FORMAT)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(" (")[0].split(" of format ")[1] for line in lines] == ["''", "'@'", "'='"]

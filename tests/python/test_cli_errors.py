@@ -517,6 +517,51 @@ def test_a_mistake_is_a_document_too(folder, name):
     assert found["exit_status"] == 2
 
 
+IN_A_DELETED_FOLDER = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run system.py:Good system.py:Numbers",
+        "find-peak system.py:Good system.py:Numbers",
+        "sweep system.py:Good system.py:Numbers -s offline -v 5",
+        "serve system.py:Good --bind tcp://127.0.0.1:0 --keys keys",
+        "keys secret",
+        "accuracy logs",
+        "report logs",
+        "compare one other",
+        "init first",
+    ],
+)
+def test_a_deleted_working_directory_is_named(folder, words):
+    command = [sys.executable, "-m", "mlperf_loadgen", *words.split()]
+    ended = subprocess.run(
+        ["sh", "-c", IN_A_DELETED_FOLDER, "sh", *command],
+        capture_output=True,
+        text=True,
+        timeout=HANG_LIMIT_S,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "error: the working directory no longer exists: change to another one" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_absolute_folder_needs_no_working_directory(folder):
+    command = [sys.executable, "-m", "mlperf_loadgen", "run"]
+    command += [f"{folder}/system.py:Good", f"{folder}/system.py:Numbers", "-o", f"{folder}/logs"]
+    ended = subprocess.run(
+        ["sh", "-c", IN_A_DELETED_FOLDER, "sh", *command, *QUICK],
+        capture_output=True,
+        text=True,
+        timeout=HANG_LIMIT_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (folder / "logs" / "mlperf_log_summary.txt").exists()
+
+
 def test_debug_shows_the_traceback_of_a_mistake(folder):
     result = done(*RUN, "--conf", "nowhere.conf", "--debug", status=2)
     assert "Traceback (most recent call last)" in result.stderr

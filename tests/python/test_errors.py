@@ -199,26 +199,6 @@ def test_name_that_is_no_string(handles, tmp_path):
         start((sut, handles[1]), log_settings(tmp_path))
 
 
-@pytest.mark.parametrize("form", ["samples", "lists"])
-@pytest.mark.parametrize("name", ["issue_query", "flush_queries"])
-def test_a_callback_that_nothing_awaits(handles, tmp_path, name, form):
-    """It would do nothing, and the test would wait for its answers."""
-
-    async def nothing(*_):
-        pass
-
-    complete = answer
-    if form == "lists":
-
-        def complete(ids, indices):
-            lg.QuerySamplesComplete([lg.QuerySampleResponse(i, 0, 0) for i in ids])
-
-    construct = lg.ConstructSUT if form == "samples" else lg.ConstructFastSUT
-    sut = construct(*(nothing, lambda: None) if name == "issue_query" else (complete, nothing))
-    with pytest.raises(TypeError, match=f"^{name} is written with async def.*AsyncSystemUnderTest"):
-        start((sut, handles[1]), log_settings(tmp_path))
-
-
 def test_logs_after_an_exception(run_test):
     def issue(samples):
         answer(samples)

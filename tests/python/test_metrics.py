@@ -6,6 +6,7 @@ after the test, and the numbers are compared with the result; the text is read b
 prometheus_client.
 """
 
+import dataclasses
 import errno
 import sys
 import urllib.error
@@ -21,6 +22,8 @@ from prometheus_client.openmetrics.parser import (  # noqa: E402
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text  # noqa: E402
+
+from mlperf_loadgen import metrics_server  # noqa: E402
 
 
 def scrape(url, accept="text/plain"):
@@ -89,6 +92,16 @@ def test_numbers_are_those_of_the_test(run_test):
     assert ended["lateness_seconds", "1"] == late.max_ns / 1e9
 
 
+def test_a_silent_system_is_told_of(run_test, monkeypatch):
+    run_test()
+    silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)
+    monkeypatch.setattr(metrics_server, "read_progress", lambda: silent)
+    with lg.serve_metrics(0) as url:
+        found, _ = samples_of(scrape(url))
+    assert found["silent_seconds", None] == 12.5
+    assert found["oldest_outstanding_seconds", None] == 70
+
+
 def test_what_is_not_known_is_left_out(run_test):
     run_test(mode="AccuracyOnly")
     with lg.serve_metrics(0) as url:
@@ -96,7 +109,7 @@ def test_what_is_not_known_is_left_out(run_test):
     assert labels == [{"scenario": "SingleStream", "phase": "accuracy"}]
     names = {name for name, _ in found}
     assert {"latency_seconds", "samples_completed_total"} <= names
-    assert not {"lateness_seconds", "offered_samples_per_second"} & names
+    assert not {"lateness_seconds", "offered_samples_per_second", "silent_seconds"} & names
 
 
 def test_before_the_first_test(run_script):

@@ -214,6 +214,18 @@ def test_lines_while_a_test_runs(run_test, monkeypatch):
     assert "finished" not in lines[0]
 
 
+def test_a_silent_system_is_told_of(run_test, monkeypatch):
+    """In the line, and then the test itself does not write to stderr between the lines."""
+    run_test()
+    silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)
+    monkeypatch.setattr(progress_module, "read_progress", iter([None, silent]).__next__)
+    stream = io.StringIO()
+    with lg.show_progress(stream=stream):
+        pass
+    text = stream.getvalue()
+    assert "silent nothing completed for 12.5 s, the oldest is outstanding for 1:10 min" in text
+
+
 def test_the_rate_shown_is_that_since_the_last_look(run_test):
     run_test()
     end = lg.read_progress()

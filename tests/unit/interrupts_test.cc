@@ -8,7 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
 
 namespace mlperf::loadgen {
 namespace {
@@ -86,6 +91,54 @@ TEST(InterruptsTest, AnEarlierHandlerIsCalledAndPutBack) {
   }
   raise(SIGINT);
   EXPECT_EQ(handled, 12);
+  sigaction(SIGINT, &before, nullptr);
+}
+
+// Another thread enters the handler, is held up at once, and goes on when the test has ended. It
+// must not touch what was the test's, and does what was done before the test.
+TEST(InterruptsTest, AHandlerThatGoesOnAfterTheTestLeavesItAlone) {
+  handled = 0;
+  struct sigaction own = {}, before = {}, installed = {};
+  own.sa_handler = Count;
+  sigaction(SIGINT, &own, &before);
+  RunControl control;
+  Interrupts interrupts({SIGINT}, CountTen);
+  {
+    const InterruptScope scope(&interrupts, &control);
+    sigaction(SIGINT, nullptr, &installed);
+  }
+  siginfo_t info = {};
+  installed.sa_sigaction(SIGINT, &info, nullptr);
+  EXPECT_FALSE(control.stop_requested());
+  EXPECT_EQ(interrupts.received(), 0);
+  EXPECT_EQ(handled, 1) << "the earlier handler alone";
+  sigaction(SIGINT, &before, nullptr);
+}
+
+// A signal of another thread while a test begins and ends: what the test is told, it still counts.
+TEST(InterruptsTest, ASignalOfAnotherThreadFindsOnlyARunningTest) {
+  constexpr int kRounds = 2000;
+  struct sigaction own = {}, before = {};
+  own.sa_handler = Count;
+  sigaction(SIGINT, &own, &before);
+  std::atomic<int> asked{0}, raised{0};
+  std::thread other([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      while (asked < round) std::this_thread::yield();
+      raise(SIGINT);
+      raised = round;
+    }
+  });
+  for (int round = 1; round <= kRounds; ++round) {
+    const auto control = std::make_unique<RunControl>();
+    Interrupts interrupts({SIGINT});
+    std::optional<InterruptScope> scope(std::in_place, &interrupts, control.get());
+    asked = round;
+    scope.reset();
+    EXPECT_EQ(control->cause() == StopCause::kInterrupt, interrupts.received() == SIGINT);
+    while (raised < round) std::this_thread::yield();
+  }
+  other.join();
   sigaction(SIGINT, &before, nullptr);
 }
 

@@ -90,6 +90,15 @@ std::vector<size_t> QuerySizes(const ScriptedSut& sut) {
   return sizes;
 }
 
+// Which queries are marked as held up by the system.
+std::vector<int> HeldUp(const Rig& rig) {
+  std::vector<int> held_up;
+  for (uint64_t query = 0; query < rig.recorder.queries_ready(); ++query) {
+    held_up.push_back(rig.recorder.slots()->held_up[query]);
+  }
+  return held_up;
+}
+
 StopLimits Limits(uint64_t min_query_count, int64_t target_duration_ns = 0) {
   StopLimits limits;
   limits.min_query_count = min_query_count;
@@ -376,6 +385,42 @@ TEST(OpenLoop, CoalescesWhatIsDue) {
   EXPECT_EQ(rig.recorder.TakeViolations().total(), 0u);
 }
 
+// Whom to blame: queries 1 to 3 were due before the first call returned at 3001, and so was query
+// 4, to the nanosecond. Query 5 became due after it, in the second call, which query 6 was not due
+// in.
+TEST(OpenLoop, MergedQueriesThatWereDueDuringTheCallAreHeldUp) {
+  Rig rig(false, {0, 900, 1000, 1100, 3001, 3002, 9004}, 1, 1);
+  rig.context.coalesce = true;
+  Serve(&rig, 2998);
+  rig.OpenLoop(OpenLimits());
+  EXPECT_EQ(QuerySizes(rig.sut), (std::vector<size_t>{1, 4, 1, 1}));
+  EXPECT_EQ(HeldUp(rig), (std::vector<int>{0, 1, 1, 1, 1, 1, 0}));
+  EXPECT_EQ(rig.context.held_up_by_sut, 5u);
+}
+
+// The thread was woken a millisecond too late.
+TEST(OpenLoop, QueriesThatBecameDueWhileTheGeneratorOversleptAreItsOwnLateness) {
+  Rig rig(false, {0, 900'000, 900'100, 900'200, 9'000'000}, 1, 1);
+  rig.context.coalesce = true;
+  rig.clock.on_sleep = [&] {
+    if (rig.sut.queries().size() == 1) rig.clock.Advance(1'000'000);
+  };
+  rig.OpenLoop(OpenLimits());
+  EXPECT_EQ(QuerySizes(rig.sut), (std::vector<size_t>{1, 3, 1}));
+  EXPECT_EQ(HeldUp(rig), (std::vector<int>(5, 0)));
+  EXPECT_EQ(rig.context.held_up_by_sut, 0u);
+}
+
+// Nothing was issued before the first call, so that nothing held it up.
+TEST(OpenLoop, QueriesOfTheFirstCallAreNotHeldUp) {
+  Rig rig(false, {0, 1, 2, 9000}, 1, 1);
+  rig.context.coalesce = true;
+  rig.clock.Advance(500);
+  rig.OpenLoop(OpenLimits());
+  EXPECT_EQ(QuerySizes(rig.sut), (std::vector<size_t>{3, 1}));
+  EXPECT_EQ(rig.context.held_up_by_sut, 0u);
+}
+
 TEST(OpenLoop, WithoutCoalescingEachQueryIsACall) {
   Rig rig(false, {0, 900, 1000, 1100, 3001, 3002, 9000}, 1, 1);
   Serve(&rig, 2998);
@@ -400,6 +445,20 @@ TEST(OpenLoop, CountsMergedQueriesAsOutstanding) {
   const IssueEnd end = rig.OpenLoop(OpenLimits(3, 0, 0));
   EXPECT_EQ(end.reason, StopReason::kTooManyOutstanding);
   EXPECT_EQ(end.outstanding, 4u);
+}
+
+// What the issuer and another thread leave behind that completed a sample at the same instant: it
+// is counted twice. One query fewer than none is not very many.
+TEST(OpenLoop, ARacingDoubleCompletionDoesNotMakeQueriesOutstanding) {
+  Rig rig(false, {0, 900, 1800}, 1, 1);
+  rig.sut.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll(samples);
+    rig.recorder.Publish(1);
+  };
+  const IssueEnd end = rig.OpenLoop(OpenLimits(1, 0, 0));
+  EXPECT_EQ(end.reason, StopReason::kScheduleEnd);
+  EXPECT_EQ(end.queries_issued, 3u);
+  EXPECT_EQ(end.outstanding, 0u);
 }
 
 TEST(OpenLoop, SharesTakeEverySecondQuery) {

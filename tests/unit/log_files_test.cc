@@ -130,6 +130,28 @@ TEST(LogFilesTest, NamesFollowTheSettings) {
   }
 }
 
+TEST(LogFilesTest, ADeletedWorkingDirectoryIsNamedUnlessThePathIsAbsolute) {
+  const fs::path before = fs::current_path();
+  const TestDirectory logs;
+  {
+    const TestDirectory deleted;
+    fs::current_path(deleted.path());
+  }
+  for (const std::string outdir : {".", "logs"}) {
+    try {
+      LogFiles(Settings(outdir), kDateTime, NoWarning);
+      ADD_FAILURE() << outdir << " was taken";
+    } catch (const std::system_error& error) {
+      const std::string text = error.what();
+      EXPECT_NE(text.find("the working directory no longer exists"), std::string::npos) << text;
+      EXPECT_NE(text.find("'" + outdir + "' (log_output.outdir)"), std::string::npos) << text;
+    }
+  }
+  LogFiles(Settings(logs.path()), kDateTime, NoWarning);
+  EXPECT_FALSE(logs.Files().empty());
+  fs::current_path(before);
+}
+
 TEST(LogFilesTest, SampleLogIsMadeOnlyIfAskedForAndTheTraceAlways) {
   TestDirectory directory;
   LogSettings settings = Settings(directory.path());

@@ -68,28 +68,28 @@ TEST(SpinStretch, StaysWithinItsBounds) {
 
 class PacerTest : public testing::Test {
  protected:
-  int64_t WaitFor(int64_t wait_ns) { return pacer_.WaitUntil(clock_.Peek() + wait_ns, &overdue_); }
+  int64_t WaitFor(int64_t wait_ns) { return pacer_.WaitUntil(clock_.Peek() + wait_ns, &begin_ns_); }
 
   FakeClock clock_{1};
   TrackingGate gate_{1};  // Issue loops run inside.
   RunControl control_;
   Pacer pacer_{&clock_, &gate_, &control_};
-  bool overdue_ = false;
+  int64_t begin_ns_ = 0;
 };
 
 TEST_F(PacerTest, LetsAnOverdueQueryGoAtOnce) {
   const int64_t now_ns = clock_.Peek();
   EXPECT_EQ(WaitFor(-5), now_ns);
-  EXPECT_TRUE(overdue_);
+  EXPECT_EQ(begin_ns_, now_ns);
   EXPECT_EQ(WaitFor(0), now_ns + 1);
-  EXPECT_TRUE(overdue_);
+  EXPECT_EQ(begin_ns_, now_ns + 1);
   EXPECT_EQ(gate_.leave_count(), 0);
 }
 
 TEST_F(PacerTest, StaysInsideTheGateForAShortWait) {
   const int64_t now_ns = clock_.Peek();
   EXPECT_EQ(WaitFor(999), now_ns + 999);
-  EXPECT_FALSE(overdue_);
+  EXPECT_EQ(begin_ns_, now_ns);
   EXPECT_EQ(gate_.leave_count(), 0);
   EXPECT_TRUE(clock_.sleeps_until_ns().empty());
 }
@@ -98,7 +98,7 @@ TEST_F(PacerTest, LeavesTheGateForALongWait) {
   const int64_t now_ns = clock_.Peek();
   // One more reading: what the entry into the gate may have cost counts as well.
   EXPECT_EQ(WaitFor(1000), now_ns + 1001);
-  EXPECT_FALSE(overdue_);
+  EXPECT_EQ(begin_ns_, now_ns);
   EXPECT_EQ(gate_.leave_count(), 1);
   EXPECT_EQ(gate_.held(), 1);
   EXPECT_TRUE(clock_.sleeps_until_ns().empty()) << "too short to sleep";
@@ -130,7 +130,7 @@ TEST_F(PacerTest, ReturnsEarlyWhenTheTestStops) {
   clock_.on_sleep = [this] {
     if (clock_.sleeps_until_ns().size() == 3) control_.RequestStop(StopCause::kAbort);
   };
-  EXPECT_LT(pacer_.WaitUntil(due_ns, &overdue_), due_ns);
+  EXPECT_LT(pacer_.WaitUntil(due_ns, &begin_ns_), due_ns);
   EXPECT_EQ(clock_.sleeps_until_ns().size(), 3u);
   EXPECT_EQ(gate_.held(), 1);
 }
@@ -138,7 +138,7 @@ TEST_F(PacerTest, ReturnsEarlyWhenTheTestStops) {
 TEST_F(PacerTest, ReportsWhatPollThrowsAndStops) {
   const int64_t due_ns = clock_.Peek() + 3'600'000'000'000;
   gate_.on_poll = [] { throw std::runtime_error("interrupted"); };
-  EXPECT_LT(pacer_.WaitUntil(due_ns, &overdue_), due_ns);
+  EXPECT_LT(pacer_.WaitUntil(due_ns, &begin_ns_), due_ns);
   EXPECT_TRUE(control_.stop_requested());
   ASSERT_TRUE(control_.exception());
   EXPECT_THROW(std::rethrow_exception(control_.exception()), std::runtime_error);
@@ -151,9 +151,9 @@ TEST(Pacer, SleepPacingSleepsToTheDueTimeAndSpinsNothing) {
   TrackingGate gate(1);
   RunControl control;
   Pacer pacer(&clock, &gate, &control, Pacing::Sleep);
-  bool overdue = false;
+  int64_t begin_ns = 0;
   const int64_t due_ns = clock.Peek() + 1'000'000;
-  EXPECT_GE(pacer.WaitUntil(due_ns, &overdue), due_ns);
+  EXPECT_GE(pacer.WaitUntil(due_ns, &begin_ns), due_ns);
   EXPECT_EQ(clock.sleeps_until_ns(), (std::vector<int64_t>{due_ns}));
   EXPECT_EQ(pacer.spun_ns(), 0);
 }
@@ -165,9 +165,9 @@ TEST(Pacer, SpinPacingNeverSleepsButPolls) {
   gate.on_poll = [&] { ++polls; };
   RunControl control;
   Pacer pacer(&clock, &gate, &control, Pacing::Spin);
-  bool overdue = false;
+  int64_t begin_ns = 0;
   const int64_t due_ns = clock.Peek() + 50'000'000;
-  EXPECT_GE(pacer.WaitUntil(due_ns, &overdue), due_ns);
+  EXPECT_GE(pacer.WaitUntil(due_ns, &begin_ns), due_ns);
   EXPECT_TRUE(clock.sleeps_until_ns().empty());
   EXPECT_EQ(polls, 2);
   EXPECT_NEAR(static_cast<double>(pacer.spun_ns()), 5e7, 1e4);
@@ -183,8 +183,8 @@ TEST(Pacer, IsNeverEarlyWhateverTheClockAndTheWait) {
     Pacer pacer(&clock, &gate, &control);
     for (int i = 0; i < 100; ++i) {
       const int64_t due_ns = clock.Peek() + static_cast<int64_t>(random() % 2'000'000);
-      bool overdue = false;
-      ASSERT_GE(pacer.WaitUntil(due_ns, &overdue), due_ns) << "step " << step_ns;
+      int64_t begin_ns = 0;
+      ASSERT_GE(pacer.WaitUntil(due_ns, &begin_ns), due_ns) << "step " << step_ns;
     }
   }
 }

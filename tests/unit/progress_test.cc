@@ -100,6 +100,39 @@ TEST_F(ProgressOfTest, IsWhatHappenedSoFar) {
   EXPECT_DOUBLE_EQ(tenth.remaining_s.value(), 11.0 / 200);
 }
 
+// Also while the system keeps the issuing thread: nobody but the reader looks.
+TEST_F(ProgressOfTest, SaysForHowLongNothingWasCompleted) {
+  settings_.scenario = TestScenario::Offline;
+  FakeClock clock(0);
+  std::vector<Progress> seen;
+  const auto look_after = [&](int64_t seconds) {
+    clock.Advance(seconds * 1000 * kNsPerMs);
+    seen.push_back(ReadProgress().value());
+  };
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    look_after(9);
+    look_after(3);
+    Complete(samples[0].id);
+    look_after(5);
+    look_after(9);
+    look_after(2);
+    CompleteAll({samples.begin() + 1, samples.end()});
+    look_after(20);
+  };
+  Run(&clock);
+  ASSERT_EQ(seen.size(), 6u);
+  EXPECT_FALSE(seen[0].silent_s) << "not for ten seconds";
+  EXPECT_DOUBLE_EQ(seen[1].silent_s.value(), 12);
+  EXPECT_DOUBLE_EQ(seen[1].oldest_outstanding_s.value(), 12);
+  EXPECT_FALSE(seen[2].silent_s) << "something was completed";
+  EXPECT_FALSE(seen[2].oldest_outstanding_s);
+  EXPECT_FALSE(seen[3].silent_s) << "the last look that saw a completion is nine seconds ago";
+  EXPECT_DOUBLE_EQ(seen[4].silent_s.value(), 11);
+  EXPECT_DOUBLE_EQ(seen[4].oldest_outstanding_s.value(), 28);
+  EXPECT_FALSE(seen[5].silent_s) << "nothing is outstanding";
+  EXPECT_FALSE(ReadProgress()->silent_s) << "the set has ended";
+}
+
 TEST_F(ProgressOfTest, StaysAsItWasAtTheEnd) {
   FakeClock clock(0);
   sut_.on_issue = [&](const std::vector<QuerySample>& samples) {

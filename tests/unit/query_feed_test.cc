@@ -183,6 +183,40 @@ TEST(QueryFeed, BoundsABlockOfLargeQueries) {
   EXPECT_EQ(one_by_one.recorder.queries_ready(), 1u);
 }
 
+TEST(QueryDemand, IsAwaitedUntilMoreIsWantedThanIsReady) {
+  QueryDemand demand;
+  demand.Raise(5);
+  demand.Raise(3);
+  EXPECT_TRUE(demand.Await([] { return uint64_t{4}; }));
+  std::thread issuer([&] { demand.Raise(6); });
+  EXPECT_TRUE(demand.Await([] { return uint64_t{5}; }));
+  issuer.join();
+  demand.End();
+  EXPECT_FALSE(demand.Await([] { return uint64_t{0}; }));
+  demand.Raise(100);
+  EXPECT_FALSE(demand.Await([] { return uint64_t{0}; })) << "the end is for good";
+}
+
+// Between what a wait reads and its sleep there is one place where something can come in between:
+// the question how many queries are ready.
+TEST(QueryDemand, EndsAWaitThatIsAboutToSleep) {
+  QueryDemand demand;
+  demand.Raise(5);
+  EXPECT_FALSE(demand.Await([&] {
+    demand.End();
+    return uint64_t{5};
+  }));
+}
+
+TEST(QueryDemand, RaisedByAnIssuerWhileAWaitIsAboutToSleepIsSeen) {
+  QueryDemand demand;
+  demand.Raise(5);
+  EXPECT_TRUE(demand.Await([&] {
+    demand.Raise(6);
+    return uint64_t{5};
+  }));
+}
+
 TEST(QueryFeed, MayBeStoppedAndDestroyedAtAnyTime) {
   for (const bool ahead : {false, true}) {
     Feeding never_started(Settings(TestScenario::Server, 100'000));

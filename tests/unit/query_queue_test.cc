@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -79,6 +80,17 @@ TEST(QueryQueueTest, ForgetsOnClear) {
   const std::vector<QueuedSample> taken = queue.Take(kAll);
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken[0].id, 20u);
+}
+
+// A forked child, say, which has the same pipe.
+TEST(QueryQueueTest, WakesAgainAfterSomebodyElseTookTheWakeUp) {
+  QueryQueue queue;
+  Push(&queue, 1, 1);
+  char byte;
+  ASSERT_EQ(read(queue.fd(), &byte, 1), 1);
+  EXPECT_EQ(queue.Take(kAll).size(), 1u);
+  Push(&queue, 2, 1);
+  EXPECT_TRUE(IsReadable(queue.fd()));
 }
 
 struct Portions {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -20,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpu_relax.h"
 #include "fake_clock.h"
 #include "test_file.h"
 #include "tracking_gate.h"
@@ -492,6 +494,36 @@ TEST(WaitForCompleted, WakesWhenTheLastSampleIsAnswered) {
   completer.join();
   EXPECT_EQ(set.gate.leave_count(), 1);
   EXPECT_EQ(set.gate.held(), 1);
+}
+
+// One sample of each query is answered by the issuer, the other by a worker at about the time the
+// issuer falls asleep, which is held up by what else goes on in the recorder. No wait ends by
+// itself: a wake-up that is lost is a hang.
+TEST(WaitForCompleted, LosesNoWakeUpWhenTheIssuerAnswersAPart) {
+  constexpr uint64_t kQueries = 30'000;
+  Recorder::Options options = SetOptions(2);
+  options.poll_interval = std::chrono::hours(1);
+  Set set(options, kQueries, kQueries);
+  std::atomic<uint64_t> asked{0};
+  std::thread worker([&] {
+    for (uint64_t query = 0; query < kQueries; ++query) {
+      while (asked.load() <= query) CpuRelax();
+      for (uint64_t spin = 0; spin < query % 1024; ++spin) CpuRelax();
+      set.Complete(set.recorder.IdOf(2 * query + 1));
+    }
+  });
+  std::atomic<bool> ended{false};
+  std::thread stranger([&] {
+    while (!ended) set.Complete(Id(1, 1));
+  });
+  for (uint64_t query = 0; query < kQueries; ++query) {
+    set.Complete(set.recorder.IdOf(2 * query), 77, 0, true);
+    asked.store(query + 1);
+    ASSERT_TRUE(set.Wait(2 * (query + 1)));
+  }
+  ended = true;
+  stranger.join();
+  worker.join();
 }
 
 TEST(WaitForCompleted, EndsWhenTheTestIsStopped) {

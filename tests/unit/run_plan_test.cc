@@ -658,5 +658,22 @@ TEST(OfflineProbeTest, MakesTheQueryAThirdLongerThanItMustBe) {
   EXPECT_GT(1.1 * 600 * most, 4294960000.0);
 }
 
+TEST(RunPlanTest, OnlyOfflineWithTheDefaultTimeoutGoesByThePaceOfTheSystem) {
+  TestSettings settings;
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::MultiStream,
+                                      TestScenario::Server, TestScenario::Offline}) {
+    settings.scenario = scenario;
+    settings.stall_timeout_ms = TestSettings().stall_timeout_ms;
+    EXPECT_EQ(MakeRunPlan(settings, 10, 10).stall_counts_from_issue,
+              scenario != TestScenario::Offline);
+    settings.stall_timeout_ms = 7'200'000;
+    EXPECT_TRUE(MakeRunPlan(settings, 10, 10).stall_counts_from_issue);
+    TestSettings from_file = settings;
+    from_file.stall_timeout_ms = TestSettings().stall_timeout_ms;
+    from_file.config_origins["stall_timeout_ms"] = "user.conf:1";
+    EXPECT_TRUE(MakeRunPlan(from_file, 10, 10).stall_counts_from_issue);
+  }
+}
+
 }  // namespace
 }  // namespace mlperf::loadgen

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <latch>
 #include <map>
 #include <memory>
@@ -362,6 +363,131 @@ INSTANTIATE_TEST_SUITE_P(
                     Stall{TestScenario::Server, 20, 0}, Stall{TestScenario::Offline, 1, 19}),
     [](const auto& stall) { return std::string(ToString(stall.param.scenario)); });
 
+// With the default timeout, but a second instead of an hour.
+class OfflineByItsPace : public SetRunnerTest {
+ protected:
+  RunRecord RunQuery(uint64_t samples) {
+    plan_ = MakeRunPlan(Settings(TestScenario::Offline, samples), 10, 10);
+    plan_.stall_timeout_ms = 1000;
+    sets_ = MakeLoadableSets(plan_, Phase::kPerformance);
+    request_.set = &sets_.front();
+    request_.id_tag = kTag;
+    return RunSet(plan_, request_, actors_).record;
+  }
+
+  // What the system has and did not answer yet; `answer` is called for every 300 ms.
+  void Keep(const std::function<void(int step)>& answer) {
+    sut_.on_issue = [this](const std::vector<QuerySample>& samples) { kept_ = samples; };
+    gate_.on_poll = [this, answer] {
+      clock_.Advance(300'000'000);
+      answer(++step_);
+    };
+  }
+  // From a thread of the system's own.
+  void AnswerKept(size_t count) {
+    const auto end = kept_.begin() + static_cast<ptrdiff_t>(count);
+    const std::vector<QuerySample> samples(kept_.begin(), end);
+    kept_.erase(kept_.begin(), end);
+    std::thread([&] { CompleteAll(samples); }).join();
+  }
+
+  std::vector<QuerySample> kept_;
+  int step_ = 0;
+};
+
+TEST_F(OfflineByItsPace, ASystemMayAnswerAllAtItsEnd) {
+  Keep([this](int step) {
+    if (step == 24) AnswerKept(20);
+  });
+  const RunRecord record = RunQuery(20);
+  EXPECT_EQ(record.stalled_for_ns, 0);
+  EXPECT_FALSE(record.aborted);
+  EXPECT_EQ(record.samples_completed, 20u);
+}
+
+TEST_F(OfflineByItsPace, ASystemMayAnswerInSlowBatches) {
+  Keep([this](int step) {
+    if (step % 6 == 0) AnswerKept(10);
+  });
+  const RunRecord record = RunQuery(30);
+  EXPECT_EQ(record.stalled_for_ns, 0);
+  EXPECT_EQ(record.samples_completed, 30u);
+}
+
+TEST_F(OfflineByItsPace, ASystemThatLosesASampleIsEnded) {
+  Keep([this](int step) {
+    if (step == 6) AnswerKept(19);
+  });
+  const RunRecord record = RunQuery(20);
+  EXPECT_GE(record.stalled_for_ns, 2 * 5 * int64_t{300'000'000}) << "twice the silence before";
+  EXPECT_EQ(record.samples_completed, 19u);
+}
+
+// Somebody who sets a limit knows the system.
+TEST_F(SetRunnerTest, ATimeoutThatWasSetEndsAnOfflineSystemThatNeverAnswers) {
+  sut_.on_issue = [](const std::vector<QuerySample>&) {};
+  gate_.on_poll = [&] { clock_.Advance(300'000'000); };
+  TestSettings settings = Settings(TestScenario::Offline, 20);
+  settings.stall_timeout_ms = 1000;
+  const RunRecord record = Run(settings, 10, 10).record;
+  EXPECT_GE(record.stalled_for_ns, 1'000'000'000);
+  EXPECT_EQ(record.samples_completed, 0u);
+}
+
+// ---- Silence -----------------------------------------------------------------------------------
+
+// Said after 10 s, 20 s, 40 s, ... of each silence, with the age of the oldest sample.
+TEST_F(SetRunnerTest, SaysThatNothingIsCompleted) {
+  std::vector<std::string> said;
+  actors_.say = [&](const std::string& text) { said.push_back(text); };
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    CompleteAll({samples.begin(), samples.begin() + 3});
+  };
+  gate_.on_poll = [&] { clock_.Advance(900'000'000); };
+  TestSettings settings = Settings(TestScenario::MultiStream, 20);
+  settings.stall_timeout_ms = 25'000;
+  Run(settings, 10, 10);
+  ASSERT_EQ(said.size(), 2u);
+  for (size_t i = 0; i < said.size(); ++i) {
+    const std::string seconds = std::to_string(10 << i) + " s";
+    EXPECT_NE(said[i].find("no sample was completed for " + seconds), std::string::npos) << said[i];
+    EXPECT_NE(said[i].find("Outstanding samples: 5, the oldest for "), std::string::npos);
+    EXPECT_NE(said[i].find("when this lasts for 25 s (stall_timeout_ms)"), std::string::npos);
+  }
+}
+
+TEST_F(SetRunnerTest, SaysWhatBecomesOfASilentOfflineSystem) {
+  std::vector<std::string> said;
+  actors_.say = [&](const std::string& text) { said.push_back(text); };
+  sut_.on_issue = [](const std::vector<QuerySample>&) {};
+  gate_.on_poll = [&] {
+    clock_.Advance(1'000'000'000);
+    if (said.size() == 1) control_.RequestStop(StopCause::kAbort);
+  };
+  Run(Settings(TestScenario::Offline, 20), 10, 10);
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_NE(said[0].find("so the test waits; set stall_timeout_ms for a limit"), std::string::npos);
+}
+
+TEST_F(SetRunnerTest, SaysNothingOfASlowSystemThatAnswers) {
+  std::vector<std::string> said;
+  actors_.say = [&](const std::string& text) { said.push_back(text); };
+  std::vector<QuerySample> kept;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) { kept = samples; };
+  gate_.on_poll = [&] {
+    clock_.Advance(9'000'000'000);
+    const QuerySample sample = kept.back();
+    kept.pop_back();
+    std::thread([&] { Complete(sample.id); }).join();
+  };
+  Run(Settings(TestScenario::Offline, 20), 10, 10);
+  TestSettings rare = Server(1e-3, 2);  // Nothing is outstanding in between.
+  sut_.on_issue = CompleteAll;
+  gate_.on_poll = {};
+  Run(rare, 10, 10);
+  EXPECT_TRUE(said.empty());
+}
+
 TEST_F(SetRunnerTest, ASilenceWithNothingOutstandingIsNoStall) {
   TestSettings settings = Server(1e-3, 2);  // Some thousand seconds apart.
   settings.stall_timeout_ms = 1000;
@@ -456,7 +582,7 @@ TEST_F(LentThreadsTest, IssueEachQueryOnceInTurn) {
     // Without the background thread only one issuer may ask, so the list must be in one block.
     if (!background) settings.min_query_count = 200;
     if (background) settings.min_query_count = 2000;
-    actors_.background_generation = background;
+    actors_.background_threads = background;
     const size_t before = sut_.queries().size();
     const RunRecord record = Run(settings, 1024, 128).record;
     EXPECT_EQ(record.queries_issued, settings.min_query_count);

@@ -44,6 +44,36 @@ TEST(StallWatchTest, CountsTheTimeSinceTheLastCompletion) {
   }
 }
 
+// What a system does that is given everything at once can only be known from its own pace.
+TEST(StallWatchTest, ByItsPaceASystemStallsWhenItWasNeverSilentForSoLong) {
+  const std::vector<Script> scripts = {
+      {"nothing is known before the first completion", 100, {{0, 0, false}, {900, 0, false}}},
+      {"not even after the longest time", 100, {{0, 0, false}, {999'999, 0, false}}},
+      {"the timeout counts for a quick system",
+       100,
+       {{0, 0, false}, {10, 1, false}, {109, 1, false}, {110, 1, true}}},
+      {"twice the silence before the first completion is allowed",
+       100,
+       {{0, 0, false}, {400, 1, false}, {1199, 1, false}, {1200, 1, true}}},
+      {"twice the longest one, not the last",
+       100,
+       {{0, 0, false},
+        {400, 1, false},
+        {410, 2, false},
+        {1000, 2, false},
+        {1209, 2, false},
+        {1210, 2, true}}},
+      {"never with 0", 0, {{0, 1, false}, {1, 2, false}, {900, 2, false}}},
+  };
+  for (const Script& script : scripts) {
+    StallWatch watch(script.timeout_ms * kMs, StallRule::kTimeoutAndPace);
+    for (const Look& look : script.looks) {
+      EXPECT_EQ(watch.Silent(look.now_ms * kMs, look.completed), look.silent)
+          << script.name << " at " << look.now_ms << " ms";
+    }
+  }
+}
+
 TEST(StallWatchTest, StartsAgainWhereNothingIsOutstanding) {
   StallWatch watch(100 * kMs);
   EXPECT_FALSE(watch.Silent(0, 1));

@@ -944,5 +944,35 @@ TEST_F(PeakTest, IsForServerOnly) {
   ExpectCompleteLogs(logs_);
 }
 
+// ---- Stops before the first query --------------------------------------------------------------
+
+class StopBeforeTheFirstQuery : public TestRunTest, public testing::WithParamInterface<TestMode> {};
+
+TEST_P(StopBeforeTheFirstQuery, LoadsNothingMore) {
+  qsl_.on_name = [] { AbortTest(); };
+  const TestResult result = Run(Settings(TestScenario::Offline, GetParam()));
+  EXPECT_TRUE(result.aborted);
+  EXPECT_TRUE(qsl_.loaded().empty());
+  EXPECT_TRUE(sut_.queries().empty());
+  ExpectCompleteLogs(logs_);
+  ExpectNextTestWorks();
+}
+
+TEST_P(StopBeforeTheFirstQuery, UnloadsWhatWasLoaded) {
+  qsl_.on_load = [] { AbortTest(); };
+  const TestResult result = Run(Settings(TestScenario::Offline, GetParam()));
+  EXPECT_TRUE(result.aborted);
+  EXPECT_EQ(qsl_.loaded().size(), 1u);
+  EXPECT_EQ(qsl_.unloaded(), qsl_.loaded());
+  EXPECT_TRUE(sut_.queries().empty());
+  ExpectCompleteLogs(logs_);
+  ExpectNextTestWorks();
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, StopBeforeTheFirstQuery,
+                         testing::Values(TestMode::PerformanceOnly, TestMode::AccuracyOnly,
+                                         TestMode::SubmissionRun),
+                         [](const auto& mode) { return std::string(ToString(mode.param)); });
+
 }  // namespace
 }  // namespace mlperf::loadgen

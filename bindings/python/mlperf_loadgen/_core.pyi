@@ -322,6 +322,8 @@ class LogOutputSettings:
     copy_summary_to_stdout: bool
     exist_ok: bool
     """Write over the logs of an earlier test, with a warning; False refuses."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class LogSettings:
     """What is logged, and where to."""
@@ -342,6 +344,8 @@ class LogSettings:
     max_free_space_share: float
     """Share of the disk's free space that the trace and the sample log may take at most, each of
     them; 0 is no limit."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class LatencyStats:
     """Statistics of a list of durations, in ns."""
@@ -364,6 +368,8 @@ class LatencyStats:
         """Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of the n
         durations in ascending order.
         """
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class Lateness:
     """How late queries were issued against their schedule (Server), in ns."""
@@ -383,6 +389,8 @@ class Lateness:
     @property
     def held_up_by_sut(self) -> int:
         """Queries already due when IssueQuery returned from the one before."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class EarlyStopping:
     """Whether enough queries were seen for the stated confidence."""
@@ -401,6 +409,8 @@ class EarlyStopping:
     @property
     def queries_missing(self) -> int:
         """0 if met."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class TokenMetrics:
     """Token metrics of a performance phase."""
@@ -429,6 +439,8 @@ class TokenMetrics:
     def early_stopping_ttft(self) -> EarlyStopping: ...
     @property
     def early_stopping_tpot(self) -> EarlyStopping: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class PerformanceResult:
     """What a performance phase means."""
@@ -528,6 +540,8 @@ class PerformanceResult:
     def final_query_done_s(self) -> float: ...
     @property
     def max_latency_s(self) -> float: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class PeakTrial:
     """One rate tried by a peak search."""
@@ -547,6 +561,8 @@ class PeakTrial:
     @property
     def duration_s(self) -> float:
         """Of issuing."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class PeakSearchResult:
     """What FindPeakPerformance found."""
@@ -572,6 +588,8 @@ class PeakSearchResult:
         """Why the search ended, in words."""
     @property
     def trials(self) -> list[PeakTrial]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class OfflineProbe:
     """What the probe of an Offline test measured, and what became of it."""
@@ -587,6 +605,8 @@ class OfflineProbe:
     @property
     def expected_qps(self) -> float:
         """What the test took in place of offline_expected_qps."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class LogPaths:
     """Paths of the log files; empty: not written."""
@@ -601,6 +621,8 @@ class LogPaths:
     def trace(self) -> str: ...
     @property
     def samples(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class TestResult:
     """What a test means; print it for the whole."""
@@ -658,6 +680,8 @@ class TestResult:
         """Every sample as a NumPy structured array, mapped from the sample log."""
     def to_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists and numbers."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class QuerySample:
     """QuerySample() or QuerySample(id, index): one sample to be answered."""
@@ -833,6 +857,8 @@ class _Progress(TypedDict):
     samples_outstanding: int
     offered_samples_per_second: float | None
     completed_samples_per_second: float
+    silent_s: float | None
+    oldest_outstanding_s: float | None
     latency_p50_ns: int | None
     latency_p99_ns: int | None
     lateness_p50_ns: int | None
@@ -935,6 +961,10 @@ def read_accuracy(path: str) -> _AccuracyArrays: ...
 def read_progress() -> _Progress | None: ...
 
 _SAMPLE_FOLDER: str
+def set_progress_shown(shown: bool) -> None:
+    """Somebody shows the progress on stderr, or no longer does: tests do not write there
+    meanwhile.
+    """
 
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def sample_left_out(rest: bytes) -> int: ...

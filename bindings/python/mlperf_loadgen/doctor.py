@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .callables import plain
 from .doctor_machine import Machine, read_busy_s, read_machine
 from .doctor_timing import (
     ClockCost,
@@ -78,7 +79,7 @@ def examine(
     for name, value in (("seconds", seconds), ("lateness_bound_us", lateness_bound_us)):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, not {value!r}")
-    report = progress or (lambda text: None)
+    report = plain(progress, "progress") if progress else lambda text: None
     machine = read_machine(root)
     report("clock and timers")
     clock = measure_clock()

@@ -12,6 +12,7 @@ import itertools
 from _thread import allocate_lock
 
 from . import _core
+from .callables import OF_LIBRARY, OF_SYSTEM, require_plain
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 
 TYPE_CHECKING = False
@@ -52,20 +53,40 @@ def _unknown(handle: object, kind: str) -> str:
 def _callable(function: object, name: str) -> Callable[..., Any]:
     if not callable(function):
         raise TypeError(f"{name} must be callable, not {function!r}")
+    require_plain(function, name, OF_SYSTEM)
     return function
+
+
+def require_plain_system(issue_query: object, flush_queries: object) -> None:
+    """Raises TypeError for callbacks of a system that nobody would await."""
+    require_plain(issue_query, "issue_query", OF_SYSTEM)
+    require_plain(flush_queries, "flush_queries", OF_SYSTEM)
+
+
+def _require_plain_library(load: object, unload: object) -> None:
+    require_plain(load, "load_samples", OF_LIBRARY)
+    require_plain(unload, "unload_samples", OF_LIBRARY)
 
 
 def ConstructSUT(
     issue_query: Callable[[_core.SampleBatch], object], flush_queries: Callable[[], object]
 ) -> int:
-    """A SUT of two callables, `issue_query(samples)` and `flush_queries()`. Returns its handle."""
+    """A SUT of two callables, `issue_query(samples)` and `flush_queries()`. Returns its handle.
+
+    Raises TypeError for what is not callable, and for async functions, which nothing would await.
+    """
+    require_plain_system(issue_query, flush_queries)
     return _register("SUT", _core.CallbackSut(issue_query, flush_queries, "PySUT"))
 
 
 def ConstructFastSUT(
     issue_query: Callable[[list[int], list[int]], object], flush_queries: Callable[[], object]
 ) -> int:
-    """A SUT whose `issue_query(ids, indices)` gets two lists. Returns its handle."""
+    """A SUT whose `issue_query(ids, indices)` gets two lists. Returns its handle.
+
+    Raises TypeError as ConstructSUT does.
+    """
+    require_plain_system(issue_query, flush_queries)
     return _register("FastSUT", _core.make_list_sut(issue_query, flush_queries, "PyFastSUT"))
 
 
@@ -74,7 +95,11 @@ def ConstructQDL(
     flush_queries: Callable[[], object],
     client_get_sut_name: Callable[[], str],
 ) -> int:
-    """A SUT that forwards to others, whose name `client_get_sut_name()` asks for."""
+    """A SUT that forwards to others, whose name `client_get_sut_name()` asks for.
+
+    Raises TypeError as ConstructSUT does.
+    """
+    require_plain_system(issue_query, flush_queries)
     name = _callable(client_get_sut_name, "client_get_sut_name")
     return _register("QDL", _core.CallbackSut(issue_query, flush_queries, name))
 
@@ -85,7 +110,12 @@ def ConstructQSL(
     load: Callable[[list[int]], object],
     unload: Callable[[list[int]], object],
 ) -> int:
-    """A sample library of two counts and two callables that get lists of indices."""
+    """A sample library of two counts and two callables that get lists of indices.
+
+    Raises TypeError for counts that are no integers, for what is not callable, and for async
+    functions, which nothing would await.
+    """
+    _require_plain_library(load, unload)
     made = _core.CallbackQsl(total_sample_count, performance_sample_count, load, unload, "PyQSL")
     return _register("QSL", made)
 
@@ -126,11 +156,13 @@ def is_queued(sut: object) -> TypeGuard[QueuedSystem]:
 def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     """The native object behind a handle or for an instance."""
     if is_queued(sut):
+        require_plain(sut.flush_queries, "flush_queries", "write async def flush instead")
         return sut.loadgen_queue
     if isinstance(sut, SystemUnderTest):
         # What `samples.ids` needs; importing it takes longer than any query should.
         import numpy  # noqa: F401
 
+        require_plain_system(sut.issue_query, sut.flush_queries)
         return _core.CallbackSut(sut.issue_query, sut.flush_queries, lambda: sut.name)
     if isinstance(sut, int):
         return _find(sut, _core.CallbackSut, "SUT")
@@ -140,6 +172,7 @@ def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
 def native_qsl(qsl: QuerySampleLibrary | int) -> _core.CallbackQsl:
     """The native object behind a handle or for an instance."""
     if isinstance(qsl, QuerySampleLibrary):
+        _require_plain_library(qsl.load_samples, qsl.unload_samples)
         return _core.CallbackQsl(
             qsl.total_sample_count,
             qsl.performance_sample_count,

@@ -43,6 +43,16 @@ _FIGURES = (
         "samples_completed", "Samples completed in this set.", "samples_completed", counts=True
     ),
     _Figure("samples_outstanding", "Samples issued and not completed.", "samples_outstanding"),
+    _Figure(
+        "silent_seconds",
+        "Time since the last completion, of 10 s or more, while samples are outstanding.",
+        "silent_s",
+    ),
+    _Figure(
+        "oldest_outstanding_seconds",
+        "Time since the oldest outstanding sample was issued, while nothing is completed.",
+        "oldest_outstanding_s",
+    ),
     _Figure("start_time_seconds", "Start of this set since the Unix epoch.", "start_time_s"),
     _Figure("elapsed_seconds", "Time since the start of this set.", "elapsed_s"),
     _Figure("remaining_seconds", "Time until this set may end, estimated.", "remaining_s"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _core
+from .callables import plain
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .run import run_test
 
@@ -53,6 +54,9 @@ class PeakNotFoundError(RuntimeError):
     def __init__(self, text: str, result: _core.TestResult) -> None:
         super().__init__(text)
         self.result = result
+
+    def __reduce__(self) -> tuple[type[PeakNotFoundError], tuple[str, _core.TestResult]]:
+        return type(self), (str(self), self.result)
 
 
 def find_peak(
@@ -132,7 +136,7 @@ def _result(result: _core.TestResult) -> PeakResult:
 
 def _printer(progress: bool | Callable[[str], object]) -> Callable[[str], object]:
     if callable(progress):
-        return progress
+        return plain(progress, "progress")
     if progress:
         return lambda text: print(text, file=sys.stderr, flush=True)
     return lambda text: None

@@ -55,6 +55,11 @@ class Progress:
     """What the schedule asks for; None: there is no schedule (all but Server)."""
     completed_samples_per_second: float
     """Since the start of the set."""
+    silent_s: float | None
+    """How long nothing was completed while samples were outstanding. None: less than ten seconds,
+    or nothing is outstanding."""
+    oldest_outstanding_s: float | None
+    """How long ago the oldest outstanding sample was issued; None as `silent_s`."""
     latency_p50_ns: int | None
     """From due time (Server) or issue to completion. None: nothing is completed."""
     latency_p99_ns: int | None
@@ -102,9 +107,15 @@ def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iter
         daemon=True,
     )
     thread.start()
+    # What is said of silent systems is part of what is shown.
+    replaces_notices = shown is sys.stderr
+    if replaces_notices:
+        _core.set_progress_shown(True)
     try:
         yield
     finally:
+        if replaces_notices:
+            _core.set_progress_shown(False)
         stop.set()
         thread.join(_LONGEST_FAREWELL_S)
 
@@ -215,6 +226,12 @@ def _facts(progress: Progress, rate: float) -> Iterator[tuple[str, str]]:
         "samples",
         f"{progress.samples_completed:,} completed, {progress.samples_outstanding:,} outstanding",
     )
+    if progress.silent_s is not None and progress.oldest_outstanding_s is not None:
+        yield (
+            "silent",
+            f"nothing completed for {_seconds(progress.silent_s)}, the oldest is outstanding for "
+            f"{_seconds(progress.oldest_outstanding_s)}",
+        )
     offered = progress.offered_samples_per_second
     yield "rate", f"{_rate_text(rate)}/s" + (f" of {_rate_text(offered)}/s" if offered else "")
     if progress.latency_p50_ns is not None and progress.latency_p99_ns is not None:

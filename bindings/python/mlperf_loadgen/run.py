@@ -19,6 +19,9 @@ class LogWriteError(OSError):
         super().__init__(result.log_failure)
         self.result = result
 
+    def __reduce__(self) -> tuple[type[LogWriteError], tuple[_core.TestResult]]:
+        return type(self), (self.result,)
+
 
 def StartTest(
     sut: SystemUnderTest | int,

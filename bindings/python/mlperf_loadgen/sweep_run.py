@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .callables import plain
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .logs import open_samples
 from .run import StartTestWithLogSettings
@@ -62,6 +63,8 @@ def sweep(
     on; so is RuntimeError, for a run that AbortTest ended. Its attribute `sweep` is the Sweep of
     the runs before.
     """
+    if progress is not None:
+        progress = plain(progress, "progress")
     if repeats < 1:
         raise ValueError(f"repeats must be 1 or more, not {repeats!r}")
     table = Sweep(parameter=_parameter(settings, parameter), settings=copy.copy(settings))

@@ -6,6 +6,7 @@ import inspect
 from difflib import get_close_matches
 from typing import Any
 
+from ..callables import OF_LIBRARY, OF_SYSTEM, require_plain
 from ..interfaces import SystemUnderTest
 from .outcome import Mistake
 
@@ -26,6 +27,7 @@ def check_methods(made: Any, target: str) -> None:
         return
     for name, arguments in _OF_LIBRARY.items():
         _check_call(getattr(made, name), name, arguments, owner)
+        _check_plain(made, name, OF_LIBRARY, owner)
     for name in _COUNTS:
         _check_count(getattr(made, name), name, owner)
 
@@ -67,11 +69,15 @@ def _check_call(method: Any, name: str, arguments: tuple[str, ...], owner: str) 
 def _check_async(made: SystemUnderTest, owner: str) -> None:
     from ..queued import QueuedSystem
 
-    if inspect.iscoroutinefunction(made.issue_query) and not isinstance(made, QueuedSystem):
-        raise Mistake(
-            f"{owner}.issue_query is written with async, and nobody would await it: derive the "
-            "class from mlperf_loadgen.AsyncSystemUnderTest"
-        )
+    for name in () if isinstance(made, QueuedSystem) else _OF_SYSTEM:
+        _check_plain(made, name, OF_SYSTEM, owner)
+
+
+def _check_plain(made: Any, name: str, cure: str, owner: str) -> None:
+    try:
+        require_plain(getattr(made, name), f"{owner}.{name}", cure)
+    except TypeError as error:
+        raise Mistake(str(error)) from None
 
 
 def _check_count(value: Any, name: str, owner: str) -> None:

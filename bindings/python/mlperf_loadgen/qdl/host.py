@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..callables import OF_SYSTEM, refuse_unawaited
+from ..handles import require_plain_system
 from ..interfaces import SystemUnderTest
 from ..queued import QueuedSystem
 from ..stderr import say_traceback
@@ -69,6 +71,8 @@ class SutHost:
     `refuse(reason)` when it may not."""
 
     def __init__(self, sut: SystemUnderTest, library: RemoteLibrary) -> None:
+        if not isinstance(sut, QueuedSystem):
+            require_plain_system(sut.issue_query, sut.flush_queries)
         self.sut = sut
         self.library = library
         self.served = _core.ServedSamples()
@@ -195,16 +199,16 @@ class SutHost:
             start = end
             self._call(partial(self._issue_query, batch), "issue_query", batch.ids)
 
-    def _issue_query(self, batch: _core.SampleBatch) -> None:
+    def _issue_query(self, batch: _core.SampleBatch) -> object:
         if isinstance(self.sut, QueuedSystem):
             self.sut.loadgen_queue.push(batch.ids, batch.indices)
-        else:
-            self.sut.issue_query(batch)
+            return None
+        return self.sut.issue_query(batch)
 
     def _call(self, function: Callable[[], object], name: str, ids: Any) -> None:
         """What the system raises fails the samples it was given, and is no end of the node."""
         try:
-            function()
+            refuse_unawaited(function(), name, OF_SYSTEM)
         except Exception as error:
             say_traceback()
             self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
