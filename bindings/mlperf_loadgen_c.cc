@@ -177,6 +177,10 @@ void mlperf_first_token_complete(const mlperf_query_sample_response* responses, 
   mlperf::FirstTokenComplete(Native(responses), count);
 }
 
+void mlperf_fail_samples(const uintptr_t* ids, size_t count, const char* reason) {
+  mlperf::FailSamples(ids, count, reason == nullptr ? "no reason was given" : reason);
+}
+
 void mlperf_abort_test(void) { mlperf::AbortTest(); }
 
 void mlperf_register_issue_query_thread(void) { mlperf::RegisterIssueQueryThread(); }

@@ -60,6 +60,10 @@ class CompletionScope {
   void Publish(uint64_t count) {
     alone_ ? recorder_->PublishByIssuer(count) : recorder_->Publish(count);
   }
+  // The same of `count` samples that failed for the reason `text`.
+  void PublishFailed(uint64_t count, const std::string& text) {
+    recorder_->PublishFailed(count, text, alone_);
+  }
 
  private:
   Recorder* recorder_;

@@ -12,6 +12,7 @@
 #include "missing_samples.h"
 #include "query_sample.h"
 #include "settings_table.h"
+#include "verdict.h"
 #include "version.h"
 
 namespace mlperf::loadgen {
@@ -170,7 +171,7 @@ std::string OccurrenceText(const ViolationDetail& detail) {
 }
 
 void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block) {
-  for (const std::string& text : violations.failures) {
+  for (const std::string& text : violations.faults) {
     block->RuntimeError("The system under test reported: " + text);
   }
   std::array<uint64_t, kViolationKinds> unlisted = violations.counts;
@@ -179,7 +180,9 @@ void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block
     --unlisted[static_cast<size_t>(detail.kind)];
   }
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
-    const bool has_its_own_words = static_cast<Violation>(kind) == Violation::kFailed;
+    const auto violation = static_cast<Violation>(kind);
+    const bool has_its_own_words =
+        violation == Violation::kFailed || violation == Violation::kFault;
     if (unlisted[kind] == 0 || has_its_own_words) continue;
     const std::string text(ViolationText(static_cast<Violation>(kind)));
     const std::string number = std::to_string(unlisted[kind]);
@@ -187,6 +190,10 @@ void WriteViolations(const ViolationRecord& violations, MlLog* log, Block* block
     block->RuntimeError(none_listed ? number + " times: " + text
                                     : text + " ... and " + number + " more.");
   }
+}
+
+void WriteFailures(const std::string& phase, const RunRecord& record, Block* block) {
+  if (record.samples_failed > 0) block->RuntimeError(phase + FailureReason(record));
 }
 
 void WriteIncompleteSamples(const RunRecord& record, Block* block) {
@@ -403,6 +410,8 @@ std::string_view ViolationText(Violation kind) {
              "is logged as empty.";
     case Violation::kFailed:
       return "The system under test did not answer a sample.";
+    case Violation::kFault:
+      return "The system under test reported a fault.";
     case Violation::kCount:
       break;
   }
@@ -499,6 +508,7 @@ void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
   block.Add("generated_query_count", record.generated.query_count);
   block.Add("generated_samples_per_query", record.generated.samples_per_query);
   block.Add("generated_query_duration", record.generated.duration_ns);
+  WriteFailures("", record, &block);
   WriteIssueEnds(record, &block);
   WriteViolations(record.violations, log_, &block);
   WriteIncompleteSamples(record, &block);
@@ -523,6 +533,7 @@ void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {
   Block block(log_, now_ns);
   block.Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
                                    " samples, which count for nothing");
+  WriteFailures("warm-up: ", record, &block);
   WriteViolations(record.violations, log_, &block);
   WriteIncompleteSamples(record, &block);
 }
@@ -550,6 +561,7 @@ void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result
   if (result.tokens) WriteTokenMetrics(*result.tokens, plan.scenario, &block);
   WriteInferredTokens(plan, result.inferred_tokens_per_second, &block);
   if (plan.scenario == TestScenario::Server) WriteLateness(result, &block);
+  block.Add("result_failed_sample_count", result.failed_sample_count);
   block.Add("num_errors", log_->error_count());
 }
 

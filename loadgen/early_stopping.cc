@@ -99,10 +99,10 @@ std::string Ordinal(double percentile) {
   return text;
 }
 
-// The latency that is an upper estimate of `percentile`, if the `over_count` highest of the
-// values may be over it.
-int64_t Estimate(std::span<int64_t> values_ns, uint64_t over_count) {
-  return SelectRank(values_ns, values_ns.size() - over_count);
+// Not in the reference, which knows no failed queries.
+std::string FailedLine(uint64_t failed_count) {
+  return "\n * " + std::to_string(failed_count) + (failed_count == 1 ? " query" : " queries") +
+         " failed, which counts as slower than any other.";
 }
 
 }  // namespace
@@ -151,36 +151,42 @@ EarlyStopping JudgeOverlatency(uint64_t count, uint64_t over_count, double perce
   return verdict;
 }
 
-EarlyStopping EstimatePercentile(std::span<int64_t> values_ns, double percentile) {
+EarlyStopping EstimatePercentile(std::span<int64_t> values_ns, uint64_t failed_count,
+                                 double percentile) {
   EarlyStopping verdict;
-  // One value must be over: the estimate is the lowest that is, so the highest at best.
-  const uint64_t needed = MinQueriesForOverlatency(1, percentile);
-  verdict.met = values_ns.size() >= needed;
-  const std::string processed = std::to_string(values_ns.size());
+  const uint64_t count = values_ns.size() + failed_count;
+  // One value beside what failed must be over: the estimate is the lowest that is, so the highest
+  // at best.
+  const uint64_t needed = MinQueriesForOverlatency(1 + failed_count, percentile);
+  verdict.met = count >= needed;
+  const std::string processed = std::to_string(count);
   if (!verdict.met) {
-    verdict.queries_missing = needed - values_ns.size();
+    verdict.queries_missing = needed - count;
     verdict.text = " * Only processed " + processed + " queries.\n * Need to process at least " +
                    std::to_string(needed) + " queries for early stopping.";
+    if (failed_count > 0) verdict.text += FailedLine(failed_count);
     return verdict;
   }
-  const uint64_t over_count = *MaxOverlatency(values_ns.size(), percentile);
-  verdict.estimate_ns = Estimate(values_ns, over_count);
+  const uint64_t over_count = *MaxOverlatency(count, percentile);
+  verdict.estimate_ns = SelectRank(values_ns, count - over_count);
   verdict.text = " * Processed at least " + std::to_string(needed) + " queries (" + processed +
                  ").\n * Would discard " + std::to_string(over_count - 1) +
                  " highest latency queries.\n * Early stopping " + Ordinal(percentile) +
                  " percentile estimate: " + std::to_string(verdict.estimate_ns);
+  if (failed_count > 0) verdict.text += FailedLine(failed_count);
   return verdict;
 }
 
-EarlyStopping EstimatePercentileAndP99(std::span<int64_t> values_ns, double percentile) {
-  EarlyStopping verdict = EstimatePercentile(values_ns, percentile);
+EarlyStopping EstimatePercentileAndP99(std::span<int64_t> values_ns, uint64_t failed_count,
+                                       double percentile) {
+  EarlyStopping verdict = EstimatePercentile(values_ns, failed_count, percentile);
   if (!verdict.met) return verdict;
-  const EarlyStopping p99 = EstimatePercentile(values_ns, 0.99);
+  const EarlyStopping p99 = EstimatePercentile(values_ns, failed_count, 0.99);
   if (!p99.met) {
     verdict.text +=
         "\n * Not enough queries processed for 99.0th percentile\n"
         " early stopping estimate (would need to process at\n least " +
-        std::to_string(MinQueriesForOverlatency(1, 0.99)) + " total queries).";
+        std::to_string(MinQueriesForOverlatency(1 + failed_count, 0.99)) + " total queries).";
     return verdict;
   }
   verdict.estimate_p99_ns = p99.estimate_ns;

@@ -28,11 +28,14 @@ std::optional<uint64_t> MaxOverlatency(uint64_t n, double p);
 EarlyStopping JudgeOverlatency(uint64_t count, uint64_t over_count, double percentile);
 
 // SingleStream and MultiStream: the estimate of `percentile` that `values_ns`, whose order is
-// changed, support; met if they are enough for one.
-EarlyStopping EstimatePercentile(std::span<int64_t> values_ns, double percentile);
+// changed, and `failed_count` queries that count as slower than these support; met if they are
+// enough for one.
+EarlyStopping EstimatePercentile(std::span<int64_t> values_ns, uint64_t failed_count,
+                                 double percentile);
 
 // The same, and once met, an estimate of the 99th percentile, which does not affect the verdict.
-EarlyStopping EstimatePercentileAndP99(std::span<int64_t> values_ns, double percentile);
+EarlyStopping EstimatePercentileAndP99(std::span<int64_t> values_ns, uint64_t failed_count,
+                                       double percentile);
 
 }  // namespace mlperf::loadgen
 

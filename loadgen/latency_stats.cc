@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 namespace mlperf::loadgen {
 namespace {
@@ -64,16 +65,25 @@ LatencyStats ComputeLatencyStats(std::span<int64_t> values_ns, double target_per
   return stats;
 }
 
+int64_t PercentileWithFailures(std::span<int64_t> values_ns, uint64_t failed_count,
+                               double percentile) {
+  const size_t count = values_ns.size() + failed_count;
+  if (count == 0) return 0;
+  const size_t index = PercentileIndex(count, percentile);
+  return index < values_ns.size() ? SelectRank(values_ns, index)
+                                  : std::numeric_limits<int64_t>::max();
+}
+
 std::vector<int64_t> SampleLatencies(const RunRecord& record) {
   std::vector<int64_t> latencies_ns;
-  latencies_ns.reserve(record.samples_completed);
+  latencies_ns.reserve(record.samples_answered());
   record.ForEachIssuedQuery([&](uint64_t query) {
     const int64_t scheduled_ns = record.ScheduledNs(query);
     const uint64_t samples_per_query = record.slots->samples_per_query;
     const uint64_t begin = query * samples_per_query;
     for (uint64_t sample = begin; sample < begin + samples_per_query; ++sample) {
-      const int64_t completed_ns = record.CompletedNs(sample);
-      if (completed_ns != 0) latencies_ns.push_back(completed_ns - scheduled_ns);
+      const int64_t answered_ns = record.AnsweredNs(sample);
+      if (answered_ns != 0) latencies_ns.push_back(answered_ns - scheduled_ns);
     }
   });
   return latencies_ns;
@@ -91,12 +101,32 @@ int64_t QueryDoneNs(const RunRecord& record, uint64_t query) {
   return done_ns;
 }
 
+bool QueryFailed(const RunRecord& record, uint64_t query) {
+  if (record.samples_failed == 0) return false;
+  const uint64_t samples_per_query = record.slots->samples_per_query;
+  const uint64_t begin = query * samples_per_query;
+  for (uint64_t sample = begin; sample < begin + samples_per_query; ++sample) {
+    if (record.Failed(sample)) return true;
+  }
+  return false;
+}
+
+uint64_t CountFailedQueries(const RunRecord& record) {
+  if (record.samples_failed == 0) return 0;
+  uint64_t count = 0;
+  record.ForEachIssuedQuery([&](uint64_t query) {
+    if (QueryDoneNs(record, query) != 0 && QueryFailed(record, query)) ++count;
+  });
+  return count;
+}
+
 std::vector<int64_t> QueryLatencies(const RunRecord& record) {
   std::vector<int64_t> latencies_ns;
   latencies_ns.reserve(record.queries_issued);
   record.ForEachIssuedQuery([&](uint64_t query) {
     const int64_t done_ns = QueryDoneNs(record, query);
-    if (done_ns != 0) latencies_ns.push_back(done_ns - record.ScheduledNs(query));
+    if (done_ns == 0 || QueryFailed(record, query)) return;
+    latencies_ns.push_back(done_ns - record.ScheduledNs(query));
   });
   return latencies_ns;
 }

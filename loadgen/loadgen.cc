@@ -135,8 +135,8 @@ bool FailSamples(const ResponseId* ids, size_t count, const std::string& reason)
   const int64_t now_ns = recorder->NowNs();
   uint64_t failed = 0;
   for (size_t i = 0; i < count; ++i) failed += recorder->Fail(ids[i], now_ns, scope.alone());
-  if (failed > 0 || count == 0) recorder->NoteFailure(reason, count == 0 ? 1 : 0);
-  scope.Publish(failed);
+  scope.PublishFailed(failed, reason);
+  if (count == 0) recorder->NoteFault(reason);
   return true;
 }
 

@@ -28,10 +28,10 @@ void QuerySamplesComplete(QuerySampleResponse* responses, size_t response_count,
 void FirstTokenComplete(QuerySampleResponse* responses, size_t response_count,
                         const ResponseCallback& response_cb = {});
 
-// Ends samples that the system under test could not answer, as one whose network is down: they
-// count as completed and the result is INVALID, for `reason`. With no ids it tells of a fault that
-// cost no sample. False if no query is being issued: then it counts for the set that has just
-// ended, if one has.
+// Ends samples that the system under test could not answer, as one whose network is down: they are
+// in no latency and no throughput, and the result is INVALID, for `reason`. With no ids it reports
+// a fault that cost no sample. False if no query is being issued: then it counts for the set that
+// has just ended, if one has.
 bool FailSamples(const ResponseId* ids, size_t count, const std::string& reason);
 
 // Runs one test and blocks until it ends. One test at a time in a process.

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "trial_watch.h"
@@ -49,9 +50,11 @@ struct TrialOutcome {
   double elapsed_s = 0;  // Of issuing.
   double wall_s = 0;     // All the time it took.
   uint64_t issued = 0;
-  uint64_t completed = 0;          // While issuing.
-  std::vector<OverCounts> counts;  // One a constraint.
-  bool valid = false;              // Confirm: the verdict.
+  uint64_t completed = 0;             // Answered while issuing.
+  uint64_t failed = 0;                // Of those issued.
+  std::vector<std::string> failures;  // Why: the first few different texts.
+  std::vector<OverCounts> counts;     // One a constraint.
+  bool valid = false;                 // Confirm: the verdict.
 };
 
 enum class PeakEnd {

@@ -16,6 +16,25 @@
 namespace mlperf::loadgen {
 namespace {
 
+// A trial of a bisection, judged by the performance constraints alone.
+PeakTrial DescribeBisected(const RunPlan& plan, const RunRecord& record) {
+  const PerformanceResult result = EvaluatePerformance(plan, record);
+  PeakTrial trial;
+  trial.qps = plan.target_qps;
+  trial.passed = result.perf_constraints_met;
+  trial.query_count = result.query_count;
+  trial.duration_s = static_cast<double>(record.issue_end_ns - record.start_ns) / 1e9;
+  trial.failures = result.failures;
+  if (result.query_count == 0) return trial;
+  const auto queries = static_cast<double>(result.query_count);
+  trial.failed_share = static_cast<double>(result.failed_sample_count) / queries;
+  // Token mode has two bounds of which not each query's share is known.
+  if (!result.tokens) {
+    trial.over_share = static_cast<double>(result.overlatency_query_count) / queries;
+  }
+  return trial;
+}
+
 // Both strategies.
 class PeakPhase {
  public:
@@ -27,20 +46,22 @@ class PeakPhase {
     RunRecord reported;  // Of the last trial that passed, or of the first.
     bool warm = false;
     const auto run = [&](double qps) {
-      if (!std::exchange(warm, true) && !test_.WarmUp(set)) return false;
-      RunPlan trial = plan();
-      trial.target_qps = qps;
-      RunRecord record = test_.Issue(set, Phase::kPerformance, trial);
-      if (record.slots == nullptr) return false;
+      PeakTrial trial;
+      trial.qps = qps;
+      if (!std::exchange(warm, true) && !test_.WarmUp(set)) return trial;
+      RunPlan trial_plan = plan();
+      trial_plan.target_qps = qps;
+      RunRecord record = test_.Issue(set, Phase::kPerformance, trial_plan);
+      if (record.slots == nullptr) return trial;
       test_.logs()->detail().WriteSet(record, test_.NowNs());
-      test_.logs()->WriteQueries(trial, record, {.trace = true, .samples = false});
-      const bool passed =
-          !test_.Stopped() && EvaluatePerformance(trial, record).perf_constraints_met;
-      if (passed || reported.slots == nullptr) {
-        reported_plan = trial;
+      test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
+      trial = DescribeBisected(trial_plan, record);
+      trial.passed = trial.passed && !test_.Stopped();
+      if (trial.passed || reported.slots == nullptr) {
+        reported_plan = trial_plan;
         reported = std::move(record);
       }
-      return passed;
+      return trial;
     };
     const auto message = [&](const std::string& text) {
       test_.logs()->detail().Message(text, test_.NowNs());
@@ -50,6 +71,7 @@ class PeakPhase {
         {plan().target_qps, plan().find_peak_step, plan().find_peak_decimals,
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
+    TellFailures(&*test_.result()->peak);
     if (reported.slots == nullptr || reported.queries_issued == 0) return;
     test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
     if (!test_.result()->peak->found && !test_.Stopped()) {
@@ -113,7 +135,8 @@ class PeakPhase {
     return record.slots == nullptr ? 1 : ProbedQps(record);
   }
 
-  // Nothing if the trial was not run to its end, or shows a system that breaks the contract.
+  // Nothing if the trial was not run to its end, or shows a system that breaks the contract. To
+  // fail at a rate breaks none: it says that the rate is too high.
   std::optional<TrialOutcome> RunTrial(const LoadableSet& set, const RunPlan& trial,
                                        const TrialRequest& request, RunRecord* record) {
     const bool confirms = request.kind == TrialKind::Confirm;
@@ -122,7 +145,7 @@ class PeakPhase {
     // Like a warm-up, a trial counts for nothing but the search.
     *record = test_.Issue(set, confirms ? Phase::kPerformance : Phase::kWarmUp, trial, &observer);
     if (record->slots == nullptr) return std::nullopt;
-    const std::vector<std::string> broken = ConductReasons(*record);
+    const std::vector<std::string> broken = ContractReasons(*record);
     test_.AddReasons(broken);
     if (test_.Stopped() || !broken.empty()) return std::nullopt;
     const double wall_s = static_cast<double>(test_.NowNs() - start_ns) / 1e9;

@@ -34,8 +34,8 @@ class Search {
 
  private:
   bool Try(double qps) {
-    const bool passed = run_(qps);
-    result_.trials.push_back({.qps = qps, .passed = passed});
+    result_.trials.push_back(run_(qps));
+    const bool passed = result_.trials.back().passed;
     if (passed) result_.qps = qps;
     return passed;
   }

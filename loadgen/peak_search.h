@@ -1,5 +1,5 @@
 // The search for the highest load that passes. Knows nothing of systems under test: it is given a
-// function from a load to pass or fail.
+// function from a load to a trial that passed or not.
 #ifndef MLPERF_LOADGEN_PEAK_SEARCH_H_
 #define MLPERF_LOADGEN_PEAK_SEARCH_H_
 
@@ -17,7 +17,7 @@ struct PeakSearchOptions {
   double limit_qps = 1e9;  // No load above this is tried: the schedule's resolution is 1 ns.
 };
 
-using PeakTrialFunction = std::function<bool(double qps)>;
+using PeakTrialFunction = std::function<PeakTrial(double qps)>;
 using PeakMessageFunction = std::function<void(const std::string& text)>;
 
 // Runs a part of the search, between whatever the trials in it need to share.

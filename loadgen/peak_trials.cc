@@ -45,11 +45,25 @@ std::string EndText(const PeakAnswer& answer) {
     case PeakEnd::NeverPasses:
       std::snprintf(text, sizeof(text),
                     "no rate passes: at %.3g queries/s still %.3g %% of the queries were over the "
-                    "bound; raise the latency bound or use a faster system",
+                    "bound or failed; raise the latency bound or use a faster system",
                     answer.lowest_qps, 100 * answer.lowest_over_share);
       return text;
   }
   return "";
+}
+
+// "3.2 % of the queries failed: 503 queue full"; empty: none did.
+std::string FailuresText(const PeakTrial& trial) {
+  if (trial.failed_share == 0) return "";
+  char share[40];
+  std::snprintf(share, sizeof(share), "%.3g %%", 100 * trial.failed_share);
+  std::string text = std::string(share) + " of the queries failed";
+  const char* separator = ": ";
+  for (const std::string& failure : trial.failures) {
+    text += separator + failure;
+    separator = "; ";
+  }
+  return text;
 }
 
 double LongestBoundSeconds(const std::vector<TrialBound>& bounds) {
@@ -101,9 +115,9 @@ RunPlan ProbePlan(const RunPlan& plan) {
 double ProbedQps(const RunRecord& record) {
   std::vector<int64_t> latencies_ns;
   record.ForEachIssuedQuery([&](uint64_t query) {
-    const int64_t done_ns = record.CompletedNs(query);
-    if (done_ns != 0)
-      latencies_ns.push_back(std::max<int64_t>(1, done_ns - record.IssuedNs(query)));
+    const int64_t answered_ns = record.AnsweredNs(query);
+    if (answered_ns != 0)
+      latencies_ns.push_back(std::max<int64_t>(1, answered_ns - record.IssuedNs(query)));
   });
   if (latencies_ns.empty()) return 1;
   const auto middle = latencies_ns.begin() + static_cast<ptrdiff_t>(latencies_ns.size() / 2);
@@ -139,6 +153,10 @@ PeakTrial Describe(const TrialOutcome& outcome) {
   trial.qps = outcome.request.rate_qps;
   trial.query_count = outcome.issued;
   trial.duration_s = outcome.elapsed_s;
+  trial.failures = outcome.failures;
+  if (outcome.issued > 0) {
+    trial.failed_share = static_cast<double>(outcome.failed) / static_cast<double>(outcome.issued);
+  }
   for (const OverCounts& counts : outcome.counts) {
     if (counts.queries == 0) continue;
     trial.over_share = std::max(
@@ -162,7 +180,8 @@ std::string TrialText(const TrialOutcome& outcome) {
       "the bound",
       trial.kind.c_str(), trial.qps, trial.duration_s, 100 * trial.over_share,
       static_cast<unsigned long long>(trial.query_count));
-  return text;
+  const std::string failures = FailuresText(trial);
+  return failures.empty() ? text : text + ("; " + failures);
 }
 
 void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result) {
@@ -172,6 +191,19 @@ void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result)
   result->high_qps = std::isfinite(answer.high_qps) ? answer.high_qps : 0;
   result->valid_qps = answer.valid_qps.value_or(0);
   result->end = stopped ? "the test was ended before the search was" : EndText(answer);
+  TellFailures(result);
+}
+
+void TellFailures(PeakSearchResult* result) {
+  const PeakTrial* lowest = nullptr;
+  for (const PeakTrial& trial : result->trials) {
+    if (trial.failed_share == 0) continue;
+    if (lowest == nullptr || trial.qps < lowest->qps) lowest = &trial;
+  }
+  if (lowest == nullptr) return;
+  char rate[60];
+  std::snprintf(rate, sizeof(rate), "; at %.6g queries/s ", lowest->qps);
+  result->end += rate + FailuresText(*lowest);
 }
 
 TrialObserver::TrialObserver(const RunPlan& plan, const std::vector<TrialBound>& bounds,
@@ -222,11 +254,13 @@ void TrialObserver::Tell(const SetView& view, bool ended, Watched* watched) cons
   }
 }
 
-// Nothing: it is not known yet. What is still outstanding at the end never kept its bound.
+// Nothing: it is not known yet. What failed, or is still outstanding at the end, never kept its
+// bound.
 std::optional<bool> TrialObserver::IsOver(const TrialBound& bound, const SetView& view,
                                           uint64_t query, bool ended) const {
+  if (view.slots.Failed(query)) return true;
   const int64_t due_ns = view.start_ns + view.slots.scheduled_delta_ns[query];
-  const int64_t done_ns = Load(view.slots.completed_ns[query]);
+  const int64_t done_ns = view.slots.AnsweredNs(query);
   const auto later_than = [](int64_t duration_ns, uint64_t bound_ns) {
     return std::cmp_greater(duration_ns, bound_ns);
   };
@@ -255,9 +289,11 @@ TrialOutcome TrialObserver::Outcome(const RunRecord& record, double wall_s) {
   outcome.elapsed_s = static_cast<double>(record.issue_end_ns - record.start_ns) / kNsPerSecond;
   outcome.issued = record.queries_issued;
   record.ForEachIssuedQuery([&](uint64_t query) {
-    const int64_t done_ns = record.CompletedNs(query);
-    if (done_ns != 0 && done_ns <= record.issue_end_ns) ++outcome.completed;
+    const int64_t answered_ns = record.AnsweredNs(query);
+    if (answered_ns != 0 && answered_ns <= record.issue_end_ns) ++outcome.completed;
   });
+  outcome.failed = record.samples_failed;
+  outcome.failures = record.violations.failures;
   const bool hopeless = std::any_of(
       record.issue_ends.begin(), record.issue_ends.end(),
       [](const IssueEnd& end) { return end.reason == StopReason::kTooManyOutstanding; });

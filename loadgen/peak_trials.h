@@ -54,6 +54,8 @@ RunPlan TrialPlan(const RunPlan& plan, const std::vector<TrialBound>& bounds,
 // What a trial, and the answer of a search, say to a user.
 PeakTrial Describe(const TrialOutcome& outcome);
 std::string TrialText(const TrialOutcome& outcome);
+// Adds to the end in words why queries failed, at the lowest rate at which any did.
+void TellFailures(PeakSearchResult* result);
 void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result);
 
 // Feeds what happens in a trial to the watches of its bounds.

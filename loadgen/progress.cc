@@ -136,12 +136,14 @@ Progress WatchedSet::ProgressAt(int64_t now_ns) const {
   if (one_shot) progress.min_query_count = 1;
 
   // In this order: what was completed was issued before.
-  progress.samples_completed = recorder_.completed_count();
+  const Recorder::Counts counts = recorder_.CountPublished();
+  progress.samples_failed = counts.failed;
+  progress.samples_completed = counts.completed - counts.failed;
   const Issued issued = CountIssued();
   progress.queries_issued = issued.queries;
   progress.samples_issued = issued.queries * samples_per_query;
   progress.samples_outstanding =
-      progress.samples_issued - std::min(progress.samples_issued, progress.samples_completed);
+      progress.samples_issued - std::min(progress.samples_issued, counts.completed);
 
   if (plan_.shape == LoopShape::kOpenLoop) {
     progress.offered_samples_per_second = plan_.target_qps * static_cast<double>(samples_per_query);
@@ -151,8 +153,7 @@ Progress WatchedSet::ProgressAt(int64_t now_ns) const {
     progress.completed_samples_per_second =
         static_cast<double>(progress.samples_completed) / progress.elapsed_s;
   }
-  const RecentLatency latency =
-      LatencyOfLatest(issued.end * samples_per_query, progress.samples_completed);
+  const RecentLatency latency = LatencyOfLatest(issued.end * samples_per_query, counts.completed);
   if (latency.count > 0) progress.latency = latency;
   progress.remaining_s = RemainingSeconds(progress);
   return progress;
@@ -213,16 +214,16 @@ RecentLatency WatchedSet::LatencyOfLatest(uint64_t issued_samples, uint64_t comp
   const uint64_t places = issued_samples - std::min(issued_samples, first);
   const uint64_t stride = std::max<uint64_t>(1, (places + kMostLooks - 1) / kMostLooks);
 
-  // The latest completions as a heap whose front is the earliest of them.
-  using Completion = std::pair<int64_t, uint64_t>;  // Time, sample.
-  std::vector<Completion> latest;
+  // The latest answers as a heap whose front is the earliest of them.
+  using Answer = std::pair<int64_t, uint64_t>;  // Time, sample.
+  std::vector<Answer> latest;
   latest.reserve(kLatest + 1);
   for (uint64_t place = 0; place < places; place += stride) {
     const uint64_t sample = issued_samples - 1 - place;
-    const int64_t completed_ns = Load(slots_.completed_ns[sample]);
-    if (completed_ns == 0) continue;
-    if (latest.size() == kLatest && completed_ns <= latest.front().first) continue;
-    latest.emplace_back(completed_ns, sample);
+    const int64_t answered_ns = slots_.AnsweredNs(sample);
+    if (answered_ns == 0) continue;
+    if (latest.size() == kLatest && answered_ns <= latest.front().first) continue;
+    latest.emplace_back(answered_ns, sample);
     std::push_heap(latest.begin(), latest.end(), std::greater<>());
     if (latest.size() <= kLatest) continue;
     std::pop_heap(latest.begin(), latest.end(), std::greater<>());
@@ -231,9 +232,9 @@ RecentLatency WatchedSet::LatencyOfLatest(uint64_t issued_samples, uint64_t comp
 
   std::vector<int64_t> latencies_ns;
   latencies_ns.reserve(latest.size());
-  for (const auto& [completed_ns, sample] : latest) {
+  for (const auto& [answered_ns, sample] : latest) {
     const int64_t due_ns = DueNs(slots_.QueryOf(sample));
-    if (due_ns != 0) latencies_ns.push_back(completed_ns - due_ns);
+    if (due_ns != 0) latencies_ns.push_back(answered_ns - due_ns);
   }
   if (latencies_ns.empty()) return {};
   return {latencies_ns.size(), Percentile(latencies_ns, 0.50), Percentile(latencies_ns, 0.99)};
@@ -252,11 +253,12 @@ RecentLateness WatchedSet::LatenessOfLatest(uint64_t query_end) const {
 
 Optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
   const double samples_per_query = static_cast<double>(recorder_.samples_per_query());
-  // An open loop goes by its schedule, the others by what comes back.
-  const double rate =
-      progress.offered_samples_per_second.value_or(progress.completed_samples_per_second);
-  const double done = static_cast<double>(
-      progress.offered_samples_per_second ? progress.samples_issued : progress.samples_completed);
+  // An open loop goes by its schedule, the others by what comes back, answered or failed.
+  const auto ended = static_cast<double>(progress.samples_completed + progress.samples_failed);
+  const double done =
+      progress.offered_samples_per_second ? static_cast<double>(progress.samples_issued) : ended;
+  const double ended_rate = progress.elapsed_s > 0 ? ended / progress.elapsed_s : 0;
+  const double rate = progress.offered_samples_per_second.value_or(ended_rate);
   const auto seconds_to = [&](uint64_t query_count) -> Optional<double> {
     const double missing = static_cast<double>(query_count) * samples_per_query - done;
     if (missing <= 0) return 0.0;

@@ -12,7 +12,7 @@ namespace mlperf {
 // What a set of queries is issued for.
 enum class ProgressPhase { WarmUp, Accuracy, Performance, PeakTrial };
 
-// Of the latest up to 2048 completed samples: from the time they were due (open loop) or issued to
+// Of the latest up to 2048 answered samples: from the time they were due (open loop) or issued to
 // their completion. Where very many are outstanding, or were completed far out of order, those
 // looked at are a part of them.
 struct RecentLatency {
@@ -48,18 +48,19 @@ struct Progress {
 
   uint64_t queries_issued = 0;
   uint64_t samples_issued = 0;
-  uint64_t samples_completed = 0;
+  uint64_t samples_completed = 0;  // Answered.
+  uint64_t samples_failed = 0;
   uint64_t samples_outstanding = 0;
 
   Optional<double> offered_samples_per_second;  // Open loop: what the schedule asks for.
-  double completed_samples_per_second = 0;      // Since the start of the set.
+  double completed_samples_per_second = 0;      // Answered, since the start of the set.
 
   // Nothing was completed for this long while samples were outstanding, and for how long the oldest
   // of them is. None: less than ten seconds, or nothing is outstanding.
   Optional<double> silent_s;
   Optional<double> oldest_outstanding_s;
 
-  Optional<RecentLatency> latency;    // None: nothing is completed.
+  Optional<RecentLatency> latency;    // None: nothing is answered.
   Optional<RecentLateness> lateness;  // None: nothing is issued, or no open loop.
 };
 

@@ -77,7 +77,7 @@ int64_t Recorder::OldestOutstandingNs() const {
   const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
   int64_t oldest_ns = 0;
   for (uint64_t sample = 0; sample < samples; ++sample) {
-    if (slots_->completed_ns[sample].load(std::memory_order_relaxed) != 0) continue;
+    if (slots_->CompletedNs(sample) != 0) continue;
     const int64_t issued_ns = slots_->issued_ns[QueryOf(sample)].load(std::memory_order_relaxed);
     if (issued_ns != 0 && (oldest_ns == 0 || issued_ns < oldest_ns)) oldest_ns = issued_ns;
   }
@@ -90,8 +90,16 @@ uint64_t Recorder::CountCompleted() const {
   const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
   uint64_t count = 0;
   for (uint64_t sample = 0; sample < samples; ++sample) {
-    count += slots_->completed_ns[sample].load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    count += slots_->CompletedNs(sample) != 0 ? 1 : 0;
   }
+  return count;
+}
+
+uint64_t Recorder::CountFailed() const {
+  if (CountPublished().failed == 0) return 0;
+  const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
+  uint64_t count = 0;
+  for (uint64_t sample = 0; sample < samples; ++sample) count += slots_->Failed(sample) ? 1 : 0;
   return count;
 }
 
@@ -114,7 +122,7 @@ bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
 
 bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
   if (!Resolve(id, now_ns, sample)) return false;
-  if (slots_->completed_ns[*sample].load(std::memory_order_relaxed) != 0) {
+  if (slots_->CompletedNs(*sample) != 0) {
     Violate(Violation::kLateFirstToken, id, *sample, now_ns);
     return false;
   }
@@ -131,7 +139,7 @@ bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
 bool Recorder::Fail(ResponseId id, int64_t now_ns, bool alone) {
   uint64_t sample;
   if (!Resolve(id, now_ns, &sample)) return false;
-  if (!Claim(&slots_->completed_ns[sample], now_ns, alone)) {
+  if (!Claim(&slots_->completed_ns[sample], -now_ns, alone)) {
     Violate(Violation::kDoubleCompletion, id, sample, now_ns);
     return false;
   }
@@ -139,9 +147,26 @@ bool Recorder::Fail(ResponseId id, int64_t now_ns, bool alone) {
   return true;
 }
 
-void Recorder::NoteFailure(const std::string& text, uint64_t violations) {
+void Recorder::PublishFailed(uint64_t count, const std::string& text, bool alone) {
+  if (count == 0) return;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    violations_.AddFailureText(text);
+    failed_count_ += count;
+    if (alone) return PublishByIssuer(count);
+    completed_count_.fetch_add(count, std::memory_order_seq_cst);
+  }
+  if (waiting_.load(std::memory_order_seq_cst)) Wake();
+}
+
+Recorder::Counts Recorder::CountPublished() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  violations_.AddFailure(text, violations);
+  return {completed_count(), failed_count_};
+}
+
+void Recorder::NoteFault(const std::string& text) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  violations_.AddFault(text);
 }
 
 void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens) {

@@ -88,6 +88,13 @@ class Recorder {
     return completed_count() >= count || Wait(count, control, gate);
   }
 
+  // What is published, both at one time.
+  struct Counts {
+    uint64_t completed = 0;  // Answered or failed.
+    uint64_t failed = 0;
+  };
+  Counts CountPublished() const;
+
   // --- The completers (any thread, many at a time) ---
 
   int64_t NowNs() const { return clock_->NowNs(); }
@@ -110,10 +117,10 @@ class Recorder {
   bool FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample);
 
   // Ends a sample that will not be answered, and says so in the result. False if the id was not
-  // good. To be followed by NoteFailure and Publish.
+  // good. To be followed by PublishFailed.
   bool Fail(ResponseId id, int64_t now_ns, bool alone);
-  // What was wrong. `violations`: how many of its own it counts for, beside failed samples.
-  void NoteFailure(const std::string& text, uint64_t violations);
+  // What was wrong without a sample that failed of it.
+  void NoteFault(const std::string& text);
 
   bool LogsResponse(uint64_t sample) const {
     return logs_responses() && (options_.sampling == nullptr || slots_->log_response[sample] != 0);
@@ -135,6 +142,9 @@ class Recorder {
     completed_by_issuer_.store(before + count, std::memory_order_release);
   }
 
+  // Publishes that `count` samples failed, and why.
+  void PublishFailed(uint64_t count, const std::string& text, bool alone);
+
   // A completing thread met an exception of a user's callback: tells Options::control.
   void ReportException(std::exception_ptr exception);
 
@@ -143,6 +153,7 @@ class Recorder {
   // Samples that were completed, each counted once: the published ones, as far as that is known
   // without looking, and else the slots that are taken.
   uint64_t CountCompleted() const;
+  uint64_t CountFailed() const;
   ViolationRecord TakeViolations();
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
@@ -200,9 +211,10 @@ class Recorder {
   alignas(64) std::atomic<uint64_t> completed_count_{0};  // By all others.
   Sleeper issuer_;                                        // While it waits for completions.
 
-  alignas(64) std::mutex mutex_;
+  alignas(64) mutable std::mutex mutex_;
   ViolationRecord violations_;
   std::unordered_map<uint64_t, std::string> token_data_;
+  uint64_t failed_count_ = 0;  // Written with the mutex held, as is its part of the counts above.
 };
 
 }  // namespace mlperf::loadgen

@@ -16,7 +16,7 @@
 
 namespace mlperf::loadgen {
 
-enum class Phase : uint32_t { kAccuracy, kPerformance, kWarmUp };
+enum class Phase : uint16_t { kAccuracy, kPerformance, kWarmUp };
 
 // Ways in which a system under test breaks its contract, one counter each.
 enum class Violation : uint8_t {
@@ -32,10 +32,11 @@ enum class Violation : uint8_t {
   kTooFewTokens,        // Token mode: n_tokens is 1.
   kLateCompletion,      // After its set had ended, with all samples completed.
   kNullData,            // Logged response with size > 0 at address 0, or of an impossible size.
-  kFailed,              // A sample that the system under test gave up, or a fault it reported.
+  kFailed,              // A sample that the system under test could not answer.
+  kFault,               // A fault that it reported, and that cost no sample.
   kCount
 };
-constexpr size_t kFailureTexts = 10;
+constexpr size_t kFailureTexts = 10;  // Of a kind.
 constexpr size_t kViolationKinds = static_cast<size_t>(Violation::kCount);
 
 // One of the first few occurrences of a violation.
@@ -51,18 +52,25 @@ struct ViolationRecord {
   std::array<uint64_t, kViolationKinds> counts{};
   std::vector<ViolationDetail> first;  // The first few, in order.
   std::vector<std::string> failures;   // What was said of kFailed: the first few different texts.
+  std::vector<std::string> faults;     // Likewise of kFault.
   uint64_t total() const {
     uint64_t sum = 0;
     for (uint64_t count : counts) sum += count;
     return sum;
   }
-  // What was said of a failure. `count`: how many it counts for, beside samples counted already.
-  void AddFailure(const std::string& text, uint64_t count) {
-    counts[static_cast<size_t>(Violation::kFailed)] += count;
-    const bool known = std::find(failures.begin(), failures.end(), text) != failures.end();
-    if (!known && failures.size() < kFailureTexts) failures.push_back(text);
+  // Why samples failed, which are counted one by one.
+  void AddFailureText(const std::string& text) { AddText(text, &failures); }
+  void AddFault(const std::string& text) {
+    ++counts[static_cast<size_t>(Violation::kFault)];
+    AddText(text, &faults);
   }
   uint64_t operator[](Violation kind) const { return counts[static_cast<size_t>(kind)]; }
+
+ private:
+  static void AddText(const std::string& text, std::vector<std::string>* texts) {
+    const bool known = std::find(texts->begin(), texts->end(), text) != texts->end();
+    if (!known && texts->size() < kFailureTexts) texts->push_back(text);
+  }
 };
 
 // How the traffic of a set was made, as logged.
@@ -89,7 +97,8 @@ struct RunRecord {
   uint64_t first_sample = 0;
   uint64_t queries_issued = 0;
   uint64_t samples_issued = 0;
-  uint64_t samples_completed = 0;
+  uint64_t samples_completed = 0;  // Answered or failed.
+  uint64_t samples_failed = 0;
   // One beyond the last issued query. Larger than queries_issued only where several issue threads
   // stopped at different points; the queries between that were not issued have an issue time of 0.
   uint64_t query_end = 0;
@@ -135,9 +144,11 @@ struct RunRecord {
       ++seen;
     }
   }
-  int64_t CompletedNs(uint64_t sample) const {  // 0: never.
-    return slots->completed_ns[sample].load(std::memory_order_relaxed);
-  }
+  // Answered or failed; 0: never.
+  int64_t CompletedNs(uint64_t sample) const { return slots->CompletedNs(sample); }
+  int64_t AnsweredNs(uint64_t sample) const { return slots->AnsweredNs(sample); }  // 0: never.
+  bool Failed(uint64_t sample) const { return slots->Failed(sample); }
+  uint64_t samples_answered() const { return samples_completed - samples_failed; }
   int64_t FirstTokenNs(uint64_t sample) const {  // 0: never, or not recorded.
     return slots->first_token_ns.empty()
                ? 0

@@ -97,6 +97,12 @@ std::string SampleLiteralBeforeCount() {
   return literal + "], 'fortran_order': False, 'shape': (";
 }
 
+std::string OldSampleLiteralBeforeCount() {
+  constexpr std::string_view kToday = "('phase', '<u2'), ('failed', '|b1'), ('held_up', '|b1')";
+  std::string literal = SampleLiteralBeforeCount();
+  return literal.replace(literal.find(kToday), kToday.size(), "('phase', '<u4')");
+}
+
 SampleLog::SampleLog(OutputFile* file, uint64_t max_bytes) : file_(file) {
   const uint64_t frame = Header(0).size() + kTrailerSize;
   max_rows_ = (max_bytes - std::min(max_bytes, frame)) / sizeof(SampleRow);
@@ -114,7 +120,8 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
   record.ForEachIssuedQuery([&](uint64_t query) {
     SampleRow row{};
     row.query = record.first_query + query;
-    row.phase = static_cast<uint32_t>(record.phase);
+    row.phase = static_cast<uint16_t>(record.phase);
+    row.held_up = !record.slots->held_up.empty() && record.slots->held_up[query] != 0;
     row.scheduled_ns = since_origin(record.ScheduledNs(query));
     row.issued_ns = since_origin(record.IssuedNs(query));
     const uint64_t samples_per_query = record.slots->samples_per_query;
@@ -128,6 +135,7 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
       row.sample_index = record.slots->sample_index[sample];
       row.first_token_ns = since_origin(record.FirstTokenNs(sample));
       row.completed_ns = since_origin(record.CompletedNs(sample));
+      row.failed = record.Failed(sample);
       row.tokens = record.TokenCount(sample);
       rows.Add(row);
     }

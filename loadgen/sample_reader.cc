@@ -37,6 +37,8 @@ class HeaderReader {
 
   uint64_t offset() const { return offset_; }
 
+  bool StartsWith(std::string_view text) const { return head_.substr(offset_).starts_with(text); }
+
   // Takes `expected`, or says what stands in its place and what to do.
   void Expect(std::string_view expected, std::string_view cure) {
     const std::string_view rest = head_.substr(offset_);
@@ -117,7 +119,9 @@ SampleLayout ReadSampleLayout(std::string_view head, uint64_t file_size, const s
   HeaderReader header(head, name);
   header.Expect(kNpyMagic, kWrongFile);
   header.ReadLength();
-  header.Expect(SampleLiteralBeforeCount(), kOtherArray);
+  const std::string old_literal = OldSampleLiteralBeforeCount();
+  header.Expect(header.StartsWith(old_literal) ? old_literal : SampleLiteralBeforeCount(),
+                kOtherArray);
   const uint64_t counted_rows = header.ReadCount();
   header.Expect(kSampleLiteralAfterCount, kOtherArray);
   header.ReadPadding();

@@ -30,7 +30,8 @@ class SampleLogFormatError : public std::runtime_error {
 };
 
 // `head`: the first kMaxSampleHeaderSize bytes of a file of `file_size` bytes, or all if it has
-// fewer. Accepts what SampleLog writes, and what NumPy writes for an array with these columns.
+// fewer. Accepts what SampleLog writes or wrote before rows had `failed`, and what NumPy writes for
+// an array with these columns.
 // `name` is for messages.
 SampleLayout ReadSampleLayout(std::string_view head, uint64_t file_size, const std::string& name);
 

@@ -110,11 +110,23 @@ struct SampleSlots {
 
   // Per sample.
   ChunkedArray<uint32_t> sample_index;
+  // Negative: it failed then, as one value says both to who reads it while others write.
   ChunkedArray<std::atomic<int64_t>> completed_ns;
   ChunkedArray<std::atomic<int64_t>> first_token_ns;  // Only in token mode.
   ChunkedArray<std::atomic<int64_t>> token_count;     // Only in token mode; as reported.
   ChunkedArray<uint8_t> log_response;                 // Only with accuracy-log sampling.
 
+  // When the sample was answered or failed; 0: neither.
+  int64_t CompletedNs(uint64_t sample) const {
+    return std::abs(completed_ns[sample].load(std::memory_order_relaxed));
+  }
+  // When it was answered; 0: it failed, or is outstanding.
+  int64_t AnsweredNs(uint64_t sample) const {
+    return std::max<int64_t>(completed_ns[sample].load(std::memory_order_relaxed), 0);
+  }
+  bool Failed(uint64_t sample) const {
+    return completed_ns[sample].load(std::memory_order_relaxed) < 0;
+  }
   uint64_t QueryOf(uint64_t sample) const {
     if (samples_per_query == 1) return sample;
     return sample < samples_per_query ? 0 : sample / samples_per_query;  // A division costs more.

@@ -257,6 +257,7 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
 
   record.generated = source.Totals();
   record.samples_completed = recorder.CountCompleted();
+  record.samples_failed = recorder.CountFailed();
   record.slots = recorder.slots();
   record.violations = recorder.TakeViolations();
   CountDoubles(recorder.completed_count() - record.samples_completed, &record.violations);

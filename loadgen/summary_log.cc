@@ -195,6 +195,16 @@ void WriteLateness(const PerformanceResult& result, Summary* summary) {
   summary->Line("Time spent spinning (s)           : ", StreamDouble(result.spin_s));
 }
 
+// Not in the reference.
+void WriteFailures(const PerformanceResult& result, Summary* summary) {
+  if (result.failed_sample_count == 0) return;
+  summary->Line("");
+  summary->Heading("Failed Samples");
+  summary->Line("Failed samples                    : ", result.failed_sample_count);
+  summary->Line("Answered samples                  : ", result.sample_count);
+  for (const std::string& text : result.failures) summary->Line(" * ", text);
+}
+
 void WriteParameters(const RunPlan& plan, Summary* summary) {
   summary->Line("");
   summary->Heading("Test Parameters Used");
@@ -249,6 +259,7 @@ std::string SummaryOfPerformance(const RunPlan& plan, const PerformanceResult& r
   WriteValidity(plan, result, &summary);
   WriteEarlyStopping(plan, result, &summary);
   WriteAdditionalStats(plan, result, &summary);
+  WriteFailures(result, &summary);
   if (plan.scenario == TestScenario::Server) WriteLateness(result, &summary);
   WriteParameters(plan, &summary);
   return summary.Take();

@@ -38,7 +38,7 @@ void TestConductor::WithLoaded(const LoadableSet& set, const std::function<void(
     AddReasons(failures);
     return;
   }
-  for (const std::string& text : failures) record->violations.AddFailure(text, 1);
+  for (const std::string& text : failures) record->violations.AddFault(text);
   record->violations.counts[static_cast<size_t>(Violation::kLateCompletion)] += late;
   record->aborted = Stopped() && record->stalled_for_ns == 0;
   record->load_start_ns = load_start_ns;
@@ -89,7 +89,7 @@ bool TestConductor::WarmUp(const LoadableSet& set) {
   if (record.slots == nullptr) return false;
   logs_->detail().WriteWarmUp(record, NowNs());
   logs_->WriteQueries(plan, record, {});
-  for (const std::string& reason : ConductReasons(record)) AddReasons({"warm-up: " + reason});
+  AddConduct(record, "warm-up: ");
   return !Stopped();
 }
 
@@ -101,9 +101,23 @@ void TestConductor::WriteSet(const RunPlan& plan, const RunRecord& record) {
 
 void TestConductor::Judge(const RunPlan& plan, const RunRecord& record) {
   result_->performance = EvaluatePerformance(plan, record);
-  logs_->WriteSummary(SummaryOfPerformance(plan, *result_->performance, result_->sut_name));
-  logs_->detail().WriteResult(plan, *result_->performance, NowNs());
-  AddReasons(result_->performance->reasons);
+  PerformanceResult& performance = *result_->performance;
+  if (!result_->reasons.empty()) ObjectToEarlierPhases(&performance);
+  auto own = performance.reasons.begin();
+  if (record.samples_failed > 0) AddFailure(*own++);
+  AddReasons({own, performance.reasons.end()});
+  performance.reasons = result_->reasons;
+  logs_->WriteSummary(SummaryOfPerformance(plan, performance, result_->sut_name));
+  logs_->detail().WriteResult(plan, performance, NowNs());
+}
+
+void TestConductor::AddConduct(const RunRecord& record, const std::string& phase) {
+  if (record.samples_failed > 0) AddFailure(phase + FailureReason(record));
+  for (const std::string& reason : ContractReasons(record)) AddReasons({phase + reason});
+}
+
+void TestConductor::AddFailure(const std::string& reason) {
+  result_->reasons.insert(result_->reasons.begin() + failure_count_++, reason);
 }
 
 void TestConductor::AddReasons(const std::vector<std::string>& reasons) {

@@ -56,14 +56,18 @@ class TestConductor {
 
   // Writes a set to the detail log and the files that hold queries.
   void WriteSet(const RunPlan& plan, const RunRecord& record);
-  // Evaluates a performance set, and writes what it means.
+  // Evaluates a performance set, and writes what it means. What spoilt an earlier phase is known
+  // by then, and speaks against it, too.
   void Judge(const RunPlan& plan, const RunRecord& record);
+  // Reasons against the result. Failed samples come before all others.
   void AddReasons(const std::vector<std::string>& reasons);
+  void AddConduct(const RunRecord& record, const std::string& phase = "");
 
   // Calls what is the user's, inside the gate; an exception ends the test.
   void CallOutside(const std::function<void()>& call);
 
  private:
+  void AddFailure(const std::string& reason);
   void Guarded(const std::function<void()>& part);
   void ReportAbort();
   void SeeSignals();
@@ -79,6 +83,7 @@ class TestConductor {
   TestLogs* logs_;
   TestResult* result_;
   AccuracySampling sampling_;
+  ptrdiff_t failure_count_ = 0;  // Of the result's reasons.
   uint64_t next_query_ = 0;
   uint64_t next_sample_ = 0;
   // What counts for nothing has numbers of its own, so that it changes none that are logged.

@@ -64,8 +64,11 @@ struct PeakTrial {
   bool passed = false;
   std::string kind = "trial";  // PeakStrategy::Estimate: "bracket", "measure", "confirm".
   uint64_t query_count = 0;
-  double over_share = 0;  // The share of queries that missed the bound (the worst, if several).
-  double duration_s = 0;  // Of issuing.
+  // The share of queries that missed the bound (the worst, if several) or failed.
+  double over_share = 0;
+  double failed_share = 0;            // The share that failed.
+  std::vector<std::string> failures;  // Why: the first few different texts.
+  double duration_s = 0;              // Of issuing.
 };
 
 // The outcome of FindPeakPerformance.
@@ -100,8 +103,10 @@ struct PerformanceResult {
   std::vector<std::string> reasons;
 
   uint64_t query_count = 0;              // Issued.
-  uint64_t sample_count = 0;             // Completed.
-  uint64_t overlatency_query_count = 0;  // Server: samples over the latency bound.
+  uint64_t sample_count = 0;             // Answered.
+  uint64_t failed_sample_count = 0;      // Ended by FailSamples; in no latency and no throughput.
+  std::vector<std::string> failures;     // Why they failed: the first few different texts.
+  uint64_t overlatency_query_count = 0;  // Server: samples over the latency bound, or failed.
   double target_qps = 0;
 
   LatencyStats sample_latency;

@@ -69,7 +69,7 @@ void RunAccuracy(TestConductor* test) {
     test->WithLoaded(
         set, [&] { record = test->Issue(set, Phase::kAccuracy, test->plan()); }, &record);
     test->WriteSet(test->plan(), record);
-    test->AddReasons(ConductReasons(record));
+    test->AddConduct(record);
   }
 }
 

@@ -9,7 +9,7 @@
 namespace mlperf::loadgen {
 namespace {
 
-// What is known of the tokens of one completed sample.
+// What is known of the tokens of one answered sample.
 struct SampleTokens {
   std::optional<int64_t> first_token_ns;
   std::optional<int64_t> time_per_token_ns;
@@ -24,7 +24,7 @@ SampleTokens ReadTokens(const RunRecord& record, uint64_t sample, int64_t schedu
   if (first_token_ns == 0) return tokens;
   tokens.first_token_ns = first_token_ns - scheduled_ns;
   if (token_count >= 2) {
-    tokens.time_per_token_ns = (record.CompletedNs(sample) - first_token_ns) / (token_count - 1);
+    tokens.time_per_token_ns = (record.AnsweredNs(sample) - first_token_ns) / (token_count - 1);
   }
   return tokens;
 }
@@ -39,13 +39,13 @@ int64_t AddTokens(int64_t sum, int64_t token_count) {
 
 TokenTimes ComputeTokenTimes(const RunRecord& record) {
   TokenTimes times;
-  times.first_token_ns.reserve(record.samples_completed);
-  times.time_per_token_ns.reserve(record.samples_completed);
+  times.first_token_ns.reserve(record.samples_answered());
+  times.time_per_token_ns.reserve(record.samples_answered());
   record.ForEachIssuedQuery([&](uint64_t query) {
     const uint64_t samples_per_query = record.slots->samples_per_query;
     const uint64_t begin = query * samples_per_query;
     for (uint64_t sample = begin; sample < begin + samples_per_query; ++sample) {
-      if (record.CompletedNs(sample) == 0) continue;
+      if (record.AnsweredNs(sample) == 0) continue;
       const SampleTokens tokens = ReadTokens(record, sample, record.ScheduledNs(query));
       if (tokens.first_token_ns) times.first_token_ns.push_back(*tokens.first_token_ns);
       if (tokens.time_per_token_ns) times.time_per_token_ns.push_back(*tokens.time_per_token_ns);
@@ -58,7 +58,7 @@ TokenTimes ComputeTokenTimes(const RunRecord& record) {
 TokenTimes ComputeQueryTokenTimes(const RunRecord& record) {
   TokenTimes times;
   record.ForEachIssuedQuery([&](uint64_t query) {
-    if (QueryDoneNs(record, query) == 0) return;
+    if (QueryDoneNs(record, query) == 0 || QueryFailed(record, query)) return;
     SampleTokens largest;
     const uint64_t samples_per_query = record.slots->samples_per_query;
     const uint64_t begin = query * samples_per_query;

@@ -16,11 +16,11 @@ struct TokenTimes {
   int64_t token_count = 0;                 // Sum of n_tokens, where they are valid (>= 2).
 };
 
-// Of the completed samples. Samples without a first token are in neither list; samples with fewer
+// Of the answered samples. Samples without a first token are in neither list; samples with fewer
 // than 2 tokens have no TPOT (there is no second token to time).
 TokenTimes ComputeTokenTimes(const RunRecord& record);
 
-// Of the queries of which every sample was completed: the largest TTFT and the largest TPOT among
+// Of the queries of which every sample was answered: the largest TTFT and the largest TPOT among
 // the query's samples, where they have any.
 TokenTimes ComputeQueryTokenTimes(const RunRecord& record);
 

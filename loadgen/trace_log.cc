@@ -66,6 +66,7 @@ struct Journey {
   int64_t scheduled_ns;
   int64_t issued_ns;
   int64_t end_ns;  // 0: never.
+  bool failed;     // Then.
 };
 
 // Formats the events of one set, `max_bytes` at most.
@@ -101,6 +102,7 @@ class EventWriter {
     if (journey.end_ns != 0) {
       out << ",\"complete_ns\":" << journey.end_ns - journey.scheduled_ns;
     }
+    if (journey.failed) out << ",\"failed\":true";
     out << "}}";
     Commit(out);
   }
@@ -192,8 +194,9 @@ class IssueSpans {
 void WriteSample(bool open_loop, const Journey& done, int64_t first_token_ns, EventWriter* events) {
   Journey token = done;
   token.end_ns = first_token_ns;
+  token.failed = false;
   const bool has_token = first_token_ns != 0;
-  if (open_loop && done.end_ns != 0) events->Counter("Latency", done);
+  if (open_loop && done.end_ns != 0 && !done.failed) events->Counter("Latency", done);
   if (open_loop && has_token) events->Counter("Token_Latency", token);
   // The events of an id nest.
   events->Begin("Sample", done);
@@ -223,7 +226,8 @@ uint64_t WriteQueries(const RunPlan& plan, const RunRecord& record, EventWriter*
                             record.slots->sample_index[sample],
                             record.ScheduledNs(query),
                             record.IssuedNs(query),
-                            record.CompletedNs(sample)};
+                            record.CompletedNs(sample),
+                            record.Failed(sample)};
       WriteSample(plan.shape == LoopShape::kOpenLoop, done, record.FirstTokenNs(sample), events);
     }
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,7 +77,8 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
      "complete each sample exactly once"},
     {"response without data", "responses without data",
      "give the address of the data with each response of a size above 0"},
-    {"failure reported by the system under test", "failures reported by the system under test",
+    {"failed sample", "failed samples", ""},  // Their reason has words of its own.
+    {"fault reported by the system under test", "faults reported by the system under test",
      ""},  // It has said why.
 }};
 
@@ -85,6 +87,8 @@ std::string CountViolation(const ViolationRecord& violations, size_t kind) {
   const ViolationWords& words = kViolationWords[kind];
   return std::to_string(count) + " " + (count == 1 ? words.one : words.many);
 }
+
+bool IsFailure(size_t kind) { return static_cast<Violation>(kind) == Violation::kFailed; }
 
 // Why issuing ended before the minimums were met, to be appended to a reason; empty: unknown.
 std::string_view WhyIssuingEnded(const RunRecord& record) {
@@ -123,6 +127,15 @@ struct FinalQuery {
   int64_t done_ns = 0;  // If it was not completed: the latest completion of any sample, or 0.
 };
 
+// What is judged and not reported. Percentiles are those of the target, with failed samples as the
+// slowest.
+struct Judged {
+  int64_t latency_ns = 0;
+  int64_t first_token_ns = 0;
+  int64_t time_per_token_ns = 0;
+  int64_t longest_ns = 0;  // From the schedule of a sample to its answer or failure.
+};
+
 int64_t LatestCompletionNs(const RunRecord& record) {
   int64_t latest_ns = 0;
   record.ForEachIssuedQuery([&](uint64_t query) {
@@ -147,6 +160,18 @@ FinalQuery FindFinalQuery(const RunRecord& record) {
   return final_query;
 }
 
+int64_t LongestNs(const RunRecord& record, const LatencyStats& answered) {
+  int64_t longest_ns = answered.max_ns;
+  if (record.samples_failed == 0) return longest_ns;
+  record.ForEachIssuedQuery([&](uint64_t query) {
+    const uint64_t begin = query * record.slots->samples_per_query;
+    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
+      longest_ns = std::max(longest_ns, record.CompletedNs(begin + i) - record.ScheduledNs(query));
+    }
+  });
+  return longest_ns;
+}
+
 double Seconds(int64_t duration_ns) { return static_cast<double>(duration_ns) / 1e9; }
 
 // Of nothing, the rate is 0 whatever the time.
@@ -157,7 +182,8 @@ double RateAfterFirst(uint64_t sample_count, double duration_s) {
   return sample_count == 0 ? 0 : static_cast<double>(sample_count - 1) / duration_s;
 }
 
-void ComputeRates(const RunPlan& plan, PerformanceResult* result) {
+// What failed was scheduled, and took its time; it is no throughput.
+void ComputeRates(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
   const uint64_t samples = result->sample_count;
   const double tokens_per_sample =
       plan.infer_token_latencies ? static_cast<double>(plan.token_latency_scaling_factor) : 0;
@@ -170,12 +196,12 @@ void ComputeRates(const RunPlan& plan, PerformanceResult* result) {
       break;
     case TestScenario::Server:
       result->scheduled_samples_per_second =
-          RateAfterFirst(samples, result->final_query_scheduled_s);
+          RateAfterFirst(samples + result->failed_sample_count, result->final_query_scheduled_s);
       result->completed_samples_per_second = RateAfterFirst(samples, result->final_query_done_s);
       result->inferred_tokens_per_second = result->completed_samples_per_second * tokens_per_sample;
       break;
     case TestScenario::Offline:
-      result->samples_per_second = Rate(static_cast<double>(samples), result->max_latency_s);
+      result->samples_per_second = Rate(static_cast<double>(samples), Seconds(judged.longest_ns));
       result->inferred_tokens_per_second = result->samples_per_second * tokens_per_sample;
       break;
   }
@@ -198,17 +224,19 @@ uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
                     [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
 }
 
-// `bound_ns` only counts in Server.
+// `failed_count`: of queries, beside those that `values_ns` are of. `bound_ns` only counts in
+// Server.
 EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_ns,
-                                 uint64_t bound_ns) {
+                                 uint64_t failed_count, uint64_t bound_ns) {
   const double percentile = plan.target_latency_percentile;
   switch (plan.scenario) {
     case TestScenario::SingleStream:
-      return EstimatePercentileAndP99(values_ns, percentile);
+      return EstimatePercentileAndP99(values_ns, failed_count, percentile);
     case TestScenario::MultiStream:
-      return EstimatePercentile(values_ns, percentile);
+      return EstimatePercentile(values_ns, failed_count, percentile);
     case TestScenario::Server:
-      return JudgeOverlatency(values_ns.size(), CountOver(values_ns, bound_ns), percentile);
+      return JudgeOverlatency(values_ns.size() + failed_count,
+                              CountOver(values_ns, bound_ns) + failed_count, percentile);
     case TestScenario::Offline:
       break;
   }
@@ -216,7 +244,7 @@ EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_
 }
 
 TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
-                                 const PerformanceResult& result) {
+                                 const PerformanceResult& result, Judged* judged) {
   TokenMetrics metrics;
   TokenTimes times = ComputeTokenTimes(record);
   metrics.token_count = times.token_count;
@@ -226,7 +254,7 @@ TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
 
   const auto tokens = static_cast<double>(times.token_count);
   if (plan.scenario == TestScenario::Offline) {
-    metrics.per_second = Rate(tokens, result.max_latency_s);
+    metrics.per_second = Rate(tokens, Seconds(judged->longest_ns));
     return metrics;
   }
   const LatencyStats& latency = result.sample_latency;
@@ -236,17 +264,23 @@ TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
 
   // A query of several samples is as slow as its slowest.
   if (plan.scenario == TestScenario::MultiStream) times = ComputeQueryTokenTimes(record);
+  const uint64_t failed = CountFailedQueries(record);
+  const double percentile = plan.target_latency_percentile;
+  judged->first_token_ns = PercentileWithFailures(times.first_token_ns, failed, percentile);
+  judged->time_per_token_ns = PercentileWithFailures(times.time_per_token_ns, failed, percentile);
   metrics.early_stopping_ttft =
-      JudgeEarlyStopping(plan, times.first_token_ns, plan.ttft_latency_ns);
+      JudgeEarlyStopping(plan, times.first_token_ns, failed, plan.ttft_latency_ns);
   metrics.early_stopping_tpot =
-      JudgeEarlyStopping(plan, times.time_per_token_ns, plan.tpot_latency_ns);
+      JudgeEarlyStopping(plan, times.time_per_token_ns, failed, plan.tpot_latency_ns);
   return metrics;
 }
 
-void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
-                    PerformanceResult* result) {
+Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
+                      PerformanceResult* result) {
   result->query_count = record.queries_issued;
-  result->sample_count = record.samples_completed;
+  result->sample_count = record.samples_answered();
+  result->failed_sample_count = record.samples_failed;
+  result->failures = record.violations.failures;
   result->target_qps = plan.target_qps;
 
   // Before the latencies, so that only one list of a number a query is in memory at a time.
@@ -261,7 +295,8 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
   std::vector<int64_t> latencies_ns = SampleLatencies(record);
   result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
   if (plan.scenario == TestScenario::Server) {
-    result->overlatency_query_count = CountOver(latencies_ns, plan.target_latency_ns);
+    result->overlatency_query_count =
+        CountOver(latencies_ns, plan.target_latency_ns) + record.samples_failed;
   }
   if (plan.scenario == TestScenario::MultiStream) {
     latencies_ns = QueryLatencies(record);
@@ -272,32 +307,45 @@ void ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQue
   result->final_query_issued_s = Seconds(final_query.issued_ns);
   result->final_query_done_s = Seconds(final_query.done_ns);
   result->max_latency_s = Seconds(result->sample_latency.max_ns);
-  ComputeRates(plan, result);
+  Judged judged;
+  judged.longest_ns = LongestNs(record, result->sample_latency);
+  ComputeRates(plan, judged, result);
 
   if (plan.use_token_latencies) {
-    result->tokens = ComputeTokenMetrics(plan, record, *result);
+    result->tokens = ComputeTokenMetrics(plan, record, *result, &judged);
   } else {
-    result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, plan.target_latency_ns);
+    const uint64_t failed = CountFailedQueries(record);
+    judged.latency_ns =
+        PercentileWithFailures(latencies_ns, failed, plan.target_latency_percentile);
+    result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, failed, plan.target_latency_ns);
   }
   ComputeTokenRate(plan, result);
+  return judged;
 }
 
 // ---------------------------------------------------------------------------------------------
 // Verdict: each Judge function decides one rule and says what speaks against the run.
 
-// Whether the target percentile of what was measured keeps the bound. Nothing measured shows
-// nothing.
+// Whether the target percentile of what was measured keeps the bound, with what failed as the
+// slowest. Nothing measured shows nothing.
 bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& stats,
-                uint64_t bound_ns, PerformanceResult* result) {
-  if (stats.count > 0 && !std::cmp_greater(stats.target_percentile_ns, bound_ns)) return true;
+                int64_t judged_ns, uint64_t bound_ns, PerformanceResult* result) {
+  if (stats.count > 0 && !std::cmp_greater(judged_ns, bound_ns)) return true;
   const std::string name =
       FormatPercentile(plan.target_latency_percentile) + " " + std::string(what);
   const std::string bound = "the bound of " + FormatDuration(static_cast<double>(bound_ns));
-  result->reasons.push_back(
-      stats.count == 0
-          ? name + " is unknown, nothing was measured against " + bound
-          : name + " " + FormatDuration(static_cast<double>(stats.target_percentile_ns)) +
-                " is above " + bound);
+  if (stats.count == 0) {
+    result->reasons.push_back(name + " is unknown, nothing was measured against " + bound);
+    return false;
+  }
+  const bool is_failure = judged_ns == std::numeric_limits<int64_t>::max();
+  std::string reason = name;
+  if (!is_failure) reason += " " + FormatDuration(static_cast<double>(judged_ns));
+  reason += " is above " + bound;
+  if (result->failed_sample_count > 0) {
+    reason += ", with failed samples counted as slower than any other";
+  }
+  result->reasons.push_back(reason);
   return false;
 }
 
@@ -310,29 +358,37 @@ void Advise(const std::string& advice, PerformanceResult* result) {
   Advise(advice, advice, result);
 }
 
-void JudgeConstraints(const RunPlan& plan, PerformanceResult* result) {
+void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
   if (plan.scenario != TestScenario::Server) return;
   const std::string advice = "Reduce target QPS to improve latency.";
+  std::vector<std::string> objections;  // As logged.
+  const auto object = [&](const std::string& text, const std::string& logged) {
+    Advise(text, logged, result);
+    objections.push_back(logged);
+  };
   const auto judge_token_bound = [&](const std::string& what, const LatencyStats& stats,
-                                     uint64_t bound_ns) {
-    if (KeepsBound(plan, what, stats, bound_ns, result)) return;
-    Advise(what + " constraint not met: " + advice, what + " constrain not met: " + advice, result);
+                                     int64_t judged_ns, uint64_t bound_ns) {
+    if (KeepsBound(plan, what, stats, judged_ns, bound_ns, result)) return;
+    object(what + " constraint not met: " + advice, what + " constrain not met: " + advice);
   };
   if (result->tokens) {
-    judge_token_bound("TTFT", result->tokens->first_token, plan.ttft_latency_ns);
-    judge_token_bound("TPOT", result->tokens->time_per_token, plan.tpot_latency_ns);
-  } else if (!KeepsBound(plan, "latency", result->sample_latency, plan.target_latency_ns, result)) {
-    Advise(advice, result);
+    judge_token_bound("TTFT", result->tokens->first_token, judged.first_token_ns,
+                      plan.ttft_latency_ns);
+    judge_token_bound("TPOT", result->tokens->time_per_token, judged.time_per_token_ns,
+                      plan.tpot_latency_ns);
+  } else if (!KeepsBound(plan, "latency", result->sample_latency, judged.latency_ns,
+                         plan.target_latency_ns, result)) {
+    object(advice, advice);
   }
-  result->perf_constraints_met = result->logged_recommendations.empty();
-  if (result->perf_constraints_met) return;
-  result->perf_constraints_reason = Join(result->logged_recommendations, "  * ");
+  result->perf_constraints_met = objections.empty();
+  if (objections.empty()) return;
+  result->perf_constraints_reason = Join(objections, "  * ");
   result->invalid_reason += result->perf_constraints_reason + " ";
 }
 
 // What min_duration is compared with.
 int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
-                           const PerformanceResult& result) {
+                           const Judged& judged) {
   switch (plan.scenario) {
     case TestScenario::SingleStream:
     case TestScenario::MultiStream:
@@ -342,7 +398,7 @@ int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
     case TestScenario::Offline:
       break;
   }
-  return result.sample_latency.max_ns;
+  return judged.longest_ns;
 }
 
 const char* DurationAdvice(TestScenario scenario) {
@@ -384,8 +440,8 @@ void AdviseOfflineQps(const RunPlan& plan, const RunRecord& record, PerformanceR
 }
 
 void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
-                   PerformanceResult* result) {
-  const int64_t measured_ns = MeasuredDurationNs(plan, final_query, *result);
+                   const Judged& judged, PerformanceResult* result) {
+  const int64_t measured_ns = MeasuredDurationNs(plan, final_query, judged);
   // Whole milliseconds, as settings have no smaller ones and their ns may not fit 64 bits.
   result->min_duration_met =
       std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
@@ -402,7 +458,8 @@ void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuer
 
 void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
   const bool enough_queries = result->query_count >= plan.min_query_count;
-  const bool enough_samples = result->sample_count >= plan.min_sample_count;
+  // Of what failed there is a reason of its own: it was not too few.
+  const bool enough_samples = record.samples_completed >= plan.min_sample_count;
   result->min_queries_met = enough_queries && enough_samples;
   if (result->min_queries_met) return;
   const std::string advice = "The test exited early, before enough queries were issued.";
@@ -414,7 +471,7 @@ void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult
                               " queries, min_query_count asks for " +
                               std::to_string(plan.min_query_count) + why);
   } else {
-    result->reasons.push_back("completed " + std::to_string(result->sample_count) +
+    result->reasons.push_back("completed " + std::to_string(record.samples_completed) +
                               " samples, the test asks for " +
                               std::to_string(plan.min_sample_count) + why);
   }
@@ -442,12 +499,28 @@ std::string StallWords(const RunRecord& record) {
          " while some were outstanding (stall_timeout_ms)";
 }
 
+// "5 of 10 samples failed (50 %)".
+std::string FailedShare(const RunRecord& record) {
+  const double share =
+      static_cast<double>(record.samples_failed) / static_cast<double>(record.samples_issued);
+  return std::to_string(record.samples_failed) + " of " + std::to_string(record.samples_issued) +
+         " samples failed (" + Format("%.3g %%", 100 * share) + ")";
+}
+
+// Before all else, as the other rules only see what was answered.
+void JudgeFailures(const RunRecord& record, PerformanceResult* result) {
+  if (record.samples_failed == 0) return;
+  Object(FailedShare(record) + ": see the detailed log.", result);
+  result->invalid_reason += " ";
+  result->reasons.push_back(FailureReason(record));
+}
+
 // What the reference lets pass: a system that breaks the rules has no valid result.
 void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   std::vector<std::string> broken;
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
-    if (record.violations.counts[kind] > 0)
-      broken.push_back(CountViolation(record.violations, kind));
+    if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
+    broken.push_back(CountViolation(record.violations, kind));
   }
   if (!broken.empty()) {
     Object("The system under test broke its contract (" + Join(broken, ", ") +
@@ -471,14 +544,18 @@ void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
 
 }  // namespace
 
-std::vector<std::string> ConductReasons(const RunRecord& record) {
+std::string FailureReason(const RunRecord& record) {
+  if (record.samples_failed == 0) return "";
+  return FailedShare(record) + ": " + Join(record.violations.failures, "; ");
+}
+
+std::vector<std::string> ContractReasons(const RunRecord& record) {
   std::vector<std::string> reasons;
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
-    if (record.violations.counts[kind] == 0) continue;
-    const bool failed = static_cast<Violation>(kind) == Violation::kFailed;
-    reasons.push_back(
-        CountViolation(record.violations, kind) + ": " +
-        (failed ? Join(record.violations.failures, "; ") : kViolationWords[kind].cure));
+    if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
+    const bool fault = static_cast<Violation>(kind) == Violation::kFault;
+    reasons.push_back(CountViolation(record.violations, kind) + ": " +
+                      (fault ? Join(record.violations.faults, "; ") : kViolationWords[kind].cure));
   }
   if (record.aborted) {
     reasons.push_back("the test was aborted: only a run to the end can be VALID");
@@ -492,13 +569,19 @@ std::vector<std::string> ConductReasons(const RunRecord& record) {
   return reasons;
 }
 
+void ObjectToEarlierPhases(PerformanceResult* result) {
+  result->valid = false;
+  Object("The phase before this one was spoilt: see the detailed log.", result);
+}
+
 PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record) {
   PerformanceResult result;
   const FinalQuery final_query = FindFinalQuery(record);
-  ComputeMetrics(plan, record, final_query, &result);
+  const Judged judged = ComputeMetrics(plan, record, final_query, &result);
 
-  JudgeConstraints(plan, &result);
-  JudgeDuration(plan, record, final_query, &result);
+  JudgeFailures(record, &result);
+  JudgeConstraints(plan, judged, &result);
+  JudgeDuration(plan, record, final_query, judged, &result);
   JudgeCounts(plan, record, &result);
   result.early_stopping_met = true;
   if (result.tokens) {
@@ -508,10 +591,10 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
     JudgeConfidence(result.early_stopping, "", &result);
   }
   JudgeConduct(record, &result);
-  const std::vector<std::string> conduct = ConductReasons(record);
-  result.reasons.insert(result.reasons.end(), conduct.begin(), conduct.end());
+  const std::vector<std::string> broken = ContractReasons(record);
+  result.reasons.insert(result.reasons.end(), broken.begin(), broken.end());
   result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
-                 result.early_stopping_met && conduct.empty();
+                 result.early_stopping_met && record.samples_failed == 0 && broken.empty();
   return result;
 }
 

@@ -11,9 +11,15 @@
 
 namespace mlperf::loadgen {
 
-// How the set was spoilt, whatever its numbers: broken promises of the system under test, an abort,
-// samples that were never completed. One reason each, in words; empty: not at all.
-std::vector<std::string> ConductReasons(const RunRecord& record);
+// How many samples failed and why: "5 of 10 samples failed (50 %): HTTP 500; timeout"; empty: none.
+std::string FailureReason(const RunRecord& record);
+
+// What else spoilt the set, whatever its numbers: broken promises of the system under test, an
+// abort, samples that were never completed. One reason each, in words; empty: not at all.
+std::vector<std::string> ContractReasons(const RunRecord& record);
+
+// Makes a result INVALID because of the phases before it.
+void ObjectToEarlierPhases(PerformanceResult* result);
 
 // Judges a performance set that was run by `plan`.
 PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record);

@@ -44,15 +44,19 @@ py::dict ReadAccuracy(const std::string& path) {
                   "used_bytes"_a = data.used_bytes);
 }
 
-// `columns`: as numpy.dtype takes them.
 py::dict SampleLayout(std::string_view head, uint64_t file_size, const std::string& name) {
   const loadgen::SampleLayout layout = loadgen::ReadSampleLayout(head, file_size, name);
+  return py::dict("data_offset"_a = layout.data_offset, "row_count"_a = layout.row_count,
+                  "truncated"_a = layout.truncated);
+}
+
+// A row, as numpy.dtype takes it.
+py::list SampleColumns() {
   py::list columns;
   for (const loadgen::SampleColumn& column : loadgen::kSampleColumns) {
     columns.append(py::make_tuple(column.name, column.Type()));
   }
-  return py::dict("columns"_a = columns, "data_offset"_a = layout.data_offset,
-                  "row_count"_a = layout.row_count, "truncated"_a = layout.truncated);
+  return columns;
 }
 
 }  // namespace
@@ -64,6 +68,7 @@ void BindLogs(py::module_& module) {
                                                         PyExc_ValueError);
   module.def("read_accuracy", ReadAccuracy, py::arg("path"));
   module.attr("_SAMPLE_FOLDER") = loadgen::kSampleFolder;
+  module.def("sample_columns", SampleColumns);
   module.def("sample_layout", SampleLayout, py::arg("head"), py::arg("file_size"), py::arg("name"));
   module.def("sample_left_out", &loadgen::ReadLeftOutCount, py::arg("rest"));
 }

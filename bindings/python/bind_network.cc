@@ -160,8 +160,9 @@ void BindNetwork(py::module_& module) {
              "Prepares what the queues give; to be called once, before threads use them.");
   module.def(
       "fail", Fail, py::arg("ids"), py::arg("reason"),
-      "Ends samples that cannot be answered: they count as completed, and the result is "
-      "INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no "
+      "Ends samples that cannot be answered: they are in no latency and no throughput, and the "
+      "result is INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that "
+      "cost no "
       "sample. False if nothing is being issued: then it counts for the set that has just "
       "ended, if one has.");
   module.def("raise_in_test", RaiseInTest, py::arg("exception"),

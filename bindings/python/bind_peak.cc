@@ -57,7 +57,8 @@ py::dict AsDict(const TrialOutcome& outcome) {
                   "control_service_s"_a = request.control_service_s,
                   "elapsed_s"_a = outcome.elapsed_s, "wall_s"_a = outcome.wall_s,
                   "issued"_a = outcome.issued, "completed"_a = outcome.completed,
-                  "counts"_a = counts, "valid"_a = outcome.valid);
+                  "failed"_a = outcome.failed, "failures"_a = outcome.failures, "counts"_a = counts,
+                  "valid"_a = outcome.valid);
 }
 
 TrialOutcome OutcomeFrom(const py::handle& value) {
@@ -71,6 +72,10 @@ TrialOutcome OutcomeFrom(const py::handle& value) {
   outcome.wall_s = value["wall_s"].cast<double>();
   outcome.issued = value["issued"].cast<uint64_t>();
   outcome.completed = value["completed"].cast<uint64_t>();
+  if (value.contains("failed")) {  // Not in files of versions that took failures for answers.
+    outcome.failed = value["failed"].cast<uint64_t>();
+    outcome.failures = value["failures"].cast<std::vector<std::string>>();
+  }
   for (const py::handle counts : value["counts"]) outcome.counts.push_back(CountsFrom(counts));
   outcome.valid = value["valid"].cast<bool>();
   return outcome;

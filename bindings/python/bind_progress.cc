@@ -53,6 +53,7 @@ py::object Read() {
       "min_query_count"_a = progress.min_query_count, "queries_issued"_a = progress.queries_issued,
       "samples_issued"_a = progress.samples_issued,
       "samples_completed"_a = progress.samples_completed,
+      "samples_failed"_a = progress.samples_failed,
       "samples_outstanding"_a = progress.samples_outstanding,
       "offered_samples_per_second"_a = OrNone(progress.offered_samples_per_second),
       "completed_samples_per_second"_a = progress.completed_samples_per_second,

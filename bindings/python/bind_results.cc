@@ -79,6 +79,8 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
       "target_qps"_a = result.target_qps, "sample_latency"_a = LatencyAsDict(result.sample_latency),
       "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
       "lateness"_a = LatenessAsDict(result.lateness));
+  values["failed_sample_count"] = result.failed_sample_count;
+  values["failures"] = result.failures;
   values["lateness_held_up"] = LatenessAsDict(result.lateness_held_up);
   values["lateness_others"] = LatenessAsDict(result.lateness_others);
   values["pacing"] = py::str(py::cast(result.pacing).attr("name"));
@@ -107,6 +109,7 @@ py::dict PeakAsDict(const PeakSearchResult& peak) {
   for (const PeakTrial& trial : peak.trials) {
     trials.append(py::dict("kind"_a = trial.kind, "qps"_a = trial.qps, "passed"_a = trial.passed,
                            "query_count"_a = trial.query_count, "over_share"_a = trial.over_share,
+                           "failed_share"_a = trial.failed_share, "failures"_a = trial.failures,
                            "duration_s"_a = trial.duration_s));
   }
   return py::dict("found"_a = peak.found, "qps"_a = peak.qps, "low_qps"_a = peak.low_qps,
@@ -206,9 +209,12 @@ void BindPerformance(py::module_& module) {
       .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
       .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
       .def_readonly("query_count", &P::query_count, "Issued.")
-      .def_readonly("sample_count", &P::sample_count, "Completed.")
+      .def_readonly("sample_count", &P::sample_count, "Answered.")
+      .def_readonly("failed_sample_count", &P::failed_sample_count,
+                    "Ended by `fail`, or lost on the way; in no latency and no throughput.")
+      .def_readonly("failures", &P::failures, "Why they failed: the first few different texts.")
       .def_readonly("overlatency_query_count", &P::overlatency_query_count,
-                    "Server: over the latency bound.")
+                    "Server: over the latency bound, or failed.")
       .def_readonly("target_qps", &P::target_qps)
       .def_readonly("sample_latency", &P::sample_latency)
       .def_readonly("query_latency", &P::query_latency, "MultiStream, else None.")
@@ -253,7 +259,11 @@ void BindTestResult(py::module_& module) {
       .def_readonly("passed", &PeakTrial::passed)
       .def_readonly("query_count", &PeakTrial::query_count)
       .def_readonly("over_share", &PeakTrial::over_share,
-                    "Share of the queries over the bound (of the worst one, if several).")
+                    "Share of the queries over the bound (of the worst one, if several), or "
+                    "failed.")
+      .def_readonly("failed_share", &PeakTrial::failed_share, "Share of the queries that failed.")
+      .def_readonly("failures", &PeakTrial::failures,
+                    "Why they failed: the first few different texts.")
       .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
   ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
       .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")

@@ -537,7 +537,9 @@ def test_no_trace_if_not_wanted(run_test):
 FIELDS = {
     "query": "<u8",
     "sample_index": "<u4",
-    "phase": "<u4",
+    "phase": "<u2",
+    "failed": "|b1",
+    "held_up": "|b1",
     "scheduled_ns": "<i8",
     "issued_ns": "<i8",
     "first_token_ns": "<i8",
@@ -552,6 +554,7 @@ def test_sample_log(runs, scenario, mode, token_mode):
     rows = np.load(run.result.logs.samples, mmap_mode="r")
     assert isinstance(rows, np.memmap)
     assert rows.dtype == np.dtype(list(FIELDS.items()))
+    assert not rows["failed"].any()
     assert (rows == run.result.samples).all()
     assert rows["sample_index"].tolist() == run.issued
     assert (np.diff(rows["query"].astype(np.int64)) >= 0).all()

@@ -135,6 +135,7 @@ def test_names_types_and_help(run_test):
         "mlperf_loadgen_queries_issued",
         "mlperf_loadgen_samples_issued",
         "mlperf_loadgen_samples_completed",
+        "mlperf_loadgen_samples_failed",
     }
     assert {f.type for f in families} == {"counter", "gauge"}
     assert all(f.documentation for f in families)

@@ -153,7 +153,7 @@ def test_series_against_plain_counting():
     issued = arrived + rng.integers(0, 1000, 3000)
     completed = issued + rng.exponential(2e6, 3000).astype(np.int64)
     completed[::100] = -1
-    flow = series.flow(arrived, np.sort(issued), completed)
+    flow = series.flow(arrived, np.sort(issued), completed, completed)
     width_ns = round(flow.window_s * 1e9)
     for i, at_s in enumerate(flow.seconds[:-1]):
         start = round(at_s * 1e9) - width_ns // 2
@@ -177,9 +177,9 @@ def test_nothing_is_left_out_at_the_end():
     """Whatever is left of the time after whole windows is in the last one."""
     for n in (3000, 3001, 3007, 3050, 3099):
         issued = np.arange(n) * 1_000_000
-        flow = series.flow(issued, issued, np.full(n, -1))  # None is ever answered.
+        flow = series.flow(issued, issued, *2 * [np.full(n, -1)])  # None is ever answered.
         assert flow.most_outstanding.max() == n
-        flow = series.flow(issued, issued, issued)
+        flow = series.flow(issued, issued, issued, issued)
         edges = [0.0]
         for middle in flow.seconds:
             edges.append(2 * middle - edges[-1])
@@ -196,7 +196,7 @@ def test_series_of_next_to_nothing():
         assert series.histogram(ascending, *edges).percent.sum() == pytest.approx(100)
         assert series.tail(ascending).values_ns.tolist() == values
         series.bands(ascending, ascending)
-        series.flow(ascending, ascending, np.full(len(values), -1))
+        series.flow(ascending, ascending, *2 * [np.full(len(values), -1)])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -14,7 +14,9 @@ namespace mlperf::soak {
 struct Row {
   uint64_t query;
   uint32_t sample_index;
-  uint32_t phase;
+  uint16_t phase;
+  bool failed;
+  bool held_up;
   int64_t scheduled_ns;
   int64_t issued_ns;
   int64_t first_token_ns;

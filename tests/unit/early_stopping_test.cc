@@ -166,7 +166,7 @@ TEST(EarlyStoppingVerdictTest, ServerNotMet) {
 TEST(EarlyStoppingVerdictTest, EstimateDiscardsAllButTheLowestOfTheAllowedValues) {
   // 97 <= 100 < 113: 3 may be over, the estimate is the lowest of them, 980.
   std::vector<int64_t> values = Shuffled(100);
-  const EarlyStopping verdict = EstimatePercentile(values, 0.9);
+  const EarlyStopping verdict = EstimatePercentile(values, 0, 0.9);
   EXPECT_TRUE(verdict.met);
   EXPECT_EQ(verdict.estimate_ns, 980);
   EXPECT_EQ(verdict.estimate_p99_ns, 0);
@@ -178,7 +178,7 @@ TEST(EarlyStoppingVerdictTest, EstimateDiscardsAllButTheLowestOfTheAllowedValues
 
 TEST(EarlyStoppingVerdictTest, EstimateNeedsOneValueOver) {
   std::vector<int64_t> too_few = Shuffled(63);
-  const EarlyStopping none = EstimatePercentileAndP99(too_few, 0.9);
+  const EarlyStopping none = EstimatePercentileAndP99(too_few, 0, 0.9);
   EXPECT_FALSE(none.met);
   EXPECT_EQ(none.estimate_ns, 0);
   EXPECT_EQ(none.queries_missing, 1u);
@@ -186,11 +186,32 @@ TEST(EarlyStoppingVerdictTest, EstimateNeedsOneValueOver) {
             " * Only processed 63 queries.\n"
             " * Need to process at least 64 queries for early stopping.");
   std::vector<int64_t> enough = Shuffled(64);
-  EXPECT_EQ(EstimatePercentile(enough, 0.9).estimate_ns, 640);
+  EXPECT_EQ(EstimatePercentile(enough, 0, 0.9).estimate_ns, 640);
+}
+
+TEST(EarlyStoppingVerdictTest, FailedQueriesAreTheSlowest) {
+  // As of 100 values, of which the highest 3 may be over: one failed, so 990 and 980 of 10 ... 990.
+  std::vector<int64_t> values = Shuffled(99);
+  const EarlyStopping one = EstimatePercentileAndP99(values, 1, 0.9);
+  EXPECT_TRUE(one.met);
+  EXPECT_EQ(one.estimate_ns, 980);
+  EXPECT_NE(one.text.find("(100)"), std::string::npos) << one.text;
+  EXPECT_NE(one.text.find("1 query failed, which counts as slower"), std::string::npos);
+
+  // With as many failed as may be over there is no value to name.
+  std::vector<int64_t> less = Shuffled(97);
+  const EarlyStopping three = EstimatePercentile(less, 3, 0.9);
+  EXPECT_FALSE(three.met);
+  EXPECT_EQ(three.estimate_ns, 0);
+  EXPECT_EQ(three.queries_missing, MinQueriesForOverlatency(4, 0.9) - 100);
+
+  const EarlyStopping all = EstimatePercentileAndP99({}, 1000, 0.9);
+  EXPECT_FALSE(all.met);
+  EXPECT_EQ(all.estimate_p99_ns, 0);
 }
 
 TEST(EarlyStoppingVerdictTest, NoQueriesAtAll) {
-  const EarlyStopping verdict = EstimatePercentile({}, 0.99);
+  const EarlyStopping verdict = EstimatePercentile({}, 0, 0.99);
   EXPECT_FALSE(verdict.met);
   EXPECT_EQ(verdict.queries_missing, 662u);
   EXPECT_FALSE(JudgeOverlatency(0, 0, 0.99).met);
@@ -198,7 +219,7 @@ TEST(EarlyStoppingVerdictTest, NoQueriesAtAll) {
 
 TEST(EarlyStoppingVerdictTest, P99IsANoteUntilThereAreEnough) {
   std::vector<int64_t> too_few = Shuffled(661);
-  const EarlyStopping note = EstimatePercentileAndP99(too_few, 0.9);
+  const EarlyStopping note = EstimatePercentileAndP99(too_few, 0, 0.9);
   EXPECT_TRUE(note.met);
   EXPECT_EQ(note.estimate_p99_ns, 0);
   EXPECT_TRUE(
@@ -208,7 +229,7 @@ TEST(EarlyStoppingVerdictTest, P99IsANoteUntilThereAreEnough) {
       << note.text;
 
   std::vector<int64_t> enough = Shuffled(1000);  // 838 <= 1000 < 1001: 2 may be over.
-  const EarlyStopping both = EstimatePercentileAndP99(enough, 0.9);
+  const EarlyStopping both = EstimatePercentileAndP99(enough, 0, 0.9);
   EXPECT_EQ(both.estimate_p99_ns, 9990);
   EXPECT_TRUE(both.text.ends_with("\n * Early stopping 99.0th percentile estimate: 9990"))
       << both.text;
@@ -216,8 +237,8 @@ TEST(EarlyStoppingVerdictTest, P99IsANoteUntilThereAreEnough) {
 
 TEST(EarlyStoppingVerdictTest, PercentilesAreWrittenWithOneDecimal) {
   std::vector<int64_t> values = Shuffled(7000);
-  EXPECT_NE(EstimatePercentile(values, 0.999).text.find("99.9th percentile"), std::string::npos);
-  EXPECT_NE(EstimatePercentile(values, 0.5).text.find("50.0th percentile"), std::string::npos);
+  EXPECT_NE(EstimatePercentile(values, 0, 0.999).text.find("99.9th percentile"), std::string::npos);
+  EXPECT_NE(EstimatePercentile(values, 0, 0.5).text.find("50.0th percentile"), std::string::npos);
 }
 
 }  // namespace

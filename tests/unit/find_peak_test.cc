@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -121,6 +122,71 @@ TEST_F(FindPeakTest, ASystemThatNeverPassesSaysWhatItsBestWas) {
   EXPECT_FALSE(result.peak->found);
   EXPECT_FALSE(result.valid());
   EXPECT_NE(result.peak->end.find("no rate passes"), std::string::npos) << result.peak->end;
+}
+
+// A system that answers at once, and refuses what would have to wait for more than ten others.
+class SheddingPeakTest : public FindPeakTest {
+ protected:
+  SheddingPeakTest() {
+    sut_.on_issue = [this](const std::vector<QuerySample>& samples) {
+      const int64_t now_ns = clock_.NowNs();
+      if (free_ns_ - now_ns > 10 * kServiceNs) {
+        const ResponseId id = samples[0].id;
+        FailSamples(&id, 1, "503 queue full");
+        return;
+      }
+      free_ns_ = std::max(free_ns_, now_ns) + kServiceNs;
+      CompleteAll(samples);
+    };
+  }
+
+  static constexpr double kCapacityQps = 1e9 / kServiceNs;
+  int64_t free_ns_ = 0;
+};
+
+TEST_F(SheddingPeakTest, ThePeakIsWhereTheShareOfFailedReachesThatAllowed) {
+  const TestResult result = Run();
+  ASSERT_TRUE(result.peak);
+  EXPECT_TRUE(result.peak->found) << result.peak->end;
+  EXPECT_GT(result.peak->qps, 0.6 * kCapacityQps);
+  EXPECT_LT(result.peak->qps, kCapacityQps);
+  EXPECT_NE(result.peak->end.find("of the queries failed: 503 queue full"), std::string::npos)
+      << result.peak->end;
+  for (const PeakTrial& trial : result.peak->trials) {
+    EXPECT_LE(trial.failed_share, trial.over_share) << trial.qps;
+    if (trial.qps < 1.5 * kCapacityQps) continue;
+    EXPECT_FALSE(trial.passed) << trial.qps;
+    EXPECT_EQ(trial.failures, std::vector<std::string>{"503 queue full"}) << trial.qps;
+  }
+}
+
+TEST_F(SheddingPeakTest, ABisectionPassesNoRateThatFailsMoreThanIsAllowed) {
+  settings_.server_find_peak_strategy = PeakStrategy::Bisection;
+  settings_.server_target_qps = 100;
+  const TestResult result = Run();
+  ASSERT_TRUE(result.peak);
+  EXPECT_TRUE(result.peak->found);
+  EXPECT_LT(result.peak->qps, kCapacityQps);
+  for (const PeakTrial& trial : result.peak->trials) {
+    EXPECT_EQ(trial.passed, trial.failed_share < 0.01) << trial.qps;
+  }
+  EXPECT_NE(result.peak->end.find("503 queue full"), std::string::npos) << result.peak->end;
+}
+
+TEST_F(SheddingPeakTest, WhereEveryQueryFailsTheCauseIsNamed) {
+  free_ns_ = std::numeric_limits<int64_t>::max();
+  for (const PeakStrategy strategy : {PeakStrategy::Estimate, PeakStrategy::Bisection}) {
+    settings_.server_find_peak_strategy = strategy;
+    settings_.server_target_qps = 100;
+    const TestResult result = Run();
+    ASSERT_TRUE(result.peak);
+    EXPECT_FALSE(result.peak->found);
+    EXPECT_FALSE(result.valid());
+    EXPECT_NE(result.peak->end.find("100 % of the queries failed: 503 queue full"),
+              std::string::npos)
+        << result.peak->end;
+    EXPECT_NE(result.reasons[0].find("503 queue full"), std::string::npos) << result.reasons[0];
+  }
 }
 
 TEST_F(FindPeakTest, AnInterruptedSearchGoesOnFromItsTrials) {

@@ -166,6 +166,26 @@ TEST(LatenessTest, IsIssuedMinusScheduled) {
   EXPECT_EQ(lateness.held_up_by_sut, 12u);
 }
 
+TEST(LatencyStatsTest, WhatFailedHasNoLatency) {
+  const RunRecord record = RecordBuilder(2)
+                               .Query(0, 0, {{100}, {5, kNever, 0, true}})
+                               .Query(200, 200, {{300}, {260}})
+                               .Query(400, 400, {{401, kNever, 0, true}, {}})
+                               .Build();
+  EXPECT_EQ(SampleLatencies(record), (std::vector<int64_t>{100, 100, 60}));
+  EXPECT_EQ(QueryLatencies(record), std::vector<int64_t>{100});
+  EXPECT_EQ(CountFailedQueries(record), 1u) << "the third is not completed";
+}
+
+TEST(LatencyStatsTest, AFailedSampleIsAboveEveryPercentileOfTheAnswered) {
+  std::vector<int64_t> values = {30, 10, 20};
+  EXPECT_EQ(PercentileWithFailures(values, 0, 0.5), 20);
+  EXPECT_EQ(PercentileWithFailures(values, 2, 0.5), 30);
+  EXPECT_EQ(PercentileWithFailures(values, 3, 0.5), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(PercentileWithFailures({}, 1, 0.5), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(PercentileWithFailures({}, 0, 0.5), 0);
+}
+
 TEST(LatencyStatsTest, NothingIssuedGivesEmptyLists) {
   const RunRecord record;
   EXPECT_TRUE(SampleLatencies(record).empty());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -18,18 +19,23 @@ namespace {
 
 constexpr size_t kUnlimited = std::numeric_limits<size_t>::max();
 
+using System = std::function<bool(double qps)>;  // Whether it takes the load.
+
 struct Search {
   PeakSearchResult result;
   std::vector<std::string> messages;
   std::vector<double> loads;  // Of the trials, in order.
 };
 
-Search Find(const PeakSearchOptions& options, const PeakTrialFunction& system,
+Search Find(const PeakSearchOptions& options, const System& system,
             size_t stop_after_trials = kUnlimited) {
   Search search;
   const auto run = [&](double qps) {
     search.loads.push_back(qps);
-    return system(qps);
+    PeakTrial trial;
+    trial.qps = qps;
+    trial.passed = system(qps);
+    return trial;
   };
   search.result = SearchPeak(
       options, run, [&](const std::string& text) { search.messages.push_back(text); },
@@ -45,7 +51,7 @@ Search Find(const PeakSearchOptions& options, const PeakTrialFunction& system,
   return search;
 }
 
-PeakTrialFunction Cliff(double capacity) {
+System Cliff(double capacity) {
   return [capacity](double qps) { return qps <= capacity; };
 }
 

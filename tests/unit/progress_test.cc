@@ -133,6 +133,26 @@ TEST_F(ProgressOfTest, SaysForHowLongNothingWasCompleted) {
   EXPECT_FALSE(ReadProgress()->silent_s) << "the set has ended";
 }
 
+TEST_F(ProgressOfTest, WhatFailedIsNotCompletedAndNotOutstanding) {
+  FakeClock clock(0);
+  std::vector<Progress> seen;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    seen.push_back(ReadProgress().value());
+    clock.Advance(seen.size() % 2 == 0 ? kNsPerMs : 10 * kNsPerMs);
+    if (seen.size() % 2 == 0) return CompleteAll(samples);
+    FailSamples(&samples[0].id, 1, "HTTP 500");
+  };
+  Run(&clock);
+  const Progress& tenth = seen.at(9);
+  EXPECT_EQ(tenth.samples_completed, 4u);
+  EXPECT_EQ(tenth.samples_failed, 5u);
+  EXPECT_EQ(tenth.samples_outstanding, 1u);
+  EXPECT_DOUBLE_EQ(tenth.completed_samples_per_second, 4 / 0.054);
+  ASSERT_TRUE(tenth.latency);
+  EXPECT_EQ(tenth.latency->p99_ns, kNsPerMs);
+  EXPECT_DOUBLE_EQ(tenth.remaining_s.value(), 11 / (9 / 0.054));
+}
+
 TEST_F(ProgressOfTest, StaysAsItWasAtTheEnd) {
   FakeClock clock(0);
   sut_.on_issue = [&](const std::vector<QuerySample>& samples) {

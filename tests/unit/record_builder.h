@@ -17,6 +17,7 @@ struct SampleEvents {
   int64_t completed_ns = kNever;
   int64_t first_token_ns = kNever;
   int64_t token_count = 0;
+  bool failed = false;  // At completed_ns.
 };
 
 class RecordBuilder {
@@ -54,10 +55,12 @@ class RecordBuilder {
     slots->first_token_ns.Grow(samples_.size());
     slots->token_count.Grow(samples_.size());
     for (size_t i = 0; i < samples_.size(); ++i) {
-      slots->completed_ns[i] = Reading(samples_[i].completed_ns);
+      const int64_t completed_ns = Reading(samples_[i].completed_ns);
+      slots->completed_ns[i] = samples_[i].failed ? -completed_ns : completed_ns;
       slots->first_token_ns[i] = Reading(samples_[i].first_token_ns);
       slots->token_count[i] = samples_[i].token_count;
       record.samples_completed += samples_[i].completed_ns != kNever;
+      record.samples_failed += samples_[i].failed;
     }
     record.samples_issued = record.queries_issued * samples_per_query_;
     record.slots = slots;

@@ -44,8 +44,9 @@ Npy ParseNpy(const std::string& bytes) {
 
 // The header for `count` rows, without its padding.
 std::string Literal(const std::string& count) {
-  return "{'descr': [('query', '<u8'), ('sample_index', '<u4'), ('phase', '<u4'), "
-         "('scheduled_ns', '<i8'), ('issued_ns', '<i8'), ('first_token_ns', '<i8'), "
+  return "{'descr': [('query', '<u8'), ('sample_index', '<u4'), ('phase', '<u2'), "
+         "('failed', '|b1'), ('held_up', '|b1'), ('scheduled_ns', '<i8'), ('issued_ns', '<i8'), "
+         "('first_token_ns', '<i8'), "
          "('completed_ns', '<i8'), "
          "('tokens', '<i8')], 'fortran_order': False, 'shape': (" +
          count + ",), }";
@@ -139,6 +140,37 @@ TEST(SampleLog, KeepsToItsSizeAndSaysHowManySamplesAreLeftOut) {
   log.WriteSet(TwoQueries(), RecordBuilder::kStartNs);
   EXPECT_EQ(log.left_out_count(), 0u);
   EXPECT_EQ(path.Read().size(), header_size + 56 * 4);
+}
+
+TEST(SampleLog, SaysOfASampleThatItFailed) {
+  RunRecord record =
+      RecordBuilder(2).Query(0, 30, {{40, kNever, 0}, {50, kNever, 0, true}}).Build();
+  SetSampleIndices({2, 3}, &record);
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(record, RecordBuilder::kStartNs);
+  constexpr int64_t kFailed = int64_t{1} << 48;  // The byte behind the phase.
+  EXPECT_EQ(ParseNpy(path.Read()).rows,
+            (std::vector<Row>{{0, Performance(2), 0, 30, -1, 40, 0},
+                              {0, Performance(3) + kFailed, 0, 30, -1, 50, 0}}));
+}
+
+TEST(SampleLog, SaysOfAQueryThatItWasHeldUp) {
+  RunRecord record =
+      RecordBuilder().Query(0, 30, {{40, kNever, 0}}).Query(10, 40, {{50, kNever, 0}}).Build();
+  SetSampleIndices({2, 3}, &record);
+  SampleSlots& slots = const_cast<SampleSlots&>(*record.slots);
+  slots.held_up.Grow(2);
+  slots.held_up[1] = 1;
+  TestFile path;
+  OutputFile file(path.path());
+  SampleLog log(&file);
+  log.WriteSet(record, RecordBuilder::kStartNs);
+  constexpr int64_t kHeldUp = int64_t{1} << 56;
+  EXPECT_EQ(ParseNpy(path.Read()).rows,
+            (std::vector<Row>{{0, Performance(2), 0, 30, -1, 40, 0},
+                              {1, Performance(3) + kHeldUp, 10, 40, -1, 50, 0}}));
 }
 
 TEST(SampleLog, LaterSetsAreAppendedAndCountFromTheGivenOrigin) {

@@ -89,6 +89,17 @@ TEST(SampleReader, AcceptsWhatNumPyWrites) {
   ExpectLayout(Read(Header(Literal("0"))), 0, false);
 }
 
+// Their phase is four bytes wide, of which the upper two are where `failed` and `held_up` are now.
+TEST(SampleReader, LogsFromBeforeSamplesFailedHaveTheSameRows) {
+  const std::string header = Header(
+      "{'descr': [('query', '<u8'), ('sample_index', '<u4'), ('phase', '<u4'), "
+      "('scheduled_ns', '<i8'), ('issued_ns', '<i8'), ('first_token_ns', '<i8'), "
+      "('completed_ns', '<i8'), ('tokens', '<i8')], 'fortran_order': False, 'shape': (2,), }");
+  const SampleLayout layout = Read(header + Rows(2));
+  ExpectLayout(layout, 2, false);
+  EXPECT_EQ(layout.data_offset, header.size());
+}
+
 TEST(SampleReader, CutAnywhereIsItsWholeRowsOrAnError) {
   const std::string log = WrittenLog();
   const size_t data_offset = log.size() - 3 * kRowSize;

@@ -247,13 +247,22 @@ TEST_P(FailSamplesInARun, TheResultIsInvalidAndSaysWhy) {
   EXPECT_FALSE(result.valid());
   std::string reasons;
   for (const std::string& reason : result.reasons) reasons += reason + "\n";
-  EXPECT_NE(reasons.find("node 7 is lost; a fault of its own"), std::string::npos) << reasons;
+  const std::string first = result.reasons[0];
+  EXPECT_TRUE(first.starts_with("1 of ") && first.ends_with("%): node 7 is lost")) << first;
+  EXPECT_NE(reasons.find("1 fault reported by the system under test: a fault of its own"),
+            std::string::npos)
+      << reasons;
   EXPECT_EQ(reasons.find("never completed"), std::string::npos) << reasons;
   // What was failed is over: failing it again is as wrong as completing it twice.
   EXPECT_EQ(reasons.find("lost already"), std::string::npos) << reasons;
   EXPECT_NE(reasons.find("1 double completion"), std::string::npos) << reasons;
   const std::string detail = logs_.Read("mlperf_log_detail.txt");
   EXPECT_NE(detail.find("The system under test did not answer a sample."), std::string::npos);
+  EXPECT_NE(detail.find(first), std::string::npos);
+  if (!result.performance) return;
+  EXPECT_EQ(result.performance->failed_sample_count, 1u);
+  EXPECT_NE(detail.find("\"result_failed_sample_count\", \"value\": 1"), std::string::npos);
+  EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find(" * node 7 is lost"), std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -567,6 +567,34 @@ TEST_F(OfflineProbeRun, SpoilsTheTestIfItsContractIsBroken) {
   EXPECT_EQ(result.offline_probe.sample_count, 0u);
 }
 
+// Whatever its own numbers, in the result, the summary and the detail log alike.
+TEST_F(TestRunTest, FailuresBeforeThePerformancePhaseSpoilTheTestAndNotItsNumbers) {
+  for (const TestMode mode : {TestMode::PerformanceOnly, TestMode::SubmissionRun}) {
+    uint64_t failed = 0;
+    sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+      if (failed == 2) return CompleteAll(samples);
+      ++failed;
+      FailSamples(&samples[0].id, 1, "HTTP 503");
+    };
+    TestSettings settings = Settings(TestScenario::SingleStream);
+    settings.mode = mode;
+    if (mode == TestMode::PerformanceOnly) settings.warmup_query_count = 3;
+    const TestResult result = Run(settings);
+    EXPECT_FALSE(result.valid());
+    const std::string reason = result.reasons.front();
+    EXPECT_NE(reason.find("samples failed ("), std::string::npos) << reason;
+    EXPECT_TRUE(reason.ends_with("HTTP 503")) << reason;
+    ASSERT_TRUE(result.performance);
+    EXPECT_FALSE(result.performance->valid);
+    EXPECT_EQ(result.performance->reasons, result.reasons);
+    EXPECT_EQ(result.performance->failed_sample_count, 0u);
+    EXPECT_EQ(result.performance->sample_count, result.performance->query_count);
+    EXPECT_TRUE(HasRecord(logs_, "result_validity", "INVALID"));
+    EXPECT_TRUE(HasRecord(logs_, "error_runtime", reason));
+    EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find("Result is : INVALID"), std::string::npos);
+  }
+}
+
 // A thread that aborts the test when it is told to.
 class Aborter {
  public:

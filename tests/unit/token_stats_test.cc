@@ -67,6 +67,17 @@ TEST(TokenTimesTest, AbsurdCountsDoNotOverflow) {
   EXPECT_EQ(ComputeQueryTokenTimes(record).token_count, kMax);
 }
 
+TEST(TokenTimesTest, WhatFailedHasNoTokens) {
+  const RunRecord record = RecordBuilder(2)
+                               .Query(0, 0, {{100, 10, 10}, {100, 20, 10, true}})
+                               .Query(0, 0, {{100, 30, 10}, {100, 40, 10}})
+                               .Build();
+  const TokenTimes times = ComputeTokenTimes(record);
+  EXPECT_EQ(times.first_token_ns, (Times{10, 30, 40}));
+  EXPECT_EQ(times.token_count, 30);
+  EXPECT_EQ(ComputeQueryTokenTimes(record).first_token_ns, Times{40});
+}
+
 TEST(TokenTimesTest, NothingRecordedIsEmpty) {
   RunRecord record = RecordBuilder().Query(0, 0, {{100}}).Build();
   EXPECT_TRUE(ComputeTokenTimes(record).first_token_ns.empty());

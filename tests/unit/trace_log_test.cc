@@ -96,6 +96,15 @@ TEST(TraceLog, OpenLoopHasSchedulingAndLatency) {
        R"({"name":"Sample","cat":"default","ph":"b",$P,"id":21,"ts":1000.100,"args":{"sample_seq":21,"query_seq":11,"sample_idx":9,"issue_start_ns":1}})"});
 }
 
+TEST(TraceLog, MarksWhatFailedAndDrawsNoLatencyOfIt) {
+  RunRecord record = RecordBuilder().Query(0, 60, {{1000, kNever, 0, true}}).Build();
+  SetSlots({1}, {}, &record);
+  ExpectDocument(
+      Written(PlanOf(LoopShape::kOpenLoop), {record}),
+      {R"({"name":"Sample","cat":"default","ph":"b",$P,"id":0,"ts":0.100,"args":{"sample_seq":0,"query_seq":0,"sample_idx":1,"issue_start_ns":60,"complete_ns":1000,"failed":true}})",
+       R"({"name":"Sample","cat":"default","ph":"e",$P,"id":0,"ts":1.100})"});
+}
+
 TEST(TraceLog, OpenLoopCountsFirstTokens) {
   RunRecord record = RecordBuilder().Query(0, 60, {{1000, 400, 3}}).Build();
   SetSlots({1}, {}, &record);

@@ -620,6 +620,7 @@ TEST(VerdictTokenTest, WithoutFirstTokensNothingHolds) {
 
 TEST(VerdictConductTest, EveryViolationInvalidatesAndIsExplained) {
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
+    if (static_cast<Violation>(kind) == Violation::kFailed) continue;  // The record counts these.
     for (const uint64_t count : {uint64_t{1}, uint64_t{7}}) {
       RunRecord record = RecordFor(TestScenario::SingleStream);
       record.violations.counts[kind] = count;
@@ -687,6 +688,131 @@ TEST(VerdictConductTest, SamplesWithoutACompletionInvalidate) {
   // The last query was never done: the latest completion stands in.
   EXPECT_DOUBLE_EQ(result.final_query_scheduled_s, 0.1);
   EXPECT_DOUBLE_EQ(result.final_query_done_s, 0.099599);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Failed samples.
+
+// As SingleSamples, of which every `nth` failed, as fast as nothing else is.
+RunRecord EveryNthFails(int64_t nth) {
+  RecordBuilder builder;
+  for (int64_t i = 0; i < 100; ++i) {
+    const int64_t at_ns = i * kMs;
+    const bool fails = i % nth == 0;
+    builder.Query(at_ns, at_ns, {{at_ns + (fails ? 10 : 500000), at_ns + 5, 401, fails}});
+  }
+  RunRecord record = builder.Build();
+  record.violations.counts[static_cast<size_t>(Violation::kFailed)] = record.samples_failed;
+  record.violations.AddFailureText("HTTP 500");
+  record.violations.AddFailureText("timeout");
+  return record;
+}
+
+TEST(VerdictFailureTest, AFailedSampleIsNoLatencyAndNoThroughput) {
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::Server}) {
+    const PerformanceResult result = EvaluatePerformance(PlanFor(scenario), EveryNthFails(2));
+    EXPECT_FALSE(result.valid);
+    EXPECT_EQ(result.sample_count, 50u);
+    EXPECT_EQ(result.failed_sample_count, 50u);
+    EXPECT_EQ(result.failures, (Lines{"HTTP 500", "timeout"}));
+    EXPECT_EQ(result.sample_latency.count, 50u);
+    EXPECT_EQ(result.sample_latency.min_ns, 500000);
+    EXPECT_EQ(result.sample_latency.mean_ns, 500000);
+  }
+  const PerformanceResult server =
+      EvaluatePerformance(PlanFor(TestScenario::Server), EveryNthFails(2));
+  EXPECT_DOUBLE_EQ(server.completed_samples_per_second, 49 / 0.0995);
+  EXPECT_DOUBLE_EQ(server.scheduled_samples_per_second, 1000) << "they were offered";
+  EXPECT_EQ(server.overlatency_query_count, 50u);
+  const PerformanceResult single =
+      EvaluatePerformance(PlanFor(TestScenario::SingleStream), EveryNthFails(2));
+  EXPECT_DOUBLE_EQ(single.qps_with_overhead, 49 / 0.099);
+}
+
+TEST(VerdictFailureTest, IsTheFirstOfTheReasonsAndAdvice) {
+  RunPlan plan = PlanFor(TestScenario::Server);
+  plan.min_duration_ms = 1000;
+  const PerformanceResult result = EvaluatePerformance(plan, EveryNthFails(2));
+  ASSERT_FALSE(result.reasons.empty());
+  EXPECT_EQ(result.reasons[0], "50 of 100 samples failed (50 %): HTTP 500; timeout");
+  EXPECT_EQ(result.recommendations[0], "50 of 100 samples failed (50 %): see the detailed log.");
+  EXPECT_TRUE(result.invalid_reason.starts_with("50 of 100 samples failed (50 %)"));
+  for (size_t i = 1; i < result.reasons.size(); ++i) {
+    EXPECT_EQ(result.reasons[i].find("samples failed ("), std::string::npos) << result.reasons[i];
+  }
+}
+
+TEST(VerdictFailureTest, CountsAsOverTheBoundOfAServer) {
+  const RunPlan plan = PlanFor(TestScenario::Server);
+  const PerformanceResult half = EvaluatePerformance(plan, EveryNthFails(2));
+  EXPECT_FALSE(half.perf_constraints_met);
+  EXPECT_FALSE(half.early_stopping_met);
+  EXPECT_EQ(half.reasons[1],
+            "p90 latency is above the bound of 597 us, with failed samples counted as slower than "
+            "any other");
+  // 4 of 100 are within the 90th percentile, and one more than 3 for its confidence.
+  const PerformanceResult few = EvaluatePerformance(plan, EveryNthFails(25));
+  EXPECT_TRUE(few.perf_constraints_met);
+  EXPECT_FALSE(few.early_stopping_met);
+  EXPECT_FALSE(few.valid);
+  const PerformanceResult one = EvaluatePerformance(plan, EveryNthFails(100));
+  EXPECT_TRUE(one.early_stopping_met);
+  EXPECT_EQ(one.reasons, Lines{"1 of 100 samples failed (1 %): HTTP 500; timeout"});
+}
+
+TEST(VerdictFailureTest, CountsAsOverTheBoundsOfTokens) {
+  RunPlan plan = PlanFor(TestScenario::Server);
+  plan.use_token_latencies = true;
+  plan.ttft_latency_ns = 1000;
+  plan.tpot_latency_ns = kMs;
+  const PerformanceResult result = EvaluatePerformance(plan, EveryNthFails(2));
+  EXPECT_EQ(result.tokens->first_token.count, 50u);
+  EXPECT_EQ(result.tokens->token_count, 50 * 401);
+  EXPECT_FALSE(result.perf_constraints_met);
+  EXPECT_FALSE(result.tokens->early_stopping_ttft.met || result.tokens->early_stopping_tpot.met);
+  EXPECT_TRUE(EvaluatePerformance(plan, EveryNthFails(100)).perf_constraints_met);
+}
+
+TEST(VerdictFailureTest, AQueryOfWhichASampleFailedIsNotAnswered) {
+  RecordBuilder builder(2);
+  for (int64_t i = 0; i < 100; ++i) {
+    const int64_t at_ns = i * kMs;
+    const SampleEvents second = {at_ns + (i == 7 ? 1 : 200000), kNever, 0, i == 7};
+    builder.Query(at_ns, at_ns, {{at_ns + 500000 + i * 1000}, second});
+  }
+  const PerformanceResult result =
+      EvaluatePerformance(PlanFor(TestScenario::MultiStream), builder.Build());
+  EXPECT_EQ(result.query_count, 100u);
+  EXPECT_EQ(result.sample_count, 199u);
+  EXPECT_EQ(result.query_latency->count, 99u);
+  EXPECT_EQ(result.query_latency->min_ns, 500000);
+  // Of 100 queries 3 may be over: the failed one, 599 and 598 us.
+  EXPECT_EQ(result.early_stopping.estimate_ns, 598000);
+  EXPECT_FALSE(result.valid);
+}
+
+TEST(VerdictFailureTest, OfflineThroughputIsOfWhatWasAnsweredInAllTheTime) {
+  std::vector<SampleEvents> samples;
+  for (int64_t i = 1; i <= 500; ++i) samples.push_back({i * 4 * kMs, kNever, 0, i > 250});
+  RunRecord record = RecordBuilder(500).Query(0, 100, samples).Build();
+  record.violations.AddFailureText("HTTP 500");
+  const PerformanceResult result = EvaluatePerformance(PlanFor(TestScenario::Offline), record);
+  EXPECT_DOUBLE_EQ(result.samples_per_second, 250 / 2.0);
+  EXPECT_DOUBLE_EQ(result.max_latency_s, 1);
+  EXPECT_TRUE(result.min_duration_met && result.min_queries_met);
+  EXPECT_EQ(result.reasons, Lines{"250 of 500 samples failed (50 %): HTTP 500"});
+}
+
+TEST(VerdictFailureTest, WhereAllFailedNothingWasMeasured) {
+  for (const TestScenario scenario : {TestScenario::SingleStream, TestScenario::Server}) {
+    const PerformanceResult result = EvaluatePerformance(PlanFor(scenario), EveryNthFails(1));
+    EXPECT_EQ(result.sample_latency.count, 0u);
+    EXPECT_EQ(result.completed_samples_per_second, 0);
+    EXPECT_EQ(result.qps_with_overhead, 0);
+    EXPECT_EQ(result.qps_without_overhead, 0);
+    EXPECT_FALSE(result.early_stopping_met);
+    EXPECT_EQ(result.reasons[0], "100 of 100 samples failed (100 %): HTTP 500; timeout");
+  }
 }
 
 TEST(VerdictConductTest, NothingCompletedGivesZeroes) {

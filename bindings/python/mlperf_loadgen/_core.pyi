@@ -466,10 +466,16 @@ class PerformanceResult:
         """Issued."""
     @property
     def sample_count(self) -> int:
-        """Completed."""
+        """Answered."""
+    @property
+    def failed_sample_count(self) -> int:
+        """Ended by `fail`, or lost on the way; in no latency and no throughput."""
+    @property
+    def failures(self) -> list[str]:
+        """Why they failed: the first few different texts."""
     @property
     def overlatency_query_count(self) -> int:
-        """Server: over the latency bound."""
+        """Server: over the latency bound, or failed."""
     @property
     def target_qps(self) -> float: ...
     @property
@@ -557,7 +563,13 @@ class PeakTrial:
     def query_count(self) -> int: ...
     @property
     def over_share(self) -> float:
-        """Share of the queries over the bound (of the worst one, if several)."""
+        """Share of the queries over the bound (of the worst one, if several), or failed."""
+    @property
+    def failed_share(self) -> float:
+        """Share of the queries that failed."""
+    @property
+    def failures(self) -> list[str]:
+        """Why they failed: the first few different texts."""
     @property
     def duration_s(self) -> float:
         """Of issuing."""
@@ -854,6 +866,7 @@ class _Progress(TypedDict):
     queries_issued: int
     samples_issued: int
     samples_completed: int
+    samples_failed: int
     samples_outstanding: int
     offered_samples_per_second: float | None
     completed_samples_per_second: float
@@ -866,7 +879,6 @@ class _Progress(TypedDict):
     lateness_max_ns: int | None
 
 class _SampleLayout(TypedDict):
-    columns: list[tuple[str, str]]
     data_offset: int
     row_count: int
     truncated: bool
@@ -946,9 +958,10 @@ def make_batches(
     """
 
 def fail(ids: npt.ArrayLike, reason: str) -> bool:
-    """Ends samples that cannot be answered: they count as completed, and the result is INVALID for
-    `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no sample. False if
-    nothing is being issued: then it counts for the set that has just ended, if one has.
+    """Ends samples that cannot be answered: they are in no latency and no throughput, and the
+    result is INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no
+    sample. False if nothing is being issued: then it counts for the set that has just ended, if one
+    has.
     """
 
 def describe_records() -> None:
@@ -966,6 +979,7 @@ def set_progress_shown(shown: bool) -> None:
     meanwhile.
     """
 
+def sample_columns() -> list[tuple[str, str]]: ...
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def sample_left_out(rest: bytes) -> int: ...
 def finish_tests() -> None:

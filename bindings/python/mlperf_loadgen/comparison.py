@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -60,7 +60,7 @@ class Difference:
     """A change of this share would have been found nine times in ten."""
     verdict: str
     """"slower" or "faster": B, by more than the tolerance; "same": within it; "unclear": the
-    interval is too wide to tell."""
+    interval is too wide to tell, or B seems faster and a larger share of its samples failed."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Comparison:
     rows: tuple[Difference, ...]
     settings_differ: Mapping[str, tuple[Any, Any]]
     """Settings as they took effect, of the first runs: name to (a, b)."""
+    failed: tuple[float, float]
+    """The shares of the samples of each side that failed, 0 to 1; they are in no row."""
     valid: tuple[bool | None, bool | None]
     """Whether all runs of a side are VALID; None: one has no verdict."""
     tokens_per_second: tuple[float | None, float | None]
@@ -89,8 +91,11 @@ class Comparison:
     @property
     def outcome(self) -> str:
         """The one statement: "slower", "faster" (B, by more than the tolerance, in some statistic),
-        "mixed" (slower in one and faster in another) or "no difference"."""
+        "mixed" (slower in one and faster in another), "no difference", or "inconclusive": more
+        samples of one side failed, or all did, and what was answered shows no difference."""
         found = {row.verdict for row in self.rows} & {"slower", "faster"}
+        if not found and (self.failed[0] != self.failed[1] or not self.rows):
+            return "inconclusive"
         return "mixed" if len(found) == 2 else found.pop() if found else "no difference"
 
     @property
@@ -125,6 +130,8 @@ def compare(
     whole confidence interval lies beyond it. `confidence`: the chance that all intervals together
     hold what they estimate; each is widened for that (Bonferroni). docs/compare.md has the method.
 
+    Samples that failed are in no row; where more of B's did, nothing is called faster.
+
     Raises ValueError for runs of different scenarios or modes, for runs without a sample log or
     queries, and for a tolerance or confidence out of range; and what `read_run` raises.
     """
@@ -144,6 +151,7 @@ def compare(
         of_a, of_b = ([one[name] for one in side] for side in series)
         found += _statistics(name, of_a, of_b, fractions, disturbed)
     differ = _settings_differ(sides[0][0], sides[1][0])
+    failed = (_failed_share(sides[0]), _failed_share(sides[1]))
     return Comparison(
         a=_names(sides[0], sides[1]),
         b=_names(sides[1], sides[0]),
@@ -151,8 +159,9 @@ def compare(
         tolerance=tolerance,
         confidence=confidence,
         paired=all(_same_queries([one[name] for side in series for one in side]) for name in names),
-        rows=_judged(found, tolerance, confidence),
+        rows=_without_survivors(_judged(found, tolerance, confidence), failed),
         settings_differ=differ,
+        failed=failed,
         valid=(_all_valid(sides[0]), _all_valid(sides[1])),
         tokens_per_second=(_token_rate(sides[0]), _token_rate(sides[1])),
         cautions=tuple(dict.fromkeys(_cautions(sides, differ))),  # A run may be on both sides.
@@ -184,7 +193,7 @@ def _refuse_unlike(runs: Sequence[RunLogs]) -> None:
 
 def _nothing_to_compare(run: RunLogs) -> str | None:
     """Why not, in words; None: there is something."""
-    if len(run.latencies_ns()) > 0:
+    if len(run.latencies_ns()) > 0 or run.failed_share > 0:
         return None
     if run.samples is not None and len(run.samples) > 0:
         return "none was completed"
@@ -213,6 +222,21 @@ def _settings_differ(a: RunLogs, b: RunLogs) -> dict[str, tuple[Any, Any]]:
         for name in names
         if a.settings.get(name) != b.settings.get(name)
     }
+
+
+def _failed_share(side: Sequence[RunLogs]) -> float:
+    return float(np.mean([run.failed_share for run in side]))
+
+
+def _without_survivors(
+    rows: tuple[Difference, ...], failed: tuple[float, float]
+) -> tuple[Difference, ...]:
+    """A system that answers less may be fast in what it answers: that shows nothing."""
+    if failed[1] <= failed[0]:
+        return rows
+    return tuple(
+        replace(row, verdict="unclear") if row.verdict == "faster" else row for row in rows
+    )
 
 
 def _all_valid(side: Sequence[RunLogs]) -> bool | None:
@@ -259,6 +283,8 @@ def _cautions(
     )
     for name, run in named:
         assert run.samples is not None  # Refused before.
+        if run.failed_share > 0:
+            yield f"{name}: {run.failures}; the rows are of those that were answered"
         lost = int(np.count_nonzero(run.samples["completed_ns"] < 0))
         if lost:
             yield (

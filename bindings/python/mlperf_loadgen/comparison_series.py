@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .comparison_stats import Floats
-from .run_logs import RunLogs, query_starts
+from .run_logs import RunLogs, answered_ns_of, query_starts
 
 _DELAY_NS = 50_000
 _MEDIAN_DELAYS = 4
@@ -35,14 +35,15 @@ class Series:
 def series_of(run: RunLogs) -> dict[str, Series]:
     """By name: "latency" (not in Offline, where it is the place in the one query), "service"
     of a Server that answers one query after another, "TTFT" and "TPOT" where tokens were reported,
-    and "throughput", the times between completions.
+    and "throughput", the times between answers. What failed has no duration and is no throughput.
     """
     rows = _in_order(run)
     found = {}
     same_if = _same_if(rows, run.scenario)
-    done = rows["completed_ns"] >= 0
+    answered_ns = answered_ns_of(rows)
+    done = answered_ns >= 0
     from_ns = rows["scheduled_ns"].astype(np.float64)
-    completed_ns = np.where(done, rows["completed_ns"], np.nan)
+    completed_ns = np.where(done, answered_ns, np.nan)
     first_ns = np.where(done & (rows["first_token_ns"] >= 0), rows["first_token_ns"], np.nan)
     if run.scenario == "MultiStream":
         starts = query_starts(rows)
@@ -123,12 +124,12 @@ def _service(
 
 
 def _throughput(rows: npt.NDArray[np.void], same_if: npt.NDArray[np.int64]) -> Series:
-    """Times between successive completions, the first one from the first issue.
+    """Times between successive answers, the first one from the first issue.
 
-    Of samples that are completed at one time, each gets its share.
+    Of samples that are answered at one time, each gets its share.
     """
-    completed_ns = rows["completed_ns"][rows["completed_ns"] >= 0]
-    times_ns, counts = np.unique(completed_ns, return_counts=True)
+    answered_ns = answered_ns_of(rows)
+    times_ns, counts = np.unique(answered_ns[answered_ns >= 0], return_counts=True)
     gaps_ns = np.diff(times_ns, prepend=rows["issued_ns"].min())
     shares_ns = np.repeat(gaps_ns / counts, counts)
     return Series(shares_ns, same_if[: len(shares_ns)], len(times_ns), fractions=())

@@ -16,6 +16,9 @@ def summary_text(found: Comparison) -> str:
     """The outcome in a line."""
     if found.outcome == "no difference":
         return _nothing_found(found)
+    if found.outcome == "inconclusive":
+        a, b = (f"{100 * share:.3g} %" for share in found.failed)
+        return f"inconclusive: {b} of B's samples failed, and {a} of A's"
     if found.outcome == "mixed":
         slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
         return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"

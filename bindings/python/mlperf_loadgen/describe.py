@@ -24,6 +24,7 @@ def _metric(result: _core.PerformanceResult, scenario: _core.TestScenario) -> st
             f"  {result.completed_samples_per_second:.2f} samples/s completed, "
             f"{result.scheduled_samples_per_second:.2f} scheduled, "
             f"{result.overlatency_query_count} over the latency bound"
+            + (" or failed" if result.failed_sample_count else "")
         )
     if scenario == _core.TestScenario.Offline:
         return f"  {result.samples_per_second:.2f} samples/s"
@@ -34,7 +35,8 @@ def _metric(result: _core.PerformanceResult, scenario: _core.TestScenario) -> st
 def _performance(result: _core.PerformanceResult, scenario: _core.TestScenario) -> list[str]:
     lines = [
         _metric(result, scenario),
-        f"  {result.query_count} queries issued, {result.sample_count} samples completed",
+        f"  {result.query_count} queries issued, {result.sample_count} samples completed"
+        + (f", {result.failed_sample_count} failed" if result.failed_sample_count else ""),
         _latency("sample latency", result.sample_latency),
     ]
     if result.query_latency:

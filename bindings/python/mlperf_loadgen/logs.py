@@ -19,6 +19,8 @@ from . import _core
 _MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
 SAMPLE_FOLDER = _core._SAMPLE_FOLDER
 """Where the sample log is, inside the folder of the other logs."""
+SAMPLE_TYPE: np.dtype[np.void] = np.dtype(_core.sample_columns())
+"""Of the rows of a sample log."""
 
 
 class TruncatedLogWarning(UserWarning):
@@ -152,9 +154,12 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
 def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
     """Opens a sample log: a structured array with a row a sample, shape (n,), mapped into memory.
 
-    Fields: query (uint64); sample_index (uint32); phase (uint32: 0 accuracy, 1 performance, 2
-    warm-up); scheduled_ns, issued_ns, first_token_ns, completed_ns (int64, ns since the start of
-    the first set; -1: did not happen); tokens (int64). Raises OSError if the file cannot be read,
+    Fields: query (uint64); sample_index (uint32); phase (uint16: 0 accuracy, 1 performance, 2
+    warm-up); failed (bool: ended at completed_ns without an answer, so that this is no latency);
+    held_up (bool: its query was due when `issue_query` returned from the one before); scheduled_ns,
+    issued_ns, first_token_ns, completed_ns (int64, ns since the start of the first set; -1: did not
+    happen); tokens (int64). In logs of versions that did not log them, failed and held_up are False
+    throughout. Raises OSError if the file cannot be read,
     SampleLogFormatError (a ValueError), naming the position, if it is no sample log, and ValueError
     if none was written (`LogSettings.enable_sample_log`). Of a file that was cut off, the whole
     rows are opened, with a TruncatedLogWarning; likewise of one that the test left samples out of
@@ -209,12 +214,11 @@ def open_samples(
         shown_name = name.encode(errors="backslashreplace").decode()
         layout = _core.sample_layout(file.read(_MAX_NPY_HEADER_SIZE), file_size, shown_name)
         n = layout["row_count"]
-        dtype = np.dtype(layout["columns"])
         samples: npt.NDArray[np.void]
         if n > 0:
-            samples = np.memmap(file, dtype, "r", layout["data_offset"], (n,))
+            samples = np.memmap(file, SAMPLE_TYPE, "r", layout["data_offset"], (n,))
         else:  # Nothing cannot be mapped.
-            samples = np.empty(0, dtype)
+            samples = np.empty(0, SAMPLE_TYPE)
         file.seek(layout["data_offset"] + n * samples.itemsize)
         left_out = _core.sample_left_out(file.read(samples.itemsize))
     return samples, left_out, not layout["truncated"]

@@ -39,9 +39,8 @@ class _Figure(NamedTuple):
 _FIGURES = (
     _Figure("queries_issued", "Queries issued in this set.", "queries_issued", counts=True),
     _Figure("samples_issued", "Samples issued in this set.", "samples_issued", counts=True),
-    _Figure(
-        "samples_completed", "Samples completed in this set.", "samples_completed", counts=True
-    ),
+    _Figure("samples_completed", "Samples answered in this set.", "samples_completed", counts=True),
+    _Figure("samples_failed", "Samples failed in this set.", "samples_failed", counts=True),
     _Figure("samples_outstanding", "Samples issued and not completed.", "samples_outstanding"),
     _Figure(
         "silent_seconds",

@@ -50,18 +50,20 @@ class Progress:
     queries_issued: int
     samples_issued: int
     samples_completed: int
+    """Answered."""
+    samples_failed: int
     samples_outstanding: int
     offered_samples_per_second: float | None
     """What the schedule asks for; None: there is no schedule (all but Server)."""
     completed_samples_per_second: float
-    """Since the start of the set."""
+    """Answered, since the start of the set."""
     silent_s: float | None
     """How long nothing was completed while samples were outstanding. None: less than ten seconds,
     or nothing is outstanding."""
     oldest_outstanding_s: float | None
     """How long ago the oldest outstanding sample was issued; None as `silent_s`."""
     latency_p50_ns: int | None
-    """From due time (Server) or issue to completion. None: nothing is completed."""
+    """From due time (Server) or issue to the answer. None: nothing is answered."""
     latency_p99_ns: int | None
     lateness_p50_ns: int | None
     """Issue time minus due time. None: nothing is issued, or there is no schedule."""
@@ -222,9 +224,11 @@ def _facts(progress: Progress, rate: float) -> Iterator[tuple[str, str]]:
     """Names and texts."""
     yield "time", f"{_seconds(progress.elapsed_s)}{_end(progress)}"
     yield "queries", f"{progress.queries_issued:,} issued"
+    failed = f"{progress.samples_failed:,} failed, " if progress.samples_failed else ""
     yield (
         "samples",
-        f"{progress.samples_completed:,} completed, {progress.samples_outstanding:,} outstanding",
+        f"{progress.samples_completed:,} completed, {failed}"
+        f"{progress.samples_outstanding:,} outstanding",
     )
     if progress.silent_s is not None and progress.oldest_outstanding_s is not None:
         yield (

@@ -20,6 +20,7 @@ from . import _core
 from .log_text import UnreadableLogWarning, decode_log
 from .logs import (
     SAMPLE_FOLDER,
+    SAMPLE_TYPE,
     TruncatedLogWarning,
     left_out_text,
     open_samples,
@@ -42,23 +43,12 @@ _TRACED_SAMPLE = re.compile(
     rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
     rb'"args":\{"sample_seq":(?P<sample>\d+),"query_seq":(?P<query>\d+),'
     rb'"sample_idx":(?P<index>\d+),"issue_start_ns":(?P<issued>-?\d+)'
-    rb'(?:,"complete_ns":(?P<completed>-?\d+))?'
+    rb'(?:,"complete_ns":(?P<completed>-?\d+))?(?P<failed>,"failed":true)?'
 )
 _TOKEN_RATE = "result_{}tokens_per_second"
 _TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
 """Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
-_SAMPLE_TYPE = np.dtype(
-    [
-        ("query", "<u8"),
-        ("sample_index", "<u4"),
-        ("phase", "<u4"),
-        ("scheduled_ns", "<i8"),
-        ("issued_ns", "<i8"),
-        ("first_token_ns", "<i8"),
-        ("completed_ns", "<i8"),
-        ("tokens", "<i8"),
-    ]
-)
+_FAILURE = re.compile(r"(?:warm-up: )?\d+ of \d+ samples failed \(")
 
 
 class NoRunError(ValueError):
@@ -118,18 +108,18 @@ class RunLogs:
     def latencies_ns(self) -> npt.NDArray[np.int64]:
         """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
 
-        From schedule to completion: in MultiStream of whole queries, otherwise of samples. What was
-        never completed is left out. Empty without `samples`.
+        From schedule to completion: in MultiStream of whole queries, otherwise of samples. What
+        failed or was never completed is left out. Empty without `samples`.
         """
         rows = self.samples
         if rows is None or len(rows) == 0:
             return np.empty(0, np.int64)
-        scheduled_ns, completed_ns = rows["scheduled_ns"], rows["completed_ns"]
+        scheduled_ns, answered_ns = rows["scheduled_ns"], answered_ns_of(rows)
         if self.scenario == "MultiStream":
             starts = query_starts(rows)
-            scheduled_ns, completed_ns = scheduled_ns[starts], completed_by_query(rows, starts)
-        done = completed_ns >= 0
-        latencies: npt.NDArray[np.int64] = (completed_ns - scheduled_ns)[done]
+            scheduled_ns, answered_ns = scheduled_ns[starts], last_by_query(answered_ns, starts)
+        done = answered_ns >= 0
+        latencies: npt.NDArray[np.int64] = (answered_ns - scheduled_ns)[done]
         return latencies
 
     @property
@@ -144,6 +134,23 @@ class RunLogs:
         """Whether `tokens_per_second` takes a sample for `token_latency_scaling_factor` tokens."""
         counted = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES[:2])
         return self.tokens_per_second is not None and not any(rate is not None for rate in counted)
+
+    @property
+    def failed_share(self) -> float:
+        """Of the samples of the performance phase, from 0 to 1; 0 without `samples`."""
+        rows = self.samples
+        return 0.0 if rows is None or len(rows) == 0 else float(np.mean(rows["failed"]))
+
+    @property
+    def failures(self) -> str:
+        """How many samples of the performance phase failed and why, in words; empty: none did."""
+        if self.samples is None or self.failed_share == 0:
+            return ""
+        count = int(np.count_nonzero(self.samples["failed"]))
+        share = f"{100 * self.failed_share:.3g} %"
+        told = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
+        why = f": {told[-1]}" if told else ""
+        return f"{count} of {len(self.samples)} samples failed ({share}){why}"
 
     def number(self, key: str) -> float | None:
         """The last number of a key of the detail log; None: there is none, or it is not finite."""
@@ -162,12 +169,22 @@ def query_starts(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
 
 
-def completed_by_query(
-    rows: npt.NDArray[np.void], starts: npt.NDArray[np.intp]
+def is_failure(record: LogRecord) -> bool:
+    """Whether a record says how many samples of a set failed, and why."""
+    return record.key == "error_runtime" and _FAILURE.match(str(record.value)) is not None
+
+
+def answered_ns_of(rows: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+    """When each sample was answered; -1: it failed, or was never completed."""
+    return np.where(rows["failed"], -1, rows["completed_ns"])
+
+
+def last_by_query(
+    times_ns: npt.NDArray[np.int64], starts: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.int64]:
-    """When the last sample of each query was completed; -1: one of them never was."""
-    whole = np.minimum.reduceat(rows["completed_ns"], starts) >= 0
-    return np.where(whole, np.maximum.reduceat(rows["completed_ns"], starts), -1)
+    """The last of the times of each query; -1: one of them is."""
+    whole = np.minimum.reduceat(times_ns, starts) >= 0
+    return np.where(whole, np.maximum.reduceat(times_ns, starts), -1)
 
 
 def read_run(path: str | os.PathLike[str]) -> RunLogs:
@@ -347,16 +364,20 @@ def _started(text: Any) -> datetime | None:
 def _reasons(
     last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, finished: bool
 ) -> list[str]:
-    conduct = [str(r.value) for r in records if r.key == "error_runtime"]
+    errors = [r for r in records if r.key == "error_runtime"]
+    failures = [str(r.value) for r in errors if is_failure(r)]
+    conduct = [str(r.value) for r in errors if not is_failure(r)]
     if "result_validity" not in last:
+        spoilt = [*failures, *conduct]
         if mode == "AccuracyOnly" and finished:
-            return conduct
+            return spoilt
         if finished:
-            return [*conduct, "the test ended without a result"]
-        return [*conduct, "the logs end before the test did: it was killed or is still running"]
+            return [*spoilt, "the test ended without a result"]
+        return [*spoilt, "the logs end before the test did: it was killed or is still running"]
     if last["result_validity"] == "VALID":
         return []
-    return [*_broken_rules(last), *conduct] or [str(last.get("result_invalid_reason", ""))]
+    reasons = [*failures, *_broken_rules(last), *conduct]
+    return reasons or [str(last.get("result_invalid_reason", ""))]
 
 
 def _broken_rules(last: Mapping[str, Any]) -> list[str]:
@@ -398,6 +419,8 @@ def _broken_bound(last: Mapping[str, Any]) -> str:
     measured_ns = next((ns for ns in found if ns is not None), None)
     if measured_ns is None:
         return f"{shown} latency is above {bound}"
+    if measured_ns <= bound_ns and last.get("result_failed_sample_count"):
+        return f"{shown} latency is above {bound}, with failed samples counted as slower than any"
     if measured_ns <= bound_ns:
         return f"{shown} latency is unknown: nothing was measured against {bound}"
     return f"{shown} latency {measured_ns / 1e6:.4g} ms is above {bound}"
@@ -463,12 +486,13 @@ def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
             sign = -1 if m["us"].startswith(b"-") else 1
             scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
             completed = -1 if m["completed"] is None else int(m["completed"])
-            row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE)
+            failed = m["failed"] is not None
+            row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE, failed, False)
             times = (scheduled, int(m["issued"]), -1, completed)  # As logged: since `scheduled`.
             found.append((int(m["sample"]), (*row, *times, 0)))
     if not found:
         return None
-    rows = np.array([row for _, row in sorted(found)], _SAMPLE_TYPE)
+    rows = np.array([row for _, row in sorted(found)], SAMPLE_TYPE)
     done = rows["completed_ns"] >= 0
     rows["scheduled_ns"] -= rows["scheduled_ns"].min()
     rows["issued_ns"] += rows["scheduled_ns"]

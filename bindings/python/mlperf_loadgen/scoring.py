@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .logs import AccuracyLog, read_accuracy
+from .run_logs import read_run
 
 _KINDS = ("int64", "int32", "int16", "uint8", "float32", "float64")  # Likely ones of a response.
 
@@ -29,12 +30,17 @@ def score(
     `Payloads.texts` and `Payloads.arrays` for responses of different sizes. Returns the numbers by
     name, the function's own for a single one. Raises TypeError if it returns something else, what
     it raises itself, and what `read_accuracy` raises. Warns with a ScoreWarning if the log was cut
-    off or shortened, as not all responses are scored then.
+    off or shortened, as not all responses are scored then, and, of a log at a path, if the logs
+    beside it say that samples have no response: what such a sample counts is up to the function.
     """
     read = log if isinstance(log, AccuracyLog) else read_accuracy(log)
     if read.truncated:
         part = "the beginning and the end" if read.shortened else "the beginning"
         text = f"the score is of {len(read)} responses: the log holds only {part} of what it held"
+        warnings.warn(text, ScoreWarning, stacklevel=2)
+    missing = 0 if isinstance(log, AccuracyLog) else missing_count(log, read)
+    if missing:
+        text = f"{missing} of {missing + len(read)} samples have no response to be scored"
         warnings.warn(text, ScoreWarning, stacklevel=2)
     found = function(read)
     name = getattr(function, "__name__", type(function).__name__)
@@ -45,6 +51,30 @@ def score(
                 f"{name} returned {found!r:.200}: return a number, or a dict of names and numbers"
             )
     return {key: float(value) for key, value in scores.items()}
+
+
+def missing_count(
+    path: str | os.PathLike[str], log: AccuracyLog, labels: Mapping[int, int] | None = None
+) -> int:
+    """How many samples of the data set have no response: they failed, or were never answered.
+
+    The logs beside the one at `path` tell how many there are. By itself it has one for each label.
+    Of a log that was cut off or shortened nobody knows.
+    """
+    if log.truncated:
+        return 0
+    answered = np.unique(log.indices)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of other logs that were cut off.
+            run = read_run(path)
+    except (OSError, ValueError):
+        return len((labels or {}).keys() - set(answered.tolist()))
+    if run.mode not in ("AccuracyOnly", "SubmissionRun"):  # It logs a choice of the responses.
+        return 0
+    counts = ("effective_accuracy_sample_count", "qsl_reported_total_count")
+    asked = min(int(run.number(name) or 0) for name in counts)
+    return max(asked - len(answered), 0)
 
 
 def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArray[np.int64]:

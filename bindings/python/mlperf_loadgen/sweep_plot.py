@@ -14,7 +14,7 @@ except ImportError as error:
     raise ImportError(message) from error
 
 from .sweep_table import PERCENTILES, Sweep, SweepRow
-from .sweep_text import number_text
+from .sweep_text import failed_text, number_text
 
 # Colours that are told apart with any kind of colour vision (Okabe and Ito), and shapes as well.
 _STYLES = [("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
@@ -71,6 +71,7 @@ def _draw_kind(
 ) -> None:
     for i, (suffix, label) in enumerate(lines):
         _draw_line(axes, rows, f"{kind}_{suffix}", label, *_STYLES[i % len(_STYLES)])
+    _name_failures(axes, rows, f"{kind}_{lines[-1][0]}")
     target = f"p{100 * sweep.target_percentile:g}"
     if kind in sweep.bounds_ns:
         bound_ms = sweep.bounds_ns[kind] / 1e6
@@ -81,6 +82,7 @@ def _draw_kind(
     if sweep.knee is not None:
         rate = sweep.knee.median.achieved_samples_per_second or 0.0
         name = f"knee: {sweep.parameter} {number_text(sweep.knee.value)}"
+        name += f", {failed_text(sweep.knee.median)}".rstrip(", ")
         axes.axvline(rate, color=_BOUND_COLOR, linestyle=":", linewidth=1.4, label=name)
     axes.set_yscale("log")
     axes.set_ylabel(f"{_QUANTITIES[kind]} (ms)")
@@ -113,6 +115,17 @@ def _draw_line(
             label="hollow: INVALID",
             zorder=4,
         )
+
+
+def _name_failures(axes: Axes, rows: list[SweepRow], metric: str) -> None:
+    """Beside the points of a line: where samples failed, the latencies are those of the others."""
+    for row in rows:
+        value_ns = getattr(row.median, metric)
+        text = failed_text(row.median).rstrip(", ")
+        if value_ns is None or not text:
+            continue
+        point = (row.median.achieved_samples_per_second or 0.0, value_ns / 1e6)
+        axes.annotate(text, point, (4, 4), textcoords="offset points", fontsize="x-small")
 
 
 def _spread(

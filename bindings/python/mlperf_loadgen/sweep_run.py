@@ -21,6 +21,7 @@ from .callables import plain
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .logs import open_samples
 from .run import StartTestWithLogSettings
+from .run_logs import answered_ns_of
 from .sweep_table import PERCENTILES, Sweep, SweepPoint
 
 _LOADS = {
@@ -206,6 +207,7 @@ def _metrics(result: _core.TestResult, settings: _core.TestSettings) -> dict[str
     return {
         "query_count": performance.query_count if performance else 0,
         "sample_count": performance.sample_count if performance else 0,
+        "failed_share": _failed_share(performance),
         "goodput_share": _goodput_share(result, settings),
         "lateness_p50_ns": lateness.p50_ns if lateness else None,
         "lateness_p99_ns": lateness.p99_ns if lateness else None,
@@ -214,6 +216,14 @@ def _metrics(result: _core.TestResult, settings: _core.TestSettings) -> dict[str
         **_percentiles("ttft", tokens.first_token if tokens else None),
         **_percentiles("tpot", tokens.time_per_token if tokens else None),
     }
+
+
+def _failed_share(performance: _core.PerformanceResult | None) -> float | None:
+    if performance is None:
+        return None
+    failed = performance.failed_sample_count
+    ended = performance.sample_count + failed
+    return failed / ended if ended else None
 
 
 def _percentiles(kind: str, stats: _core.LatencyStats | None) -> dict[str, int | None]:
@@ -229,7 +239,8 @@ def _rates(
     performance: _core.PerformanceResult | None, scenario: _core.TestScenario
 ) -> dict[str, float | None]:
     offered = queries = samples = math.nan  # Of nothing measured.
-    if performance is not None and performance.sample_count > 0:
+    ended = performance.sample_count + performance.failed_sample_count if performance else 0
+    if performance is not None and ended > 0:
         if scenario == _core.TestScenario.Server:
             offered = performance.scheduled_samples_per_second
             queries = samples = performance.completed_samples_per_second
@@ -237,10 +248,12 @@ def _rates(
             queries = samples = performance.qps_with_overhead
         elif scenario == _core.TestScenario.Offline:
             samples = performance.samples_per_second
-            queries = samples / performance.sample_count
+            queries = samples / ended
         elif performance.final_query_issued_s > 0:
-            queries = (performance.query_count - 1) / performance.final_query_issued_s
-            samples = queries * performance.sample_count / performance.query_count
+            issued = (performance.query_count - 1) / performance.final_query_issued_s
+            answered = performance.query_latency.count if performance.query_latency else 0
+            queries = issued * answered / performance.query_count
+            samples = issued * performance.sample_count / performance.query_count
     rates = {
         "offered_queries_per_second": offered,
         "achieved_queries_per_second": queries,
@@ -252,7 +265,8 @@ def _rates(
 
 
 def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> float | None:
-    """A query of Server is one sample, and its row says whether it kept the bounds."""
+    """A query of Server is one sample, and its row says whether it kept the bounds. What failed or
+    was never completed kept none."""
     if result.scenario != _core.TestScenario.Server or not result.logs.samples:
         return None
     rows, left_out, _ = open_samples(result.logs.samples)
@@ -261,7 +275,7 @@ def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> fl
     rows = rows[rows["phase"] == _PERFORMANCE_PHASE]
     if len(rows) == 0:
         return None
-    good: npt.NDArray[np.bool_] = rows["completed_ns"] >= 0
+    good: npt.NDArray[np.bool_] = answered_ns_of(rows) >= 0
     if settings.use_token_latencies:
         first_ns, tokens = rows["first_token_ns"], rows["tokens"]
         good &= (first_ns >= 0) & (first_ns - rows["scheduled_ns"] <= settings.ttft_latency)

@@ -30,13 +30,16 @@ class SweepMetrics:
     query_count: float
     """Queries issued."""
     sample_count: float
-    """Samples completed."""
+    """Samples answered."""
+    failed_share: float | None = None
+    """The share of the completed samples, 0 to 1, that failed: they are in no latency and no
+    throughput. None: nothing was completed, or the table is of a version that did not know."""
     offered_queries_per_second: float | None
     """Server: the rate of the schedule."""
     achieved_queries_per_second: float | None
     achieved_samples_per_second: float | None
-    """As in the summary: completed in Server and Offline, with overhead in SingleStream, and in
-    MultiStream likewise."""
+    """As in the summary, of what was answered: completed in Server and Offline, with overhead in
+    SingleStream, and in MultiStream likewise."""
     achieved_tokens_per_second: float | None = None
     """As of `PerformanceResult.tokens_per_second`."""
     goodput_share: float | None

@@ -8,7 +8,7 @@ from .columns import aligned, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .sweep_table import Sweep, SweepPoint, SweepRow
+    from .sweep_table import Sweep, SweepMetrics, SweepPoint, SweepRow
 
 _COLUMNS = [
     ("offered/s", "offered_queries_per_second", 1.0),
@@ -22,8 +22,11 @@ _COLUMNS = [
     ("TPOT p99 ms", "tpot_p99_ns", 1e6),
     ("late p99 us", "lateness_p99_ns", 1e3),
     ("good %", "goodput_share", 0.01),
+    ("failed %", "failed_share", 0.01),
 ]
 """Heading, metric, and what it is divided by."""
+_WHERE_NOT_ZERO = ("failed_share",)
+"""Metrics that are shown only if they are not 0 everywhere."""
 
 
 def number_text(value: float) -> str:
@@ -39,7 +42,7 @@ def point_text(point: SweepPoint) -> str:
         f"{_cell(point.achieved_samples_per_second)} samples/s, "
         f"{'' if tokens is None else f'{_cell(tokens)} tokens/s, '}"
         f"p50 {_cell(point.latency_p50_ns, 1e6)} ms, p99 {_cell(point.latency_p99_ns, 1e6)} ms, "
-        f"{'VALID' if point.valid else 'INVALID'}"
+        f"{failed_text(point)}{'VALID' if point.valid else 'INVALID'}"
     )
 
 
@@ -54,13 +57,20 @@ def sweep_text(sweep: Sweep) -> str:
         lines.append(f"knee: none ({why_not})")
     else:
         rate = _cell(knee.median.achieved_samples_per_second)
-        lines.append(f"knee: {sweep.parameter} {number_text(knee.value)}, {rate} samples/s")
+        failed = failed_text(knee.median)
+        value = number_text(knee.value)
+        lines.append(f"knee: {sweep.parameter} {value}, {failed}{rate} samples/s")
     for row in rows:
         if row.reasons:
             runs_text = f"{row.run_count - row.valid_count}/{row.run_count}"
             value = number_text(row.value)
             lines += wrapped(f"INVALID at {value} ({runs_text}): {row.reasons[0]}")
     return "\n".join(lines)
+
+
+def failed_text(metrics: SweepMetrics) -> str:
+    """Such as "12 % failed, "; empty: nothing did."""
+    return f"{_cell(metrics.failed_share, 0.01)} % failed, " if metrics.failed_share else ""
 
 
 def _cell(value: float | None, unit: float = 1.0) -> str:
@@ -70,12 +80,18 @@ def _cell(value: float | None, unit: float = 1.0) -> str:
     return f"{shown:.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
 
 
+def _is_shown(row: SweepRow, metric: str) -> bool:
+    if metric in _WHERE_NOT_ZERO:
+        return bool(getattr(row.max, metric))
+    return getattr(row.median, metric) is not None
+
+
 def _table(parameter: str, rows: Sequence[SweepRow]) -> list[str]:
     """The medians under their headings; columns that no row has are left out."""
     shown = [
         (heading, metric, unit)
         for heading, metric, unit in _COLUMNS
-        if any(getattr(row.median, metric) is not None for row in rows)
+        if any(_is_shown(row, metric) for row in rows)
     ]
     cells = [[parameter, *(heading for heading, _, _ in shown), "valid"]]
     for row in rows:

@@ -59,13 +59,14 @@ def assert_no_slower(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Comparison:
-    """Raises AssertionError, with the table, if a run is slower than a baseline.
+    """Raises AssertionError, with the table, if a run is slower than a baseline, or samples failed.
 
     `result`: what `run` returned, or a folder of logs; `baseline`: a folder, as of `save_baseline`.
     Slower is what `compare` finds slower, in any of its statistics, by more than the share
     `tolerance`; what is too noisy to tell passes. Returns the comparison.
 
-    Raises ValueError if the two cannot be compared: other scenario, other settings, no sample log.
+    Raises ValueError if the two cannot be compared: other scenario, other settings, no sample log,
+    failed samples in the baseline.
     """
     __tracebackhide__ = True
     found = compare(baseline, _logs_of(result), tolerance=tolerance, confidence=confidence)
@@ -75,6 +76,10 @@ def assert_no_slower(
             f"the baseline {os.fspath(baseline)} was made with other settings ({names}); "
             "run with the same, or save the baseline anew"
         )
+    if found.failed[1] > 0:
+        raise AssertionError(f"not every sample was answered\n{found}")
+    if found.failed[0] > 0:
+        raise ValueError(f"the baseline has failed samples; save a VALID one\n{found}")
     if found.outcome in ("slower", "mixed"):
         limit = f"{100 * tolerance:g}%"
         raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")

@@ -106,17 +106,26 @@ def accuracy(
     """Read an accuracy log: into files, and its score.
 
     What it holds, as CSV, JSON or NumPy arrays, and the top-1 accuracy against labels, or what a
-    function of yours makes of it.
+    function of yours makes of it. A sample without a response is wrong: one that failed, or was
+    never answered.
     """
-    read = _read(log)
+    from ..scoring import missing_count
+
+    file = _file(log)
+    read = _read(file)
     answers = read_answers(read, dtype)
     document = {"log": log, **_facts(read), "exit_status": Status.DONE}
     if labels is not None:
-        correct, scored = _score(answers, dtype, _labels(labels), labels)
+        classes = _labels(labels)
+        missing = missing_count(file, read, classes)
+        correct = _correct_count(answers, dtype, classes, labels, missing)
+        scored = len(read) + missing
         document["top1_accuracy"] = correct / scored
         document["top1_correct"], document["scored"] = correct, scored
+        document["missing"] = missing
     if score is not None:
         document["scores"] = _scores(read, score)
+        document["missing"] = missing_count(file, read)
     written = files.write(answers)
     return Outcome(
         Status.DONE, document, lambda: _show(log, document, written, dtype, answers.width, labels)
@@ -151,6 +160,10 @@ def _show(
         part = ", of the responses that are there" if document["truncated"] else ""
         rows.append(["top-1 accuracy", f"{share} ({document['top1_correct']:,} right{part})"])
     rows += [[name, f"{value:.6g}"] for name, value in document.get("scores", {}).items()]
+    if document.get("missing"):
+        counts = "" if labels is None else ": they count as wrong"
+        total = document["responses"] + document["missing"]
+        rows.append(["without a response", f"{document['missing']:,} of {total:,}{counts}"])
     print_table(rows)
     for path in written:
         print(f"wrote {path}")
@@ -166,13 +179,17 @@ def _show(
 # ---- Reading -------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> AccuracyLog:
-    from ..logs import read_accuracy
-
+def _file(path: Path) -> Path:
     file = path / _LOG_NAME if path.is_dir() else path
     if not file.is_file():
         what = f"folder {path} has no {_LOG_NAME}" if path.is_dir() else f"there is no file {path}"
         raise Mistake(f"{what}; give the accuracy log of a test, or its folder")
+    return file
+
+
+def _read(file: Path) -> AccuracyLog:
+    from ..logs import read_accuracy
+
     try:
         return read_accuracy(file)
     except (OSError, ValueError) as error:
@@ -232,15 +249,17 @@ def _csv_labels(path: Path) -> dict[int, int]:
     return found
 
 
-def _score(
-    answers: Answers, dtype: str | None, labels: dict[int, int], path: Path
-) -> tuple[int, int]:
-    """How many responses name the right class, and of how many."""
+def _correct_count(
+    answers: Answers, dtype: str | None, labels: dict[int, int], path: Path, missing_count: int
+) -> int:
+    """How many responses name the right class."""
     from ..scoring import class_answers
 
     read = answers.read
     if dtype is None:
         raise Mistake("--labels needs --dtype: say what responses hold, as in --dtype int64")
+    if len(read) == 0 and missing_count > 0:
+        return 0
     if len(read) == 0 or not answers.width:
         raise Mistake("--labels: the log has no responses to score; run with --mode accuracy")
     if answers.rows is None:
@@ -259,7 +278,7 @@ def _score(
     except ValueError as error:
         raise Mistake(f"--dtype {dtype}: {error}") from error
     right = (labels[index] for index in read.indices.tolist())
-    return sum(a == b for a, b in zip(classes.tolist(), right, strict=True)), len(read)
+    return sum(a == b for a, b in zip(classes.tolist(), right, strict=True))
 
 
 def _scores(read: AccuracyLog, target: str) -> dict[str, float]:

@@ -261,7 +261,8 @@ def _not_found(session: Session, search: Search, error: Any) -> Outcome:
 
 
 def _trials(trials: list[_core.PeakTrial]) -> list[dict[str, Any]]:
-    names = ("kind", "qps", "passed", "query_count", "over_share", "duration_s")
+    shares = ("over_share", "failed_share", "failures")
+    names = ("kind", "qps", "passed", "query_count", *shares, "duration_s")
     return [{name: getattr(trial, name) for name in names} for trial in trials]
 
 
@@ -272,9 +273,10 @@ def _print_trials(trials: list[_core.PeakTrial]) -> None:
             rate_text(trial.qps),
             f"{trial.query_count:,}",
             f"{trial.over_share:.2%}",
+            f"{trial.failed_share:.2%}",
             duration_text(trial.duration_s * 1e9),
             "passed" if trial.passed else "failed",
         ]
         for trial in trials
     ]
-    print_table(rows, ("trial", "queries/s", "queries", "over", "lasted", ""))
+    print_table(rows, ("trial", "queries/s", "queries", "over", "failed", "lasted", ""))

@@ -70,10 +70,15 @@ def _facts(performance: _core.PerformanceResult, scenario: _core.TestScenario) -
         share = performance.overlatency_query_count / max(performance.query_count, 1)
         rows.append(["scheduled", f"{rate_text(performance.scheduled_samples_per_second)}/s"])
         rows.append(
-            ["over the latency bound", f"{performance.overlatency_query_count:,} ({share:.2%})"]
+            [
+                f"over the latency bound{' or failed' if performance.failed_sample_count else ''}",
+                f"{performance.overlatency_query_count:,} ({share:.2%})",
+            ]
         )
     rows.append(["queries issued", f"{performance.query_count:,}"])
     rows.append(["samples completed", f"{performance.sample_count:,}"])
+    if performance.failed_sample_count:
+        rows.append(["samples failed", f"{performance.failed_sample_count:,}"])
     return rows
 
 

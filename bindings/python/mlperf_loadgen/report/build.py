@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..run_logs import RunLogs, read_run, shown_path
 from ..sweep_table import Sweep
-from ..sweep_text import number_text
+from ..sweep_text import failed_text, number_text
 from . import series
 from .data import Cell, Distribution, PeakReport, Report, RunReport, SweepReport, Table, Tile
 from .metrics import Kind, RunMetrics
@@ -141,7 +141,11 @@ def _tiles(metrics: RunMetrics) -> list[Tile]:
     if over is not None and count and metrics.target and not metrics.token_mode:
         allowed = 100 * (1 - metrics.target)
         note = f"{100 * over / count:.3g} % of queries; {allowed:.3g} % are allowed"
-        tiles.append(Tile("Over the bound", number_cell(over), note))
+        label = "Over the bound or failed" if metrics.failed_count else "Over the bound"
+        tiles.append(Tile(label, number_cell(over), note))
+    if metrics.failed_count:
+        note = "they are in no latency and no throughput"
+        tiles.append(Tile("Failed samples", number_cell(metrics.failed_count), note))
     if count is not None:
         measured = metrics.logs.mode != "AccuracyOnly"
         least = metrics.logs.number("effective_min_query_count") if measured else None
@@ -278,20 +282,25 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
     knee, why_not = sweep.find_knee()
     knee_text = f"There is no knee: {why_not}."
     if knee is not None:
-        knee_text = f"The knee is at {sweep.parameter} {number_text(knee.value)}."
+        failed = failed_text(knee.median).rstrip(", ")
+        failed = f"; there {failed}" if failed else ""
+        knee_text = f"The knee is at {sweep.parameter} {number_text(knee.value)}{failed}."
     rates = [("samples/s", "achieved_samples_per_second")]
     if any(row.median.achieved_tokens_per_second is not None for row in sweep.rows()):
         rates.append(("tokens/s", "achieved_tokens_per_second"))
+    fails = any(row.max.failed_share for row in sweep.rows())
     table_rows = tuple(
         (
             Cell(number_text(row.value), row.value),
             *(number_cell(getattr(row.median, metric)) for _, metric in rates),
             *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
+            *([Cell(_percent(100 * (row.median.failed_share or 0)))] if fails else []),
             Cell(f"{row.valid_count} of {row.run_count}"),
         )
         for row in sweep.rows()
     )
-    columns = (sweep.parameter, *(name for name, _ in (*rates, *metrics)), "VALID")
+    names = (*(name for name, _ in (*rates, *metrics)), *(["failed"] if fails else []))
+    columns = (sweep.parameter, *names, "VALID")
     return SweepReport(
         title=f"{sweep.sut_name}: {sweep.scenario.name} sweep of {sweep.parameter}",
         knee_text=knee_text,

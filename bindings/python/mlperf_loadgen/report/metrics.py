@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..run_logs import RunLogs, completed_by_query, query_starts
+from ..run_logs import RunLogs, answered_ns_of, last_by_query, query_starts
 from .series import Ints, percentile_of
 from .words import percentile
 
@@ -58,37 +58,38 @@ class RunMetrics:
         self.token_mode = token_mode and logs.scenario != "Offline"
 
     @cached_property
-    def query_times(self) -> tuple[Ints, Ints, Ints] | None:
-        """When queries were scheduled, issued and wholly completed (-1: never), from 0 ns on.
+    def query_times(self) -> tuple[Ints, Ints, Ints, Ints] | None:
+        """When queries were scheduled, issued, wholly answered (-1: never) and wholly answered or
+        failed (-1: never), from 0 ns on.
 
         In Offline those of the samples, which are one query. None: is not known.
         """
         rows = self.logs.samples
         if rows is None or len(rows) == 0:
             return None
-        completed = rows["completed_ns"]
+        ends = [answered_ns_of(rows), rows["completed_ns"]]
         if self.logs.scenario == "MultiStream":
             starts = query_starts(rows)
-            completed, rows = completed_by_query(rows, starts), rows[starts]
+            ends, rows = [last_by_query(times, starts) for times in ends], rows[starts]
         start = rows["scheduled_ns"].min()
-        since_start = np.where(completed < 0, -1, completed - start)
-        return rows["scheduled_ns"] - start, rows["issued_ns"] - start, since_start
+        answered, ended = (np.where(times < 0, -1, times - start) for times in ends)
+        return rows["scheduled_ns"] - start, rows["issued_ns"] - start, answered, ended
 
     def timed(self, kind: Kind) -> tuple[Ints, Ints]:
         """When the queries or samples of a kind of duration were scheduled, from 0 ns on, and the
         durations, in the order of issue. Empty if there are none."""
         if self.query_times is None or self.logs.samples is None:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        scheduled, issued, completed = self.query_times
+        scheduled, issued, answered, _ = self.query_times
         if kind is LATENESS:
             server = self.logs.scenario == "Server"
             return (scheduled, issued - scheduled) if server else (scheduled[:0], issued[:0])
         if kind is self.latency_kind:
-            done = completed >= 0
-            return scheduled[done], (completed - scheduled)[done]
+            done = answered >= 0
+            return scheduled[done], (answered - scheduled)[done]
         rows = self.logs.samples
         start = rows["scheduled_ns"].min()
-        rows = rows[(rows["first_token_ns"] >= 0) & (rows["completed_ns"] >= 0)]
+        rows = rows[(rows["first_token_ns"] >= 0) & (answered_ns_of(rows) >= 0)]
         if kind is TTFT:
             return rows["scheduled_ns"] - start, rows["first_token_ns"] - rows["scheduled_ns"]
         rows = rows[rows["tokens"] > 1]
@@ -155,6 +156,15 @@ class RunMetrics:
         if kind is self.latency_kind:
             return None if self.token_mode else self.logs.number("effective_target_latency_ns")
         return self.logs.number(f"requested_server_{kind.key}_latency")
+
+    @property
+    def failed_count(self) -> int:
+        """Samples that failed."""
+        count = self.logs.number("result_failed_sample_count")
+        if count is not None:
+            return int(count)
+        rows = self.logs.samples
+        return 0 if rows is None else int(np.count_nonzero(rows["failed"]))
 
     @property
     def query_count(self) -> int | None:

@@ -66,7 +66,7 @@ class Flow:
     arrivals_per_s: Floats
     completions_per_s: Floats
     most_outstanding: Floats
-    """The most that was issued and not completed at a time within the window."""
+    """The most that was issued and neither answered nor failed at a time within the window."""
 
 
 def percentile_of(ascending: Ints, p: float) -> int:
@@ -118,9 +118,9 @@ def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
     return Bands(middles, width_ns / 1e9, pick(0.5), pick(0.99), pick(1.0))
 
 
-def flow(arrived_ns: Ints, issued_ns: Ints, completed_ns: Ints) -> Flow:
-    """Of times since the start of the phase. Not completed: below 0."""
-    done = completed_ns[completed_ns >= 0]
+def flow(arrived_ns: Ints, issued_ns: Ints, answered_ns: Ints, ended_ns: Ints) -> Flow:
+    """Of times since the start of the phase; what ended was answered or failed. Never: below 0."""
+    done = ended_ns[ended_ns >= 0]
     end_ns = int(max(arrived_ns.max(), issued_ns.max(), done.max(initial=0)))
     width_ns, count = _windows(end_ns, len(arrived_ns) / _ARRIVALS_A_WINDOW)
     widths_s = np.full(count, width_ns / 1e9)
@@ -134,7 +134,7 @@ def flow(arrived_ns: Ints, issued_ns: Ints, completed_ns: Ints) -> Flow:
         _middles(width_ns, count, end_ns),
         width_ns / 1e9,
         per_second(arrived_ns),
-        per_second(done),
+        per_second(answered_ns[answered_ns >= 0]),
         _most_outstanding(np.sort(issued_ns), np.sort(done), width_ns, count),
     )
 

@@ -201,6 +201,8 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
         values = [_rate_or(m, key) for m in all_metrics]
         rows += _compared(label, values, number)
     rows += _compared("tokens/s", [m.logs.tokens_per_second for m in all_metrics], number)
+    if any(m.failed_count for m in all_metrics):
+        rows += _compared("failed samples", [m.failed_count for m in all_metrics], number)
     rows += _compared("queries", [m.query_count for m in all_metrics], number)
     for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT):
         means = [m.statistic(kind, "mean") if kind in m.kinds else None for m in all_metrics]

@@ -16,6 +16,11 @@ _SOONER = {
     "MultiStream": "Lower multi_stream_expected_latency_ns to the latency that was reached.",
 }
 _CURES = (
+    (
+        r"samples failed \(",
+        "See what the system under test says of them, and fix that first: what was measured is of "
+        "the others.",
+    ),
     (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
     (r"latency .* is above the bound|TTFT or TPOT is above", None),
     (r"was shorter than min_duration", "{sooner} Or look among the errors for what ended it."),
@@ -58,11 +63,14 @@ def headline_of(metrics: RunMetrics) -> str:
         if logs.mode == "AccuracyOnly" and logs.finished:
             return "An accuracy test is judged by what its responses say, outside of this report."
         return "The logs hold no result."
-    return " ".join(f"{part}." for part in (*_measured(metrics), *_token_rate(logs)))
+    parts = [*_measured(metrics), *_token_rate(logs)]
+    if metrics.failed_count:
+        parts.insert(0, f"{number(metrics.failed_count)} samples failed")
+    return " ".join(f"{part}." for part in parts)
 
 
 def _measured(metrics: RunMetrics) -> list[str]:
-    """What the scenario measures."""
+    """What the scenario measures, of what was answered."""
     if metrics.logs.scenario == "Offline":
         rate = metrics.rate
         return [f"{number(rate[1])} samples per second" if rate else "Nothing was measured"]
