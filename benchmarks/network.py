@@ -155,10 +155,10 @@ def highest_rate(sut: lg.SystemUnderTest, library: Samples, seconds: float) -> f
     if peak.valid_qps is not None:
         return peak.valid_qps
     for share in (0.95, 0.9, 0.85, 0.8, 0.7):
-        rate_qps = share * peak.qps
+        rate_qps = share * peak.estimate_qps
         if run(sut, library, settings(seconds, server_target_qps=rate_qps)).valid:
             return rate_qps
-    raise RuntimeError(f"no VALID rate near {peak.qps:.0f} queries/s")
+    raise RuntimeError(f"no VALID rate near {peak.estimate_qps:.0f} queries/s")
 
 
 def run(sut: lg.SystemUnderTest, library: Samples, asked: lg.TestSettings) -> lg.TestResult:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ctime>
 #include <optional>
 #include <source_location>
@@ -454,10 +455,16 @@ void DetailLog::WriteConfigDiagnostics(std::span<const ConfigDiagnostic> diagnos
 }
 
 void DetailLog::WriteRequestedSettings(const TestSettings& settings, int64_t now_ns) {
+  const TestSettings defaults;
+  own_settings_.clear();
   for (const Setting& setting : AllSettings()) {
-    if (!IsRequested(setting, settings)) continue;
-    log_->Record("requested_" + std::string(setting.log_name),
-                 MemberToJson(settings, setting.member), now_ns);
+    const JsonText value = MemberToJson(settings, setting.member);
+    if (IsRequested(setting, settings)) {
+      log_->Record("requested_" + std::string(setting.log_name), value, now_ns);
+    } else if (setting.log_name.empty() &&
+               value.text != MemberToJson(defaults, setting.member).text) {
+      own_settings_.emplace_back("requested_" + std::string(setting.name), value);
+    }
   }
 }
 
@@ -520,13 +527,19 @@ void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
 void DetailLog::WritePeak(const PeakSearchResult& peak, int64_t now_ns) {
   Block block(log_, now_ns);
   block.Add("result_peak_found", peak.found);
-  block.Add("result_peak_qps", peak.qps);
+  block.Add("result_peak_determined", peak.determined);
+  block.Add("result_peak_statement", peak.statement);
+  const bool known = peak.determined || peak.at_limit;
+  block.Add("result_peak_qps", known ? peak.qps : std::nan(""));  // null: no rate to quote.
+  block.Add("result_peak_at_least_qps", peak.at_least_qps);
+  block.Add("result_peak_at_most_qps", peak.at_most_qps);
   if (peak.high_qps > 0) {
     block.Add("result_peak_low_qps", peak.low_qps);
     block.Add("result_peak_high_qps", peak.high_qps);
     block.Add("result_peak_valid_qps", peak.valid_qps);
   }
   block.Add("result_peak_trial_count", uint64_t{peak.trials.size()});
+  for (const std::string& caution : peak.cautions) block.Add("result_peak_caution", caution);
 }
 
 void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {
@@ -562,6 +575,8 @@ void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result
   WriteInferredTokens(plan, result.inferred_tokens_per_second, &block);
   if (plan.scenario == TestScenario::Server) WriteLateness(result, &block);
   block.Add("result_failed_sample_count", result.failed_sample_count);
+  for (const std::string& caution : result.cautions) block.Add("result_caution", caution);
+  for (const auto& [key, value] : own_settings_) log_->Record(key, value, now_ns);
   block.Add("num_errors", log_->error_count());
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mllog.h"
@@ -35,7 +36,9 @@ class DetailLog {
   void WriteHeader(const TestSubject& subject, const std::string& test_datetime, int64_t now_ns);
   // What FromConfig met, as error_invalid_config errors and warning_generic_message warnings.
   void WriteConfigDiagnostics(std::span<const ConfigDiagnostic> diagnostics, int64_t now_ns);
-  // requested_* of `settings` (after audit and test05), from the settings table.
+  // requested_* of `settings` (after audit and test05), from the settings table. Those that the
+  // reference does not log come with the result, where they are not the defaults: with them the log
+  // has every setting by which two runs can differ.
   void WriteRequestedSettings(const TestSettings& settings, int64_t now_ns);
   void WriteRemarks(const RunPlan& plan, int64_t now_ns);
   // effective_*.
@@ -65,6 +68,7 @@ class DetailLog {
 
  private:
   MlLog* log_;
+  std::vector<std::pair<std::string, JsonText>> own_settings_;  // Key and value.
 };
 
 // The error records of a contract violation: the text of one occurrence.

@@ -244,6 +244,9 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     query += issued * share.stride;
   }
   context->spun_ns.fetch_add(pacer.spun_ns(), std::memory_order_relaxed);
+  const LateWaits& late = pacer.late_waits();
+  context->late_by_machine_ns.fetch_add(late.machine_ns, std::memory_order_relaxed);
+  context->late_by_gate_ns.fetch_add(late.gate_ns, std::memory_order_relaxed);
   return end;
 }
 

@@ -32,8 +32,9 @@ struct IssueContext {
   bool lent = false;                        // Threads that are lent issue.
   std::atomic<int> lent_in_callback{0};  // How many of them the system under test keeps just now.
   std::atomic<bool> seen_enough{false};  // Open loop: by an observer.
-  std::atomic<uint64_t> held_up_by_sut{0};  // Open loop.
-  std::atomic<int64_t> spun_ns{0};          // Open loop: by all threads.
+  std::atomic<uint64_t> held_up_by_sut{0};                         // Open loop.
+  std::atomic<int64_t> spun_ns{0};                                 // Open loop: by all threads.
+  std::atomic<int64_t> late_by_machine_ns{0}, late_by_gate_ns{0};  // Open loop: LateWaits.
 };
 
 // Which queries an issue thread takes: first, first + stride, first + 2 * stride, ...

@@ -36,9 +36,9 @@ OfflineProbe ProbeLoaded(TestConductor* test, const LoadableSet& set) {
     const RunRecord record =
         test->Issue(set, Phase::kWarmUp, OfflineProbePlan(test->plan(), count));
     if (record.slots == nullptr) return {};
-    const std::vector<std::string> broken = ConductReasons(record);
-    for (const std::string& reason : broken) test->AddReasons({"probe: " + reason});
-    if (test->Stopped() || !broken.empty()) return {};
+    test->AddConduct(record, "probe: ");
+    const bool is_sound = record.samples_failed == 0 && ContractReasons(record).empty();
+    if (test->Stopped() || !is_sound) return {};
     const double took_ns = std::max(1.0, LongestLatencyNs(record));
     left_ns -= took_ns;
     probe.sample_count = count;

@@ -17,6 +17,8 @@ namespace {
 constexpr int64_t kWorthLeavingGateNs = 1000;
 // The longest sleep without a look at requests to stop.
 constexpr int64_t kPollIntervalNs = 20000000;
+// The end of a wait is late by some of this on any machine.
+constexpr int64_t kNoticeablyLateNs = 10000;
 
 }  // namespace
 
@@ -48,16 +50,31 @@ int64_t Pacer::WaitUntil(int64_t due_ns, int64_t* begin_ns) {
   if (due_ns - now_ns < kWorthLeavingGateNs) {
     int64_t spin_ns = now_ns;
     while (spin_ns < due_ns) spin_ns = clock_->NowNs();
+    NoteLate(due_ns, spin_ns, spin_ns);
     return spin_ns;
   }
   gate_->Leave();
+  int64_t awake_ns = due_ns;
   try {
-    SleepAndSpin(due_ns);
+    awake_ns = SleepAndSpin(due_ns);
   } catch (...) {
     control_->ReportException(std::current_exception());
   }
   gate_->Enter();
-  return clock_->NowNs();
+  const int64_t end_ns = clock_->NowNs();
+  NoteLate(due_ns, awake_ns, end_ns);
+  return end_ns;
+}
+
+// The thread runs all the time until `awake_ns`, but for what the machine takes from it and for
+// looks at requests to stop, and then waits for the gate.
+void Pacer::NoteLate(int64_t due_ns, int64_t awake_ns, int64_t end_ns) {
+  if (end_ns - due_ns < kNoticeablyLateNs) return;
+  const int64_t machine_ns = std::max<int64_t>(awake_ns - std::max(due_ns, poll_end_ns_), 0);
+  if (machine_ns >= kNoticeablyLateNs) late_waits_.machine_ns += machine_ns;
+  if (const int64_t gate_ns = end_ns - due_ns - machine_ns; gate_ns >= kNoticeablyLateNs) {
+    late_waits_.gate_ns += gate_ns;
+  }
 }
 
 // How much of the wait from now on is spun.
@@ -94,9 +111,11 @@ void Pacer::PollNowAndThen(int64_t now_ns) {
   if (now_ns - polled_ns_ < kPollIntervalNs) return;
   polled_ns_ = now_ns;
   gate_->Poll();
+  poll_end_ns_ = clock_->NowNs();
 }
 
-void Pacer::SleepAndSpin(int64_t due_ns) {
+// Returns the last time that was read.
+int64_t Pacer::SleepAndSpin(int64_t due_ns) {
   int64_t now_ns = clock_->NowNs();
   if (polled_ns_ == 0) polled_ns_ = now_ns;
   const int64_t spin_from_ns = due_ns - StretchNs(now_ns, due_ns);
@@ -114,6 +133,7 @@ void Pacer::SleepAndSpin(int64_t due_ns) {
     PollNowAndThen(now_ns);
   }
   spun_ns_ += now_ns - spin_start_ns;
+  return now_ns;
 }
 
 }  // namespace mlperf::loadgen

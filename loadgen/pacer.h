@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "run_control.h"
+#include "run_record.h"
 #include "test_settings.h"
 
 namespace mlperf::loadgen {
@@ -49,9 +50,11 @@ class Pacer {
   int64_t WaitUntil(int64_t due_ns, int64_t* begin_ns);
 
   int64_t spun_ns() const { return spun_ns_; }
+  const LateWaits& late_waits() const { return late_waits_; }
 
  private:
-  void SleepAndSpin(int64_t due_ns);
+  int64_t SleepAndSpin(int64_t due_ns);
+  void NoteLate(int64_t due_ns, int64_t awake_ns, int64_t end_ns);
   int64_t PollBetween(int64_t now_ns);
   void PollNowAndThen(int64_t now_ns);
   int64_t StretchNs(int64_t now_ns, int64_t due_ns) const;
@@ -63,6 +66,8 @@ class Pacer {
   SpinStretch stretch_;
   int64_t spun_ns_ = 0;
   int64_t polled_ns_ = 0;
+  int64_t poll_end_ns_ = 0;
+  LateWaits late_waits_;
 };
 
 }  // namespace mlperf::loadgen

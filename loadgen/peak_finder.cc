@@ -4,12 +4,13 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "control_queue.h"
+#include "option_range.h"
 #include "peak_fit.h"
+#include "run_plan.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -52,8 +53,14 @@ constexpr double kMostStep = 1.2;      // A solution further beyond the rates me
 // Confirming.
 constexpr std::array<double, 3> kChances = {0.8, 0.9, 0.97};  // Of passing: first, second, third.
 constexpr double kLeastConfirm = 0.75;                        // Of the estimate.
+constexpr double kMostConfirmStep = 0.1;                      // Down from a rate that was refused.
 constexpr double kConfirmShare = 0.9;  // Of a run must be left in the budget to repeat one.
 constexpr double kEarlyStoppingQuantile = 2.326;  // Of the confidence of 99 % it asks for.
+
+// Settling.
+constexpr double kSettlingBounds = 12000;  // Latency bounds that a search takes, ...
+constexpr double kSettlingGrowth = 4;      // ... but so many times what was too little, ...
+constexpr double kSettlingTrial = 300;     // ... in trials of so many bounds.
 
 double LogOdds(double share) { return std::log(share / (1 - share)); }
 
@@ -93,9 +100,10 @@ class Search {
   double MeasureRate() const;
   double MeasureDuration(double rate_qps) const;
   double ConfirmRate() const;
+  void AddKnown(PeakAnswer* answer) const;
   bool MeasuredEnough() const;
   double budget_s() const {
-    return options_.budget_s > 0 ? options_.budget_s : 8 * options_.min_duration_s;
+    return options_.time_budget_s.value_or(kPeakBudgetDurations * options_.min_duration_s);
   }
   // For measuring: what the confirming run does not need.
   double left_s() const { return budget_s() - used_s_ - options_.min_duration_s; }
@@ -416,7 +424,7 @@ double Search::MeasureDuration(double rate_qps) const {
 // The rate at which the confirming run is VALID with the chance wanted. Early stopping allows fewer
 // queries over the bound than the percentile does; and how many there are varies.
 double Search::ConfirmRate() const {
-  const double most = lowest_refused_qps_ * (1 - options_.precision);
+  const double most = lowest_refused_qps_ * (1 - std::min(options_.precision, kMostConfirmStep));
   if (cliff_) return std::min(low_qps_, most);
   if (!found_) {
     const TrialOutcome* known = low_ != nullptr ? low_ : high_;
@@ -495,6 +503,20 @@ double Search::HighestPassed() const {
   return highest;
 }
 
+void Search::AddKnown(PeakAnswer* answer) const {
+  answer->at_least_qps = std::max(answer->low_qps, valid_qps_.value_or(0));
+  answer->at_most_qps = answer->high_qps;
+  if (high_ != nullptr && high_->request.rate_qps > answer->at_least_qps) {
+    answer->at_most_qps = std::min(answer->at_most_qps, high_->request.rate_qps);
+  }
+  if (answer->end != PeakEnd::BudgetUsed) return;
+  // Trials long enough to hold some busy spells, and time for enough of them.
+  const double trial_s = kSettlingTrial * bound_s();
+  answer->settling_budget_s =
+      std::max(kSettlingGrowth * std::max(budget_s(), used_s_), kSettlingBounds * bound_s());
+  if (options_.min_duration_s < trial_s) answer->settling_min_duration_s = trial_s;
+}
+
 PeakAnswer Search::Answer() const {
   PeakAnswer answer;
   answer.end = End();
@@ -512,6 +534,7 @@ PeakAnswer Search::Answer() const {
     answer.rate_qps = std::max(answer.low_qps, HighestPassed());
     if (high_ != nullptr) answer.high_qps = high_->request.rate_qps;
   }
+  AddKnown(&answer);
   const TrialOutcome* lowest = nullptr;
   for (const TrialOutcome& outcome : outcomes_) {
     if (lowest == nullptr || outcome.request.rate_qps < lowest->request.rate_qps) {
@@ -529,32 +552,69 @@ PeakAnswer Search::Answer() const {
 }
 
 void Check(bool good, const std::string& name, double value, const std::string& cure) {
-  if (!good) throw std::invalid_argument(name + " is " + std::to_string(value) + "; " + cure);
+  if (!good) throw SettingsError(name + " is " + NumberText(value) + ": " + cure);
+}
+
+void CheckTime(const std::string& name, double value_s) {
+  Check(value_s >= 0 && std::isfinite(value_s), name, value_s, "a trial takes 0 s or more");
+}
+
+void CheckCounts(const OverCounts& counts) {
+  Check(counts.over <= counts.queries, "over", static_cast<double>(counts.over),
+        "no more than all queries can be over the bound");
+  for (const OverBatch& batch : counts.batches) {
+    CheckTime("seconds", batch.seconds);
+    Check(batch.over <= batch.queries, "over of a batch", static_cast<double>(batch.over),
+          "no more than all queries can be over the bound");
+  }
 }
 
 }  // namespace
 
+void CheckOutcome(const TrialOutcome& outcome, size_t constraints) {
+  const TrialRequest& request = outcome.request;
+  Check(outcome.counts.size() == constraints, "the number of counts",
+        static_cast<double>(outcome.counts.size()), "there must be one a constraint");
+  const size_t services = request.control_service_s.size();
+  Check(services == 0 || services == constraints, "the number of control_service_s",
+        static_cast<double>(services), "there must be one a constraint");
+  Check(request.rate_qps > 0 && request.rate_qps <= kMaxServerQps, "rate_qps", request.rate_qps,
+        "a rate is above 0 and at most 1e9");
+  CheckTime("duration_s", request.duration_s);
+  CheckTime("elapsed_s", outcome.elapsed_s);
+  CheckTime("wall_s", outcome.wall_s);
+  Check(outcome.completed <= outcome.issued, "completed", static_cast<double>(outcome.completed),
+        "no more than was issued can be completed");
+  Check(outcome.completed == 0 || outcome.elapsed_s > 0, "elapsed_s", outcome.elapsed_s,
+        "what was completed took some time");
+  for (const double service_s : request.control_service_s)
+    CheckTime("control_service_s", service_s);
+  for (const OverCounts& counts : outcome.counts) CheckCounts(counts);
+}
+
 PeakFinder::PeakFinder(const PeakFinderOptions& options) : options_(options) {
   Check(!options.constraints.empty(), "the number of constraints", 0, "a search needs one");
   for (const PeakConstraint& constraint : options.constraints) {
-    Check(constraint.bound_s > 0, "bound_s", constraint.bound_s, "it must be above 0");
+    Check(constraint.bound_s > 0 && std::isfinite(constraint.bound_s), "bound_s",
+          constraint.bound_s, "it must be a finite number above 0");
     Check(constraint.over_share > 0 && constraint.over_share < 0.5, "over_share",
           constraint.over_share, "it must be above 0 and below 0.5");
   }
-  Check(options.min_duration_s > 0, "min_duration_s", options.min_duration_s, "it must be above 0");
-  Check(options.start_qps > 0, "start_qps", options.start_qps, "it must be above 0");
+  Check(options.min_duration_s > 0 && std::isfinite(options.min_duration_s), "min_duration_s",
+        options.min_duration_s, "it must be a finite number above 0");
+  CheckOption("start_qps", options.start_qps);
+  CheckOption("max_qps", options.max_qps);
   Check(options.max_qps >= options.start_qps, "max_qps", options.max_qps,
-        "it must not be below start_qps");
-  Check(options.precision > 0, "precision", options.precision, "it must be above 0");
-  Check(options.confidence > 0 && options.confidence < 1, "confidence", options.confidence,
-        "it must be between 0 and 1");
+        "give at least start_qps, " + NumberText(options.start_qps));
+  CheckOption("precision", options.precision);
+  CheckOption("confidence", options.confidence);
+  if (options.time_budget_s) CheckOption("time_budget_s", *options.time_budget_s);
 }
 
 std::optional<TrialRequest> PeakFinder::Next() const { return Search(options_, outcomes_).Next(); }
 
 void PeakFinder::Add(const TrialOutcome& outcome) {
-  Check(outcome.counts.size() == options_.constraints.size(), "the number of counts",
-        static_cast<double>(outcome.counts.size()), "there must be one a constraint");
+  CheckOutcome(outcome, options_.constraints.size());
   outcomes_.push_back(outcome);
 }
 

@@ -5,6 +5,7 @@
 #ifndef MLPERF_LOADGEN_PEAK_FINDER_H_
 #define MLPERF_LOADGEN_PEAK_FINDER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,10 @@ struct PeakConstraint {
   double over_share = 0.01;
 };
 
+// How long a search may take unless it is told, in minimum durations. Less than half of what a
+// bisection to a tenth of a query takes, confirming run included.
+constexpr double kPeakBudgetDurations = 7;
+
 struct PeakFinderOptions {
   std::vector<PeakConstraint> constraints;  // At least one.
   double min_duration_s = 600;              // Of the confirming run; no other trial is longer.
@@ -28,7 +33,7 @@ struct PeakFinderOptions {
   double max_qps = 1e9;                     // No rate above this is tried.
   double precision = 0.01;                  // Half the interval, as a fraction of the rate.
   double confidence = 0.95;                 // Of the interval.
-  double budget_s = 0;                      // For all trials; 0: 8 times min_duration_s.
+  std::optional<double> time_budget_s;      // For all trials; none: kPeakBudgetDurations.
 };
 
 enum class TrialKind {
@@ -55,6 +60,7 @@ struct TrialOutcome {
   std::vector<std::string> failures;  // Why: the first few different texts.
   std::vector<OverCounts> counts;     // One a constraint.
   bool valid = false;                 // Confirm: the verdict.
+  std::string caution;                // LatenessCaution, where the trial counts for the estimate.
 };
 
 enum class PeakEnd {
@@ -71,13 +77,21 @@ struct PeakAnswer {
   double low_qps = 0;               // Its interval; 0 and infinity where nothing bounds it.
   double high_qps = 0;              //
   std::optional<double> valid_qps;  // The rate of the confirming run that was VALID.
-  double lowest_qps = 0;            // The lowest rate tried, ...
-  double lowest_over_share = 0;     // ... and its share over the bound, of the worst constraint.
+  double at_least_qps = 0;  // What is known of the peak, by the interval, by a VALID run, ...
+  double at_most_qps = 0;   // ... and by what fails; 0 and infinity where nothing is.
+  // BudgetUsed: what is likely to close the interval, a budget and, unless 0, a min_duration_s.
+  double settling_budget_s = 0;
+  double settling_min_duration_s = 0;
+  double lowest_qps = 0;         // The lowest rate tried, ...
+  double lowest_over_share = 0;  // ... and its share over the bound, of the worst constraint.
 };
+
+// Throws SettingsError for what no trial of a search with so many constraints can be.
+void CheckOutcome(const TrialOutcome& outcome, size_t constraints);
 
 class PeakFinder {
  public:
-  // Throws std::invalid_argument for options no search can run with.
+  // Throws SettingsError, a std::invalid_argument, for options no search can run with.
   explicit PeakFinder(const PeakFinderOptions& options);
 
   // The next trial; nothing if the search has ended.

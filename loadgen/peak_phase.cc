@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lateness_caution.h"
 #include "loadable_set.h"
 #include "peak_finder.h"
 #include "peak_search.h"
@@ -72,6 +73,7 @@ class PeakPhase {
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
     TellFailures(&*test_.result()->peak);
+    Conclude({});
     if (reported.slots == nullptr || reported.queries_issued == 0) return;
     test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
     if (!test_.result()->peak->found && !test_.Stopped()) {
@@ -89,16 +91,17 @@ class PeakPhase {
     RunPlan confirmed_plan = plan();
     RunRecord confirmed;  // The last confirming run.
     PeakAnswer answer;
+    std::vector<std::string> cautions;  // Of trials that count for the estimate.
     test_.WithLoaded(set, [&] {
       if (!test_.WarmUp(set)) return;
       PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
-      if (options.start_qps == 0) options.start_qps = ProbeQps(set);
-      options.start_qps = std::min(options.start_qps, options.max_qps);
+      if (!hooks_.start_qps) options.start_qps = std::min(ProbeQps(set), options.max_qps);
       PeakFinder finder(options);
       test_.result()->peak.emplace();
       for (const TrialOutcome& outcome : hooks_.known) {
         finder.Add(outcome);
         test_.result()->peak->trials.push_back(Describe(outcome));
+        if (!outcome.caution.empty()) cautions.push_back(outcome.caution);
       }
       answer = finder.Answer();
       for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
@@ -109,6 +112,7 @@ class PeakPhase {
         finder.Add(*outcome);
         answer = finder.Answer();
         test_.result()->peak->trials.push_back(Describe(*outcome));
+        if (!outcome->caution.empty()) cautions.push_back(outcome->caution);
         test_.logs()->detail().Message(TrialText(*outcome), test_.NowNs());
         test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
         if (request->kind != TrialKind::Confirm) continue;
@@ -118,6 +122,7 @@ class PeakPhase {
     });
     if (!test_.result()->peak) return;
     SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
+    Conclude(cautions);
     if (confirmed.slots != nullptr) {
       test_.WriteSet(confirmed_plan, confirmed);
       return Report(confirmed_plan, confirmed);
@@ -151,7 +156,19 @@ class PeakPhase {
     const double wall_s = static_cast<double>(test_.NowNs() - start_ns) / 1e9;
     TrialOutcome outcome = observer.Outcome(*record, wall_s);
     outcome.valid = confirms && EvaluatePerformance(trial, *record).valid;
+    if (request.kind != TrialKind::Bracket) outcome.caution = LatenessCaution(trial, *record);
     return outcome;
+  }
+
+  // What was found, in words, and what a reader must know first.
+  void Conclude(const std::vector<std::string>& cautions) {
+    PeakSearchResult& peak = *test_.result()->peak;
+    peak.statement = PeakStatement(peak);
+    if (cautions.empty()) return;
+    peak.cautions = {"The load generator itself was late in " + std::to_string(cautions.size()) +
+                     " of " + std::to_string(peak.trials.size()) +
+                     " trials, which makes the peak look lower. " + cautions.back()};
+    test_.result()->cautions = peak.cautions;
   }
 
   // The logs of the trial that stands for the search.

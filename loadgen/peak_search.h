@@ -23,6 +23,9 @@ using PeakMessageFunction = std::function<void(const std::string& text)>;
 // Runs a part of the search, between whatever the trials in it need to share.
 using PeakPartFunction = std::function<void(const std::function<void()>& part)>;
 
+// What was found, in words: first whether the peak is determined, then what is known of it.
+std::string PeakStatement(const PeakSearchResult& peak);
+
 // Checks the first load, widens until one fails, then bisects. `run` is called once a trial; the
 // last load it passed is the result. `stopped` ends the search early (an aborted test). Each trial
 // before the bisection, and the bisection as a whole, is run through `around`.

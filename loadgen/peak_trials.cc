@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 #include <utility>
+
+#include "option_range.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -11,8 +14,6 @@ namespace {
 constexpr double kNsPerSecond = 1e9;
 constexpr uint64_t kProbeQueries = 5;
 constexpr uint64_t kProbeMs = 100;
-// Less than half of what a bisection to a tenth of a query takes, confirming run included.
-constexpr double kBudgetDurations = 7;
 // A backlog of this many latency bounds cannot be an accident.
 constexpr double kHopelessBounds = 4;
 constexpr uint64_t kHopelessQueries = 200;
@@ -72,7 +73,35 @@ double LongestBoundSeconds(const std::vector<TrialBound>& bounds) {
   return longest_s;
 }
 
+void RefuseBoundOfZero(std::string_view name, uint64_t bound_ns) {
+  if (bound_ns > 0) return;
+  throw SettingsError(std::string(name) +
+                      " is 0: no query can keep such a bound; set it to at least 1 ns");
+}
+
 }  // namespace
+
+void CheckPeakSearch(const RunPlan& plan, const PeakSearchHooks& hooks) {
+  if (plan.mode != TestMode::FindPeakPerformance || plan.shape != LoopShape::kOpenLoop ||
+      plan.find_peak_strategy != PeakStrategy::Estimate) {
+    return;
+  }
+  const double percentile = plan.target_latency_percentile;
+  if (hooks.goodput) {
+    CheckOption("goodput", *hooks.goodput);
+  } else if (const OptionRange& range = *FindOptionRange("goodput"); !range.Allows(percentile)) {
+    throw SettingsError("server_target_latency_percentile is " + NumberText(percentile) +
+                        ": for a search by estimate " + range.WhatToGive());
+  }
+  if (plan.use_token_latencies) {
+    RefuseBoundOfZero("ttft_latency", plan.ttft_latency_ns);
+    RefuseBoundOfZero("tpot_latency", plan.tpot_latency_ns);
+  } else {
+    RefuseBoundOfZero("server_target_latency_ns", plan.target_latency_ns);
+  }
+  PeakFinder finder(FinderOptions(plan, TrialBounds(plan, hooks.goodput), hooks));
+  for (const TrialOutcome& outcome : hooks.known) finder.Add(outcome);
+}
 
 std::vector<TrialBound> TrialBounds(const RunPlan& plan, const std::optional<double>& goodput) {
   const double latency_s = static_cast<double>(plan.target_latency_ns) / kNsPerSecond;
@@ -95,12 +124,11 @@ PeakFinderOptions FinderOptions(const RunPlan& plan, const std::vector<TrialBoun
   for (const TrialBound& bound : bounds) options.constraints.push_back(bound.constraint);
   options.min_duration_s = static_cast<double>(std::max<uint64_t>(plan.min_duration_ms, 1)) / 1000;
   options.min_queries = plan.min_query_count;
-  options.start_qps = hooks.start_qps;
+  options.start_qps = hooks.start_qps.value_or(options.start_qps);
   options.max_qps = plan.find_peak_max_qps;
   options.precision = hooks.precision;
   options.confidence = hooks.confidence;
-  options.budget_s =
-      hooks.budget_s > 0 ? hooks.budget_s : kBudgetDurations * options.min_duration_s;
+  options.time_budget_s = hooks.time_budget_s;
   return options;
 }
 
@@ -185,10 +213,19 @@ std::string TrialText(const TrialOutcome& outcome) {
 }
 
 void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result) {
+  const bool high_known = std::isfinite(answer.high_qps);
   result->found = answer.rate_qps > 0;
+  result->at_limit = result->found && answer.end == PeakEnd::Limit;
+  result->determined = result->found && answer.low_qps > 0 && high_known;
   result->qps = answer.rate_qps;
+  result->at_least_qps = answer.at_least_qps;
+  result->at_most_qps = std::isfinite(answer.at_most_qps) ? answer.at_most_qps : 0;
+  if (!stopped && !result->determined) {
+    result->settling_budget_s = answer.settling_budget_s;
+    result->settling_min_duration_s = answer.settling_min_duration_s;
+  }
   result->low_qps = answer.low_qps;
-  result->high_qps = std::isfinite(answer.high_qps) ? answer.high_qps : 0;
+  result->high_qps = high_known ? answer.high_qps : 0;
   result->valid_qps = answer.valid_qps.value_or(0);
   result->end = stopped ? "the test was ended before the search was" : EndText(answer);
   TellFailures(result);

@@ -20,10 +20,10 @@ namespace mlperf::loadgen {
 
 // What a caller of the search may say beyond the settings, and what it is told.
 struct PeakSearchHooks {
-  double start_qps = 0;  // 0: from the latency of a few queries, one after another.
+  std::optional<double> start_qps;  // None: from the latency of a few queries in turn.
   double precision = 0.01;
   double confidence = 0.95;
-  double budget_s = 0;              // 0: seven minimum durations.
+  std::optional<double> time_budget_s;  // None: kPeakBudgetDurations.
   std::optional<double> goodput;    // Share of queries that must keep all bounds, in their place.
   std::vector<TrialOutcome> known;  // Of an earlier search that was left.
   std::function<void(const TrialOutcome&, const PeakAnswer&)> on_trial = [](const auto&,
@@ -38,6 +38,10 @@ struct TrialBound {
 
 // The bounds of `plan`, or, with a goodput, one that is made of all.
 std::vector<TrialBound> TrialBounds(const RunPlan& plan, const std::optional<double>& goodput);
+
+// Throws SettingsError, before anything is run, for options and settings no search by estimate can
+// run with.
+void CheckPeakSearch(const RunPlan& plan, const PeakSearchHooks& hooks);
 
 PeakFinderOptions FinderOptions(const RunPlan& plan, const std::vector<TrialBound>& bounds,
                                 const PeakSearchHooks& hooks);

@@ -156,7 +156,7 @@ void Recorder::PublishFailed(uint64_t count, const std::string& text, bool alone
     if (alone) return PublishByIssuer(count);
     completed_count_.fetch_add(count, std::memory_order_seq_cst);
   }
-  if (waiting_.load(std::memory_order_seq_cst)) Wake();
+  issuer_.Wake();
 }
 
 Recorder::Counts Recorder::CountPublished() const {

@@ -24,8 +24,6 @@ constexpr uint64_t kMaxDurationMs = (uint64_t{1} << 60) / 1000000;
 // A month of queries at more than 25 000 a second. The selection of samples draws numbers for each
 // query of the minimum beforehand, so without a bound it could go on for ever.
 constexpr uint64_t kMaxMinQueryCount = uint64_t{1} << 36;
-// Arrival times are whole nanoseconds.
-constexpr double kMaxServerQps = 1e9;
 constexpr uint64_t kMaxIssueThreads = 1024;
 // How many times min_duration_ms an Offline query lasts at the expected rate.
 constexpr double kOfflineLength = 1.1;

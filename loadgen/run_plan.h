@@ -19,6 +19,8 @@ class SettingsError : public std::invalid_argument {
 
 // One query holds no more samples than this.
 constexpr uint64_t kMaxOfflineSamples = 0xFFFFFFFF;
+// Arrival times are whole nanoseconds.
+constexpr double kMaxServerQps = 1e9;
 
 // The shape of the issue loop.
 enum class LoopShape {

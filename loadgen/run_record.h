@@ -88,6 +88,12 @@ struct IssueEnd {
   int64_t elapsed_ns = 0;       // Issue time of its last query minus start.
 };
 
+// By how much waits for the time of a query ended too late, and why; without those under 10 us.
+struct LateWaits {
+  int64_t machine_ns = 0;  // The thread was not run: woken up late, or preempted.
+  int64_t gate_ns = 0;     // What callbacks need was held by others.
+};
+
 struct RunRecord {
   Phase phase = Phase::kPerformance;
   std::vector<uint64_t> loaded_set;  // Sample indices as loaded, with padding.
@@ -123,7 +129,8 @@ struct RunRecord {
   // Open loop: queries that were already due when the system under test returned from the
   // previous IssueQuery, so that the generator could not issue them in time.
   uint64_t queries_held_up_by_sut = 0;
-  int64_t spun_ns = 0;  // Open loop: CPU time that issue threads spent on waiting.
+  int64_t spun_ns = 0;   // Open loop: CPU time that issue threads spent on waiting.
+  LateWaits late_waits;  // Open loop: of all issue threads.
 
   int64_t ScheduledNs(uint64_t query) const {  // Clock reading.
     if (slots->scheduled_is_issued) return IssuedNs(query);

@@ -263,6 +263,8 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   CountDoubles(recorder.completed_count() - record.samples_completed, &record.violations);
   record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
   record.spun_ns = context.spun_ns.load(std::memory_order_relaxed);
+  record.late_waits = {context.late_by_machine_ns.load(std::memory_order_relaxed),
+                       context.late_by_gate_ns.load(std::memory_order_relaxed)};
   record.aborted = actors.control->stop_requested() && record.stalled_for_ns == 0;
   record.exception = actors.control->exception();
   outcome.next_query = request.first_query + recorder.queries_ready();

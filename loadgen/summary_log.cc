@@ -193,6 +193,9 @@ void WriteLateness(const PerformanceResult& result, Summary* summary) {
   summary->Line("Lateness of the others p99 (ns)   : ", result.lateness_others.p99_ns);
   summary->Line("Pacing                            : ", std::string(ToString(result.pacing)));
   summary->Line("Time spent spinning (s)           : ", StreamDouble(result.spin_s));
+  for (const std::string& caution : result.cautions) {
+    summary->Line("Caution                           : ", caution);
+  }
 }
 
 // Not in the reference.
@@ -269,7 +272,7 @@ std::string SummaryOfPeak(const PeakSearchResult& peak) {
   Summary summary;
   summary.Line("");
   summary.Heading("Peak");
-  summary.Line("Peak QPS : ", peak.found ? TwoDecimals(peak.qps) : "none");
+  summary.Line("Peak QPS : ", peak.determined ? TwoDecimals(peak.qps) : peak.statement);
   if (peak.high_qps > 0) {
     summary.Line("Peak QPS interval : ",
                  TwoDecimals(peak.low_qps) + " to " + TwoDecimals(peak.high_qps));
@@ -278,6 +281,7 @@ std::string SummaryOfPeak(const PeakSearchResult& peak) {
   }
   summary.Line("Trials : ", uint64_t{peak.trials.size()});
   summary.Line("Search ended : ", peak.end);
+  for (const std::string& caution : peak.cautions) summary.Line("Caution : ", caution);
   return summary.Take();
 }
 

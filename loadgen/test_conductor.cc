@@ -109,6 +109,8 @@ void TestConductor::Judge(const RunPlan& plan, const RunRecord& record) {
   performance.reasons = result_->reasons;
   logs_->WriteSummary(SummaryOfPerformance(plan, performance, result_->sut_name));
   logs_->detail().WriteResult(plan, performance, NowNs());
+  result_->cautions.insert(result_->cautions.end(), performance.cautions.begin(),
+                           performance.cautions.end());
 }
 
 void TestConductor::AddConduct(const RunRecord& record, const std::string& phase) {

@@ -73,14 +73,25 @@ struct PeakTrial {
 
 // The outcome of FindPeakPerformance.
 struct PeakSearchResult {
-  bool found = false;  // False: no rate is known that passes.
-  // Bisection: the highest rate that passed. Estimate: the rate at which the bound is just kept in
-  // the long run.
+  bool found = false;       // False: no rate is known that passes.
+  bool determined = false;  // The peak is known from both sides.
+  bool at_limit = false;    // Nothing failed up to the limit: the peak is that or more.
+  // What the trials point to, a peak only where it is determined. Bisection: the highest rate that
+  // passed. Estimate: the rate at which the bound is just kept in the long run.
   double qps = 0;
+  double at_least_qps = 0;  // What is known of the peak; 0: nothing.
+  double at_most_qps = 0;
   double low_qps = 0;  // Estimate: the confidence interval; 0 where there is none.
   double high_qps = 0;
   double valid_qps = 0;  // Estimate: the rate of the confirming run that was VALID; 0: none was.
-  std::string end;       // Why the search ended, in words.
+  // What is likely to determine it: a time budget, with trials (min_duration) of at least so long;
+  // 0: that is not what is missing.
+  double settling_budget_s = 0;
+  double settling_min_duration_s = 0;
+  std::string statement;  // What was found, in words.
+  std::string end;        // Why the search ended, in words.
+  // What a reader must know before trusting it.
+  std::vector<std::string> cautions;
   std::vector<PeakTrial> trials;
 };
 
@@ -101,6 +112,9 @@ struct PerformanceResult {
   std::string invalid_reason;
   // Why the result is not VALID, in words, one a reason; empty if VALID.
   std::vector<std::string> reasons;
+  // What a reader must know before trusting the numbers, one a sentence, with what to do. They do
+  // not make a result INVALID.
+  std::vector<std::string> cautions;
 
   uint64_t query_count = 0;              // Issued.
   uint64_t sample_count = 0;             // Answered.
@@ -164,6 +178,9 @@ struct TestResult {
   // Why valid() is false, in words: what spoilt an accuracy phase, and what speaks against the
   // performance result.
   std::vector<std::string> reasons;
+  // What a reader must know before trusting the numbers: those of the performance result and of the
+  // search for the peak.
+  std::vector<std::string> cautions;
   uint64_t accuracy_sample_count = 0;  // Responses in the accuracy log.
   uint64_t error_count = 0;            // Error records of the detail log.
   uint64_t warning_count = 0;

@@ -92,8 +92,8 @@ void RunPerformance(TestConductor* test) {
   test->AddReasons({"no query was issued"});
 }
 
-void RunPhases(TestConductor* test, const PeakSearchHooks* peak_hooks) {
-  const PeakSearchHooks no_hooks;
+// No copy of the hooks: that of a callback may need what is not held here, as Python's lock.
+void RunPhases(TestConductor* test, const PeakSearchHooks& peak_hooks) {
   switch (test->plan().mode) {
     case TestMode::AccuracyOnly:
       return RunAccuracy(test);
@@ -103,8 +103,7 @@ void RunPhases(TestConductor* test, const PeakSearchHooks* peak_hooks) {
       RunAccuracy(test);
       return test->Stopped() ? void() : RunPerformance(test);
     case TestMode::FindPeakPerformance:
-      // No copy: that of a callback may need what is not held here, as Python's lock.
-      return FindPeak(test, peak_hooks != nullptr ? *peak_hooks : no_hooks);
+      return FindPeak(test, peak_hooks);
   }
 }
 
@@ -247,6 +246,9 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   ResolvedTest test = ResolveTest(settings, audit_config_filename, subject.qsl_total_count,
                                   subject.qsl_performance_count);
   const RunPlan& plan = test.plan;
+  const PeakSearchHooks no_hooks;
+  const PeakSearchHooks& peak_hooks = environment.peak != nullptr ? *environment.peak : no_hooks;
+  CheckPeakSearch(plan, peak_hooks);
   AwaitIssueThreads(plan.issue_thread_count, environment.issue_thread_timeout, actors);
 
   TestResult result;
@@ -268,7 +270,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   if (!control.stop_requested()) {
     TestConductor conductor(plan, qsl, actors, running.id_tag(), token_data, &logs, &result);
     conductor.ContinueAfter(prober);
-    RunPhases(&conductor, environment.peak);
+    RunPhases(&conductor, peak_hooks);
   }
   result.stalled = control.cause() == StopCause::kStall;
   result.aborted = control.stop_requested() && !result.stalled;

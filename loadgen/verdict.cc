@@ -12,6 +12,7 @@
 
 #include "early_stopping.h"
 #include "latency_stats.h"
+#include "lateness_caution.h"
 #include "missing_samples.h"
 #include "token_stats.h"
 
@@ -591,6 +592,9 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
     JudgeConfidence(result.early_stopping, "", &result);
   }
   JudgeConduct(record, &result);
+  if (std::string caution = LatenessCaution(plan, record); !caution.empty()) {
+    result.cautions.push_back(std::move(caution));
+  }
   const std::vector<std::string> broken = ContractReasons(record);
   result.reasons.insert(result.reasons.end(), broken.begin(), broken.end());
   result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&

@@ -74,7 +74,8 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
       "min_duration_met"_a = result.min_duration_met, "min_queries_met"_a = result.min_queries_met,
       "early_stopping_met"_a = result.early_stopping_met,
       "recommendations"_a = result.recommendations, "reasons"_a = result.reasons,
-      "query_count"_a = result.query_count, "sample_count"_a = result.sample_count,
+      "cautions"_a = result.cautions, "query_count"_a = result.query_count,
+      "sample_count"_a = result.sample_count,
       "overlatency_query_count"_a = result.overlatency_query_count,
       "target_qps"_a = result.target_qps, "sample_latency"_a = LatencyAsDict(result.sample_latency),
       "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
@@ -112,9 +113,13 @@ py::dict PeakAsDict(const PeakSearchResult& peak) {
                            "failed_share"_a = trial.failed_share, "failures"_a = trial.failures,
                            "duration_s"_a = trial.duration_s));
   }
-  return py::dict("found"_a = peak.found, "qps"_a = peak.qps, "low_qps"_a = peak.low_qps,
-                  "high_qps"_a = peak.high_qps, "valid_qps"_a = peak.valid_qps, "end"_a = peak.end,
-                  "trials"_a = trials);
+  return py::dict(
+      "found"_a = peak.found, "determined"_a = peak.determined, "at_limit"_a = peak.at_limit,
+      "qps"_a = peak.qps, "at_least_qps"_a = peak.at_least_qps, "at_most_qps"_a = peak.at_most_qps,
+      "low_qps"_a = peak.low_qps, "high_qps"_a = peak.high_qps, "valid_qps"_a = peak.valid_qps,
+      "settling_budget_s"_a = peak.settling_budget_s,
+      "settling_min_duration_s"_a = peak.settling_min_duration_s, "statement"_a = peak.statement,
+      "end"_a = peak.end, "cautions"_a = peak.cautions, "trials"_a = trials);
 }
 
 // None if there was no probe.
@@ -126,14 +131,15 @@ py::object ProbeAsDict(const OfflineProbe& probe) {
 }
 
 py::dict ResultAsDict(const TestResult& result) {
-  py::dict values(
-      "scenario"_a = py::str(py::cast(result.scenario).attr("name")),
-      "mode"_a = py::str(py::cast(result.mode).attr("name")), "sut_name"_a = result.sut_name,
-      "valid"_a = result.valid(), "aborted"_a = result.aborted, "stalled"_a = result.stalled,
-      "reasons"_a = result.reasons, "accuracy_sample_count"_a = result.accuracy_sample_count,
-      "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
-      "errors"_a = result.errors, "warnings"_a = result.warnings,
-      "log_failure"_a = result.log_failure);
+  py::dict values("scenario"_a = py::str(py::cast(result.scenario).attr("name")),
+                  "mode"_a = py::str(py::cast(result.mode).attr("name")),
+                  "sut_name"_a = result.sut_name, "valid"_a = result.valid(),
+                  "aborted"_a = result.aborted, "stalled"_a = result.stalled,
+                  "reasons"_a = result.reasons, "cautions"_a = result.cautions,
+                  "accuracy_sample_count"_a = result.accuracy_sample_count,
+                  "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
+                  "errors"_a = result.errors, "warnings"_a = result.warnings,
+                  "log_failure"_a = result.log_failure);
   values["performance"] =
       result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
   values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
@@ -208,6 +214,9 @@ void BindPerformance(py::module_& module) {
       .keep("invalid_reason", &P::invalid_reason)
       .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
       .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
+      .def_readonly("cautions", &P::cautions,
+                    "What a reader must know before trusting the numbers, a sentence each, with "
+                    "what to do. They do not make the result INVALID.")
       .def_readonly("query_count", &P::query_count, "Issued.")
       .def_readonly("sample_count", &P::sample_count, "Answered.")
       .def_readonly("failed_sample_count", &P::failed_sample_count,
@@ -267,15 +276,33 @@ void BindTestResult(py::module_& module) {
       .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
   ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
       .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")
-      .def_readonly("qps", &PeakSearchResult::qps,
-                    "Bisection: the highest rate that passed. Estimate: the rate at which the "
-                    "bound is just kept in the long run.")
+      .def_readonly("determined", &PeakSearchResult::determined,
+                    "Whether the peak is known from both sides.")
+      .def_readonly("at_limit", &PeakSearchResult::at_limit,
+                    "Nothing failed up to the limit: the peak is that or more.")
+      .def_readonly(
+          "qps", &PeakSearchResult::qps,
+          "What the trials point to, a peak only where it is `determined`. Bisection: the "
+          "highest rate that passed. Estimate: the rate at which the bound is just kept in "
+          "the long run.")
+      .def_readonly("at_least_qps", &PeakSearchResult::at_least_qps,
+                    "What is known of the peak; 0: nothing.")
+      .def_readonly("at_most_qps", &PeakSearchResult::at_most_qps,
+                    "What is known of the peak; 0: nothing.")
       .def_readonly("low_qps", &PeakSearchResult::low_qps,
                     "Estimate: the confidence interval; 0 where there is none.")
       .def_readonly("high_qps", &PeakSearchResult::high_qps)
       .def_readonly("valid_qps", &PeakSearchResult::valid_qps,
                     "Estimate: the rate of the confirming run that was VALID; 0: none was.")
+      .def_readonly("settling_budget_s", &PeakSearchResult::settling_budget_s,
+                    "A time budget that is likely to determine it; 0: that is not what is missing.")
+      .def_readonly("settling_min_duration_s", &PeakSearchResult::settling_min_duration_s,
+                    "The min_duration that goes with it; 0: that of the search will do.")
+      .def_readonly("statement", &PeakSearchResult::statement,
+                    "What was found, in words: first whether the peak is determined.")
       .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
+      .def_readonly("cautions", &PeakSearchResult::cautions,
+                    "What a reader must know before trusting it, a sentence each.")
       .def_readonly("trials", &PeakSearchResult::trials);
   ValueClass<OfflineProbe>(module, "OfflineProbe",
                            "What the probe of an Offline test measured, and what became of it.")
@@ -306,6 +333,9 @@ void BindTestResult(py::module_& module) {
                              "True if all phases ran to their end, the system under test kept its "
                              "contract, and the performance result, if there is one, is VALID.")
       .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
+      .def_readonly("cautions", &R::cautions,
+                    "What a reader must know before trusting the numbers, a sentence each, with "
+                    "what to do. They do not make the result INVALID.")
       .def_readonly("performance", &R::performance, "None where no query was timed.")
       .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
       .def_property_readonly(

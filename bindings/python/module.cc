@@ -25,6 +25,7 @@ PYBIND11_MODULE(_core, module) {
   mlperf::python::BindRun(module);
   mlperf::python::BindNetwork(module);
   mlperf::python::BindLogs(module);
+  mlperf::python::BindPeak(module);
   mlperf::python::BindProgress(module);
   if (!mlperf::python::AddHotTypes(module.ptr())) throw pybind11::error_already_set();
   mlperf::python::BindResultsLater(module);

@@ -63,6 +63,12 @@ DROPPED_RECORDS = [
         "ours: lateness of the generator",
     ),
     ("result_peak_.*", "", "ours: the peak"),
+    (
+        "requested_(test05.*|infer_token_latencies|token_latency_scaling_factor|stall_timeout_ms"
+        "|warmup_query_count|server_pacing|server_find_peak_(strategy|max_qps))",
+        "",
+        "ours: settings that the reference does not log",
+    ),
     ("error_uncommitted_loadgen_changes", "", "describes the build"),
     ("warning_generic_message", "\"'", "ours: what is odd about a config file"),
     (

@@ -11,7 +11,6 @@ import contextlib
 import csv
 import fcntl
 import json
-import math
 import os
 import pty
 import re
@@ -22,7 +21,6 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -790,26 +788,34 @@ def test_find_peak_that_finds_none_is_invalid(folder):
     assert found["trials"]
 
 
-def test_a_peak_that_no_run_confirmed_says_what_that_means(folder, monkeypatch):
-    def unconfirmed(system, library, settings, log_settings, **options):
-        settings.min_query_count, settings.min_duration_ms = 1, 0
-        result = lg.StartTestWithLogSettings(system, library, settings, log_settings)
-        trial = SimpleNamespace(
-            kind="confirm", qps=2e3, passed=False, query_count=9, over_share=0.5, duration_s=1.0
-        )
-        return lg.PeakResult(2e3, (0.0, math.inf), None, [trial], "no time is left", result)
+BOUND = ("--set", "server_target_latency_ns=60000000000")  # That even a busy machine keeps.
 
-    monkeypatch.setattr("mlperf_loadgen.peak.find_peak", unconfirmed)
-    result = done("find-peak", *PEAK, "--time-budget", "1", status=1)
-    shown = " ".join(result.stdout.split())
-    assert "meaning: 2000 queries/s is what the trials promise" in shown
-    assert "no result to report. reason: the run at 2,000 was INVALID: early stop" in shown
-    # A hundred times the bound of 100 ms, and seven times as much for all trials.
-    command = next(line for line in result.stdout.splitlines() if line.startswith("next: "))
-    assert command.endswith(
-        "find-peak system.py:Good system.py:Numbers --set min_duration_ms=10000 "
-        "--max-qps 2000 --time-budget 70"
-    )
+
+def test_a_peak_that_was_not_determined_is_said_first(folder):
+    words = (*PEAK, *BOUND, "--start-qps", "100", "--time-budget", "0.01")
+    words = (*words, "--set", "server_target_latency_percentile=0.6")
+    shown = done("find-peak", *words, status=1).stdout.splitlines()
+    assert shown[0] == "Peak of Good: not determined"
+    assert shown[1].split() == ["known", "at", "least", "100", "queries/s"]
+    assert shown[2].split()[:5] == ["to", "settle", "it", "--time-budget", "720000"]
+    found = document("find-peak", *words, status=1)
+    assert (found["qps"], found["determined"]) == (None, False)
+    assert (found["at_least_qps"], found["at_most_qps"]) == (100, None)
+    assert found["statement"].startswith("not determined, at least 100 queries/s")
+
+
+def test_a_peak_that_no_run_confirmed_says_what_that_means(folder):
+    few = ("--set", "server_target_latency_ns=1", "--set", "min_query_count=1")
+    words = (*PEAK, "--start-qps", "100", "--time-budget", "0.01", *few)
+    shown = " ".join(done("find-peak", *words, status=1).stdout.split())
+    assert "none found" in shown and "next: mlperf-loadgen find-peak" in shown
+
+
+def test_a_resume_file_that_is_none_is_refused(folder):
+    (folder / "notes.txt").write_text("of value\n")
+    error = done("find-peak", *PEAK, "--resume", "notes.txt", status=2).stderr
+    assert "notes.txt is no file of trials of a peak search; remove it or give another" in error
+    assert (folder / "notes.txt").read_text() == "of value\n"
 
 
 def test_a_run_of_too_few_queries_tells_the_command_that_asks_for_enough(folder):
@@ -879,6 +885,14 @@ def test_compare_finds_a_difference(folder):
     assert document("compare", "fast", "slow", status=1)["outcome"] == "slower"
     assert document("compare", "fast", "fast")["outcome"] == "no difference"
     assert document("compare", "fast,fast", "fast,fast")["outcome"] == "no difference"
+
+
+def test_compare_of_runs_that_are_too_short_has_a_status_of_its_own(folder):
+    few = ("--set", "min_duration_ms=0", "--set", "min_query_count=70")
+    document(*RUN, *few, "-o", "a")
+    document(*RUN, *few, "-o", "b")
+    assert document("compare", "a", "b", status=4)["outcome"] == "inconclusive"
+    assert "inconclusive" in done("compare", "a", "b", status=4).stdout
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import mlperf_loadgen as lg
 from mlperf_loadgen import comparison_stats as stats
 from mlperf_loadgen.comparison import compare
 from mlperf_loadgen.run_logs import read_run
+from mlperf_loadgen.run_settings import requested_name
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PAIRS = 100
@@ -306,7 +308,7 @@ def test_several_runs_a_side_find_what_is_the_same_in_each(folder_of):
     b = [folder_of(noisy(seed, 1.1 * MS)) for seed in (4, 5, 6)]
     assert compare(a, b).outcome == "slower"
     wild = [folder_of(noisy(7, scale * MS)) for scale in (0.9, 1.1, 1.3)]
-    assert compare(a, wild).outcome == "no difference"
+    assert compare(a, wild).outcome == "inconclusive"
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(folder_of):
@@ -352,6 +354,72 @@ def test_settings_that_differ_are_shown_and_cautioned_about(folder_of):
     assert "setting target_latency_ns: A 100000000, B 10000000" in str(found)
 
 
+SETTINGS = {
+    "ttft_latency": ("server_ttft_latency", {"scenario": "Server", "use_token_latencies": True}),
+    "tpot_latency": ("server_tpot_latency", {"scenario": "Server", "use_token_latencies": True}),
+    "server_coalesce_queries": ("server_coalesce_queries", {"scenario": "Server"}),
+    "server_pacing": ("server_pacing", {"scenario": "Server"}),
+    "server_target_latency_percentile": ("target_latency_percentile", {"scenario": "Server"}),
+    "server_find_peak_max_qps": ("server_find_peak_max_qps", {"scenario": "Server"}),
+    "use_token_latencies": ("use_token_latencies", {}),
+    "stall_timeout_ms": ("stall_timeout_ms", {}),
+    "warmup_query_count": ("warmup_query_count", {}),
+    "infer_token_latencies": ("infer_token_latencies", {}),
+    "performance_sample_count_override": ("performance_sample_count_override", {}),
+}
+OTHER_VALUES = {
+    "server_pacing": lg.Pacing.Sleep,
+    "server_target_latency_percentile": 0.9,
+    "performance_sample_count_override": 32,
+    "warmup_query_count": 3,
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_that_differs_is_listed(folder_of, name):
+    logged, common = SETTINGS[name]
+    usual = getattr(lg.TestSettings(), name)
+    other = OTHER_VALUES.get(name)
+    if other is None:
+        other = not usual if isinstance(usual, bool) else usual + 10**6
+    found = compare(
+        folder_of(**common, n_tokens=3), folder_of(**common, n_tokens=3, **{name: other})
+    )
+    text = getattr(other, "name", other)
+    assert found.settings_differ[logged] == (getattr(usual, "name", usual), text)
+    assert f"setting {logged}: A " in str(found)
+    assert any(logged in caution for caution in found.cautions)
+
+
+def test_every_setting_is_in_the_logs(folder_of):
+    """Each that is not the default: whoever adds a setting need not think of comparisons."""
+    logged = {**read_run(folder_of()).requested, "": None}
+    others = {
+        name: value + 1 for name, value in lg.TestSettings().to_dict().items() if type(value) is int
+    }
+    del others["max_query_count"], others["performance_issue_same_index"]
+    changed = read_run(folder_of(**others)).requested
+    for name in others:
+        log_name = requested_name(name)
+        scenario = ("single_stream", "multi_stream", "server", "offline", "tpot", "ttft")
+        if not name.startswith(scenario):
+            assert changed[log_name] != logged.get(log_name), name
+
+
+def test_runs_of_a_side_that_were_asked_for_differently_are_cautioned_about(folder_of):
+    a = [folder_of(), folder_of(warmup_query_count=5)]
+    (caution,) = (text for text in compare(a, folder_of()).cautions if "between" in text)
+    assert caution == "the settings differ between the runs of A (warmup_query_count)"
+
+
+def test_what_a_log_does_not_have_is_no_difference_where_it_is_the_default(folder_of):
+    a, b = folder_of(), folder_of()
+    path = b / "mlperf_log_detail.txt"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "requested_print_timestamps" not in line))
+    assert compare(a, b).settings_differ == {}
+
+
 def test_other_seeds_are_other_queries_and_no_reason_for_caution(folder_of):
     found = compare(folder_of(), folder_of(sample_index_rng_seed=7))
     assert not found.paired
@@ -387,7 +455,7 @@ def test_what_only_the_machine_did_is_not_held_against_the_system(folder_of):
     np.save(late / "loadgen_samples/mlperf_log_samples.npy", rows)
     baseline = folder_of(noisy(1, MS))
     assert compare(baseline, slow).outcome == "slower"
-    assert compare(baseline, late).outcome == "no difference"
+    assert compare(baseline, late).outcome in ("no difference", "inconclusive")
 
 
 def queue_run(folder, services_ns, servers=1):
@@ -455,7 +523,8 @@ def test_offline_is_compared_by_throughput_alone(folder_of):
     (row,) = compare(*runs).rows
     assert row.metric == "throughput"
     assert row.low is None and row.verdict == "unclear"  # All completed at one time.
-    assert "none could be" in compare(*runs).summary
+    assert compare(*runs).outcome == "inconclusive"
+    assert "too few queries to see any difference" in compare(*runs).summary
 
 
 def test_multistream_is_compared_by_whole_queries(folder_of):
@@ -476,9 +545,53 @@ def test_percentiles_with_next_to_nothing_beyond_are_left_out(folder_of):
     ]  # fmt: skip
 
 
-def test_too_few_queries_give_no_interval(folder_of):
-    found = compare(folder_of(noisy(1, MS, 60)), folder_of(noisy(2, 2 * MS, 60)))
+def test_too_few_queries_give_no_interval_and_are_inconclusive(folder_of):
+    found = compare(folder_of(noisy(1, MS, 60)), folder_of(noisy(2, 17 * MS, 60)))
     assert all(row.low is None and row.verdict == "unclear" for row in found.rows)
+    assert found.outcome == "inconclusive"
+    assert re.search(r"by its numbers alone, latency \w+ is 1\d(\.\d)? times", found.summary)
+    assert found.to_dict()["outcome"] == "inconclusive"
+
+
+def test_noise_that_hides_what_matters_is_inconclusive(folder_of):
+    a, b = (folder_of(noisy(seed, MS, 100)) for seed in (1, 2))
+    found = compare(a, b)
+    assert found.outcome == "inconclusive"
+    visible = min(row.visible for row in found.rows if row.metric != "throughput")
+    assert visible > 0.04
+    assert f"inconclusive (differences above {100 * visible:.1f} %" in found.summary
+    assert "2.0 % matter" in found.summary
+    assert compare(a, b, tolerance=0.3).outcome == "no difference"
+
+
+def test_a_median_that_is_many_times_larger_and_too_uncertain_to_tell_is_inconclusive(folder_of):
+    random = np.random.default_rng(3)
+    a, b = (np.where(random.permutation(2000) < half, 1.0, 17.0) * MS for half in (1010, 990))
+    found = compare(folder_of(a), folder_of(b))
+    rows = {row.metric: row for row in found.rows}
+    assert rows["latency p10"].verdict == "same"
+    assert rows["latency p50"].verdict == "unclear" and rows["latency p50"].change > 10
+    assert found.outcome == "inconclusive"
+    assert "by its numbers alone, latency p50 is 17 times" in found.summary
+
+
+NUMBERS = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
+
+
+@pytest.mark.parametrize("factor", [1, 17, 1e6, 1e-6])
+@pytest.mark.parametrize("count", [60, 100, 500])
+def test_no_number_beyond_sense_is_printed(folder_of, factor, count):
+    wild = np.random.default_rng(5).lognormal(0, 3, count) * MS * max(factor, 1)
+    found = compare(folder_of(noisy(1, MS * max(1 / factor, 1), count)), folder_of(wild))
+    several = compare([folder_of(noisy(1, MS, count)), folder_of(wild)], folder_of(wild))
+    for text in (str(found), str(several)):
+        assert not re.search(r"\b(nan|inf)\b", text)
+        for number in NUMBERS.finditer(text):
+            assert number[1] is None, number[0]
+            assert len(number[0].strip(".,")) <= 16, number[0]
+    for row in (*found.rows, *several.rows):
+        known = [value for value in (row.low, row.high, row.visible) if value is not None]
+        assert all(-1 <= value < 1000 for value in known)
 
 
 def test_what_cannot_be_compared_is_refused(folder_of):

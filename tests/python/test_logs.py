@@ -359,7 +359,7 @@ def summary_lines(run, scenario, mode, tokens, inferred):
         lines += ["Early Stopping Result:", *performance.early_stopping.text.split("\n")]
     lines += ["", RULE, "Additional Stats", RULE, *additional_lines(scenario, tokens)]
     if scenario == "Server":
-        lines += LATENESS_BLOCK
+        lines += LATENESS_BLOCK + ["OWN"] * len(run.result.cautions)
     lines += ["", RULE, "Test Parameters Used", RULE, "samples_per_query : INT"]
     lines.append("target_qps : NUMBER")
     bounds = ["ttft_latency", "tpot_latency"] if tokens else ["target_latency"]

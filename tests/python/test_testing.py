@@ -103,6 +103,15 @@ def test_a_slower_run_fails_with_the_table(result_of, tmp_path):
     assert "latency p50" in str(failure.value)
 
 
+def test_what_cannot_be_told_does_not_pass(handles, tmp_path):
+    few = {"min_duration_ms": 0, "min_query_count": 70}
+    save_baseline(with_latencies(run(*handles, **few), 1e6, 1), tmp_path / "baseline")
+    slow = with_latencies(run(*handles, **few), 17e6, 2)
+    with pytest.raises(AssertionError, match=r"cannot be told; make both runs longer") as failure:
+        assert_no_slower(slow, tmp_path / "baseline")
+    assert "inconclusive" in str(failure.value)
+
+
 def test_tolerance_is_what_may_be_lost(result_of, tmp_path):
     save_baseline(result_of(1e6), tmp_path / "baseline")
     assert_no_slower(result_of(1.2e6), tmp_path / "baseline", tolerance=0.4)

@@ -125,6 +125,36 @@ TEST_F(PacerTest, LooksUpDuringALongSleep) {
   EXPECT_FALSE(gate_.polled_inside());
 }
 
+TEST_F(PacerTest, APunctualWaitIsNotLate) {
+  WaitFor(1'000'000);
+  WaitFor(500);
+  EXPECT_EQ(pacer_.late_waits().machine_ns, 0);
+  EXPECT_EQ(pacer_.late_waits().gate_ns, 0);
+}
+
+TEST_F(PacerTest, ALateWakeUpIsTheMachines) {
+  clock_.on_sleep = [this] { clock_.Advance(2'000'000); };
+  WaitFor(1'000'000);
+  const int64_t late_ns = 2'000'000 - kFirstStretchNs;
+  EXPECT_NEAR(static_cast<double>(pacer_.late_waits().machine_ns), static_cast<double>(late_ns),
+              10);
+  EXPECT_EQ(pacer_.late_waits().gate_ns, 0);
+}
+
+TEST_F(PacerTest, WhatOthersHoldIsTheGates) {
+  gate_.on_enter = [this] { clock_.Advance(3'000'000); };
+  WaitFor(1'000'000);
+  EXPECT_EQ(pacer_.late_waits().machine_ns, 0);
+  EXPECT_NEAR(static_cast<double>(pacer_.late_waits().gate_ns), 3'000'000, 10);
+}
+
+TEST_F(PacerTest, ALookAtSignalsThatTakesLongIsNotTheMachines) {
+  gate_.on_poll = [this] { clock_.Advance(gate_.poll_count() == 1 ? 50'000'000 : 0); };
+  WaitFor(21'000'000);  // A look after 20 ms.
+  EXPECT_EQ(pacer_.late_waits().machine_ns, 0);
+  EXPECT_NEAR(static_cast<double>(pacer_.late_waits().gate_ns), 49'000'000, 10);
+}
+
 TEST_F(PacerTest, ReturnsEarlyWhenTheTestStops) {
   const int64_t due_ns = clock_.Peek() + 3'600'000'000'000;
   clock_.on_sleep = [this] {

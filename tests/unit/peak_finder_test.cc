@@ -139,7 +139,7 @@ TEST(PeakFinderTest, SaysWhenNothingPassesAndWhatTheBestWas) {
 TEST(PeakFinderTest, TheBudgetEndsIt) {
   const System system = simulated::MM1();
   PeakFinderOptions options = Options(system, 10);
-  options.budget_s = 40;
+  options.time_budget_s = 40;
   const SearchRun run = RunSearch(system, options, 1);
   EXPECT_EQ(run.answer.end, PeakEnd::BudgetUsed);
   EXPECT_LE(run.wall_s, 50);
@@ -151,7 +151,7 @@ TEST(PeakFinderTest, WhatPassedIsKnownWhereNoTimeWasLeftToFindWhatFails) {
   PeakFinderOptions options = Options(system, 10);
   options.max_qps = 1e6;
   for (const double budget_s : {0.001, 1.0, 12.0}) {
-    options.budget_s = budget_s;
+    options.time_budget_s = budget_s;
     const PeakAnswer answer = RunSearch(system, options, 1).answer;
     EXPECT_EQ(answer.end, PeakEnd::BudgetUsed);
     ASSERT_TRUE(answer.valid_qps.has_value()) << budget_s;
@@ -164,13 +164,13 @@ TEST(PeakFinderTest, WhatPassedIsKnownWhereNoTimeWasLeftToFindWhatFails) {
 
 TEST(PeakFinderTest, TrialsThatPassedAreAnAnswerWhereTheConfirmationWasRefused) {
   PeakFinderOptions options = Options(simulated::NeverFails(), 10);
-  options.budget_s = 12;
+  options.time_budget_s = 12;
   PeakFinder finder(options);
   double highest_qps = 0;
   while (const auto request = finder.Next()) {
     const bool confirms = request->kind == TrialKind::Confirm;
     TrialOutcome outcome = RunRequest(simulated::NeverFails(), options.constraints[0], *request, 5);
-    outcome.wall_s = confirms ? options.budget_s : 1;
+    outcome.wall_s = confirms ? *options.time_budget_s : 1;
     outcome.valid = false;
     if (!confirms) highest_qps = std::max(highest_qps, request->rate_qps);
     finder.Add(outcome);
@@ -186,7 +186,7 @@ TEST(PeakFinderTest, TrialsThatPassedAreAnAnswerWhereTheConfirmationWasRefused) 
 TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedLowerAFewTimes) {
   const System system = MD1("", 0.010);
   PeakFinderOptions options = Options(system, 10);
-  options.budget_s = 1000;
+  options.time_budget_s = 1000;
   PeakFinder finder(options);
   std::vector<double> confirmed;
   while (const auto request = finder.Next()) {
@@ -202,6 +202,80 @@ TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedLowerAFewTimes) {
   EXPECT_LT(confirmed[1], confirmed[0] * 0.995);
   EXPECT_LT(confirmed[2], confirmed[1] * 0.995);
   EXPECT_EQ(finder.Answer().valid_qps, std::nullopt);
+}
+
+TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedALittleLowerHoweverCoarseThePrecision) {
+  const System system = MD1("", 0.010);
+  PeakFinderOptions options = Options(system, 10);
+  options.precision = 0.99;
+  options.time_budget_s = 1000;
+  PeakFinder finder(options);
+  while (const auto request = finder.Next()) {
+    TrialOutcome outcome = RunRequest(system, options.constraints[0], *request, 2);
+    outcome.valid = false;
+    EXPECT_GT(request->rate_qps, 10);
+    EXPECT_LE(request->duration_s, 10);  // At hardly any rate its queries would take for ever.
+    finder.Add(outcome);
+  }
+}
+
+TEST(PeakFinderTest, TheBudgetIsOneConstantUnlessGiven) {
+  const System system = simulated::MM1();  // Takes all it is given.
+  PeakFinderOptions options = Options(system, 10);
+  const SearchRun by_default = RunSearch(system, options, 1);
+  options.time_budget_s = kPeakBudgetDurations * options.min_duration_s;
+  EXPECT_EQ(by_default.wall_s, RunSearch(system, options, 1).wall_s);
+}
+
+TEST(PeakFinderTest, ASearchThatWasTooShortNamesWhatSettlesIt) {
+  for (const System& system : {simulated::MM1(), simulated::Cliff(), simulated::Batching()}) {
+    PeakFinderOptions options = Options(system, 0.3);
+    const PeakAnswer answer = RunSearch(system, options, 3).answer;
+    ASSERT_EQ(answer.end, PeakEnd::BudgetUsed) << system.name;
+    const bool open = answer.low_qps == 0 || std::isinf(answer.high_qps);
+    ASSERT_TRUE(open) << system.name;
+    EXPECT_GT(answer.settling_budget_s, kPeakBudgetDurations * options.min_duration_s);
+    options.time_budget_s = answer.settling_budget_s;
+    options.min_duration_s = std::max(options.min_duration_s, answer.settling_min_duration_s);
+    const PeakAnswer settled = RunSearch(system, options, 3).answer;
+    EXPECT_GT(settled.low_qps, 0) << system.name;
+    EXPECT_LT(settled.high_qps, options.max_qps) << system.name;
+  }
+}
+
+TEST(PeakFinderTest, WhatIsKnownOfAPeakIsNeverBeyondIt) {
+  const System system = MD1("", 0.010);
+  for (const double min_duration_s : {0.1, 0.3, 1.0, 10.0}) {
+    const PeakAnswer answer = RunSearch(system, Options(system, min_duration_s), 2).answer;
+    EXPECT_LE(answer.at_least_qps, 1.03 * 1771.2) << min_duration_s;
+    EXPECT_GE(answer.at_most_qps, 0.97 * 1771.2) << min_duration_s;
+    EXPECT_LE(answer.at_least_qps, answer.at_most_qps);
+  }
+}
+
+TEST(PeakFinderTest, RefusesOutcomesThatCannotBe) {
+  const System system = MD1("", 0.010);
+  const PeakFinderOptions options = Options(system, 1);
+  const TrialOutcome good = RunSearch(system, options, 1).outcomes.front();
+  void (*const kSpoil[])(TrialOutcome*) = {
+      [](TrialOutcome* o) { o->request.rate_qps = 0; },
+      [](TrialOutcome* o) { o->request.rate_qps = std::nan(""); },
+      [](TrialOutcome* o) { o->request.rate_qps = INFINITY; },
+      [](TrialOutcome* o) { o->request.duration_s = -1; },
+      [](TrialOutcome* o) { o->elapsed_s = std::nan(""); },
+      [](TrialOutcome* o) { o->elapsed_s = 0; },
+      [](TrialOutcome* o) { o->wall_s = -1; },
+      [](TrialOutcome* o) { o->completed = o->issued + 1; },
+      [](TrialOutcome* o) { o->counts.clear(); },
+      [](TrialOutcome* o) { o->counts[0].over = o->counts[0].queries + 1; },
+      [](TrialOutcome* o) { o->request.control_service_s = {1, 2}; },
+      [](TrialOutcome* o) { o->request.control_service_s = {std::nan("")}; }};
+  for (const auto spoil : kSpoil) {
+    TrialOutcome outcome = good;
+    spoil(&outcome);
+    EXPECT_THROW(PeakFinder(options).Add(outcome), std::invalid_argument);
+  }
+  PeakFinder(options).Add(good);
 }
 
 // ---- Going on ----------------------------------------------------------------------------------
@@ -238,7 +312,15 @@ TEST(PeakFinderTest, RefusesWhatNoSearchCanRunWith) {
       {"start_qps", [](PeakFinderOptions* o) { o->start_qps = -1; }},
       {"max_qps", [](PeakFinderOptions* o) { o->max_qps = 99; }},
       {"precision", [](PeakFinderOptions* o) { o->precision = 0; }},
-      {"confidence", [](PeakFinderOptions* o) { o->confidence = 1; }}};
+      {"precision", [](PeakFinderOptions* o) { o->precision = 2; }},
+      {"precision", [](PeakFinderOptions* o) { o->precision = std::nan(""); }},
+      {"confidence", [](PeakFinderOptions* o) { o->confidence = 1; }},
+      {"start_qps", [](PeakFinderOptions* o) { o->start_qps = INFINITY; }},
+      {"min_duration_s", [](PeakFinderOptions* o) { o->min_duration_s = INFINITY; }},
+      {"bound_s", [](PeakFinderOptions* o) { o->constraints[0].bound_s = std::nan(""); }},
+      {"time_budget_s", [](PeakFinderOptions* o) { o->time_budget_s = 0; }},
+      {"time_budget_s", [](PeakFinderOptions* o) { o->time_budget_s = -1; }},
+      {"time_budget_s", [](PeakFinderOptions* o) { o->time_budget_s = INFINITY; }}};
   for (const Case& c : kCases) {
     PeakFinderOptions options = good;
     c.spoil(&options);

@@ -149,6 +149,11 @@ TEST(PeakSearchTest, EndsAtTheLimitAndSaysSoIfEveryLoadPasses) {
     EXPECT_EQ(search.result.qps, 1e9);
     EXPECT_EQ(*std::max_element(search.loads.begin(), search.loads.end()), 1e9);
     EXPECT_TRUE(Contains(search.messages, "Every load up to the limit of 1000000000.000000"));
+    EXPECT_FALSE(search.result.determined);
+    EXPECT_TRUE(search.result.at_limit);
+    EXPECT_EQ(PeakStatement(search.result),
+              "not determined, at least 1e+09 queries/s: no rate up to the limit failed; raise "
+              "server_find_peak_max_qps to look further");
     EXPECT_FALSE(Contains(search.messages, "Found boundaries"));
   }
 }
@@ -157,6 +162,8 @@ TEST(PeakSearchTest, StepTooSmallToMoveTheLoadEnds) {
   const Search search = Find({.first_qps = 100, .step = 1e-300}, Cliff(150));
   EXPECT_TRUE(search.result.found);
   EXPECT_EQ(search.loads, std::vector<double>{100});
+  EXPECT_FALSE(search.result.determined || search.result.at_limit);
+  EXPECT_NE(PeakStatement(search.result).find("step is too small"), std::string::npos);
 }
 
 TEST(PeakSearchTest, CliffBelowTheLimitIsFound) {
@@ -185,6 +192,33 @@ TEST(PeakSearchTest, NoiseCannotKeepItFromEnding) {
   }
 }
 
+// ---- What is said ------------------------------------------------------------------------------
+
+TEST(PeakSearchTest, WhatIsKnownIsSaidFirst) {
+  const PeakSearchResult found =
+      Find({.first_qps = 100, .step = 1, .decimals = 0}, Cliff(979)).result;
+  EXPECT_TRUE(found.determined);
+  EXPECT_EQ(PeakStatement(found), "978.125 queries/s (978.125 to 979.688)");
+
+  PeakSearchResult open;
+  open.found = true;
+  open.end = "the time budget was used";
+  EXPECT_EQ(PeakStatement(open),
+            "not determined, neither end of it is known: the time budget was used");
+  open.at_most_qps = 950;
+  EXPECT_EQ(PeakStatement(open), "not determined, at most 950 queries/s: the time budget was used");
+  open.at_least_qps = 800;
+  open.settling_budget_s = 120;
+  EXPECT_EQ(PeakStatement(open),
+            "not determined, at least 800 and at most 950 queries/s: the time budget was used; a "
+            "time budget of 120 s is likely to settle it");
+  open.settling_min_duration_s = 3;
+  EXPECT_NE(PeakStatement(open).find("120 s with a min_duration of 3 s is likely"),
+            std::string::npos);
+  open.found = false;
+  EXPECT_EQ(PeakStatement(open), "none: the time budget was used");
+}
+
 // ---- Stopped -----------------------------------------------------------------------------------
 
 TEST(PeakSearchTest, StoppedSearchKeepsWhatPassed) {
@@ -200,6 +234,8 @@ TEST(PeakSearchTest, StoppedSearchKeepsWhatPassed) {
       if (whole.loads[i] <= 979) passed = whole.loads[i];
     }
     EXPECT_EQ(search.result.qps, passed);
+    EXPECT_FALSE(search.result.determined || search.result.at_limit);
+    EXPECT_EQ(search.result.at_least_qps, passed);
   }
 }
 

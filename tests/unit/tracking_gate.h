@@ -13,7 +13,10 @@ class TrackingGate final : public CallbackGate {
  public:
   explicit TrackingGate(int held = 0) : held_(held) {}
 
-  void Enter() override { ++held_; }
+  void Enter() override {
+    if (on_enter) on_enter();
+    ++held_;
+  }
   void Leave() override {
     --held_;
     ++leave_count_;
@@ -29,7 +32,7 @@ class TrackingGate final : public CallbackGate {
   int poll_count() const { return poll_count_; }
   bool polled_inside() const { return polled_inside_; }
 
-  std::function<void()> on_poll;
+  std::function<void()> on_enter, on_poll;
 
  private:
   std::atomic<int> held_;

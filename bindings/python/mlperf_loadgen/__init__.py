@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from .log_text import UnreadableLogWarning
     from .logs import AccuracyLog, Payloads, TruncatedLogWarning, read_accuracy, read_samples
     from .metrics import serve_metrics
-    from .peak import PeakNotFoundError, PeakResult, find_peak
+    from .peak import PeakNotDeterminedError, PeakNotFoundError, PeakResult, find_peak
     from .progress import Progress, read_progress, show_progress
     from .report import write_report
     from .scoring import ScoreWarning, class_answers, score
@@ -95,6 +95,7 @@ _LATER = {
     "LogPaths": "_core",
     "OfflineProbe": "_core",
     "Payloads": "logs",
+    "PeakNotDeterminedError": "peak",
     "PeakNotFoundError": "peak",
     "PeakResult": "peak",
     "PeakSearchResult": "_core",
@@ -166,6 +167,7 @@ __all__ = [
     "OfflineProbe",
     "Pacing",
     "Payloads",
+    "PeakNotDeterminedError",
     "PeakNotFoundError",
     "PeakResult",
     "PeakSearchResult",

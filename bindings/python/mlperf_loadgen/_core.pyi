@@ -462,6 +462,10 @@ class PerformanceResult:
     def reasons(self) -> list[str]:
         """Why the result is not VALID, in words."""
     @property
+    def cautions(self) -> list[str]:
+        """What a reader must know before trusting the numbers, a sentence each, with what to do.
+        They do not make the result INVALID."""
+    @property
     def query_count(self) -> int:
         """Issued."""
     @property
@@ -583,10 +587,22 @@ class PeakSearchResult:
     def found(self) -> bool:
         """False: no rate is known that passes."""
     @property
+    def determined(self) -> bool:
+        """Whether the peak is known from both sides."""
+    @property
+    def at_limit(self) -> bool:
+        """Nothing failed up to the limit: the peak is that or more."""
+    @property
     def qps(self) -> float:
-        """Bisection: the highest rate that passed. Estimate: the rate at which the bound is just
-        kept in the long run.
+        """What the trials point to, a peak only where it is `determined`. Bisection: the highest
+        rate that passed. Estimate: the rate at which the bound is just kept in the long run.
         """
+    @property
+    def at_least_qps(self) -> float:
+        """What is known of the peak; 0: nothing."""
+    @property
+    def at_most_qps(self) -> float:
+        """What is known of the peak; 0: nothing."""
     @property
     def low_qps(self) -> float:
         """Estimate: the confidence interval; 0 where there is none."""
@@ -596,8 +612,20 @@ class PeakSearchResult:
     def valid_qps(self) -> float:
         """Estimate: the rate of the confirming run that was VALID; 0: none was."""
     @property
+    def settling_budget_s(self) -> float:
+        """A time budget that is likely to determine it; 0: that is not what is missing."""
+    @property
+    def settling_min_duration_s(self) -> float:
+        """The min_duration that goes with it; 0: that of the search will do."""
+    @property
+    def statement(self) -> str:
+        """What was found, in words: first whether the peak is determined."""
+    @property
     def end(self) -> str:
         """Why the search ended, in words."""
+    @property
+    def cautions(self) -> list[str]:
+        """What a reader must know before trusting it, a sentence each."""
     @property
     def trials(self) -> list[PeakTrial]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -653,6 +681,10 @@ class TestResult:
     @property
     def reasons(self) -> list[str]:
         """Why valid is false, in words; empty if it is true."""
+    @property
+    def cautions(self) -> list[str]:
+        """What a reader must know before trusting the numbers, a sentence each, with what to do.
+        They do not make the result INVALID."""
     @property
     def performance(self) -> PerformanceResult | None:
         """None where no query was timed."""
@@ -843,10 +875,10 @@ class _AccuracyArrays(TypedDict):
     used_bytes: int
 
 class _PeakOptions(TypedDict):
-    start_qps: float
+    start_qps: float | None
     precision: float
     confidence: float
-    budget_s: float
+    time_budget_s: float | None
     goodput: float | None
     known: list[dict[str, Any]]
     on_trial: Callable[[dict[str, Any], str, tuple[float, float, float]], object]
@@ -947,6 +979,16 @@ def resolve_test(
     of these, and numbers of the plan. Raises SettingsError as start_test does.
     """
 
+def checked_option(name: str, value: object) -> float:
+    """The value of an option of a search or a sweep as a number. TypeError for what is no number,
+    SettingsError for one outside the option's range."""
+
+def peak_budget_durations() -> float:
+    """How long a peak search may take unless it is told, in minimum durations."""
+
+def check_trial(trial: object) -> None:
+    """ValueError, with what is wrong, for what no trial of a search can be."""
+
 def serve_completions(served: ServedSamples | None) -> None:
     """Sends completions to `served` while no test issues here. None: they are late again."""
 
@@ -974,6 +1016,7 @@ def read_accuracy(path: str) -> _AccuracyArrays: ...
 def read_progress() -> _Progress | None: ...
 
 _SAMPLE_FOLDER: str
+
 def set_progress_shown(shown: bool) -> None:
     """Somebody shows the progress on stderr, or no longer does: tests do not write there
     meanwhile.

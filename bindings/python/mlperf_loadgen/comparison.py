@@ -25,6 +25,7 @@ from .comparison_stats import (
     within_runs,
 )
 from .run_logs import RunLogs, read_run, shown_path
+from .run_settings import settings_in_effect, settings_that_differ
 
 Run = str | os.PathLike[str] | RunLogs
 """A folder with the logs of a test, or what `read_run` made of it."""
@@ -34,12 +35,17 @@ _FRACTIONS = (0.1, 0.5, 0.9, 0.99)
 DISTURBANCE_FACTOR = 2.0
 """Disturbed queries for each one that was issued late: a query that the system works on is exposed
 to the machine for longer than one that is about to be issued."""
+_ROUNDING = 1e-9
 _POWER = 0.9
 """How often a difference as large as `Difference.visible` is found."""
 _DISTURBED_SHARE = 0.005
 _THROUGHPUT = "throughput"
-_LARGEST_LOG = 50.0
-"""Of a ratio that is as good as infinite; its exponential is still a number."""
+LARGEST_FACTOR = 1000.0
+"""Ends of intervals are not told further out: more is no measurement."""
+_GROSS_FACTOR = 2.0
+"""A mean or median that differs by more, by its numbers, is not passed over as noise. In a tail
+that is what few queries do."""
+_CENTRES = (" mean", " p50", _THROUGHPUT)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ class Difference:
     """Of the confidence interval of `change`; all intervals hold together. None: unknown."""
     high: float | None
     visible: float | None
-    """A change of this share would have been found nine times in ten."""
+    """A change of this share would have been found nine times in ten. None: unknown, or a factor
+    above 1000."""
     verdict: str
     """"slower" or "faster": B, by more than the tolerance; "same": within it; "unclear": the
     interval is too wide to tell, or B seems faster and a larger share of its samples failed."""
@@ -91,12 +98,28 @@ class Comparison:
     @property
     def outcome(self) -> str:
         """The one statement: "slower", "faster" (B, by more than the tolerance, in some statistic),
-        "mixed" (slower in one and faster in another), "no difference", or "inconclusive": more
-        samples of one side failed, or all did, and what was answered shows no difference."""
+        "mixed" (slower in one and faster in another), "no difference", or "inconclusive": a
+        difference that matters could be there and not be seen, more samples of one side failed, or
+        all did."""
         found = {row.verdict for row in self.rows} & {"slower", "faster"}
-        if not found and (self.failed[0] != self.failed[1] or not self.rows):
+        if found:
+            return "mixed" if len(found) == 2 else found.pop()
+        if self.failed[0] != self.failed[1] or not self._would_have_seen():
             return "inconclusive"
-        return "mixed" if len(found) == 2 else found.pop() if found else "no difference"
+        return "no difference"
+
+    def _would_have_seen(self) -> bool:
+        """Whether, in the statistic that shows most, nine of ten differences would have been found
+        that exceed the tolerance by no more than itself; and nothing looks grossly different."""
+        sharpest = sharpest_row(self.rows)
+        if sharpest is None or sharpest.visible is None:
+            return False
+        gross = any(
+            row.verdict == "unclear" and _distance(row) > math.log(_GROSS_FACTOR)
+            for row in rather_latencies(self.rows)
+            if row.metric.endswith(_CENTRES)
+        )
+        return not gross and sharpest.visible <= (1 + self.tolerance) ** 2 - 1 + _ROUNDING
 
     @property
     def summary(self) -> str:
@@ -113,6 +136,26 @@ class Comparison:
         from .comparison_text import comparison_text
 
         return comparison_text(self)
+
+
+def rather_latencies(rows: Sequence[Difference]) -> list[Difference]:
+    """Throughput says the same again, and in Server it is that of the arrivals."""
+    return [row for row in rows if row.metric != _THROUGHPUT] or list(rows)
+
+
+def sharpest_row(rows: Sequence[Difference]) -> Difference | None:
+    """The row in which the smallest difference would have been found; None: none shows any."""
+    known = rather_latencies([row for row in rows if row.visible is not None])
+    return min(known, key=lambda row: row.visible or 0.0, default=None)
+
+
+def widest_apart(rows: Sequence[Difference]) -> Difference:
+    """The row whose two numbers differ most, whatever its interval."""
+    return max(rather_latencies(rows), key=_distance)
+
+
+def _distance(row: Difference) -> float:
+    return abs(math.log(row.b / row.a))
 
 
 def compare(
@@ -148,9 +191,10 @@ def compare(
     disturbed = _more_disturbed(runs)
     found = []
     for name in names:
-        of_a, of_b = ([one[name] for one in side] for side in series)
-        found += _statistics(name, of_a, of_b, fractions, disturbed)
-    differ = _settings_differ(sides[0][0], sides[1][0])
+        each_a, each_b = ([one[name] for one in side] for side in series)
+        found += _statistics(name, each_a, each_b, fractions, disturbed)
+    of_a, of_b = (settings_in_effect(side[0].requested, side[0].settings) for side in sides)
+    differ = settings_that_differ(of_a, of_b)
     failed = (_failed_share(sides[0]), _failed_share(sides[1]))
     return Comparison(
         a=_names(sides[0], sides[1]),
@@ -215,15 +259,6 @@ def _fractions(run: RunLogs) -> tuple[float, ...]:
     return tuple(sorted({*_FRACTIONS, *([target] if target else [])}))
 
 
-def _settings_differ(a: RunLogs, b: RunLogs) -> dict[str, tuple[Any, Any]]:
-    names = dict.fromkeys([*a.settings, *b.settings])
-    return {
-        name: (a.settings.get(name), b.settings.get(name))
-        for name in names
-        if a.settings.get(name) != b.settings.get(name)
-    }
-
-
 def _failed_share(side: Sequence[RunLogs]) -> float:
     return float(np.mean([run.failed_share for run in side]))
 
@@ -276,6 +311,12 @@ def _cautions(
             f"the settings differ ({', '.join(changed)}): what is found may come from them and "
             "not from the system"
         )
+    for label, side in zip("AB", sides, strict=True):
+        first, *others = (settings_in_effect(run.requested, run.settings) for run in side)
+        within = {name: None for other in others for name in settings_that_differ(first, other)}
+        changed = [name for name in within if not name.endswith("rng_seed")]
+        if changed:
+            yield f"the settings differ between the runs of {label} ({', '.join(changed)})"
     named = zip(
         (*_names(sides[0], sides[1]), *_names(sides[1], sides[0])),
         (*sides[0], *sides[1]),
@@ -298,6 +339,7 @@ def _cautions(
             )
         if not run.finished:
             yield f"{name}: the test did not run to its end"
+        yield from (f"{name}: {caution}" for caution in run.cautions)
         share = disturbed_share(run)
         if share > _DISTURBED_SHARE:
             yield (
@@ -406,13 +448,17 @@ def _row(statistic: _Statistic, tolerance: float, probability: float) -> Differe
         change=b / a - 1,
         low=_share(ends[0]),
         high=_share(ends[1]),
-        visible=_share(limit + max(half + statistic.lower, half + statistic.higher) + again),
+        visible=_visible(limit + max(half + statistic.lower, half + statistic.higher) + again),
         verdict=verdict,
     )
 
 
 def _share(log_ratio: float) -> float:
-    return math.expm1(min(log_ratio, _LARGEST_LOG))
+    return math.expm1(min(log_ratio, math.log(LARGEST_FACTOR)))
+
+
+def _visible(log_ratio: float) -> float | None:
+    return math.expm1(log_ratio) if log_ratio < math.log(LARGEST_FACTOR) else None
 
 
 def _same_queries(runs: Sequence[Series]) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from .columns import aligned, wrapped
+import math
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .comparison import Comparison, Difference
+from .columns import aligned, wrapped
+from .comparison import (
+    LARGEST_FACTOR,
+    Comparison,
+    Difference,
+    rather_latencies,
+    sharpest_row,
+    widest_apart,
+)
 
 _LARGEST_PERCENT = 9.995
 """A larger share is shown as a factor."""
@@ -15,10 +21,12 @@ _LARGEST_PERCENT = 9.995
 def summary_text(found: Comparison) -> str:
     """The outcome in a line."""
     if found.outcome == "no difference":
-        return _nothing_found(found)
+        return f"no difference found ({_seen(found)})"
     if found.outcome == "inconclusive":
-        a, b = (f"{100 * share:.3g} %" for share in found.failed)
-        return f"inconclusive: {b} of B's samples failed, and {a} of A's"
+        if found.failed[0] != found.failed[1] or not found.rows:
+            a, b = (f"{100 * share:.3g} %" for share in found.failed)
+            return f"inconclusive: {b} of B's samples failed, and {a} of A's"
+        return _inconclusive(found)
     if found.outcome == "mixed":
         slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
         return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"
@@ -44,7 +52,7 @@ def comparison_text(found: Comparison) -> str:
     if found.valid[0] != found.valid[1]:
         lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
     for name, (a, b) in found.settings_differ.items():
-        lines += wrapped(f"setting {name}: A {a}, B {b}")
+        lines += wrapped(f"setting {name}: A {_value(a)}, B {_value(b)}")
     for text in found.cautions:
         lines += wrapped(f"caution: {text}")
     return "\n".join(lines)
@@ -57,21 +65,26 @@ def _clearest(found: Comparison, verdict: str) -> Difference:
         assert row.low is not None and row.high is not None  # A verdict needs an interval.
         return min(abs(row.low), abs(row.high)) / max(row.high - row.low, 1e-12)
 
-    return max(_rather_latencies([r for r in found.rows if r.verdict == verdict]), key=clearness)
+    return max(rather_latencies([r for r in found.rows if r.verdict == verdict]), key=clearness)
 
 
-def _rather_latencies(rows: list[Difference]) -> list[Difference]:
-    """Throughput says the same again, and in Server it is that of the arrivals."""
-    return [row for row in rows if row.metric != "throughput"] or rows
+def _seen(found: Comparison) -> str:
+    """How large a difference would have been found."""
+    row = sharpest_row(found.rows)
+    if row is None or row.visible is None:
+        return "too few queries to see any difference"
+    return f"differences above {_share(row.visible)} in {row.metric} would be seen"
 
 
-def _nothing_found(found: Comparison) -> str:
-    rows = _rather_latencies([row for row in found.rows if row.visible is not None])
-    seen = [(row.visible, row.metric) for row in rows if row.visible is not None]
-    if not seen:
-        return "no difference found, and none could be: give longer runs, or several a side"
-    visible, metric = min(seen)
-    return f"no difference found (differences above {_share(visible)} in {metric} would be seen)"
+def _inconclusive(found: Comparison) -> str:
+    row = widest_apart(found.rows)
+    numbers = ""
+    if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
+        numbers = f"; by its numbers alone, {row.metric} is {_signed(row.change)}"
+    return (
+        f"inconclusive ({_seen(found)}, and {_share(found.tolerance)} matter{numbers}): give "
+        "longer runs, or several a side"
+    )
 
 
 def _interval(row: Difference) -> str:
@@ -85,7 +98,23 @@ def _bounds(row: Difference) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{100 * share:.1f} %" if share < _LARGEST_PERCENT else f"{1 + share:.3g} times"
+    if share < _LARGEST_PERCENT:
+        return f"{100 * share:.1f} %"
+    factor = 1 + share
+    if factor < LARGEST_FACTOR - 0.5:
+        return f"{_plain(factor, 3)} times"
+    return f"over {LARGEST_FACTOR:.0f} times"
+
+
+def _plain(value: float, digits: int) -> str:
+    """A number with so many significant digits, and never an exponent."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.12f}".rstrip("0").rstrip(".")
+
+
+def _value(value: object) -> str:
+    """Of a setting."""
+    return _plain(value, 6) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def _signed(share: float) -> str:
@@ -114,8 +143,8 @@ def _table(found: Comparison) -> list[str]:
         cells.append(
             (
                 f"{row.metric} {'/s' if rate else 'ms'}",
-                f"{row.a / unit:.{digits}g}",
-                f"{row.b / unit:.{digits}g}",
+                _plain(row.a / unit, digits),
+                _plain(row.b / unit, digits),
                 _percent(row.change),
                 interval,
                 "-" if row.visible is None else _percent(row.visible).lstrip("+"),

@@ -73,8 +73,7 @@ def describe(result: _core.TestResult) -> str:
     verdict = "ABORTED" if result.aborted else "VALID" if result.valid else "INVALID"
     lines = [f"{result.scenario.name} {result.mode.name} of {result.sut_name}: {verdict}"]
     if result.peak:
-        found = f"{result.peak.qps:g} queries/s" if result.peak.found else "none found"
-        lines.append(f"  peak: {found} ({len(result.peak.trials)} trials)")
+        lines.append(f"  peak: {result.peak.statement} ({len(result.peak.trials)} trials)")
     if result.offline_probe:
         lines.append(
             f"  probe: {result.offline_probe.samples_per_second:.2f} samples/s, so that the query "
@@ -83,6 +82,7 @@ def describe(result: _core.TestResult) -> str:
     if result.performance:
         lines += _performance(result.performance, result.scenario)
     lines += [f"  reason: {reason}" for reason in result.reasons]
+    lines += [f"  caution: {caution}" for caution in result.cautions]
     if result.accuracy_sample_count:
         lines.append(f"  {result.accuracy_sample_count} responses in the accuracy log")
     if result.error_count or result.warning_count:

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from . import _core
 from .callables import plain
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .run import run_test
-
-_FORMAT = "mlperf_loadgen peak search 1"
-# Say where the search looks or what it costs, and not what it measures.
-_NOT_MEASURED = ("server_target_qps", "mode", "server_find_peak_strategy", "stall_timeout_ms")
+from .trial_file import TrialFile, search_identity
 
 
 @dataclass(frozen=True)
 class PeakResult:
-    """What `find_peak` found."""
+    """What `find_peak` found; print it for the whole."""
 
-    qps: float
-    """The rate, in queries per second, at which the bound is just kept in the long run; the highest
-    that passed where the budget ended before that was known."""
+    estimate_qps: float
+    """The rate, in queries per second, that the trials point to, determined or not: no result to
+    quote. `qps` is."""
     interval: tuple[float, float]
-    """Its confidence interval; (0, inf) as far as nothing bounds it."""
+    """The confidence interval of the peak; (0, inf) as far as nothing bounds it."""
     valid_qps: float | None
     """The rate of the confirming run that was VALID; None: none was."""
     trials: list[_core.PeakTrial]
@@ -39,13 +34,68 @@ class PeakResult:
     """Of the confirming run, whose logs are the search's; its `performance` is None where the
     search ended without one."""
 
+    @property
+    def determined(self) -> bool:
+        """Whether the peak is known from both sides: the interval has two ends."""
+        return self._peak.determined
+
+    @property
+    def at_limit(self) -> bool:
+        """Nothing failed up to the limit (`max_qps`): the peak is that or more."""
+        return self._peak.at_limit
+
+    @property
+    def qps(self) -> float:
+        """The peak: the rate, in queries per second, at which the bound is just kept in the long
+        run; where nothing failed up to the limit, the limit.
+
+        Raises PeakNotDeterminedError where the search ended before that was known.
+        """
+        if not self.determined and not self.at_limit:
+            raise PeakNotDeterminedError(f"the peak is {self.statement}", self.result)
+        return self.estimate_qps
+
+    @property
+    def at_least_qps(self) -> float | None:
+        """The peak is known to be no lower: by its interval or a VALID run. None: unknown."""
+        return self._peak.at_least_qps or None
+
+    @property
+    def at_most_qps(self) -> float | None:
+        """The peak is known to be no higher: by its interval or a failing rate. None: unknown."""
+        return self._peak.at_most_qps or None
+
+    @property
+    def settling_budget_s(self) -> float | None:
+        """A `time_budget_s` that is likely to determine the peak; None: time is not missing."""
+        return self._peak.settling_budget_s or None
+
+    @property
+    def settling_min_duration_s(self) -> float | None:
+        """The `min_duration_ms` that goes with it, in seconds; None: that of the search will do."""
+        return self._peak.settling_min_duration_s or None
+
+    @property
+    def statement(self) -> str:
+        """What was found, in words: first whether the peak is determined."""
+        return self._peak.statement
+
+    @property
+    def cautions(self) -> list[str]:
+        """What a reader must know before trusting it, a sentence each."""
+        return self.result.cautions
+
     def __str__(self) -> str:
-        low, high = self.interval
         valid = f"VALID at {self.valid_qps:.6g}" if self.valid_qps else "no VALID run"
-        return (
-            f"peak {self.qps:.6g} queries/s ({low:.6g} to {high:.6g}), {valid}; "
-            f"{len(self.trials)} trials: {self.end}"
-        )
+        text = f"peak {self.statement}, {valid}; {len(self.trials)} trials"
+        if self.determined:
+            text += f": {self.end}"
+        return "\n".join([text, *(f"caution: {caution}" for caution in self.cautions)])
+
+    @property
+    def _peak(self) -> _core.PeakSearchResult:
+        assert self.result.peak is not None  # Of a search.
+        return self.result.peak
 
 
 class PeakNotFoundError(RuntimeError):
@@ -57,6 +107,10 @@ class PeakNotFoundError(RuntimeError):
 
     def __reduce__(self) -> tuple[type[PeakNotFoundError], tuple[str, _core.TestResult]]:
         return type(self), (str(self), self.result)
+
+
+class PeakNotDeterminedError(PeakNotFoundError):
+    """The search ended before the peak was known from both sides: there is no rate to quote."""
 
 
 def find_peak(
@@ -86,11 +140,22 @@ def find_peak(
     `max_qps` is tried. docs/peak_search.md has the method.
 
     `trial_file`: trials are written there as they end, and a search that was interrupted goes on
-    from it. `progress`: True prints a line a trial to the standard error; a callable gets the line.
+    from it; what a crash cut off is removed, with a TruncatedLogWarning. `progress`: True prints a
+    line a trial to the standard error; a callable gets the line.
 
-    Raises PeakNotFoundError if no rate passes, ValueError if `trial_file` is of another search, and
-    what `StartTest` raises.
+    Where the time was not enough to know the peak from both sides, the result says so first:
+    `determined` is False, `at_least_qps` and `at_most_qps` are what is known, and `qps` raises.
+
+    Raises PeakNotFoundError if no rate passes, ValueError if `trial_file` is of another search or
+    no such file, SettingsError (a ValueError) for an option outside its range and TypeError for one
+    that is no number, before anything is run, and what `StartTest` raises.
     """
+    start_qps = _given("start_qps", start_qps)
+    max_qps = _given("max_qps", max_qps)
+    precision = _core.checked_option("precision", precision)
+    confidence = _core.checked_option("confidence", confidence)
+    time_budget_s = _given("time_budget_s", time_budget_s)
+    goodput = _given("goodput", goodput)
     asked = copy.copy(settings)
     asked.scenario = _core.TestScenario.Server
     asked.mode = _core.TestMode.FindPeakPerformance
@@ -98,17 +163,17 @@ def find_peak(
     if max_qps is not None:
         asked.server_find_peak_max_qps = max_qps
     report = _printer(progress)
-    trials = _TrialFile(trial_file, _identity(asked, goodput))
+    trials = TrialFile(trial_file, search_identity(asked, goodput))
 
     def on_trial(trial: dict[str, Any], text: str, answer: tuple[float, float, float]) -> None:
         trials.add(trial)
-        report(f"{text}; peak {answer[0]:.6g} ({answer[1]:.6g} to {answer[2]:.6g})")
+        report(f"{text}; so far {answer[0]:.6g} ({answer[1]:.6g} to {answer[2]:.6g})")
 
     options: _core._PeakOptions = {
-        "start_qps": start_qps or 0.0,
+        "start_qps": start_qps,
         "precision": precision,
         "confidence": confidence,
-        "budget_s": time_budget_s or 0.0,
+        "time_budget_s": time_budget_s,
         "goodput": goodput,
         "known": trials.known,
         "on_trial": on_trial,
@@ -119,13 +184,17 @@ def find_peak(
     return _result(result)
 
 
+def _given(name: str, value: float | None) -> float | None:
+    return None if value is None else _core.checked_option(name, value)
+
+
 def _result(result: _core.TestResult) -> PeakResult:
     peak = result.peak
     if peak is None or not peak.found:
         text = peak.end if peak else "; ".join(result.reasons)
         raise PeakNotFoundError(text, result)
     return PeakResult(
-        qps=peak.qps,
+        estimate_qps=peak.qps,
         interval=(peak.low_qps, peak.high_qps or float("inf")),
         valid_qps=peak.valid_qps or None,
         trials=peak.trials,
@@ -140,37 +209,3 @@ def _printer(progress: bool | Callable[[str], object]) -> Callable[[str], object
     if progress:
         return lambda text: print(text, file=sys.stderr, flush=True)
     return lambda text: None
-
-
-def _identity(settings: _core.TestSettings, goodput: float | None) -> dict[str, Any]:
-    """What two searches must agree in for the trials of one to say something of the other."""
-    values = {
-        name: getattr(value, "name", value)
-        for name, value in settings.to_dict().items()
-        if name not in _NOT_MEASURED
-    }
-    return {"format": _FORMAT, "settings": values, "goodput": goodput}
-
-
-class _TrialFile:
-    """Trials as lines of JSON behind a first line that says what they are trials of."""
-
-    def __init__(self, path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> None:
-        self.known: list[dict[str, Any]] = []
-        self._path = None if path is None else Path(path)
-        if self._path is None:
-            return
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        if lines and lines[0] != json.dumps(identity):
-            raise ValueError(
-                f"{self._path} is no file of trials of a search with these settings; remove it or "
-                "give another trial_file"
-            )
-        whole = [line for line in lines[1:] if line.endswith("}")]  # The last may be cut off.
-        self.known = [json.loads(line) for line in whole]
-        self._path.write_text("".join(f"{line}\n" for line in (json.dumps(identity), *whole)))
-
-    def add(self, trial: dict[str, Any]) -> None:
-        if self._path is not None:
-            with self._path.open("a") as file:
-                file.write(json.dumps(trial) + "\n")

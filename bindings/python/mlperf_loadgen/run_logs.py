@@ -35,6 +35,7 @@ _LOG_NAME = re.compile(
     r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
 )
 _DEFAULT_PREFIX = "mlperf_log_"
+_CAUTIONS = ("result_caution", "result_peak_caution")
 _TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
 _HEAD_BYTES = 1 << 12  # Of a detail log, that show what it is.
 _SHOWN_CHARACTERS = 200
@@ -83,6 +84,8 @@ class RunLogs:
     """The test ran to its end, so that its logs are whole."""
     reasons: tuple[str, ...]
     """Why not VALID, in words; empty if it is, or if nothing was to be judged."""
+    cautions: tuple[str, ...]
+    """What a reader must know before trusting the numbers, a sentence each."""
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     samples: npt.NDArray[np.void] | None
@@ -220,6 +223,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         valid=last["result_validity"] == "VALID" if "result_validity" in last else None,
         finished=finished,
         reasons=tuple(_reasons(last, records, mode, finished)),
+        cautions=tuple(str(record.value) for record in records if record.key in _CAUTIONS),
         errors=tuple(str(record.value) for record in records if record.is_error),
         warnings=tuple(str(record.value) for record in records if record.is_warning),
         samples=samples,

@@ -55,7 +55,9 @@ class LoggedPeak:
     """What a FindPeakPerformance test logged."""
 
     qps: float | None
-    """The peak, in queries per second; None: none was found."""
+    """The peak, in queries per second; None: none was found, or it was not determined."""
+    statement: str
+    """What was found, in words; empty: the log has none, as those of the reference."""
     low_qps: float | None
     """Of the confidence interval; None: the search makes none."""
     high_qps: float | None
@@ -105,10 +107,11 @@ def peak_of(records: Sequence[LogRecord]) -> LoggedPeak | None:
     messages = [str(r.value) for r in records if r.key == "generic_message"]
     found = [m for text in messages if (m := _FOUND.match(text))]
     qps = float(found[-1][1]) if found else None
-    if last.get("result_peak_found"):
-        qps = last["result_peak_qps"]
+    if "result_peak_found" in last:
+        qps = last["result_peak_qps"] if last["result_peak_found"] else None
     return LoggedPeak(
         qps=qps,
+        statement=str(last.get("result_peak_statement", "")),
         low_qps=last.get("result_peak_low_qps") if qps else None,
         high_qps=last.get("result_peak_high_qps") if qps else None,
         valid_qps=(last.get("result_peak_valid_qps") or None) if qps else None,

@@ -66,8 +66,7 @@ def sweep(
     """
     if progress is not None:
         progress = plain(progress, "progress")
-    if repeats < 1:
-        raise ValueError(f"repeats must be 1 or more, not {repeats!r}")
+    repeats = int(_core.checked_option("repeats", repeats))
     table = Sweep(parameter=_parameter(settings, parameter), settings=copy.copy(settings))
     numbers = _numbers(table, values)
     table.settings.mode = _core.TestMode.PerformanceOnly
@@ -190,6 +189,7 @@ def _with_run(
         valid=result.valid,
         reasons=tuple(result.reasons),
         logs=str(folder),
+        cautions=tuple(result.cautions),
         **_metrics(result, asked),
     )
     return replace(table, sut_name=result.sut_name, points=(*table.points, point))

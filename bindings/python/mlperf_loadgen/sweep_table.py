@@ -88,6 +88,8 @@ class SweepPoint(SweepMetrics):
     """Why not VALID; empty if it is."""
     logs: str
     """Folder of the logs; gone after a sweep without an `outdir`."""
+    cautions: tuple[str, ...] = ()
+    """What a reader must know before trusting the numbers, a sentence each."""
 
     def __str__(self) -> str:
         return point_text(self)
@@ -102,6 +104,8 @@ class SweepRow:
     valid_count: int
     reasons: tuple[str, ...]
     """Of all runs that are not VALID."""
+    cautions: tuple[str, ...]
+    """Of all runs that have one: the first of each."""
     median: SweepMetrics
     """Of each metric for itself, like `min` and `max`."""
     min: SweepMetrics
@@ -211,12 +215,13 @@ class Sweep:
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes `points`: a line for each run, a column for each field; None is an empty cell."""
         columns = ["value", "repeat", "valid", *(f.name for f in fields(SweepMetrics))]
-        columns += ["reasons", "logs"]
+        columns += ["reasons", "logs", "cautions"]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         for point in self.points:
-            writer.writerow(asdict(point) | {"reasons": "; ".join(point.reasons)})
+            texts = {"reasons": "; ".join(point.reasons), "cautions": " ".join(point.cautions)}
+            writer.writerow(asdict(point) | texts)
         _replace(path, text.getvalue())
 
     @staticmethod
@@ -226,10 +231,7 @@ class Sweep:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             if values["format"] != _FORMAT:
                 raise ValueError(f"its format is {values['format']!r}, not {_FORMAT!r}")
-            points = [
-                SweepPoint(**(point | {"reasons": tuple(point["reasons"])}))
-                for point in values["points"]
-            ]
+            points = [_point(point) for point in values["points"]]
             return Sweep(
                 parameter=values["parameter"],
                 settings=_settings(values["settings"]),
@@ -258,6 +260,12 @@ class Sweep:
         return sweep_text(self)
 
 
+def _point(values: dict[str, Any]) -> SweepPoint:
+    """From JSON, which has no tuples; that of older versions has no cautions."""
+    texts = {name: tuple(values.get(name, ())) for name in ("reasons", "cautions")}
+    return SweepPoint(**(values | texts))
+
+
 def _value(point: SweepPoint) -> float:
     return point.value
 
@@ -268,6 +276,7 @@ def _row(value: float, points: list[SweepPoint]) -> SweepRow:
         run_count=len(points),
         valid_count=sum(point.valid for point in points),
         reasons=tuple(dict.fromkeys(reason for point in points for reason in point.reasons)),
+        cautions=tuple(point.cautions[0] for point in points if point.cautions),
         median=_aggregate(median, points),
         min=_aggregate(min, points),
         max=_aggregate(max, points),

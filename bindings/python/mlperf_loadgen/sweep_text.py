@@ -65,6 +65,10 @@ def sweep_text(sweep: Sweep) -> str:
             runs_text = f"{row.run_count - row.valid_count}/{row.run_count}"
             value = number_text(row.value)
             lines += wrapped(f"INVALID at {value} ({runs_text}): {row.reasons[0]}")
+        if row.cautions:
+            runs_text = f"{len(row.cautions)}/{row.run_count}"
+            value = number_text(row.value)
+            lines += wrapped(f"caution at {value} ({runs_text}): {row.cautions[0]}")
     return "\n".join(lines)
 
 

@@ -63,7 +63,8 @@ def assert_no_slower(
 
     `result`: what `run` returned, or a folder of logs; `baseline`: a folder, as of `save_baseline`.
     Slower is what `compare` finds slower, in any of its statistics, by more than the share
-    `tolerance`; what is too noisy to tell passes. Returns the comparison.
+    `tolerance`. What `compare` calls inconclusive fails, too, for such a run shows nothing: make it
+    longer, or raise the tolerance to what it can tell. Returns the comparison.
 
     Raises ValueError if the two cannot be compared: other scenario, other settings, no sample log,
     failed samples in the baseline.
@@ -83,6 +84,11 @@ def assert_no_slower(
     if found.outcome in ("slower", "mixed"):
         limit = f"{100 * tolerance:g}%"
         raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")
+    if found.outcome == "inconclusive":
+        raise AssertionError(
+            f"whether it is slower than the baseline (A) by more than {100 * tolerance:g}% cannot "
+            f"be told; make both runs longer, or raise the tolerance\n{found}"
+        )
     return found
 
 

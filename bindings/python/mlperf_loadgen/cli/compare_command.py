@@ -9,7 +9,7 @@ import typer
 from .options import Shown, with_options
 from .outcome import Mistake, Outcome, Status
 
-_SAME = "no difference"
+_STATUSES = {"no difference": Status.DONE, "inconclusive": Status.INCONCLUSIVE}
 
 
 @with_options
@@ -30,7 +30,8 @@ def compare(
 ) -> Outcome:
     """Tell whether B is slower or faster than A, and by how much.
 
-    The status is 1 if there is a difference that chance does not explain.
+    The status is 1 if there is a difference that chance does not explain, and 4 if the runs are too
+    short or too noisy to show one that matters.
     """
     from ..comparison import compare as compare_runs
 
@@ -40,5 +41,5 @@ def compare(
         )
     except (OSError, ValueError) as error:
         raise Mistake(str(error)) from error
-    status = Status.DONE if found.outcome == _SAME else Status.INVALID
+    status = _STATUSES.get(found.outcome, Status.INVALID)
     return Outcome(status, {**found.to_dict(), "exit_status": status}, lambda: print(found))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import _core
+from .option_names import check_option
 from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Mistake, Outcome, Status
 from .result_view import print_where_next
@@ -16,11 +17,9 @@ from .session import Session, open_session
 from .show import duration_text, print_heading, print_table, print_text, rate_text, tell
 
 if TYPE_CHECKING:
-    from .. import _core
     from ..peak import PeakResult
 
-_BUDGET_DURATIONS = 7  # What find_peak takes if it is not told.
-_LEAST_BOUNDS = 100  # A trial of fewer latency bounds leaves the interval without ends.
+_GROWTH = 4  # Of a budget that left no time to find or confirm a rate.
 
 
 @dataclass
@@ -51,7 +50,8 @@ class Search:
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="For all trials; default: 7 times min_duration_ms.",
+            help=f"For all trials; default: {_core.peak_budget_durations():g} times "
+            "min_duration_ms.",
             show_default=False,
         ),
     ] = None
@@ -79,19 +79,12 @@ class Search:
 
     def check(self) -> None:
         """Raises Mistake for a number out of its range."""
-        share = "a share between 0 and 1"
-        above = "a number above 0"
-        asked = [
-            ("--start-qps", self.start_qps, 0, math.inf, above),
-            ("--max-qps", self.max_qps, 0, math.inf, above),
-            ("--precision", self.precision, 0, 1, share),
-            ("--confidence", self.confidence, 0, 1, share),
-            ("--time-budget", self.time_budget, 0, math.inf, f"{above}, in seconds"),
-            ("--goodput", self.goodput, 0.5, 1, "a share between 0.5 and 1"),
-        ]
-        for name, value, low, high, wanted in asked:
-            if value is not None and not low < value < high:
-                raise Mistake(f"{name} {value:g}: give {wanted}")
+        check_option("--start-qps", "start_qps", self.start_qps)
+        check_option("--max-qps", "max_qps", self.max_qps)
+        check_option("--precision", "precision", self.precision)
+        check_option("--confidence", "confidence", self.confidence)
+        check_option("--time-budget", "time_budget_s", self.time_budget)
+        check_option("--goodput", "goodput", self.goodput)
         if self.resume is not None:
             self._check_resume(self.resume)
 
@@ -118,8 +111,8 @@ def find_peak(
     """Find the highest rate that keeps the latency bound.
 
     The scenario is Server. No start rate is needed. Each trial lasts min_duration_ms at most; the
-    logs are those of the confirming run. The status is 1 where no rate is known that passes, or no
-    run confirmed it.
+    logs are those of the confirming run. The status is 1 where the peak is not determined (and not
+    beyond --max-qps), where no rate is known that passes, or where no run confirmed it.
     """
     from .. import peak
 
@@ -159,12 +152,22 @@ def _say(line: str) -> None:
 
 
 def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
-    status = Status.INVALID if found.valid_qps is None else Status.DONE
+    known = found.determined or found.at_limit
+    confirmed = known and found.valid_qps is not None
+    status = Status.DONE if confirmed else Status.INVALID
     document = {
-        "qps": found.qps,
+        "qps": found.qps if known else None,
+        "determined": found.determined,
+        "statement": found.statement,
+        "at_least_qps": found.at_least_qps,
+        "at_most_qps": found.at_most_qps,
+        "settling_budget_s": found.settling_budget_s,
+        "settling_min_duration_s": found.settling_min_duration_s,
+        "estimate_qps": found.estimate_qps,
         "interval": found.interval,
         "valid_qps": found.valid_qps,
         "end": found.end,
+        "cautions": found.cautions,
         "trials": _trials(found.trials),
         "result": found.result.to_dict(),
         "output": session.output,
@@ -172,33 +175,46 @@ def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
     }
 
     def show() -> None:
-        low, high = found.interval
-        known = low > 0 or math.isfinite(high)
-        print_heading(f"Peak of {found.result.sut_name}", f"{found.qps:.6g} queries/s")
-        print_table(
-            [
-                ["interval", f"{low:.6g} to {high:.6g}" if known else "not known yet"],
-                ["VALID at", f"{found.valid_qps:.6g}" if found.valid_qps else "no run"],
-                ["trials", f"{len(found.trials)}: {_in_options(found.end)}"],
-            ]
-        )
+        peak = f"{found.estimate_qps:.6g} queries/s" if found.determined else "not determined"
+        print_heading(f"Peak of {found.result.sut_name}", peak)
+        rows = [
+            ["known", _known(found)],
+            ["VALID at", f"{found.valid_qps:.6g}" if found.valid_qps else "no run"],
+            ["trials", f"{len(found.trials)}: {_in_options(found.end)}"],
+        ]
+        if found.settling_budget_s is not None:
+            more = f"--time-budget {_seconds(found.settling_budget_s)}"
+            if found.settling_min_duration_s is not None:
+                more += f" and a min_duration of {_seconds(found.settling_min_duration_s)} s"
+            rows.insert(1, ["to settle it", f"{more} will do, as a rule"])
+        print_table(rows)
         _print_trials(found.trials)
+        for caution in found.cautions:
+            print_text(f"caution: {caution}")
         if found.valid_qps is None:
             _print_unconfirmed(found)
-        elif low == 0:
-            print_text("meaning: the trials were too few to tell how far off the rate may be")
-        unsure = found.valid_qps is None or low == 0
-        again = [_longer_search(session, search)] if unsure else []
+        again = [] if confirmed else [_longer_search(session, search, found.result.peak)]
         print_where_next(session.output, again)
 
     return Outcome(status, document, show)
 
 
+def _known(found: PeakResult) -> str:
+    """The interval as far as it is known."""
+    least, most = found.at_least_qps, found.at_most_qps
+    if found.determined:
+        low, high = found.interval
+        return f"{low:.6g} to {high:.6g}"
+    parts = [f"at least {least:.6g}"] if least else []
+    parts += [f"at most {most:.6g}"] if most else []
+    return f"{' and '.join(parts)} queries/s" if parts else "neither end"
+
+
 def _print_unconfirmed(found: PeakResult) -> None:
     """What it means that no run was VALID."""
     print_text(
-        f"meaning: {found.qps:.6g} queries/s is what the trials promise. No run of the whole "
-        "duration was VALID at any rate, so it is no result to report."
+        "meaning: no run of the whole duration was VALID at any rate, so there is no result to "
+        "report"
     )
     confirming = [trial for trial in found.trials if trial.kind == "confirm"]
     if confirming:
@@ -208,13 +224,9 @@ def _print_unconfirmed(found: PeakResult) -> None:
         print_text("reason: the time was used before a run could confirm a rate")
 
 
-def _longer_search(session: Session, search: Search) -> str:
-    """The command again, with trials long enough for their bound and time enough for them."""
+def _longer_search(session: Session, search: Search, peak: _core.PeakSearchResult | None) -> str:
+    """The command again, with time enough to settle the peak, and trials long enough."""
     settings = session.sourced.settings
-    bounds_ns = [settings.server_target_latency_ns]
-    if settings.use_token_latencies:
-        bounds_ns = [settings.ttft_latency, settings.tpot_latency]
-    least_ms = round(_LEAST_BOUNDS * max(bounds_ns) / 1e6)
     given = {
         "--start-qps": search.start_qps,
         "--max-qps": search.max_qps,
@@ -222,14 +234,18 @@ def _longer_search(session: Session, search: Search) -> str:
     }
     more = [part for name, value in given.items() if value for part in (name, f"{value:.10g}")]
     changed = {}
-    if settings.min_duration_ms < least_ms:
-        changed["min_duration_ms"] = least_ms
+    if peak is not None and peak.settling_min_duration_s:
+        changed["min_duration_ms"] = round(1000 * peak.settling_min_duration_s)
     elif search.resume is not None:  # Trials of another duration are of another search.
         more += ["--resume", str(search.resume)]
-    used_s = search.time_budget or _BUDGET_DURATIONS * settings.min_duration_ms / 1000
-    least_s = _BUDGET_DURATIONS * max(least_ms, settings.min_duration_ms) / 1000
-    more += ["--time-budget", f"{max(4 * used_s, least_s):.3g}"]
+    used_s = search.time_budget or _core.peak_budget_durations() * settings.min_duration_ms / 1000
+    budget_s = peak.settling_budget_s if peak is not None else 0
+    more += ["--time-budget", _seconds(budget_s or _GROWTH * used_s)]
     return f"mlperf-loadgen find-peak {session.words(*more, **changed)}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g}" if seconds < 1000 else f"{seconds:.0f}"
 
 
 def _in_options(end: str) -> str:
@@ -255,7 +271,7 @@ def _not_found(session: Session, search: Search, error: Any) -> Outcome:
             print(f"\nlogs: {session.output}")
             return
         print_text("meaning: the time was used before any trial passed; one may, given more")
-        print_where_next(session.output, [_longer_search(session, search)])
+        print_where_next(session.output, [_longer_search(session, search, error.result.peak)])
 
     return Outcome(Status.INVALID, document, show)
 

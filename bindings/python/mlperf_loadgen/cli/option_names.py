@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from .. import _core
+from .outcome import Mistake
+
 _WORDS = (
     (r"its own log_output\.outdir or prefix", "its own --output, or --log prefix=NAME_"),
     (r"log_output\.outdir or prefix", "--output, or --log prefix=NAME_"),
@@ -18,6 +21,16 @@ _WORDS = (
     (r"insecure=True \(--insecure\)", "--insecure"),
     (r", or give format=.*", ""),
 )
+
+
+def check_option(option: str, name: str, value: float | None) -> None:
+    """Raises Mistake for a value that the argument of this name cannot have; None: not given."""
+    if value is None:
+        return
+    try:
+        _core.checked_option(name, value)
+    except _core.SettingsError as error:
+        raise Mistake(f"{option} {str(error).removeprefix(f'{name} is ')}") from error
 
 
 def in_options(text: str) -> str:

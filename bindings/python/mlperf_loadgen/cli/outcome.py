@@ -18,6 +18,7 @@ class Status(IntEnum):
     INVALID = 1
     MISTAKE = 2
     SUT_FAILED = 3
+    INCONCLUSIVE = 4
     INTERRUPTED = 130
 
 

@@ -40,8 +40,12 @@ def print_result(result: _core.TestResult) -> None:
         )
     if result.accuracy_sample_count:
         print_table([["responses in the accuracy log", f"{result.accuracy_sample_count:,}"]])
+    if result.peak is not None:
+        print_text(f"peak: {result.peak.statement}")
     for reason in result.reasons:
         print_text(f"reason: {reason}")
+    for caution in result.cautions:
+        print_text(f"caution: {caution}")
     for advice in performance.recommendations if performance else ():
         print_text(f"advice: {' '.join(advice.split())}")
     for error in result.errors:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import _core
+from .option_names import check_option
 from .options import Logs, Settings, Shown, Target, with_options
 from .outcome import Mistake, Outcome, Status
 from .session import Session, open_session
@@ -50,7 +51,7 @@ def sweep(
         bool,
         typer.Option("--geometric", help="Ranges by equal factors."),
     ] = False,
-    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each value.")] = 1,
+    repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each value.")] = 1,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -70,6 +71,7 @@ def sweep(
     """
     from ..sweep_run import sweep as run_sweep
 
+    check_option("--repeats", "repeats", repeats)
     session = open_session(target, settings, logs, kind="sweep", tables=_TABLES)
     numbers = sweep_values(values, geometric=geometric)
     if plot is not None:

@@ -110,6 +110,7 @@ def _run_report(metrics: RunMetrics, name: str, bins: _Bins) -> RunReport:
         tone=tone,
         headline=headline_of(metrics),
         findings=findings_of(logs),
+        cautions=logs.cautions,
         tiles=tuple(_tiles(metrics)),
         percentiles=percentile_table(metrics),
         distributions=tuple(_distributions(metrics, bins)),
@@ -162,6 +163,8 @@ def _peak_tiles(logs: RunLogs) -> list[Tile]:
     if logs.peak is None:
         return []
     note = f"queries per second, after {len(logs.peak.trials)} trials"
+    if logs.peak.qps is None and logs.peak.statement:
+        note = logs.peak.statement
     return [Tile("Peak", number_cell(logs.peak.qps), note)]
 
 
@@ -245,12 +248,13 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
         return None
     found = "No rate was found that passes."
     interval = None
-    if peak.qps is not None:
+    if peak.statement:
+        found = f"The peak: {peak.statement}; {len(peak.trials)} trials."
+    elif peak.qps is not None:
         found = f"The peak is {number(peak.qps)} queries/s"
-        if peak.low_qps is not None and peak.high_qps is not None:
-            interval = (peak.low_qps, peak.high_qps)
-            found += f", between {number(peak.low_qps)} and {number(peak.high_qps)}"
         found += f", after {len(peak.trials)} trials."
+    if peak.qps is not None and peak.low_qps is not None and peak.high_qps is not None:
+        interval = (peak.low_qps, peak.high_qps)
     judged = any(trial.passed is not None for trial in peak.trials)
     rows = tuple(
         (

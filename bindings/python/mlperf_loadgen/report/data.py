@@ -76,6 +76,8 @@ class RunReport:
     """Of the verdict: "good", "bad" or "none"."""
     headline: str
     findings: tuple[Finding, ...]
+    cautions: tuple[str, ...]
+    """What a reader must know before trusting the numbers, a sentence each."""
     tiles: tuple[Tile, ...]
     percentiles: Table | None
     distributions: tuple[Distribution, ...]

@@ -194,12 +194,17 @@ def _verdict(run: RunReport, name: str) -> str:
         f"<li><strong>{escape(finding.text)}</strong><span>{escape(finding.cure)}</span></li>"
         for finding in run.findings
     )
+    cautions = "".join(
+        f"<li><strong>Caution.</strong><span>{escape(caution)}</span></li>"
+        for caution in run.cautions
+    )
     about = f'<p class="about">{escape(f"{run.sut_name}. {run.about}")}</p>' if name else ""
     return (
         f'<div class="verdict card {run.tone}">{name}'
         f'<div class="word"><span aria-hidden="true">{sign}</span> {escape(run.verdict)}</div>'
         f'<p class="headline">{escape(run.headline)}</p>{about}'
         + (f'<ul class="findings">{findings}</ul>' if findings else "")
+        + (f'<ul class="findings cautions">{cautions}</ul>' if cautions else "")
         + "</div>"
     )
 

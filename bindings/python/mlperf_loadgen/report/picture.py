@@ -85,7 +85,8 @@ def _write_head(figure: Figure, report: Report, height: float) -> None:
             weight="bold",
             va="center",
         )
-        text = f"{run.name}: {run.headline}".replace("$", r"\$")
+        caution = " (with a caution)" if run.cautions else ""
+        text = f"{run.name}: {run.headline}{caution}".replace("$", r"\$")
         figure.text(0.13, y, text, fontsize=11, va="center")
 
 

@@ -10,17 +10,13 @@ from typing import Any
 from .. import _core
 from ..doctor_machine import read_machine
 from ..run_logs import RunLogs, number_or_none
+from ..run_settings import effective_name, requested_name, same_value
 from .data import Cell, Table
 from .metrics import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
 from .verdict import verdict_of
 from .words import duration, measured, number, percentile
 
 _MOST_MESSAGES = 50
-_LOG_NAMES = {  # Of the settings that the detail log names otherwise.
-    "mode": "test_mode",
-    "ttft_latency": "server_ttft_latency",
-    "tpot_latency": "server_tpot_latency",
-}
 
 
 def time_cell(ns: float | None) -> Cell:
@@ -89,15 +85,15 @@ def settings_table(logs: RunLogs) -> Table:
     """The settings that are not the defaults, and those that took effect otherwise than asked."""
     rows: list[tuple[Cell, ...]] = []
     for name, default in _core.TestSettings().to_dict().items():
-        log_name = _LOG_NAMES.get(name, name)
+        log_name = requested_name(name)
         asked = logs.requested.get(log_name)
         if asked is None or name in ("scenario", "mode"):
             continue
-        effective = logs.settings.get(_effective_name(log_name), asked)
+        effective = logs.settings.get(effective_name(log_name), asked)
         usual = getattr(default, "name", default)
-        if _same(asked, usual) and _same(effective, asked):
+        if same_value(asked, usual) and same_value(effective, asked):
             continue
-        took_effect = "" if _same(effective, asked) else _value_text(effective)
+        took_effect = "" if same_value(effective, asked) else _value_text(effective)
         meaning = (getattr(_core.TestSettings, name).__doc__ or "").split(". ")[0].rstrip(".")
         cells = (name, _value_text(asked), _value_text(usual), took_effect, meaning)
         rows.append(tuple(Cell(text) for text in cells))
@@ -106,26 +102,6 @@ def settings_table(logs: RunLogs) -> Table:
         columns = (*columns[:3], *columns[4:])
         rows = [(*row[:3], *row[4:]) for row in rows]
     return Table("settings", "Settings that are not the defaults", columns, tuple(rows))
-
-
-def _effective_name(log_name: str) -> str:
-    """The detail log names the settings of a scenario without it, once they took effect."""
-    for scenario in ("single_stream_", "multi_stream_", "server_"):
-        if log_name in (
-            f"{scenario}target_latency_percentile",
-            f"{scenario}samples_per_query",
-            f"{scenario}target_qps",
-            f"{scenario}target_latency_ns",
-            f"{scenario}max_async_queries",
-        ):
-            return log_name.removeprefix(scenario)
-    return log_name
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return abs(a - b) <= 1e-5 * max(abs(a), abs(b))  # The log has six digits.
-    return bool(a == b)
 
 
 def _value_text(value: Any) -> str:
