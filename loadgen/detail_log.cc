@@ -10,10 +10,10 @@
 #include <type_traits>
 #include <variant>
 
+#include "failed_samples.h"
 #include "missing_samples.h"
 #include "query_sample.h"
 #include "settings_table.h"
-#include "verdict.h"
 #include "version.h"
 
 namespace mlperf::loadgen {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "completion_registry.h"
+#include "failed_samples.h"
 #include "run_control.h"
 #include "summary_log.h"
 #include "verdict.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "early_stopping.h"
+#include "failed_samples.h"
 #include "latency_stats.h"
 #include "lateness_caution.h"
 #include "missing_samples.h"
@@ -500,14 +501,6 @@ std::string StallWords(const RunRecord& record) {
          " while some were outstanding (stall_timeout_ms)";
 }
 
-// "5 of 10 samples failed (50 %)".
-std::string FailedShare(const RunRecord& record) {
-  const double share =
-      static_cast<double>(record.samples_failed) / static_cast<double>(record.samples_issued);
-  return std::to_string(record.samples_failed) + " of " + std::to_string(record.samples_issued) +
-         " samples failed (" + Format("%.3g %%", 100 * share) + ")";
-}
-
 // Before all else, as the other rules only see what was answered.
 void JudgeFailures(const RunRecord& record, PerformanceResult* result) {
   if (record.samples_failed == 0) return;
@@ -544,11 +537,6 @@ void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
 }
 
 }  // namespace
-
-std::string FailureReason(const RunRecord& record) {
-  if (record.samples_failed == 0) return "";
-  return FailedShare(record) + ": " + Join(record.violations.failures, "; ");
-}
 
 std::vector<std::string> ContractReasons(const RunRecord& record) {
   std::vector<std::string> reasons;

@@ -11,9 +11,6 @@
 
 namespace mlperf::loadgen {
 
-// How many samples failed and why: "5 of 10 samples failed (50 %): HTTP 500; timeout"; empty: none.
-std::string FailureReason(const RunRecord& record);
-
 // What else spoilt the set, whatever its numbers: broken promises of the system under test, an
 // abort, samples that were never completed. One reason each, in words; empty: not at all.
 std::vector<std::string> ContractReasons(const RunRecord& record);

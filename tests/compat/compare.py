@@ -62,6 +62,7 @@ DROPPED_RECORDS = [
         "",
         "ours: lateness of the generator",
     ),
+    ("result_failed_sample_count|result_caution", "", "ours"),
     ("result_peak_.*", "", "ours: the peak"),
     (
         "requested_(test05.*|infer_token_latencies|token_latency_scaling_factor|stall_timeout_ms"
@@ -127,7 +128,7 @@ DROPPED_BLOCKS = {
 }
 
 # Files that only one side writes: pattern of the name, reason.
-DROPPED_FILES = {r".*samples.*\.npy": "ours: every sample's times"}
+DROPPED_FILES = {r"loadgen_samples": "ours: every sample's times"}
 
 # Settings that we refuse with a SettingsError, where the reference crashes, hangs or misleads:
 # total and performance count of the library, settings. A number as text is not finite.

@@ -285,7 +285,7 @@ def test_the_folder_that_is_asked_for_is_made(folder):
 def test_what_is_logged_can_be_chosen(folder):
     done(*RUN, *QUICK, "-o", "logs", "--log", "prefix=my_", "--log", "enable_sample_log=false")
     assert (folder / "logs/my_summary.txt").is_file()
-    assert not (folder / "logs/my_samples.npy").exists()
+    assert not (folder / "logs/loadgen_samples").exists()
 
 
 # ---- The dry run ---------------------------------------------------------------------------------
@@ -798,7 +798,7 @@ def test_a_peak_that_was_not_determined_is_said_first(folder):
     assert shown[0] == "Peak of Good: not determined"
     assert shown[1].split() == ["known", "at", "least", "100", "queries/s"]
     assert shown[2].split()[:5] == ["to", "settle", "it", "--time-budget", "720000"]
-    found = document("find-peak", *words, status=1)
+    found = document("find-peak", *words, "--force", status=1)
     assert (found["qps"], found["determined"]) == (None, False)
     assert (found["at_least_qps"], found["at_most_qps"]) == (100, None)
     assert found["statement"].startswith("not determined, at least 100 queries/s")

@@ -231,7 +231,7 @@ MISTAKES = {
     "flush": (("run", "wrong.py:Flush", RUN[2]), "Flush.flush_queries takes (more), and is called"),
     "async": (
         ("run", "wrong.py:Async", RUN[2]),
-        "derive the class from mlperf_loadgen.AsyncSystem",
+        "write it with def, or derive the system from AsyncSystem",
     ),
     "no method": (("run", "wrong.py:NoMethod", RUN[2]), "NoMethod.issue_query is 5, and no method"),
     "not derived": (("run", "wrong.py:Plain", RUN[2]), "is no SystemUnderTest: derive it from"),
@@ -419,6 +419,14 @@ MISTAKES = {
         ("accuracy", "log.json", "--dtype", "int32", "--labels", "no.npy"),
         "--labels no.npy: cannot be read: No such file",
     ),
+    "log as output": (
+        ("accuracy", "log.json", "--jsonl", "log.json"),
+        "--jsonl log.json: is read by this command; give another file",
+    ),
+    "labels as output": (
+        ("accuracy", "log.json", "--dtype", "int32", "--labels", "some.csv", "--csv", "./some.csv"),
+        "--csv some.csv: is read by this command",
+    ),
     "unwritable": (("accuracy", "log.json", "--csv", "no/where.csv"), "no/where.csv: cannot be"),
     "report of nothing": (("report", "nowhere"), "there is no folder nowhere"),
     "report's format": (("report", "old", "-o", "report.doc"), "report.doc", ".html"),
@@ -477,6 +485,7 @@ instance, plain = NoParameter(), Plain()
     "flat.yaml": "settings: fast\n",
     "log.json": '[\n{ "seq_id" : 0, "qsl_idx" : 7, "data" : "03000000" }\n]\n',
     "few.csv": "1\n",
+    "some.csv": "1\n" * 8,
     "words.csv": "class\n1\ndog\n",
     "own.conf": "mine.*.min_duration = 5\n",
     "model.yaml": "sut: a\nmodel: resnet5\n",

@@ -26,8 +26,9 @@ END_LIMIT_S = 1 + 5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 PARTS = """
-    import json, os, signal, sys, threading, time
+    import json, os, signal, sys, threading, time, warnings
     import mlperf_loadgen as lg
+    warnings.simplefilter("ignore", lg.ConfigWarning)  # One program for all scenarios.
 
     def say(word):
         # Not print, which a handler that prints as well must not interrupt.
@@ -43,11 +44,15 @@ PARTS = """
     def answer(samples):
         lg.QuerySamplesComplete([lg.QuerySampleResponse(s.id, 0, 0) for s in samples])
 
-    def an_hour(scenario="SingleStream", **settings):
+    def an_hour(scenario="SingleStream", rate=1, **settings):
+        own = {
+            "SingleStream": {"single_stream_expected_latency_ns": 1e9},
+            "MultiStream": {"multi_stream_expected_latency_ns": 1e9},
+            "Server": {"server_target_qps": rate},
+        }
         return lg.TestSettings(
             scenario=getattr(lg.TestScenario, scenario), min_duration_ms=3600000,
-            single_stream_expected_latency_ns=1e9, multi_stream_expected_latency_ns=1e9,
-            **settings,
+            **own.get(scenario, {}), **settings,
         )
 
     def run(issue, settings, *, load=lambda indices: None, unload=lambda indices: None):
@@ -197,8 +202,8 @@ ANYWHERE = """
                 say("ready")
 
     settings = an_hour(
-        scenario, mode=lg.TestMode.PerformanceOnly, offline_expected_qps=1, min_query_count=10,
-        server_target_qps=0.01 if place == "waiting" else 2000,
+        scenario, mode=lg.TestMode.PerformanceOnly, min_query_count=10,
+        rate=0.01 if place == "waiting" else 2000,
     )
     before = signals_of_the_process()
     try:

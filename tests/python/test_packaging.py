@@ -55,7 +55,7 @@ def test_python_and_logs_have_the_version(tmp_path):
 @pytest.mark.skipif(CMAKE is None, reason="needs cmake on the PATH")
 def test_cmake_has_the_version(tmp_path):
     run(CMAKE, "-S", ROOT, "-B", tmp_path, cwd=tmp_path)
-    package = (tmp_path / "mlperf_loadgen-config-version.cmake").read_text()
+    package = (tmp_path / "loadgen" / "mlperf_loadgen-config-version.cmake").read_text()
     assert re.search(r'set\(PACKAGE_VERSION "(.*)"\)', package)[1] == VERSION
 
 

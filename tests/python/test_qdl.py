@@ -436,10 +436,13 @@ def test_an_address_in_use_is_named(keys, run_script, tmp_path):
         import socket, threading
         import mlperf_loadgen as lg
         from mlperf_loadgen import qdl
+        class System(lg.SystemUnderTest):
+            def issue_query(self, samples):
+                lg.complete(samples.ids)
         server = socket.create_server(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{{server.getsockname()[1]}}"
         try:
-            qdl.serve(lambda library: None, address, keys={folder!r})
+            qdl.serve(lambda library: System(), address, keys={folder!r})
         except qdl.NetworkError as error:
             print(error)
         print([thread.name for thread in threading.enumerate()])
@@ -453,7 +456,7 @@ def test_an_address_in_use_is_named(keys, run_script, tmp_path):
 @pytest.mark.parametrize(
     ("addresses", "values", "words"),
     [
-        ("127.0.0.1:1", {}, "is no address of a node: begin it with one of tcp://"),
+        ("127.0.0.1:1", {}, "is no address of a node: it has no scheme://; give tcp://127.0.0.1:1"),
         ("foo://127.0.0.1:1", {}, "is no address of a node"),
         ([], {}, "addresses must name a node"),
         ("tcp://a:1", {"balance": "random"}, "balance must be one of least_outstanding"),

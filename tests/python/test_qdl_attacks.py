@@ -398,7 +398,8 @@ class Peer:
     def begin(self, **values):
         for _ in range(100):
             self.send(hello(**values))
-            if self.socket.poll(200):
+            ask_again = time.monotonic() + 0.2  # A busy node answers at once.
+            while self.socket.poll(1000 * max(0.0, ask_again - time.monotonic())):
                 answer = wire.read(self.socket.recv_multipart())
                 if answer.kind == wire.Kind.WELCOME:
                     return

@@ -279,7 +279,7 @@ def test_a_node_cut_off_costs_its_samples_and_another_goes_on(tmp_path):
         found = generator.end()
     cut_off, other = found["nodes"]
     assert not found["valid"]
-    (reason,) = [reason for reason in found["reasons"] if "failure" in reason]
+    (reason,) = [reason for reason in found["reasons"] if "samples failed" in reason]
     assert f"node {nodes[0].address} is lost: silent for" in reason
     assert len(cut_off["losses"]) == 1 and other["losses"] == []
     assert cut_off["failed"] > 0 and other["failed"] == 0

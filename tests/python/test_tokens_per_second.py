@@ -105,7 +105,7 @@ def test_the_logs_and_the_report_show_them(token_runs, kind, tmp_path):
         text = (tmp_path / name).read_text()
         assert f"{number(logs.tokens_per_second)} tokens per second" in text
         assert "Tokens per second" in text
-        assert ("inferred" in text) == ("inferred" in kind)
+        assert ("tokens per second, inferred" in text) == ("inferred" in kind)
     write_report([run.outdir, run.outdir], tmp_path / "two.md")
     assert "tokens/s" in (tmp_path / "two.md").read_text()
 

@@ -520,7 +520,7 @@ TEST_P(ResultTest, KeysAndOrder) {
                               "result_lateness_others_p50_ns result_lateness_others_p99_ns "
                               "result_pacing result_spin_s");
   }
-  EXPECT_EQ(Keys(), expected + Words("num_errors"));
+  EXPECT_EQ(Keys(), expected + Words("result_failed_sample_count num_errors"));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ResultTest,

@@ -278,7 +278,9 @@ class TestSettings:
     """
     stall_timeout_ms: int
     """End the test, INVALID, when no sample was completed for this long while some are outstanding;
-    0 waits for ever. Unit: ms.
+    0 waits for ever. In Offline the default counts only after the first completion, and not before
+    twice the longest silence so far; any other value, and any in a config file, counts from the
+    issue. Unit: ms.
     """
     warmup_query_count: int
     """Queries (in Offline, samples of one query) that are issued and answered before the

@@ -30,6 +30,7 @@ _LOADS = {
     _core.TestScenario.Offline: "min_query_count",
 }
 _PERFORMANCE_PHASE = 1  # In the sample log.
+_LARGEST_LIBRARY = 2**32 - 1
 
 
 def sweep(
@@ -59,10 +60,11 @@ def sweep(
     called after each run; `print` will do.
 
     Raises ValueError for a parameter that is no such setting, for values that are missing, twice
-    there or not numbers of its kind, and TypeError for those out of its range, before the first
-    run. Whatever a run or `progress` raises, KeyboardInterrupt too, ends the sweep and is passed
-    on; so is RuntimeError, for a run that AbortTest ended. Its attribute `sweep` is the Sweep of
-    the runs before.
+    there or not numbers of its kind, SettingsError (a ValueError) for those that no test can be run
+    with and for `repeats` outside 1 to 10,000, and TypeError for what is no number, before the
+    first run. Whatever a run or `progress` raises, KeyboardInterrupt too, ends the sweep and is
+    passed on; so is RuntimeError, for a run that AbortTest ended. Its attribute `sweep` is the
+    Sweep of the runs before.
     """
     if progress is not None:
         progress = plain(progress, "progress")
@@ -72,6 +74,11 @@ def sweep(
     table.settings.mode = _core.TestMode.PerformanceOnly
     if table.scenario == _core.TestScenario.Offline and table.parameter == "min_query_count":
         table.settings.min_duration_ms = 0
+    counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY  # Those of a handle are only known to its test.
+    if isinstance(qsl, QuerySampleLibrary):
+        counts = qsl.total_sample_count, qsl.performance_sample_count
+    for number in numbers:
+        _core.resolve_test(_asked(table, number, 0), "", *counts)
 
     with contextlib.ExitStack() as stack:
         if outdir is None:

@@ -52,6 +52,12 @@ class Files:
         ),
     ] = None
 
+    def check_apart_from(self, *inputs: Path | None) -> None:
+        """Raises Mistake for a file that is read as well, and would be lost."""
+        for name, path in (("--csv", self.csv), ("--jsonl", self.jsonl), ("--npz", self.npz)):
+            if path is not None and path.exists() and any(i and path.samefile(i) for i in inputs):
+                raise Mistake(f"{name} {path}: is read by this command; give another file")
+
     def write(self, answers: Answers) -> list[Path]:
         """Returns the files that were written."""
         asked = ((self.csv, write_csv), (self.jsonl, write_jsonl), (self.npz, write_npz))
@@ -113,6 +119,7 @@ def accuracy(
 
     file = _file(log)
     read = _read(file)
+    files.check_apart_from(file, labels)
     answers = read_answers(read, dtype)
     document = {"log": log, **_facts(read), "exit_status": Status.DONE}
     if labels is not None:

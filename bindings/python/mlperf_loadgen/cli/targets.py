@@ -176,8 +176,9 @@ def _is_path(place: str) -> bool:
 
 def _module(target: str, what: str) -> ModuleType:
     place = _split(target)[0]
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # As `python -m` does.
+    with contextlib.suppress(FileNotFoundError):  # A directory that was deleted has no modules.
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))  # As `python -m` does.
     if _is_path(place):
         return _module_of_file(target, Path(place))
     return _module_of_name(target, place, what)

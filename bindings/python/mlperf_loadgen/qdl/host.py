@@ -71,6 +71,11 @@ class SutHost:
     `refuse(reason)` when it may not."""
 
     def __init__(self, sut: SystemUnderTest, library: RemoteLibrary) -> None:
+        if sut is None:
+            raise TypeError(
+                "the function that makes the system under test returned None; let it return an "
+                "object with issue_query and flush_queries"
+            )
         if not isinstance(sut, QueuedSystem):
             require_plain_system(sut.issue_query, sut.flush_queries)
         self.sut = sut
