@@ -83,14 +83,13 @@ const char* CauseAndCure(const RunPlan& plan, const LateWaits& waits) {
     return "with server_pacing Sleep the machine wakes it up late: set it to Auto";
   }
   return "the machine ran something else when queries were due (it preempted the generator): "
-         "measure "
-         "on a quiet machine, and leave a processor to the generator";
+         "measure on a quiet machine, and leave a processor to the generator";
 }
 
 }  // namespace
 
 JudgedLatency MeasureOwnLateness(const RunPlan& plan, const RunRecord& record) {
-  if (plan.shape != LoopShape::kOpenLoop) return {};
+  if (plan.shape != LoopShape::kOpenLoop || record.queries_issued == 0) return {};
   return {JudgedPercentile(plan, record, true), JudgedPercentile(plan, record, false)};
 }
 
