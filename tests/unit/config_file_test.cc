@@ -5,14 +5,17 @@
 #include "config_file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <random>
+#include <set>
 #include <string>
 #include <tuple>
 #include <variant>
@@ -37,8 +40,21 @@ std::string ToText(const std::vector<ConfigDiagnostic>& diagnostics) {
   return text;
 }
 
+// A path of this process alone, since ctest runs tests in processes side by side; removed at its
+// end.
+std::string PathOf(const std::string& name) {
+  static struct Used {
+    ~Used() {
+      for (const std::string& path : paths) std::remove(path.c_str());
+    }
+    std::set<std::string> paths;
+  } used;
+  const std::string file = "config_file_test_" + std::to_string(getpid()) + "_" + name;
+  return *used.paths.insert(testing::TempDir() + file).first;
+}
+
 std::string WriteFile(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + "config_file_test_" + name;
+  const std::string path = PathOf(name);
   std::ofstream(path, std::ios::binary) << text;
   return path;
 }
@@ -720,7 +736,7 @@ TEST(FromConfigTest, LoadsNothingElseForAnAuditFile) {
 }
 
 TEST(FromConfigTest, ReportsMissingFileAndKeepsTheBuiltInValues) {
-  const std::string path = testing::TempDir() + "config_file_test_no_such_file";
+  const std::string path = PathOf("no_such_file");
   TestSettings s;
   EXPECT_EQ(s.FromConfig(path, "m", "Server"), -2);
   ExpectEqual(s, ExpectedOfAnyModel("Server"), "missing");
