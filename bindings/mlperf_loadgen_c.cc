@@ -9,7 +9,7 @@
 
 #include "callback_adapters.h"
 #include "loadgen.h"
-#include "settings_table.h"
+#include "settings/settings_table.h"
 
 // The C structs are the C++ ones under other names.
 static_assert(sizeof(mlperf_query_sample) == sizeof(mlperf::QuerySample) &&

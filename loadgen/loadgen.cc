@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "clock.h"
-#include "completion_registry.h"
-#include "completion_sink.h"
-#include "run_plan.h"
-#include "test_registry.h"
-#include "test_run.h"
+#include "platform/clock.h"
+#include "issue/completion_registry.h"
+#include "serve/completion_sink.h"
+#include "plan/run_plan.h"
+#include "conduct/running_tests.h"
+#include "conduct/run.h"
 
 namespace mlperf {
 namespace {
@@ -155,10 +155,10 @@ TestResult StartTest(SystemUnderTest* sut, QuerySampleLibrary* qsl,
 }
 
 void AbortTest() {
-  loadgen::TestRegistry().Abort();
+  loadgen::TheTestRegistry().Abort();
   if (const auto sink = loadgen::ActiveCompletionSink()) sink->Abort();
 }
 
-void RegisterIssueQueryThread() { loadgen::TestRegistry().issue_threads()->Lend(); }
+void RegisterIssueQueryThread() { loadgen::TheTestRegistry().issue_threads()->Lend(); }
 
 }  // namespace mlperf

@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "accuracy_reader.h"
+#include "read/accuracy_reader.h"
 #include "bind.h"
-#include "log_files.h"
-#include "sample_log.h"
-#include "sample_reader.h"
+#include "write/log_files.h"
+#include "write/sample_log.h"
+#include "read/sample_reader.h"
 
 namespace mlperf::python {
 namespace {

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "bind.h"
-#include "completion_registry.h"
+#include "issue/completion_registry.h"
 #include "loadgen.h"
 #include "python_sut.h"
 #include "sample_types.h"
-#include "served_samples.h"
+#include "serve/served_samples.h"
 
 namespace mlperf::python {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bind.h"
-#include "option_range.h"
+#include "plan/option_range.h"
 #include "python_sut.h"
 
 namespace mlperf::python {

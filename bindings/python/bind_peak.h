@@ -3,7 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "peak_trials.h"
+#include "conduct/peak_trials.h"
 
 namespace mlperf::python {
 

@@ -16,13 +16,13 @@
 
 #include "bind.h"
 #include "bind_peak.h"
-#include "interrupts.h"
+#include "platform/interrupts.h"
 #include "loadgen.h"
 #include "python_sut.h"
-#include "run_plan.h"
+#include "plan/run_plan.h"
 #include "sample_types.h"
-#include "test_registry.h"
-#include "test_run.h"
+#include "conduct/running_tests.h"
+#include "conduct/run.h"
 
 namespace mlperf::python {
 namespace {
@@ -168,7 +168,7 @@ void LendThread() {
   LetGoBeforeThreadsAreJoined();
   const InsideCall inside;
   const py::gil_scoped_release without_gil;
-  loadgen::TestRegistry().issue_threads()->Lend([] { return program_ends.load(); });
+  loadgen::TheTestRegistry().issue_threads()->Lend([] { return program_ends.load(); });
 }
 
 // A thread that takes the GIL when the interpreter is gone ends in the middle of it, so all must
@@ -177,7 +177,7 @@ void FinishTests() {
   constexpr std::chrono::milliseconds kStep(5);
   constexpr int kMostSteps = 2000;
   program_ends = true;
-  loadgen::TestRegistry().Abort();
+  loadgen::TheTestRegistry().Abort();
   for (int i = 0; i < kMostSteps && calls_inside > 0; ++i) std::this_thread::sleep_for(kStep);
 }
 

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "bind.h"
-#include "config_file.h"
-#include "log_files.h"
-#include "near_names.h"
+#include "settings/config_file.h"
+#include "write/log_files.h"
+#include "settings/near_names.h"
 #include "python_errors.h"
 #include "sample_types.h"
-#include "settings_table.h"
+#include "settings/settings_table.h"
 #include "value_class.h"
 
 namespace mlperf::python {

@@ -8,9 +8,9 @@
 #include <exception>
 #include <memory>
 
-#include "clock.h"
-#include "completion_registry.h"
-#include "completion_sink.h"
+#include "platform/clock.h"
+#include "issue/completion_registry.h"
+#include "serve/completion_sink.h"
 
 namespace mlperf::python {
 

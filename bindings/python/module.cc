@@ -7,7 +7,7 @@
 
 #include "bind.h"
 #include "completions.h"
-#include "version.h"
+#include "write/version.h"
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "Native part of mlperf_loadgen.";

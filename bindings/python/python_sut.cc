@@ -2,10 +2,10 @@
 
 #include <utility>
 
-#include "checkpoint.h"
-#include "clock.h"
+#include "plan/checkpoint.h"
+#include "platform/clock.h"
 #include "sample_types.h"
-#include "test_registry.h"
+#include "conduct/running_tests.h"
 #include "unawaited.h"
 
 namespace mlperf::python {
@@ -30,7 +30,7 @@ py::object RequireCallable(py::object callable, const char* name) {
 
 // Throws TestStopped once the running test was told to stop.
 void HeedStop() {
-  if (loadgen::TestRegistry().stop_requested()) throw loadgen::TestStopped();
+  if (loadgen::TheTestRegistry().stop_requested()) throw loadgen::TestStopped();
 }
 
 // `number(i)` for each i below `count`, as a list of int.

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "keeping_system.h"
+#include "issue/keeping_system.h"
 #include "query_dispatch_library.h"
-#include "query_queue.h"
+#include "serve/query_queue.h"
 #include "query_sample_library.h"
-#include "run_control.h"
+#include "platform/run_control.h"
 
 namespace mlperf::python {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "accuracy_reader.h"
+#include "read/accuracy_reader.h"
 #include "fuzz_targets.h"
 
 namespace mlperf::loadgen {

@@ -17,10 +17,10 @@
 #include <variant>
 #include <vector>
 
-#include "config_file.h"
+#include "settings/config_file.h"
 #include "fuzz_targets.h"
-#include "number_text.h"
-#include "settings_table.h"
+#include "settings/number_text.h"
+#include "settings/settings_table.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "fuzz_targets.h"
-#include "sample_log.h"
-#include "sample_reader.h"
+#include "write/sample_log.h"
+#include "read/sample_reader.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "accuracy_reader.h"
+#include "read/accuracy_reader.h"
 
 namespace mlperf::soak {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "simulated_systems.h"
+#include "helpers/simulated_systems.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "dice.h"
-#include "settings_table.h"
+#include "settings/settings_table.h"
 
 namespace mlperf::soak {
 namespace {

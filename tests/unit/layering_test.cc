@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config_file.h"
+#include "settings/config_file.h"
 
 namespace mlperf::loadgen {
 namespace {

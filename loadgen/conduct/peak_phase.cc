@@ -1,0 +1,208 @@
+#include "conduct/peak_phase.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "evaluate/lateness_caution.h"
+#include "traffic/loadable_set.h"
+#include "search/peak_finder.h"
+#include "search/bisection.h"
+#include "write/summary_log.h"
+#include "evaluate/verdict.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// A trial of a bisection, judged by the performance constraints alone.
+PeakTrial DescribeBisected(const RunPlan& plan, const RunRecord& record) {
+  const PerformanceResult result = EvaluatePerformance(plan, record);
+  PeakTrial trial;
+  trial.qps = plan.target_qps;
+  trial.passed = result.perf_constraints_met;
+  trial.query_count = result.query_count;
+  trial.duration_s = static_cast<double>(record.issue_end_ns - record.start_ns) / 1e9;
+  trial.failures = result.failures;
+  if (result.query_count == 0) return trial;
+  const auto queries = static_cast<double>(result.query_count);
+  trial.failed_share = static_cast<double>(result.failed_sample_count) / queries;
+  // Token mode has two bounds of which not each query's share is known.
+  if (!result.tokens) {
+    trial.over_share = static_cast<double>(result.overlatency_query_count) / queries;
+  }
+  return trial;
+}
+
+// Both strategies.
+class PeakPhase {
+ public:
+  PeakPhase(Conductor* test, const PeakSearchHooks& hooks)
+      : test_(*test), hooks_(hooks), bounds_(TrialBounds(plan(), hooks.goodput)) {}
+
+  void Bisect(const LoadableSet& set) {
+    RunPlan reported_plan = plan();
+    RunRecord reported;  // Of the last trial that passed, or of the first.
+    bool warm = false;
+    const auto run = [&](double qps) {
+      PeakTrial trial;
+      trial.qps = qps;
+      if (!std::exchange(warm, true) && !test_.WarmUp(set)) return trial;
+      RunPlan trial_plan = plan();
+      trial_plan.target_qps = qps;
+      RunRecord record = test_.Issue(set, Phase::kPerformance, trial_plan);
+      if (record.slots == nullptr) return trial;
+      test_.logs()->detail().WriteSet(record, test_.NowNs());
+      test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
+      trial = DescribeBisected(trial_plan, record);
+      trial.passed = trial.passed && !test_.Stopped();
+      if (trial.passed || reported.slots == nullptr) {
+        reported_plan = trial_plan;
+        reported = std::move(record);
+      }
+      return trial;
+    };
+    const auto message = [&](const std::string& text) {
+      test_.logs()->detail().Message(text, test_.NowNs());
+    };
+    const auto around = [&](const std::function<void()>& part) { test_.WithLoaded(set, part); };
+    test_.result()->peak = SearchPeak(
+        {plan().target_qps, plan().find_peak_step, plan().find_peak_decimals,
+         plan().find_peak_max_qps},
+        run, message, [this] { return test_.Stopped(); }, around);
+    TellFailures(&*test_.result()->peak);
+    Conclude({});
+    if (reported.slots == nullptr || reported.queries_issued == 0) return;
+    test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
+    if (!test_.result()->peak->found && !test_.Stopped()) {
+      test_.logs()->detail().Error(
+          "error_runtime",
+          "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, "
+          "msg: " +
+              EvaluatePerformance(reported_plan, reported).perf_constraints_reason,
+          test_.NowNs());
+    }
+    Report(reported_plan, reported);
+  }
+
+  void Estimate(const LoadableSet& set) {
+    RunPlan confirmed_plan = plan();
+    RunRecord confirmed;  // The last confirming run.
+    PeakAnswer answer;
+    std::vector<std::string> cautions;  // Of trials that count for the estimate.
+    test_.WithLoaded(set, [&] {
+      if (!test_.WarmUp(set)) return;
+      PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
+      if (!hooks_.start_qps) options.start_qps = std::min(ProbeQps(set), options.max_qps);
+      PeakFinder finder(options);
+      test_.result()->peak.emplace();
+      for (const TrialOutcome& outcome : hooks_.known) {
+        finder.Add(outcome);
+        test_.result()->peak->trials.push_back(Describe(outcome));
+        if (!outcome.caution.empty()) cautions.push_back(outcome.caution);
+      }
+      answer = finder.Answer();
+      for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
+        const RunPlan trial = TrialPlan(plan(), bounds_, *request);
+        RunRecord record;
+        const std::optional<TrialOutcome> outcome = RunTrial(set, trial, *request, &record);
+        if (!outcome) break;
+        finder.Add(*outcome);
+        answer = finder.Answer();
+        test_.result()->peak->trials.push_back(Describe(*outcome));
+        if (!outcome->caution.empty()) cautions.push_back(outcome->caution);
+        test_.logs()->detail().Message(TrialText(*outcome), test_.NowNs());
+        test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
+        if (request->kind != TrialKind::Confirm) continue;
+        confirmed_plan = trial;
+        confirmed = std::move(record);
+      }
+    });
+    if (!test_.result()->peak) return;
+    SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
+    Conclude(cautions);
+    if (confirmed.slots != nullptr) {
+      test_.WriteSet(confirmed_plan, confirmed);
+      return Report(confirmed_plan, confirmed);
+    }
+    test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
+    test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
+    test_.AddReasons({"peak search: " + test_.result()->peak->end});
+  }
+
+ private:
+  const RunPlan& plan() const { return test_.plan(); }
+
+  double ProbeQps(const LoadableSet& set) {
+    const RunRecord record = test_.Issue(set, Phase::kWarmUp, ProbePlan(plan()));
+    return record.slots == nullptr ? 1 : ProbedQps(record);
+  }
+
+  // Nothing if the trial was not run to its end, or shows a system that breaks the contract. To
+  // fail at a rate breaks none: it says that the rate is too high.
+  std::optional<TrialOutcome> RunTrial(const LoadableSet& set, const RunPlan& trial,
+                                       const TrialRequest& request, RunRecord* record) {
+    const bool confirms = request.kind == TrialKind::Confirm;
+    TrialObserver observer(trial, bounds_, request);
+    const int64_t start_ns = test_.NowNs();
+    // Like a warm-up, a trial counts for nothing but the search.
+    *record = test_.Issue(set, confirms ? Phase::kPerformance : Phase::kWarmUp, trial, &observer);
+    if (record->slots == nullptr) return std::nullopt;
+    const std::vector<std::string> broken = ContractReasons(*record);
+    test_.AddReasons(broken);
+    if (test_.Stopped() || !broken.empty()) return std::nullopt;
+    const double wall_s = static_cast<double>(test_.NowNs() - start_ns) / 1e9;
+    TrialOutcome outcome = observer.Outcome(*record, wall_s);
+    outcome.valid = confirms && EvaluatePerformance(trial, *record).valid;
+    if (request.kind != TrialKind::Bracket) outcome.caution = LatenessCaution(trial, *record);
+    return outcome;
+  }
+
+  // What was found, in words, and what a reader must know first.
+  void Conclude(const std::vector<std::string>& cautions) {
+    PeakSearchResult& peak = *test_.result()->peak;
+    peak.statement = PeakStatement(peak);
+    if (cautions.empty()) return;
+    peak.cautions = {"The load generator itself was late in " + std::to_string(cautions.size()) +
+                     " of " + std::to_string(peak.trials.size()) +
+                     " trials, which makes the peak look lower. " + cautions.back()};
+    test_.result()->cautions = peak.cautions;
+  }
+
+  // The logs of the trial that stands for the search.
+  void Report(const RunPlan& reported_plan, const RunRecord& reported) {
+    test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
+    test_.Judge(reported_plan, reported);
+    test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
+  }
+
+  Conductor& test_;
+  const PeakSearchHooks& hooks_;
+  const std::vector<TrialBound> bounds_;
+};
+
+}  // namespace
+
+void FindPeak(Conductor* test, const PeakSearchHooks& hooks) {
+  DetailLog& detail = test->logs()->detail();
+  detail.Message("Starting FindPeakPerformance mode", test->NowNs());
+  const RunPlan& plan = test->plan();
+  if (plan.shape != LoopShape::kOpenLoop) {
+    const std::string text = "Finding peak performance is only supported in Server scenarios.";
+    detail.Error("error_invalid_config", text, test->NowNs());
+    return test->AddReasons({text});
+  }
+  const std::vector<LoadableSet> sets = test->MakeSets(Phase::kPerformance);
+  if (test->Stopped()) return;
+  PeakPhase phase(test, hooks);
+  switch (plan.find_peak_strategy) {
+    case PeakStrategy::Bisection:
+      return phase.Bisect(sets.front());
+    case PeakStrategy::Estimate:
+      return phase.Estimate(sets.front());
+  }
+}
+
+}  // namespace mlperf::loadgen

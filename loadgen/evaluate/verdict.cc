@@ -1,0 +1,593 @@
+#include "evaluate/verdict.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "evaluate/early_stopping.h"
+#include "record/failed_samples.h"
+#include "evaluate/latency_stats.h"
+#include "evaluate/lateness_caution.h"
+#include "record/missing_samples.h"
+#include "evaluate/token_stats.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+// ---------------------------------------------------------------------------------------------
+// Words.
+
+std::string Format(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), format, value);
+  return text;
+}
+
+// With all digits, so that a duration never looks equal to a bound that it misses.
+std::string FormatDuration(double duration_ns) {
+  if (duration_ns >= 1e9) return Format("%.12g s", duration_ns / 1e9);
+  if (duration_ns >= 1e6) return Format("%.12g ms", duration_ns / 1e6);
+  if (duration_ns >= 1e3) return Format("%.12g us", duration_ns / 1e3);
+  return Format("%.12g ns", duration_ns);
+}
+
+std::string FormatPercentile(double percentile) { return "p" + Format("%g", percentile * 100); }
+
+std::string Join(std::span<const std::string> parts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& part : parts) {
+    if (!joined.empty()) joined += separator;
+    joined += part;
+  }
+  return joined;
+}
+
+struct ViolationWords {
+  const char* one;
+  const char* many;
+  const char* cure;
+};
+
+// In the order of Violation.
+constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
+    {"unknown response id", "unknown response ids",
+     "answer with the ids given to IssueQuery, unchanged"},
+    {"response id of an earlier test or set", "response ids of earlier tests or sets",
+     "let no worker of an earlier test or set answer late"},
+    {"early completion", "early completions", "answer a sample only after it was issued"},
+    {"double completion", "double completions", "complete each sample exactly once"},
+    {"double first token", "double first tokens",
+     "call FirstTokenComplete exactly once for each sample"},
+    {"late first token", "late first tokens",
+     "call FirstTokenComplete before QuerySamplesComplete"},
+    {"missing first token", "missing first tokens",
+     "call FirstTokenComplete for each sample before QuerySamplesComplete, or turn "
+     "use_token_latencies off"},
+    {"missing token count", "missing token counts",
+     "set n_tokens of each response, or turn use_token_latencies off"},
+    {"negative token count", "negative token counts",
+     "set n_tokens to the number of tokens of the response"},
+    {"token count of 1", "token counts of 1",
+     "use_token_latencies needs responses of 2 tokens or more"},
+    {"completion after the end of its set", "completions after the end of their set",
+     "complete each sample exactly once"},
+    {"response without data", "responses without data",
+     "give the address of the data with each response of a size above 0"},
+    {"failed sample", "failed samples", ""},  // Their reason has words of its own.
+    {"fault reported by the system under test", "faults reported by the system under test",
+     ""},  // It has said why.
+}};
+
+std::string CountViolation(const ViolationRecord& violations, size_t kind) {
+  const uint64_t count = violations.counts[kind];
+  const ViolationWords& words = kViolationWords[kind];
+  return std::to_string(count) + " " + (count == 1 ? words.one : words.many);
+}
+
+bool IsFailure(size_t kind) { return static_cast<Violation>(kind) == Violation::kFailed; }
+
+// Why issuing ended before the minimums were met, to be appended to a reason; empty: unknown.
+std::string_view WhyIssuingEnded(const RunRecord& record) {
+  for (const IssueEnd& end : record.issue_ends) {
+    switch (end.reason) {
+      case StopReason::kSamplesExhausted:
+        return " (issuing ended: no sample was left that was not issued yet)";
+      case StopReason::kMaxQueryCount:
+        return " (issuing ended: max_query_count was reached)";
+      case StopReason::kMaxDuration:
+        return " (issuing ended: max_duration was reached)";
+      case StopReason::kTooManyOutstanding:
+        return " (issuing ended: more queries were outstanding than server_max_async_queries)";
+      case StopReason::kAborted:
+        return record.stalled_for_ns > 0
+                   ? " (issuing ended: the system under test stopped answering)"
+                   : " (issuing ended: the test was aborted)";
+      case StopReason::kSeenEnough:
+        return " (issuing ended: the outcome of the trial was plain)";
+      case StopReason::kNone:
+      case StopReason::kMinimumsMet:
+      case StopReason::kScheduleEnd:
+        break;
+    }
+  }
+  return "";
+}
+
+// ---------------------------------------------------------------------------------------------
+// Metrics.
+
+// Times of the last issued query, from the start of issuing.
+struct FinalQuery {
+  int64_t scheduled_ns = 0;
+  int64_t issued_ns = 0;
+  int64_t done_ns = 0;  // If it was not completed: the latest completion of any sample, or 0.
+};
+
+// What is judged and not reported. Percentiles are those of the target, with failed samples as the
+// slowest.
+struct Judged {
+  int64_t latency_ns = 0;
+  int64_t first_token_ns = 0;
+  int64_t time_per_token_ns = 0;
+  int64_t longest_ns = 0;  // From the schedule of a sample to its answer or failure.
+};
+
+int64_t LatestCompletionNs(const RunRecord& record) {
+  int64_t latest_ns = 0;
+  record.ForEachIssuedQuery([&](uint64_t query) {
+    const uint64_t begin = query * record.slots->samples_per_query;
+    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
+      latest_ns = std::max(latest_ns, record.CompletedNs(begin + i));
+    }
+  });
+  return latest_ns;
+}
+
+FinalQuery FindFinalQuery(const RunRecord& record) {
+  FinalQuery final_query;
+  if (record.queries_issued == 0) return final_query;
+  uint64_t last = 0;
+  record.ForEachIssuedQuery([&](uint64_t query) { last = query; });
+  final_query.scheduled_ns = record.ScheduledNs(last) - record.start_ns;
+  final_query.issued_ns = record.IssuedNs(last) - record.start_ns;
+  int64_t done_ns = QueryDoneNs(record, last);
+  if (done_ns == 0) done_ns = LatestCompletionNs(record);
+  if (done_ns != 0) final_query.done_ns = done_ns - record.start_ns;
+  return final_query;
+}
+
+int64_t LongestNs(const RunRecord& record, const LatencyStats& answered) {
+  int64_t longest_ns = answered.max_ns;
+  if (record.samples_failed == 0) return longest_ns;
+  record.ForEachIssuedQuery([&](uint64_t query) {
+    const uint64_t begin = query * record.slots->samples_per_query;
+    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
+      longest_ns = std::max(longest_ns, record.CompletedNs(begin + i) - record.ScheduledNs(query));
+    }
+  });
+  return longest_ns;
+}
+
+double Seconds(int64_t duration_ns) { return static_cast<double>(duration_ns) / 1e9; }
+
+// Of nothing, the rate is 0 whatever the time.
+double Rate(double count, double duration_s) { return count == 0 ? 0 : count / duration_s; }
+
+// The rate of what followed the first sample. 0 / 0 for a single sample that took no time.
+double RateAfterFirst(uint64_t sample_count, double duration_s) {
+  return sample_count == 0 ? 0 : static_cast<double>(sample_count - 1) / duration_s;
+}
+
+// What failed was scheduled, and took its time; it is no throughput.
+void ComputeRates(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
+  const uint64_t samples = result->sample_count;
+  const double tokens_per_sample =
+      plan.infer_token_latencies ? static_cast<double>(plan.token_latency_scaling_factor) : 0;
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+      result->qps_with_overhead = RateAfterFirst(samples, result->final_query_issued_s);
+      result->qps_without_overhead = samples == 0 ? 0 : 1 / Seconds(result->sample_latency.mean_ns);
+      break;
+    case TestScenario::MultiStream:
+      break;
+    case TestScenario::Server:
+      result->scheduled_samples_per_second =
+          RateAfterFirst(samples + result->failed_sample_count, result->final_query_scheduled_s);
+      result->completed_samples_per_second = RateAfterFirst(samples, result->final_query_done_s);
+      result->inferred_tokens_per_second = result->completed_samples_per_second * tokens_per_sample;
+      break;
+    case TestScenario::Offline:
+      result->samples_per_second = Rate(static_cast<double>(samples), Seconds(judged.longest_ns));
+      result->inferred_tokens_per_second = result->samples_per_second * tokens_per_sample;
+      break;
+  }
+}
+
+void ComputeTokenRate(const RunPlan& plan, PerformanceResult* result) {
+  const bool offline = plan.scenario == TestScenario::Offline;
+  if (result->tokens) {
+    const TokenMetrics& tokens = *result->tokens;
+    result->tokens_per_second = offline ? tokens.per_second : tokens.completed_per_second;
+  } else if (plan.infer_token_latencies && (offline || plan.scenario == TestScenario::Server)) {
+    result->tokens_inferred = true;
+    result->tokens_per_second = result->inferred_tokens_per_second;
+  }
+}
+
+uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
+  return static_cast<uint64_t>(
+      std::count_if(values_ns.begin(), values_ns.end(),
+                    [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
+}
+
+// `failed_count`: of queries, beside those that `values_ns` are of. `bound_ns` only counts in
+// Server.
+EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_ns,
+                                 uint64_t failed_count, uint64_t bound_ns) {
+  const double percentile = plan.target_latency_percentile;
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+      return EstimatePercentileAndP99(values_ns, failed_count, percentile);
+    case TestScenario::MultiStream:
+      return EstimatePercentile(values_ns, failed_count, percentile);
+    case TestScenario::Server:
+      return JudgeOverlatency(values_ns.size() + failed_count,
+                              CountOver(values_ns, bound_ns) + failed_count, percentile);
+    case TestScenario::Offline:
+      break;
+  }
+  return {};
+}
+
+TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
+                                 const PerformanceResult& result, Judged* judged) {
+  TokenMetrics metrics;
+  TokenTimes times = ComputeTokenTimes(record);
+  metrics.token_count = times.token_count;
+  metrics.first_token = ComputeLatencyStats(times.first_token_ns, plan.target_latency_percentile);
+  metrics.time_per_token =
+      ComputeLatencyStats(times.time_per_token_ns, plan.target_latency_percentile);
+
+  const auto tokens = static_cast<double>(times.token_count);
+  if (plan.scenario == TestScenario::Offline) {
+    metrics.per_second = Rate(tokens, Seconds(judged->longest_ns));
+    return metrics;
+  }
+  const LatencyStats& latency = result.sample_latency;
+  metrics.throughput_with_overhead = Rate(tokens, result.final_query_issued_s);
+  metrics.throughput = Rate(tokens, Seconds(latency.mean_ns) * static_cast<double>(latency.count));
+  metrics.completed_per_second = Rate(tokens, result.final_query_done_s);
+
+  // A query of several samples is as slow as its slowest.
+  if (plan.scenario == TestScenario::MultiStream) times = ComputeQueryTokenTimes(record);
+  const uint64_t failed = CountFailedQueries(record);
+  const double percentile = plan.target_latency_percentile;
+  judged->first_token_ns = PercentileWithFailures(times.first_token_ns, failed, percentile);
+  judged->time_per_token_ns = PercentileWithFailures(times.time_per_token_ns, failed, percentile);
+  metrics.early_stopping_ttft =
+      JudgeEarlyStopping(plan, times.first_token_ns, failed, plan.ttft_latency_ns);
+  metrics.early_stopping_tpot =
+      JudgeEarlyStopping(plan, times.time_per_token_ns, failed, plan.tpot_latency_ns);
+  return metrics;
+}
+
+Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
+                      PerformanceResult* result) {
+  result->query_count = record.queries_issued;
+  result->sample_count = record.samples_answered();
+  result->failed_sample_count = record.samples_failed;
+  result->failures = record.violations.failures;
+  result->target_qps = plan.target_qps;
+
+  // Before the latencies, so that only one list of a number a query is in memory at a time.
+  if (plan.shape == LoopShape::kOpenLoop) {
+    result->lateness = ComputeLateness(record);
+    result->lateness_held_up = ComputeLateness(record, LateQueries::kHeldUp);
+    result->lateness_others = ComputeLateness(record, LateQueries::kOthers);
+    result->pacing = plan.pacing;
+    result->spin_s = Seconds(record.spun_ns);
+  }
+
+  std::vector<int64_t> latencies_ns = SampleLatencies(record);
+  result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
+  if (plan.scenario == TestScenario::Server) {
+    result->overlatency_query_count =
+        CountOver(latencies_ns, plan.target_latency_ns) + record.samples_failed;
+  }
+  if (plan.scenario == TestScenario::MultiStream) {
+    latencies_ns = QueryLatencies(record);
+    result->query_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
+  }
+
+  result->final_query_scheduled_s = Seconds(final_query.scheduled_ns);
+  result->final_query_issued_s = Seconds(final_query.issued_ns);
+  result->final_query_done_s = Seconds(final_query.done_ns);
+  result->max_latency_s = Seconds(result->sample_latency.max_ns);
+  Judged judged;
+  judged.longest_ns = LongestNs(record, result->sample_latency);
+  ComputeRates(plan, judged, result);
+
+  if (plan.use_token_latencies) {
+    result->tokens = ComputeTokenMetrics(plan, record, *result, &judged);
+  } else {
+    const uint64_t failed = CountFailedQueries(record);
+    judged.latency_ns =
+        PercentileWithFailures(latencies_ns, failed, plan.target_latency_percentile);
+    result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, failed, plan.target_latency_ns);
+  }
+  ComputeTokenRate(plan, result);
+  return judged;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Verdict: each Judge function decides one rule and says what speaks against the run.
+
+// Whether the target percentile of what was measured keeps the bound, with what failed as the
+// slowest. Nothing measured shows nothing.
+bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& stats,
+                int64_t judged_ns, uint64_t bound_ns, PerformanceResult* result) {
+  if (stats.count > 0 && !std::cmp_greater(judged_ns, bound_ns)) return true;
+  const std::string name =
+      FormatPercentile(plan.target_latency_percentile) + " " + std::string(what);
+  const std::string bound = "the bound of " + FormatDuration(static_cast<double>(bound_ns));
+  if (stats.count == 0) {
+    result->reasons.push_back(name + " is unknown, nothing was measured against " + bound);
+    return false;
+  }
+  const bool is_failure = judged_ns == std::numeric_limits<int64_t>::max();
+  std::string reason = name;
+  if (!is_failure) reason += " " + FormatDuration(static_cast<double>(judged_ns));
+  reason += " is above " + bound;
+  if (result->failed_sample_count > 0) {
+    reason += ", with failed samples counted as slower than any other";
+  }
+  result->reasons.push_back(reason);
+  return false;
+}
+
+// `logged`: in the words of the reference, with its spelling, where scripts look for those.
+void Advise(const std::string& advice, const std::string& logged, PerformanceResult* result) {
+  result->recommendations.push_back(advice);
+  result->logged_recommendations.push_back(logged);
+}
+void Advise(const std::string& advice, PerformanceResult* result) {
+  Advise(advice, advice, result);
+}
+
+void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
+  if (plan.scenario != TestScenario::Server) return;
+  const std::string advice = "Reduce target QPS to improve latency.";
+  std::vector<std::string> objections;  // As logged.
+  const auto object = [&](const std::string& text, const std::string& logged) {
+    Advise(text, logged, result);
+    objections.push_back(logged);
+  };
+  const auto judge_token_bound = [&](const std::string& what, const LatencyStats& stats,
+                                     int64_t judged_ns, uint64_t bound_ns) {
+    if (KeepsBound(plan, what, stats, judged_ns, bound_ns, result)) return;
+    object(what + " constraint not met: " + advice, what + " constrain not met: " + advice);
+  };
+  if (result->tokens) {
+    judge_token_bound("TTFT", result->tokens->first_token, judged.first_token_ns,
+                      plan.ttft_latency_ns);
+    judge_token_bound("TPOT", result->tokens->time_per_token, judged.time_per_token_ns,
+                      plan.tpot_latency_ns);
+  } else if (!KeepsBound(plan, "latency", result->sample_latency, judged.latency_ns,
+                         plan.target_latency_ns, result)) {
+    object(advice, advice);
+  }
+  result->perf_constraints_met = objections.empty();
+  if (objections.empty()) return;
+  result->perf_constraints_reason = Join(objections, "  * ");
+  result->invalid_reason += result->perf_constraints_reason + " ";
+}
+
+// What min_duration is compared with.
+int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
+                           const Judged& judged) {
+  switch (plan.scenario) {
+    case TestScenario::SingleStream:
+    case TestScenario::MultiStream:
+      return final_query.issued_ns;
+    case TestScenario::Server:
+      return final_query.scheduled_ns;
+    case TestScenario::Offline:
+      break;
+  }
+  return judged.longest_ns;
+}
+
+const char* DurationAdvice(TestScenario scenario) {
+  switch (scenario) {
+    case TestScenario::SingleStream:
+    case TestScenario::MultiStream:
+      return "Decrease the expected latency so the loadgen pre-generates more queries.";
+    case TestScenario::Server:
+      return "Increase the target QPS so the loadgen pre-generates more queries.";
+    case TestScenario::Offline:
+      break;
+  }
+  return "Increase expected QPS so the loadgen pre-generates a larger (coalesced) query.";
+}
+
+// The offline_expected_qps to set, as a line of the recommendations.
+void AdviseOfflineQps(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  const bool answers_all = record.samples_issued > 0 &&
+                           result->sample_count == record.samples_issued &&
+                           result->sample_latency.max_ns > 0;
+  if (plan.scenario != TestScenario::Offline || plan.performance_issue_unique || !answers_all) {
+    return;
+  }
+  const double enough = OfflineQpsFor(result->samples_per_second, plan.min_duration_ms);
+  if (enough <= plan.target_qps) {
+    result->recommendations.push_back("Lower min_duration_ms: at this speed one query of " +
+                                      std::to_string(kMaxOfflineSamples) +
+                                      " samples, the most there can be, is too short.");
+    return;
+  }
+  result->sufficient_offline_qps = enough;
+  const std::string was = plan.offline_probe_duration_ms > 0
+                              ? ", and offline_probe_duration_ms to 0 or higher than " +
+                                    std::to_string(plan.offline_probe_duration_ms)
+                              : " (it was " + Format("%.10g", plan.target_qps) + ")";
+  result->recommendations.push_back("Set offline_expected_qps to " + Format("%.10g", enough) + was +
+                                    ": at this speed the query then lasts min_duration_ms and a "
+                                    "third more.");
+}
+
+void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
+                   const Judged& judged, PerformanceResult* result) {
+  const int64_t measured_ns = MeasuredDurationNs(plan, final_query, judged);
+  // Whole milliseconds, as settings have no smaller ones and their ns may not fit 64 bits.
+  result->min_duration_met =
+      std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
+  if (result->min_duration_met) return;
+  const std::string advice = DurationAdvice(plan.scenario);
+  Advise(advice, result);
+  result->invalid_reason += advice + " ";
+  result->reasons.push_back("ran " + FormatDuration(static_cast<double>(measured_ns)) +
+                            ", min_duration asks for " +
+                            FormatDuration(static_cast<double>(plan.min_duration_ms) * 1e6) +
+                            std::string(WhyIssuingEnded(record)));
+  AdviseOfflineQps(plan, record, result);
+}
+
+void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  const bool enough_queries = result->query_count >= plan.min_query_count;
+  // Of what failed there is a reason of its own: it was not too few.
+  const bool enough_samples = record.samples_completed >= plan.min_sample_count;
+  result->min_queries_met = enough_queries && enough_samples;
+  if (result->min_queries_met) return;
+  const std::string advice = "The test exited early, before enough queries were issued.";
+  Advise(advice + "\n   See the detailed log for why this may have occurred.", result);
+  result->invalid_reason += advice;
+  const std::string why(WhyIssuingEnded(record));
+  if (!enough_queries) {
+    result->reasons.push_back("issued " + std::to_string(result->query_count) +
+                              " queries, min_query_count asks for " +
+                              std::to_string(plan.min_query_count) + why);
+  } else {
+    result->reasons.push_back("completed " + std::to_string(record.samples_completed) +
+                              " samples, the test asks for " +
+                              std::to_string(plan.min_sample_count) + why);
+  }
+}
+
+void JudgeConfidence(const EarlyStopping& early_stopping, const std::string& of_what,
+                     PerformanceResult* result) {
+  if (early_stopping.met) return;
+  result->early_stopping_met = false;
+  const uint64_t missing = early_stopping.queries_missing;
+  result->reasons.push_back("early stopping" + of_what + " needs " + std::to_string(missing) +
+                            (missing == 1 ? " more query" : " more queries"));
+}
+
+void Object(const std::string& line, PerformanceResult* result) {
+  Advise(line, result);
+  std::string& all = result->invalid_reason;
+  if (!all.empty() && all.back() != ' ') all += ' ';
+  all += line;
+}
+
+std::string StallWords(const RunRecord& record) {
+  return "stalled: no sample was completed for " +
+         FormatDuration(static_cast<double>(record.stalled_for_ns)) +
+         " while some were outstanding (stall_timeout_ms)";
+}
+
+// Before all else, as the other rules only see what was answered.
+void JudgeFailures(const RunRecord& record, PerformanceResult* result) {
+  if (record.samples_failed == 0) return;
+  Object(FailedShare(record) + ": see the detailed log.", result);
+  result->invalid_reason += " ";
+  result->reasons.push_back(FailureReason(record));
+}
+
+// What the reference lets pass: a system that breaks the rules has no valid result.
+void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
+  std::vector<std::string> broken;
+  for (size_t kind = 0; kind < kViolationKinds; ++kind) {
+    if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
+    broken.push_back(CountViolation(record.violations, kind));
+  }
+  if (!broken.empty()) {
+    Object("The system under test broke its contract (" + Join(broken, ", ") +
+               "): see the detailed log.",
+           result);
+  }
+  if (record.aborted) {
+    Object("The test was aborted before its end: see the detailed log.", result);
+  }
+  if (record.stalled_for_ns > 0) {
+    Object("The system under test stopped answering: see the detailed log.", result);
+  }
+  const MissingSamples missing = FindMissingSamples(record);
+  if (!missing.none()) {
+    Object("The test is incomplete, " + std::to_string(missing.sample_count) + " of " +
+               std::to_string(record.samples_issued) +
+               " issued samples were never completed: see the detailed log.",
+           result);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ContractReasons(const RunRecord& record) {
+  std::vector<std::string> reasons;
+  for (size_t kind = 0; kind < kViolationKinds; ++kind) {
+    if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
+    const bool fault = static_cast<Violation>(kind) == Violation::kFault;
+    reasons.push_back(CountViolation(record.violations, kind) + ": " +
+                      (fault ? Join(record.violations.faults, "; ") : kViolationWords[kind].cure));
+  }
+  if (record.aborted) {
+    reasons.push_back("the test was aborted: only a run to the end can be VALID");
+  }
+  if (record.stalled_for_ns > 0) reasons.push_back(StallWords(record));
+  const MissingSamples missing = FindMissingSamples(record);
+  if (!missing.none()) {
+    reasons.push_back(missing.Words(record.samples_issued) +
+                      ": call QuerySamplesComplete for every sample, even if it failed");
+  }
+  return reasons;
+}
+
+void ObjectToEarlierPhases(PerformanceResult* result) {
+  result->valid = false;
+  Object("The phase before this one was spoilt: see the detailed log.", result);
+}
+
+PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& record) {
+  PerformanceResult result;
+  const FinalQuery final_query = FindFinalQuery(record);
+  const Judged judged = ComputeMetrics(plan, record, final_query, &result);
+
+  JudgeFailures(record, &result);
+  JudgeConstraints(plan, judged, &result);
+  JudgeDuration(plan, record, final_query, judged, &result);
+  JudgeCounts(plan, record, &result);
+  result.early_stopping_met = true;
+  if (result.tokens) {
+    JudgeConfidence(result.tokens->early_stopping_ttft, " of TTFT", &result);
+    JudgeConfidence(result.tokens->early_stopping_tpot, " of TPOT", &result);
+  } else {
+    JudgeConfidence(result.early_stopping, "", &result);
+  }
+  JudgeConduct(record, &result);
+  if (std::string caution = LatenessCaution(plan, record); !caution.empty()) {
+    result.cautions.push_back(std::move(caution));
+  }
+  const std::vector<std::string> broken = ContractReasons(record);
+  result.reasons.insert(result.reasons.end(), broken.begin(), broken.end());
+  result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
+                 result.early_stopping_met && record.samples_failed == 0 && broken.empty();
+  return result;
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,166 @@
+#include "search/bisection.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace mlperf::loadgen {
+namespace {
+
+std::string Bounds(double low, double high) {
+  return "[" + std::to_string(low) + ", " + std::to_string(high) + ")";
+}
+
+std::string RateText(double qps) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%.6g", qps);
+  return text;
+}
+
+std::string SecondsText(double seconds) {
+  char text[40];
+  std::snprintf(text, sizeof(text), seconds < 1000 ? "%.3g s" : "%.0f s", seconds);
+  return text;
+}
+
+// "at least 800 and at most 950 queries/s", as far as it is known.
+std::string KnownText(const PeakSearchResult& peak) {
+  const bool least = peak.at_least_qps > 0, most = peak.at_most_qps > 0;
+  if (!least && !most) return "neither end of it is known";
+  std::string text;
+  if (least) text = "at least " + RateText(peak.at_least_qps);
+  if (least && most) text += " and ";
+  if (most) text += "at most " + RateText(peak.at_most_qps);
+  return text + " queries/s";
+}
+
+class Search {
+ public:
+  Search(const PeakSearchOptions& options, const PeakTrialFunction& run,
+         const PeakMessageFunction& message, const std::function<bool()>& stopped,
+         const PeakPartFunction& around)
+      : options_(options), run_(run), message_(message), stopped_(stopped), around_(around) {}
+
+  PeakSearchResult Run() {
+    Find();
+    const bool ended = result_.found && !stopped_();
+    result_.at_limit = ended && failed_qps_ == 0 && passed_qps_ >= options_.limit_qps;
+    result_.determined = ended && failed_qps_ > 0;
+    result_.qps = result_.at_least_qps = passed_qps_;
+    result_.at_most_qps = failed_qps_;
+    return result_;
+  }
+
+ private:
+  void Find() {
+    message_("FindPeakPerformance: Check validity of the base settings field: " +
+             std::to_string(options_.first_qps));
+    result_.end = "the first rate fails; start lower";
+    if (!TryAlone(options_.first_qps)) return;
+    result_.found = true;
+    const bool bounded = Widen();
+    if (bounded) {
+      result_.end = "the bounds agree in the decimals asked for";
+    } else if (passed_qps_ >= options_.limit_qps) {
+      result_.end =
+          "no rate up to the limit failed; raise server_find_peak_max_qps to look further";
+    } else {
+      result_.end =
+          "the step is too small to change the rate; raise "
+          "server_find_peak_qps_boundary_step_size";
+    }
+    if (bounded) around_([this] { Bisect(); });
+    if (stopped_()) result_.end = "the test was ended before the search was";
+    message_("FindPeakPerformance: Found peak performance field: " + std::to_string(passed_qps_));
+  }
+
+  bool Try(double qps) {
+    result_.trials.push_back(run_(qps));
+    const bool passed = result_.trials.back().passed;
+    if (passed) {
+      passed_qps_ = qps;
+    } else if (!stopped_()) {  // An aborted trial says nothing.
+      failed_qps_ = failed_qps_ == 0 ? qps : std::min(failed_qps_, qps);
+    }
+    return passed;
+  }
+
+  bool TryAlone(double qps) {
+    bool passed = false;
+    around_([&] { passed = Try(qps); });
+    return passed;
+  }
+
+  // Raises the bounds until the upper one fails. False if that never happened.
+  bool Widen() {
+    double low = options_.first_qps;
+    while (!stopped_()) {
+      high_ = std::min(low * (1 + options_.step), options_.limit_qps);
+      if (!(high_ > low)) {
+        if (low < options_.limit_qps) return false;  // The step is lost in rounding.
+        message_("FindPeakPerformance: Every load up to the limit of " +
+                 std::to_string(options_.limit_qps) + " passed");
+        return false;
+      }
+      message_("FindBoundaries: Checking fields " + Bounds(low, high_));
+      if (!TryAlone(high_)) {
+        message_("FindPeakPerformance: Found boundaries: " + Bounds(low, high_));
+        return true;
+      }
+      low = high_;
+    }
+    return false;
+  }
+
+  void Bisect() {
+    const double scale = std::pow(10, options_.decimals);
+    double low = passed_qps_;
+    while (!stopped_() && std::floor(low * scale) + 1 < std::floor(high_ * scale)) {
+      const double mid = low + (high_ - low) / 2;
+      if (!(low < mid && mid < high_)) return;  // Adjacent doubles.
+      message_("FindPeakPerformanceBinarySearch: Testing the mid value of bounds " +
+               Bounds(low, high_) + ": " + std::to_string(mid));
+      if (Try(mid)) {
+        low = mid;
+      } else {
+        high_ = mid;
+      }
+    }
+  }
+
+  const PeakSearchOptions& options_;
+  const PeakTrialFunction& run_;
+  const PeakMessageFunction& message_;
+  const std::function<bool()>& stopped_;
+  const PeakPartFunction& around_;
+  double high_ = 0;
+  double passed_qps_ = 0, failed_qps_ = 0;  // The last that passed, the lowest that failed.
+  PeakSearchResult result_;
+};
+
+}  // namespace
+
+std::string PeakStatement(const PeakSearchResult& peak) {
+  if (!peak.found) return "none: " + peak.end;
+  if (peak.determined) {
+    return RateText(peak.qps) + " queries/s (" + RateText(peak.at_least_qps) + " to " +
+           RateText(peak.at_most_qps) + ")";
+  }
+  std::string text = "not determined, " + KnownText(peak) + ": " + peak.end;
+  if (peak.settling_budget_s > 0) {
+    text += "; a time budget of " + SecondsText(peak.settling_budget_s);
+    if (peak.settling_min_duration_s > 0) {
+      text += " with a min_duration of " + SecondsText(peak.settling_min_duration_s);
+    }
+    text += " is likely to settle it";
+  }
+  return text;
+}
+
+PeakSearchResult SearchPeak(const PeakSearchOptions& options, const PeakTrialFunction& run,
+                            const PeakMessageFunction& message,
+                            const std::function<bool()>& stopped, const PeakPartFunction& around) {
+  return Search(options, run, message, stopped, around).Run();
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,308 @@
+#include "settings/settings_table.h"
+
+#include <algorithm>
+
+namespace mlperf::loadgen {
+namespace {
+
+using S = TestSettings;
+
+constexpr ConfigKey kNoKey = {};
+
+// `name` is looked up under the scenario that FromConfig was called with.
+constexpr ConfigKey Key(std::string_view name, ValueForm form = ValueForm::kInteger) {
+  return {.name = name, .scope = KeyScope::kArgument, .form = form};
+}
+
+// `name` is looked up under `scope`, whatever scenario FromConfig was called with.
+constexpr ConfigKey KeyUnder(KeyScope scope, std::string_view name,
+                             ValueForm form = ValueForm::kInteger, double factor = 1,
+                             KeyRule rule = KeyRule::kAlways) {
+  return {.name = name, .scope = scope, .form = form, .factor = factor, .rule = rule};
+}
+
+constexpr ConfigKey BuiltInKey(std::string_view name, ValueForm form = ValueForm::kInteger,
+                               double factor = 1) {
+  return {.name = name,
+          .scope = KeyScope::kArgument,
+          .form = form,
+          .factor = factor,
+          .rule = KeyRule::kBuiltInOnly};
+}
+
+constexpr double kNsPerMs = 1000000;
+constexpr double kFractionPerPercent = 0.01;
+
+// Columns: name, member, unit, applies_to, log_name, key, doc.
+constexpr Setting kSettings[] = {
+    {"scenario", &S::scenario, "", AppliesTo::kAll, "scenario", kNoKey,
+     "How samples arrive: SingleStream, MultiStream, Server or Offline."},
+    {"mode", &S::mode, "", AppliesTo::kAll, "test_mode", Key("mode", ValueForm::kMode),
+     "What is run: SubmissionRun (accuracy, then performance), AccuracyOnly, PerformanceOnly or "
+     "FindPeakPerformance. Config files use the numbers 0 to 3 in this order."},
+
+    {"single_stream_expected_latency_ns", &S::single_stream_expected_latency_ns, "ns",
+     AppliesTo::kSingleStream, "single_stream_expected_latency_ns",
+     KeyUnder(KeyScope::kSingleStream, "target_latency", ValueForm::kFloat, kNsPerMs),
+     "Expected latency of a query. It sizes the traffic and is no bound."},
+    {"single_stream_target_latency_percentile", &S::single_stream_target_latency_percentile,
+     "fraction", AppliesTo::kSingleStream, "single_stream_target_latency_percentile",
+     KeyUnder(KeyScope::kSingleStream, "target_latency_percentile", ValueForm::kFloat,
+              kFractionPerPercent),
+     "The latency percentile that is reported and that early stopping estimates."},
+
+    {"multi_stream_expected_latency_ns", &S::multi_stream_expected_latency_ns, "ns",
+     AppliesTo::kMultiStream, "multi_stream_expected_latency_ns",
+     KeyUnder(KeyScope::kMultiStream, "target_latency", ValueForm::kFloat, kNsPerMs),
+     "Expected latency of a whole query. It sizes the traffic and is no bound."},
+    {"multi_stream_target_latency_percentile", &S::multi_stream_target_latency_percentile,
+     "fraction", AppliesTo::kMultiStream, "multi_stream_target_latency_percentile",
+     KeyUnder(KeyScope::kMultiStream, "target_latency_percentile", ValueForm::kFloat,
+              kFractionPerPercent),
+     "The percentile of query latencies that is reported and that early stopping estimates."},
+    {"multi_stream_samples_per_query", &S::multi_stream_samples_per_query, "samples",
+     AppliesTo::kMultiStream, "multi_stream_samples_per_query",
+     KeyUnder(KeyScope::kMultiStream, "samples_per_query"), "Samples in each query."},
+
+    {"server_target_qps", &S::server_target_qps, "queries/s", AppliesTo::kServer,
+     "server_target_qps", KeyUnder(KeyScope::kServer, "target_qps", ValueForm::kFloat),
+     "Mean rate of the Poisson arrivals. FindPeakPerformance starts its search here."},
+    {"server_target_latency_ns", &S::server_target_latency_ns, "ns", AppliesTo::kServer,
+     "server_target_latency_ns",
+     KeyUnder(KeyScope::kServer, "target_latency", ValueForm::kInteger, kNsPerMs),
+     "Latency bound that the target percentile of queries must keep. In config files whole "
+     "milliseconds."},
+    {"server_target_latency_percentile", &S::server_target_latency_percentile, "fraction",
+     AppliesTo::kServer, "server_target_latency_percentile",
+     KeyUnder(KeyScope::kServer, "target_latency_percentile", ValueForm::kFloat,
+              kFractionPerPercent),
+     "Share of queries that must keep the latency bound."},
+    {"server_coalesce_queries", &S::server_coalesce_queries, "", AppliesTo::kServer,
+     "server_coalesce_queries",
+     KeyUnder(KeyScope::kServer, "coalesce_queries", ValueForm::kTrueIfNonZero),
+     "Issue all queries that are due in one call of IssueQuery."},
+    {"server_find_peak_qps_decimals_of_precision", &S::server_find_peak_qps_decimals_of_precision,
+     "decimals", AppliesTo::kServer, "server_find_peak_qps_decimals_of_precision", kNoKey,
+     "Decimals to which FindPeakPerformance determines the highest rate."},
+    {"server_find_peak_qps_boundary_step_size", &S::server_find_peak_qps_boundary_step_size, "",
+     AppliesTo::kServer, "server_find_peak_qps_boundary_step_size", kNoKey,
+     "FindPeakPerformance multiplies the rate by 1 + this value until the bound is missed."},
+    {"server_max_async_queries", &S::server_max_async_queries, "queries", AppliesTo::kServer,
+     "server_max_async_queries",
+     KeyUnder(KeyScope::kServer, "max_async_queries", ValueForm::kSigned32),
+     "Stop the run when more queries than this are outstanding; 0 is no limit."},
+    {"server_num_issue_query_threads", &S::server_num_issue_query_threads, "threads",
+     AppliesTo::kServer, "server_num_issue_query_threads", kNoKey,
+     "Registered threads that issue the queries; with 0 the thread that called StartTest does."},
+
+    {"offline_expected_qps", &S::offline_expected_qps, "samples/s", AppliesTo::kOffline,
+     "offline_expected_qps", KeyUnder(KeyScope::kOffline, "target_qps", ValueForm::kFloat),
+     "Expected throughput. It sizes the one query so that it lasts min_duration_ms and 10 % more."},
+
+    {"min_duration_ms", &S::min_duration_ms, "ms", AppliesTo::kAll, "min_duration_ms",
+     Key("min_duration"), "A performance run lasts at least this long."},
+    {"max_duration_ms", &S::max_duration_ms, "ms", AppliesTo::kAll, "max_duration_ms",
+     Key("max_duration"), "Stop issuing after this time, with an error; 0 is no limit."},
+    {"min_query_count", &S::min_query_count, "queries", AppliesTo::kAll, "min_query_count",
+     Key("min_query_count"),
+     "A performance run issues at least this many queries; in Offline, samples."},
+    {"max_query_count", &S::max_query_count, "queries", AppliesTo::kAll, "max_query_count",
+     Key("max_query_count"), "Stop issuing after this many queries, with an error; 0 is no limit."},
+
+    {"qsl_rng_seed", &S::qsl_rng_seed, "", AppliesTo::kAll, "qsl_rng_seed",
+     BuiltInKey("qsl_rng_seed"),
+     "Seed of the order in which samples are loaded. Only its low 32 bits count."},
+    {"sample_index_rng_seed", &S::sample_index_rng_seed, "", AppliesTo::kAll,
+     "sample_index_rng_seed", BuiltInKey("sample_index_rng_seed"),
+     "Seed of the choice of samples. Only its low 32 bits count."},
+    {"schedule_rng_seed", &S::schedule_rng_seed, "", AppliesTo::kAll, "schedule_rng_seed",
+     BuiltInKey("schedule_rng_seed"),
+     "Seed of the Server arrival times. Only its low 32 bits count."},
+    {"accuracy_log_rng_seed", &S::accuracy_log_rng_seed, "", AppliesTo::kAll,
+     "accuracy_log_rng_seed", Key("accuracy_log_rng_seed"),
+     "Seed of the choice of responses that a performance run logs. Only its low 32 bits count."},
+    {"accuracy_log_probability", &S::accuracy_log_probability, "fraction", AppliesTo::kAll,
+     "accuracy_log_probability",
+     BuiltInKey("accuracy_log_probability", ValueForm::kFloat, kFractionPerPercent),
+     "Share of the responses of a performance run that goes to the accuracy log."},
+    {"accuracy_log_sampling_target", &S::accuracy_log_sampling_target, "samples", AppliesTo::kAll,
+     "accuracy_log_sampling_target", Key("accuracy_log_sampling_target"),
+     "About how many responses of a performance run go to the accuracy log; unless 0, it replaces "
+     "accuracy_log_probability."},
+
+    {"test05", &S::test05, "", AppliesTo::kAll, "", BuiltInKey("test05", ValueForm::kTrueIfOne),
+     "Run PerformanceOnly with the three test05 seeds in place of the usual ones."},
+    {"test05_qsl_rng_seed", &S::test05_qsl_rng_seed, "", AppliesTo::kAll, "",
+     BuiltInKey("test05_qsl_rng_seed"), "Replaces qsl_rng_seed where test05 is on."},
+    {"test05_sample_index_rng_seed", &S::test05_sample_index_rng_seed, "", AppliesTo::kAll, "",
+     BuiltInKey("test05_sample_index_rng_seed"),
+     "Replaces sample_index_rng_seed where test05 is on."},
+    {"test05_schedule_rng_seed", &S::test05_schedule_rng_seed, "", AppliesTo::kAll, "",
+     BuiltInKey("test05_schedule_rng_seed"), "Replaces schedule_rng_seed where test05 is on."},
+
+    {"print_timestamps", &S::print_timestamps, "", AppliesTo::kAll, "print_timestamps",
+     Key("print_timestamps", ValueForm::kTrueIfNonZero),
+     "Print a comparison of the timers to the standard output during a performance run."},
+    {"performance_issue_unique", &S::performance_issue_unique, "", AppliesTo::kAll,
+     "performance_issue_unique", Key("performance_issue_unique", ValueForm::kTrueIfNonZero),
+     "Issue every loaded sample once and none twice."},
+    {"performance_issue_same", &S::performance_issue_same, "", AppliesTo::kAll,
+     "performance_issue_same", Key("performance_issue_same", ValueForm::kTrueIfNonZero),
+     "Issue one and the same sample again and again."},
+    {"performance_issue_same_index", &S::performance_issue_same_index, "", AppliesTo::kAll,
+     "performance_issue_same_index", Key("performance_issue_same_index"),
+     "Which sample performance_issue_same repeats: its position in the loaded set, from 0."},
+    {"performance_sample_count_override", &S::performance_sample_count_override, "samples",
+     AppliesTo::kAll, "performance_sample_count_override", Key("performance_sample_count_override"),
+     "Samples that are loaded at once; 0 is the library's performance sample count."},
+    {"accuracy_sample_count_override", &S::accuracy_sample_count_override, "samples",
+     AppliesTo::kAll, "accuracy_sample_count_override", Key("accuracy_sample_count_override"),
+     "Samples of an accuracy run, the first ones of the library; 0 is all of them."},
+    {"sample_concatenate_permutation", &S::sample_concatenate_permutation, "", AppliesTo::kAll,
+     "sample_concatenate_permutation", Key("sample_concatenate_permutation", ValueForm::kTrueIfOne),
+     "Issue every loaded sample equally often, in permutations one after the other."},
+
+    {"use_token_latencies", &S::use_token_latencies, "", AppliesTo::kTokens, "use_token_latencies",
+     Key("use_token_latencies", ValueForm::kTrueIfOne),
+     "Count the tokens of each sample, and measure the time to its first token (TTFT) and per "
+     "output token (TPOT). Offline needs no first tokens."},
+    {"ttft_latency", &S::server_ttft_latency, "ns", AppliesTo::kServerTokens, "server_ttft_latency",
+     KeyUnder(KeyScope::kServer, "ttft_latency", ValueForm::kInteger, kNsPerMs,
+              KeyRule::kIfTokenLatencies),
+     "Server bound on the time to the first token, kept by the target percentile of samples."},
+    {"tpot_latency", &S::server_tpot_latency, "ns/token", AppliesTo::kServerTokens,
+     "server_tpot_latency",
+     KeyUnder(KeyScope::kServer, "tpot_latency", ValueForm::kInteger, kNsPerMs,
+              KeyRule::kIfTokenLatencies),
+     "Server bound on the time per output token, kept by the target percentile of samples."},
+    {"infer_token_latencies", &S::infer_token_latencies, "", AppliesTo::kAll, "",
+     Key("infer_token_latencies", ValueForm::kTrueIfOne),
+     "Server and Offline also report token rates, inferred from the sample rate."},
+    {"token_latency_scaling_factor", &S::token_latency_scaling_factor, "tokens/sample",
+     AppliesTo::kAll, "",
+     KeyUnder(KeyScope::kArgument, "token_latency_scaling_factor", ValueForm::kInteger, 1,
+              KeyRule::kIfInferredLatencies),
+     "Tokens of a sample, as assumed by infer_token_latencies."},
+    {"server_find_peak_strategy", &S::server_find_peak_strategy, "", AppliesTo::kServer, "", kNoKey,
+     "How FindPeakPerformance searches: Bisection as the reference does, from a rate that passes; "
+     "Estimate from any rate, by trials of fresh arrivals, to an estimate with its interval."},
+    {"server_find_peak_max_qps", &S::server_find_peak_max_qps, "queries/s", AppliesTo::kServer, "",
+     kNoKey, "FindPeakPerformance tries no rate above this."},
+    {"server_pacing", &S::server_pacing, "", AppliesTo::kServer, "", kNoKey,
+     "How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only "
+     "sleeps and costs the least CPU, Spin never sleeps and costs a CPU."},
+    {"stall_timeout_ms", &S::stall_timeout_ms, "ms", AppliesTo::kAll, "", Key("stall_timeout"),
+     "End the test, INVALID, when no sample was completed for this long while some are "
+     "outstanding; 0 waits for ever. In Offline the default counts only after the first "
+     "completion, "
+     "and not before twice the longest silence so far; any other value, and any in a config file, "
+     "counts from the issue."},
+    {"warmup_query_count", &S::warmup_query_count, "queries", AppliesTo::kAll, "",
+     Key("warmup_query_count"),
+     "Queries (in Offline, samples of one query) that are issued and answered before the "
+     "performance "
+     "phase begins, and count for nothing."},
+    {"offline_probe_duration_ms", &S::offline_probe_duration_ms, "ms", AppliesTo::kOffline, "",
+     KeyUnder(KeyScope::kOffline, "probe_duration"),
+     "Before the test, measure the throughput for about this long, and size the query by what was "
+     "measured and 20 % more, in place of offline_expected_qps; 0 is no probe."},
+    {"enable_sample_log", &S::enable_sample_log, "", AppliesTo::kAll, "",
+     Key("enable_sample_log", ValueForm::kTrueIfNonZero),
+     "Write every sample to the sample log. LogSettings has a setting of the same name; either of "
+     "them turns the log off."},
+};
+
+// The scenario that a setting belongs to alone; empty: to several.
+std::string_view ScenarioOf(AppliesTo applies_to) {
+  switch (applies_to) {
+    case AppliesTo::kSingleStream:
+      return "SingleStream";
+    case AppliesTo::kMultiStream:
+      return "MultiStream";
+    case AppliesTo::kServer:
+    case AppliesTo::kServerTokens:  // The record is of more scenarios than the bound.
+      return "Server";
+    case AppliesTo::kOffline:
+      return "Offline";
+    case AppliesTo::kAll:
+    case AppliesTo::kTokens:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string WhyUnused(const Setting& setting, const TestSettings& settings) {
+  const std::string_view scenario = ToString(settings.scenario);
+  const std::string_view own = ScenarioOf(setting.applies_to);
+  if (!own.empty() && own != scenario) {
+    return "it belongs to " + std::string(own) + ", and the scenario is " + std::string(scenario);
+  }
+  if (setting.key.rule == KeyRule::kIfTokenLatencies && !settings.use_token_latencies) {
+    return "it belongs to use_token_latencies, which is off";
+  }
+  if (setting.key.rule == KeyRule::kIfInferredLatencies && !settings.infer_token_latencies) {
+    return "it belongs to infer_token_latencies, which is off";
+  }
+  return {};
+}
+
+std::span<const Setting> AllSettings() { return kSettings; }
+
+const Setting* FindSetting(std::string_view name) {
+  const auto* found = std::ranges::find(kSettings, name, &Setting::name);
+  return found == std::end(kSettings) ? nullptr : found;
+}
+
+std::string_view ToString(TestScenario scenario) {
+  switch (scenario) {
+    case TestScenario::SingleStream:
+      return "SingleStream";
+    case TestScenario::MultiStream:
+      return "MultiStream";
+    case TestScenario::Server:
+      return "Server";
+    case TestScenario::Offline:
+      return "Offline";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(TestMode mode) {
+  switch (mode) {
+    case TestMode::SubmissionRun:
+      return "SubmissionRun";
+    case TestMode::AccuracyOnly:
+      return "AccuracyOnly";
+    case TestMode::PerformanceOnly:
+      return "PerformanceOnly";
+    case TestMode::FindPeakPerformance:
+      return "FindPeakPerformance";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(PeakStrategy strategy) {
+  switch (strategy) {
+    case PeakStrategy::Bisection:
+      return "Bisection";
+    case PeakStrategy::Estimate:
+      return "Estimate";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(Pacing pacing) {
+  switch (pacing) {
+    case Pacing::Auto:
+      return "Auto";
+    case Pacing::Sleep:
+      return "Sleep";
+    case Pacing::Spin:
+      return "Spin";
+  }
+  return "Unknown";
+}
+
+}  // namespace mlperf::loadgen

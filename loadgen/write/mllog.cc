@@ -1,0 +1,177 @@
+#include "write/mllog.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <utility>
+
+namespace mlperf::loadgen {
+namespace {
+
+constexpr size_t kRememberedTexts = 10;
+constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
+template <typename Number>
+void AppendNumber(Number value, std::string* out) {
+  char digits[24];
+  out->append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+}
+
+// The length of the well-formed UTF-8 sequence that `bytes` starts with; 0 if it starts with none.
+size_t Utf8SequenceLength(std::string_view bytes) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || bytes.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool surrogate = lead == 0xED && byte(1) > 0x9F;
+  const bool beyond_unicode = lead == 0xF4 && byte(1) > 0x8F;
+  return overlong || surrogate || beyond_unicode ? 0 : length;
+}
+
+void AppendEscaped(char c, std::string* out) {
+  switch (c) {
+    case '"':
+      *out += "\\\"";
+      return;
+    case '\\':
+      *out += "\\\\";
+      return;
+    case '\n':
+      *out += "\\n";
+      return;
+    case '\r':
+      *out += "\\r";
+      return;
+    case '\t':
+      *out += "\\t";
+      return;
+    default:
+      break;
+  }
+  if (static_cast<unsigned char>(c) >= 0x20) {
+    *out += c;
+    return;
+  }
+  constexpr char kHexDigits[] = "0123456789abcdef";
+  *out += "\\u00";
+  *out += kHexDigits[c >> 4];
+  *out += kHexDigits[c & 0xF];
+}
+
+void AppendQuoted(std::string_view value, std::string* out) {
+  *out += '"';
+  while (!value.empty()) {
+    const size_t length = Utf8SequenceLength(value);
+    if (length == 1) {
+      AppendEscaped(value[0], out);
+    } else {
+      *out += length == 0 ? kReplacementCharacter : value.substr(0, length);
+    }
+    value.remove_prefix(length == 0 ? 1 : length);
+  }
+  *out += '"';
+}
+
+// `time_ns` in milliseconds with all its digits; negative before the origin.
+void AppendMilliseconds(int64_t time_ns, std::string* out) {
+  const uint64_t unsigned_ns = static_cast<uint64_t>(time_ns);
+  const uint64_t magnitude_ns = time_ns < 0 ? 0 - unsigned_ns : unsigned_ns;
+  if (time_ns < 0) *out += '-';
+  AppendNumber(magnitude_ns / 1'000'000, out);
+  const std::string fraction = std::to_string(1'000'000 + magnitude_ns % 1'000'000);
+  *out += '.';
+  out->append(fraction, 1);
+}
+
+std::string_view BareFileName(std::string_view path) {
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+}  // namespace
+
+std::string StreamDouble(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof(text), value, std::chars_format::general, 6).ptr};
+}
+
+JsonText ToJson(int64_t value) { return {std::to_string(value)}; }
+JsonText ToJson(uint64_t value) { return {std::to_string(value)}; }
+JsonText ToJson(bool value) { return {value ? "true" : "false"}; }
+JsonText ToJson(double value) { return {std::isfinite(value) ? StreamDouble(value) : "null"}; }
+
+JsonText ToJson(std::string_view value) {
+  JsonText json{{}, std::string(value)};
+  AppendQuoted(value, &json.text);
+  return json;
+}
+
+JsonText ToJson(const char* value) { return ToJson(std::string_view(value)); }
+
+JsonText ToJson(std::span<const uint64_t> values, const Checkpoint& checkpoint) {
+  std::string text = "[";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (IsCheckpoint(i)) checkpoint();
+    if (i > 0) text += ',';
+    AppendNumber(values[i], &text);
+  }
+  return {text + ']'};
+}
+
+JsonText ToJson(const std::map<std::string, std::string>& values) {
+  std::string text = "{";
+  for (const auto& [key, value] : values) {
+    if (text.size() > 1) text += ',';
+    AppendQuoted(key, &text);
+    text += ':';
+    AppendQuoted(value, &text);
+  }
+  return {text + '}'};
+}
+
+MlLog::MlLog(OutputFile* file, int64_t origin_ns, bool copy_to_stdout)
+    : file_(file), origin_ns_(origin_ns), copy_to_stdout_(copy_to_stdout), pid_(getpid()) {}
+
+void MlLog::Record(std::string_view key, const JsonText& value, int64_t now_ns, MlLogLevel level,
+                   const std::source_location& where) {
+  std::string line = ":::MLLOG {\"key\": ";
+  AppendQuoted(key, &line);
+  line += ", \"value\": ";
+  line += value.text;
+  line += ", \"time_ms\": ";
+  AppendMilliseconds(now_ns - origin_ns_, &line);
+  line +=
+      ", \"namespace\": \"mlperf::logging\", \"event_type\": \"POINT_IN_TIME\", "
+      "\"metadata\": {\"is_error\": ";
+  line += ToJson(level == MlLogLevel::kError).text;
+  line += ", \"is_warning\": ";
+  line += ToJson(level == MlLogLevel::kWarning).text;
+  line += ", \"file\": ";
+  AppendQuoted(BareFileName(where.file_name()), &line);
+  line += ", \"line_no\": ";
+  AppendNumber(where.line(), &line);
+  line += ", \"pid\": ";
+  AppendNumber(pid_, &line);
+  line += ", \"tid\": ";
+  AppendNumber(gettid(), &line);
+  line += "}}\n";
+  file_->Append(line);
+  if (copy_to_stdout_) std::fwrite(line.data(), 1, line.size(), stdout);
+  if (level == MlLogLevel::kInfo) return;
+
+  const bool is_error = level == MlLogLevel::kError;
+  ++(is_error ? error_count_ : warning_count_);
+  std::vector<std::string>& texts = is_error ? errors_ : warnings_;
+  if (texts.size() < kRememberedTexts) {
+    texts.push_back(value.plain.empty() ? value.text : value.plain);
+  }
+}
+
+}  // namespace mlperf::loadgen

@@ -1,0 +1,279 @@
+// Goal: of the samples a process works on for another one's test, each completion is told once,
+// with its bytes, and what is no good completion is told as a fault; and in a test of its own,
+// FailSamples spoils the result and says why.
+// Method: completions by hand and through the public functions with the object as the process's
+// sink; real runs of a scripted system that fails samples.
+#include "serve/served_samples.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "issue/completion_registry.h"
+#include "loadgen.h"
+#include "helpers/log_directory.h"
+#include "helpers/scripted_system.h"
+
+namespace mlperf::loadgen {
+namespace {
+
+bool IsReadable(int fd) {
+  pollfd asked{fd, POLLIN, 0};
+  return poll(&asked, 1, 0) == 1 && (asked.revents & POLLIN) != 0;
+}
+
+// What happened, a text a row: the event, key, tokens and bytes.
+std::vector<std::string> Told(ServedSamples* served) {
+  static const char* const kNames[] = {"completed", "first", "failed", "fault", "aborted"};
+  const ServedRows taken = served->Take();
+  std::vector<std::string> told;
+  size_t start = 0;
+  for (const ServedRow& row : taken.rows) {
+    EXPECT_GT(row.time_ns, 0);
+    told.push_back(std::string(kNames[static_cast<size_t>(row.event)]) + " " +
+                   std::to_string(row.key) + " " + std::to_string(row.n_tokens) + " " +
+                   taken.bytes.substr(start, row.size));
+    start += row.size;
+  }
+  EXPECT_EQ(start, taken.bytes.size());
+  return told;
+}
+
+using Texts = std::vector<std::string>;
+
+// The process's sink during a test.
+class ServedSamplesTest : public testing::Test {
+ protected:
+  ServedSamplesTest() { SetCompletionSink(served_); }
+  ~ServedSamplesTest() override { SetCompletionSink(nullptr); }
+
+  void Complete(ResponseId id, const std::string& data = "", int64_t n_tokens = 0) {
+    QuerySampleResponse response(id, reinterpret_cast<uintptr_t>(data.data()), data.size(),
+                                 n_tokens);
+    QuerySamplesComplete(&response, 1);
+  }
+  void FirstToken(ResponseId id, const std::string& data) {
+    QuerySampleResponse response(id, reinterpret_cast<uintptr_t>(data.data()), data.size());
+    FirstTokenComplete(&response, 1);
+  }
+  ResponseId Admit(std::vector<uint64_t> keys) { return served_->Admit(keys.data(), keys.size()); }
+
+  std::shared_ptr<ServedSamples> served_ = std::make_shared<ServedSamples>();
+};
+
+TEST_F(ServedSamplesTest, TellsEachCompletionOnce) {
+  const ResponseId first = Admit({70, 71, 72});
+  EXPECT_NE(first, 0u);
+  EXPECT_FALSE(IsReadable(served_->fd()));
+  Complete(first + 1, "abc", 5);
+  EXPECT_TRUE(IsReadable(served_->fd()));
+  FirstToken(first, "to");
+  Complete(first, "", 2);
+  EXPECT_TRUE(served_->IsOutstanding(first + 2));
+  EXPECT_FALSE(served_->IsOutstanding(first));
+  EXPECT_EQ(Told(served_.get()), (Texts{"completed 71 5 abc", "first 70 0 to", "completed 70 2 "}));
+  EXPECT_FALSE(IsReadable(served_->fd()));
+  EXPECT_EQ(Told(served_.get()), Texts{});
+}
+
+TEST_F(ServedSamplesTest, GivesEachSampleAnIdOfItsOwn) {
+  const ResponseId first = Admit({1, 1});
+  EXPECT_EQ(Admit({1}), first + 2);
+  served_->Clear();
+  EXPECT_EQ(Admit({1}), first + 3);
+}
+
+TEST_F(ServedSamplesTest, WhatIsNoGoodCompletionIsAFault) {
+  const ResponseId id = Admit({9});
+  Complete(id);
+  Complete(id);
+  Complete(id + 1);
+  Complete(0);
+  FirstToken(id, "late");
+  QuerySampleResponse unreadable(Admit({10}), 0, 4);
+  QuerySamplesComplete(&unreadable, 1);
+  const Texts told = Told(served_.get());
+  ASSERT_EQ(told.size(), 7u);
+  EXPECT_EQ(told[0], "completed 9 0 ");
+  EXPECT_EQ(told[1].find("fault 0 0 completed a sample twice"), 0u) << told[1];
+  EXPECT_NE(told[2].find("which no query has"), std::string::npos) << told[2];
+  EXPECT_NE(told[3].find("which no query has"), std::string::npos) << told[3];
+  EXPECT_NE(told[4].find("not outstanding"), std::string::npos) << told[4];
+  EXPECT_NE(told[5].find("data at address 0"), std::string::npos) << told[5];
+  EXPECT_EQ(told[6], "completed 10 0 ");
+}
+
+TEST_F(ServedSamplesTest, FailuresHaveTheirReasons) {
+  const ResponseId first = Admit({5, 6});
+  const ResponseId ids[] = {first, first + 1};
+  EXPECT_TRUE(FailSamples(ids, 2, "no memory"));
+  EXPECT_TRUE(FailSamples(nullptr, 0, "hot"));
+  AbortTest();
+  EXPECT_EQ(Told(served_.get()),
+            (Texts{"failed 5 0 no memory", "failed 6 0 no memory", "fault 0 0 hot",
+                   "aborted 0 0 its system under test called AbortTest"}));
+}
+
+TEST_F(ServedSamplesTest, SamplesOfAnEarlierRunAreNobodysBusiness) {
+  const ResponseId id = Admit({3});
+  ASSERT_TRUE(served_->Claim(id));
+  served_->Clear();
+  QuerySampleResponse response(id, 0, 0);
+  served_->Complete(response, 1);
+  Complete(id);
+  FirstToken(id, "x");
+  EXPECT_TRUE(FailSamples(&id, 1, "late"));
+  EXPECT_EQ(Told(served_.get()), Texts{});
+}
+
+TEST_F(ServedSamplesTest, FaultsBeforeAnotherRunIsOpenAreNobodysBusiness) {
+  const ResponseId unknown = 1000;
+  const auto go_wrong = [&] {
+    Complete(unknown);
+    FirstToken(unknown, "x");
+    EXPECT_TRUE(FailSamples(nullptr, 0, "hot"));
+    AbortTest();
+  };
+  Admit({3});
+  served_->Clear();
+  go_wrong();
+  EXPECT_FALSE(IsReadable(served_->fd()));
+  served_->Open();
+  EXPECT_EQ(Told(served_.get()), Texts{});
+  go_wrong();
+  EXPECT_EQ(Told(served_.get()).size(), 4u);
+}
+
+TEST_F(ServedSamplesTest, TheResponseCallbackMayChangeTheResponse) {
+  QuerySampleResponse response(Admit({4}), 0, 0);
+  const std::string text = "changed";
+  QuerySamplesComplete(&response, 1, [&](QuerySampleResponse* logged) {
+    logged->data = reinterpret_cast<uintptr_t>(text.data());
+    logged->size = text.size();
+  });
+  EXPECT_EQ(Told(served_.get()), Texts{"completed 4 0 changed"});
+}
+
+TEST_F(ServedSamplesTest, AResponseCallbackThatThrowsFailsItsSample) {
+  const ResponseId first = Admit({4, 5, 6});
+  QuerySampleResponse responses[] = {{first, 0, 0}, {first + 1, 0, 0}, {first + 2, 0, 0}};
+  QuerySamplesComplete(responses, 3, [&](QuerySampleResponse* logged) {
+    const ResponseId id = std::exchange(logged->id, 0);
+    if (id == first) throw std::runtime_error("a bad mood");
+    if (id == first + 1) throw 7;
+  });
+  EXPECT_EQ(Told(served_.get()),
+            (Texts{"failed 4 0 the response callback threw a bad mood",
+                   "failed 5 0 the response callback threw something that is no std::exception",
+                   "completed 6 0 "}));
+}
+
+TEST_F(ServedSamplesTest, ThreadsMayCompleteAtOnce) {
+  constexpr size_t kThreads = 4, kEach = 2000;
+  const ResponseId first = Admit(std::vector<uint64_t>(kThreads * kEach, 1));
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < kEach; ++i) Complete(first + t * kEach + i, "ab");
+    });
+  }
+  size_t rows = 0, bytes = 0;
+  while (rows < kThreads * kEach) {
+    pollfd asked{served_->fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&asked, 1, 10'000), 1) << "nobody wakes the one that waits";
+    const ServedRows taken = served_->Take();
+    rows += taken.rows.size();
+    bytes += taken.bytes.size();
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(bytes, 2 * kThreads * kEach);
+}
+
+TEST(FailSamplesTest, WithoutATestNothingIsFailed) {
+  const ResponseId id = 1;
+  EXPECT_FALSE(FailSamples(&id, 1, "nobody asked"));
+  // Kept for the set that may just have ended.
+  EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"nobody asked"});
+  EXPECT_TRUE(TakeLateFailures().empty());
+}
+
+struct FailingRun {
+  const char* name;
+  TestScenario scenario;
+  TestMode mode;
+};
+
+class FailSamplesInARun : public testing::TestWithParam<FailingRun> {
+ protected:
+  // A system that fails the first sample it gets, twice, and reports a fault besides.
+  TestResult Run() {
+    TestSettings settings;
+    settings.scenario = GetParam().scenario;
+    settings.mode = GetParam().mode;
+    settings.min_duration_ms = 0;
+    settings.min_query_count = 20;
+    settings.server_target_qps = 100000;
+    sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+      std::vector<QuerySample> good = samples;
+      if (!failed_) {
+        failed_ = true;
+        const ResponseId id = samples[0].id;
+        EXPECT_TRUE(FailSamples(&id, 1, "node 7 is lost"));
+        EXPECT_TRUE(FailSamples(&id, 1, "this sample has been lost already"));
+        EXPECT_TRUE(FailSamples(nullptr, 0, "a fault of its own"));
+        good.erase(good.begin());
+      }
+      CompleteAll(good);
+    };
+    return StartTest(&sut_, &qsl_, settings, logs_.settings(), "");
+  }
+
+  LogDirectory logs_;
+  ScriptedSut sut_;
+  Journal journal_;
+  ScriptedLibrary qsl_{&journal_, 30, 30};
+  bool failed_ = false;
+};
+
+TEST_P(FailSamplesInARun, TheResultIsInvalidAndSaysWhy) {
+  const TestResult result = Run();
+  EXPECT_FALSE(result.valid());
+  std::string reasons;
+  for (const std::string& reason : result.reasons) reasons += reason + "\n";
+  const std::string first = result.reasons[0];
+  EXPECT_TRUE(first.starts_with("1 of ") && first.ends_with("%): node 7 is lost")) << first;
+  EXPECT_NE(reasons.find("1 fault reported by the system under test: a fault of its own"),
+            std::string::npos)
+      << reasons;
+  EXPECT_EQ(reasons.find("never completed"), std::string::npos) << reasons;
+  // What was failed is over: failing it again is as wrong as completing it twice.
+  EXPECT_EQ(reasons.find("lost already"), std::string::npos) << reasons;
+  EXPECT_NE(reasons.find("1 double completion"), std::string::npos) << reasons;
+  const std::string detail = logs_.Read("mlperf_log_detail.txt");
+  EXPECT_NE(detail.find("The system under test did not answer a sample."), std::string::npos);
+  EXPECT_NE(detail.find(first), std::string::npos);
+  if (!result.performance) return;
+  EXPECT_EQ(result.performance->failed_sample_count, 1u);
+  EXPECT_NE(detail.find("\"result_failed_sample_count\", \"value\": 1"), std::string::npos);
+  EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find(" * node 7 is lost"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    FailSamplesTest, FailSamplesInARun,
+    testing::Values(FailingRun{"SingleStream", TestScenario::SingleStream,
+                               TestMode::PerformanceOnly},
+                    FailingRun{"MultiStream", TestScenario::MultiStream, TestMode::PerformanceOnly},
+                    FailingRun{"Server", TestScenario::Server, TestMode::PerformanceOnly},
+                    FailingRun{"Offline", TestScenario::Offline, TestMode::PerformanceOnly},
+                    FailingRun{"Accuracy", TestScenario::Offline, TestMode::AccuracyOnly}),
+    [](const testing::TestParamInfo<FailingRun>& run) { return std::string(run.param.name); });
+
+}  // namespace
+}  // namespace mlperf::loadgen
