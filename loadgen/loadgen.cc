@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "platform/clock.h"
-#include "issue/completion_registry.h"
-#include "serve/completion_sink.h"
-#include "plan/run_plan.h"
-#include "conduct/running_tests.h"
 #include "conduct/run.h"
+#include "conduct/running_tests.h"
+#include "issue/completion_registry.h"
+#include "plan/run_plan.h"
+#include "platform/clock.h"
+#include "serve/completion_sink.h"
 
 namespace mlperf {
 namespace {

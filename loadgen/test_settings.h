@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,15 @@ struct ConfigDiagnostic {
   uint64_t line;        // From 1; 0 where the whole file is meant.
   std::string message;  // What was found, and the cure.
 };
+
+// Thrown for a value that cannot be used: the message names the setting, its value and the cure.
+class SettingsError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+// The highest rate that can be asked for: arrival times are whole nanoseconds.
+constexpr double kMaxServerQps = 1e9;
 
 struct TestSettings {
   TestScenario scenario = TestScenario::SingleStream;

@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "read/accuracy_reader.h"
 #include "bind.h"
+#include "read/accuracy_reader.h"
+#include "read/sample_reader.h"
+#include "record/sample_row.h"
 #include "write/log_files.h"
 #include "write/sample_log.h"
-#include "read/sample_reader.h"
 
 namespace mlperf::python {
 namespace {

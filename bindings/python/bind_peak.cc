@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bind.h"
-#include "plan/option_range.h"
 #include "python_sut.h"
+#include "search/option_range.h"
 
 namespace mlperf::python {
 namespace {

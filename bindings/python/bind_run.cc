@@ -16,13 +16,13 @@
 
 #include "bind.h"
 #include "bind_peak.h"
-#include "platform/interrupts.h"
-#include "loadgen.h"
-#include "python_sut.h"
-#include "plan/run_plan.h"
-#include "sample_types.h"
-#include "conduct/running_tests.h"
 #include "conduct/run.h"
+#include "conduct/running_tests.h"
+#include "loadgen.h"
+#include "plan/run_plan.h"
+#include "platform/interrupts.h"
+#include "python_sut.h"
+#include "sample_types.h"
 
 namespace mlperf::python {
 namespace {
@@ -214,7 +214,7 @@ PyObject* ViewOfBatch(PyObject* self, size_t field_offset) {
 }
 
 void BindRun(py::module_& module) {
-  py::register_exception<loadgen::SettingsError>(module, "SettingsError", PyExc_ValueError);
+  py::register_exception<SettingsError>(module, "SettingsError", PyExc_ValueError);
   py::class_<PythonSut>(module, "CallbackSut")
       .def(py::init(&MakeSut<IssueForm::kSamples>), py::arg("issue_query"),
            py::arg("flush_queries"), py::arg("name"));

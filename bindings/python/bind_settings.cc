@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "bind.h"
-#include "settings/config_file.h"
-#include "write/log_files.h"
-#include "settings/near_names.h"
 #include "python_errors.h"
 #include "sample_types.h"
+#include "settings/config_file.h"
+#include "settings/near_names.h"
 #include "settings/settings_table.h"
 #include "value_class.h"
+#include "write/log_files.h"
 
 namespace mlperf::python {
 namespace {

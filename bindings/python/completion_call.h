@@ -8,8 +8,8 @@
 #include <exception>
 #include <memory>
 
-#include "platform/clock.h"
 #include "issue/completion_registry.h"
+#include "platform/clock.h"
 #include "serve/completion_sink.h"
 
 namespace mlperf::python {

@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "conduct/running_tests.h"
 #include "plan/checkpoint.h"
 #include "platform/clock.h"
 #include "sample_types.h"
-#include "conduct/running_tests.h"
 #include "unawaited.h"
 
 namespace mlperf::python {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "issue/keeping_system.h"
-#include "query_dispatch_library.h"
-#include "serve/query_queue.h"
-#include "query_sample_library.h"
 #include "platform/run_control.h"
+#include "query_dispatch_library.h"
+#include "query_sample_library.h"
+#include "serve/query_queue.h"
 
 namespace mlperf::python {
 

@@ -3,11 +3,11 @@
 #include <exception>
 #include <utility>
 
-#include "issue/completion_registry.h"
-#include "record/failed_samples.h"
-#include "platform/run_control.h"
-#include "write/summary_log.h"
 #include "evaluate/verdict.h"
+#include "issue/completion_registry.h"
+#include "platform/run_control.h"
+#include "record/failed_samples.h"
+#include "write/summary_log.h"
 
 namespace mlperf::loadgen {
 
@@ -19,7 +19,7 @@ std::vector<LoadableSet> Conductor::MakeSets(Phase phase) {
 }
 
 void Conductor::WithLoaded(const LoadableSet& set, const std::function<void()>& part,
-                               RunRecord* record) {
+                           RunRecord* record) {
   const int64_t load_start_ns = NowNs();
   CallOutside([&] { qsl_->LoadSamplesToRam(set.samples); });
   const int64_t load_end_ns = NowNs();
@@ -49,7 +49,7 @@ void Conductor::WithLoaded(const LoadableSet& set, const std::function<void()>& 
 }
 
 RunRecord Conductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& plan,
-                               SetObserver* observer) {
+                           SetObserver* observer) {
   SetRequest request;
   request.phase = phase;
   request.set = &set;
@@ -59,7 +59,7 @@ RunRecord Conductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& p
   request.first_query = next_query;
   request.first_sample = next_sample;
   request.trace = logs_->has_trace();
-  request.accuracy_log = logs_->accuracy();
+  request.responses = logs_->accuracy();
   request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
   request.token_data = token_data_;
   request.observer = observer;

@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "issue/recorder.h"
+#include "issue/set_runner.h"
+#include "plan/run_plan.h"
+#include "query_sample_library.h"
+#include "record/run_record.h"
+#include "test_result.h"
 #include "traffic/accuracy_sampling.h"
 #include "traffic/loadable_set.h"
-#include "query_sample_library.h"
-#include "issue/recorder.h"
-#include "plan/run_plan.h"
-#include "record/run_record.h"
-#include "issue/set_runner.h"
 #include "write/run_logs.h"
-#include "test_result.h"
 
 namespace mlperf::loadgen {
 
@@ -23,7 +23,7 @@ class Conductor {
  public:
   // `token_data`: the accuracy log has first-token bytes.
   Conductor(const RunPlan& plan, QuerySampleLibrary* qsl, const Actors& actors, uint64_t id_tag,
-                bool token_data, RunLogFiles* logs, TestResult* result)
+            bool token_data, RunLogFiles* logs, TestResult* result)
       : plan_(plan),
         qsl_(qsl),
         actors_(actors),

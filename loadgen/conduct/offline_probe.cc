@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "evaluate/latency_stats.h"
-#include "traffic/loadable_set.h"
+#include "evaluate/verdict.h"
 #include "plan/run_plan.h"
 #include "record/run_record.h"
-#include "evaluate/verdict.h"
+#include "traffic/loadable_set.h"
 
 namespace mlperf::loadgen {
 namespace {

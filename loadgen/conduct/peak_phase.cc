@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "evaluate/lateness_caution.h"
-#include "traffic/loadable_set.h"
-#include "search/peak_finder.h"
-#include "search/bisection.h"
-#include "write/summary_log.h"
 #include "evaluate/verdict.h"
+#include "search/bisection.h"
+#include "search/peak_finder.h"
+#include "traffic/loadable_set.h"
+#include "write/summary_log.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -3,8 +3,8 @@
 #ifndef MLPERF_LOADGEN_CONDUCT_PEAK_PHASE_H_
 #define MLPERF_LOADGEN_CONDUCT_PEAK_PHASE_H_
 
-#include "conduct/peak_trials.h"
 #include "conduct/conductor.h"
+#include "conduct/peak_trials.h"
 
 namespace mlperf::loadgen {
 

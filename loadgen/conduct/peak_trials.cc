@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "plan/option_range.h"
+#include "search/option_range.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "search/peak_finder.h"
+#include "issue/set_runner.h"
 #include "plan/run_plan.h"
 #include "record/run_record.h"
-#include "issue/set_runner.h"
-#include "test_result.h"
+#include "search/peak_finder.h"
 #include "search/trial_watch.h"
+#include "test_result.h"
 
 namespace mlperf::loadgen {
 

@@ -11,17 +11,17 @@
 #include <utility>
 #include <vector>
 
-#include "issue/completion_registry.h"
-#include "traffic/loadable_set.h"
+#include "conduct/conductor.h"
 #include "conduct/offline_probe.h"
 #include "conduct/peak_phase.h"
-#include "progress.h"
-#include "plan/run_plan.h"
-#include "settings/settings_table.h"
-#include "conduct/conductor.h"
-#include "write/run_logs.h"
 #include "conduct/running_tests.h"
 #include "evaluate/verdict.h"
+#include "issue/completion_registry.h"
+#include "plan/run_plan.h"
+#include "progress.h"
+#include "settings/settings_table.h"
+#include "traffic/loadable_set.h"
+#include "write/run_logs.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -258,7 +258,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   LogSettings wanted = log_settings;
   wanted.enable_sample_log = wanted.enable_sample_log && test.settings.enable_sample_log;
   RunLogFiles logs(wanted, {token_data, settings.use_token_latencies}, *actors.clock,
-                environment.warn);
+                   environment.warn);
   AskName(actors, &subject);
   result.sut_name = subject.sut_name;
   WritePreamble(test, subject, *actors.clock, &logs);

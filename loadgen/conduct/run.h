@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "conduct/peak_trials.h"
+#include "plan/run_plan.h"
 #include "platform/clock.h"
 #include "platform/interrupts.h"
-#include "conduct/peak_trials.h"
-#include "query_sample_library.h"
 #include "platform/run_control.h"
-#include "plan/run_plan.h"
+#include "query_sample_library.h"
 #include "system_under_test.h"
 #include "test_result.h"
 #include "test_settings.h"

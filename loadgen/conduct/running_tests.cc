@@ -10,7 +10,8 @@
 namespace mlperf::loadgen {
 
 TestRegistry::TestRegistry() {
-  pthread_atfork([] { TheTestRegistry().BeforeFork(); }, [] { TheTestRegistry().AfterForkInParent(); },
+  pthread_atfork([] { TheTestRegistry().BeforeFork(); },
+                 [] { TheTestRegistry().AfterForkInParent(); },
                  [] { TheTestRegistry().AfterForkInChild(); });
 }
 

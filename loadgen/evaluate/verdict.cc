@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "evaluate/early_stopping.h"
-#include "record/failed_samples.h"
 #include "evaluate/latency_stats.h"
 #include "evaluate/lateness_caution.h"
-#include "record/missing_samples.h"
 #include "evaluate/token_stats.h"
+#include "record/failed_samples.h"
+#include "record/missing_samples.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "serve/completion_sink.h"
 #include "issue/recorder.h"
+#include "serve/completion_sink.h"
 
 namespace mlperf::loadgen {
 

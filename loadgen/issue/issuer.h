@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "platform/clock.h"
 #include "issue/query_feed.h"
-#include "query_sample.h"
 #include "issue/recorder.h"
+#include "platform/clock.h"
 #include "platform/run_control.h"
+#include "query_sample.h"
 #include "record/run_record.h"
 #include "record/stop_condition.h"
 #include "system_under_test.h"

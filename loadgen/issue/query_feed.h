@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "issue/query_demand.h"
-#include "traffic/query_source.h"
 #include "issue/recorder.h"
+#include "traffic/query_source.h"
 
 namespace mlperf::loadgen {
 

@@ -197,9 +197,9 @@ void Recorder::LogResponse(uint64_t sample, const QuerySampleResponse& response,
       token_data_.erase(found);
     }
   }
-  options_.accuracy_log->Append({options_.first_sample + sample, SampleIndex(sample),
-                                 reinterpret_cast<const void*>(response.data), size,
-                                 token_data.data(), token_data.size(), response.n_tokens});
+  options_.responses->Append({options_.first_sample + sample, SampleIndex(sample),
+                              reinterpret_cast<const void*>(response.data), size, token_data.data(),
+                              token_data.size(), response.n_tokens});
 }
 
 void Recorder::KeepTokenData(uint64_t sample, const QuerySampleResponse& response, int64_t now_ns) {

@@ -15,14 +15,14 @@
 #include <string>
 #include <unordered_map>
 
-#include "write/accuracy_log.h"
-#include "traffic/accuracy_sampling.h"
-#include "platform/clock.h"
-#include "query_sample.h"
-#include "traffic/query_source.h"
-#include "platform/run_control.h"
-#include "record/run_record.h"
 #include "issue/sleeper.h"
+#include "platform/clock.h"
+#include "platform/run_control.h"
+#include "query_sample.h"
+#include "record/response_sink.h"
+#include "record/run_record.h"
+#include "traffic/accuracy_sampling.h"
+#include "traffic/query_source.h"
 
 namespace mlperf::loadgen {
 
@@ -42,8 +42,8 @@ class Recorder {
     bool tokens = false;                   // Keep first tokens and token counts.
     bool first_token_required = true;      // With tokens: a completion must come after one.
     bool issue_spans = false;              // Keep when IssueQuery returned.
-    AccuracyLog* accuracy_log = nullptr;   // None: no response is logged.
-    AccuracySampling* sampling = nullptr;  // With accuracy_log: log only the sampled ones.
+    ResponseSink* responses = nullptr;     // None: no response is logged.
+    AccuracySampling* sampling = nullptr;  // With responses: log only the sampled ones.
     bool token_data = false;               // The accuracy log has first-token bytes.
     RunControl* control = nullptr;         // Told at once of exceptions in completing threads.
     // How often a waiting issuer looks at requests to stop, and polls the gate.
@@ -98,7 +98,7 @@ class Recorder {
   // --- The completers (any thread, many at a time) ---
 
   int64_t NowNs() const { return clock_->NowNs(); }
-  bool logs_responses() const { return options_.accuracy_log != nullptr; }
+  bool logs_responses() const { return options_.responses != nullptr; }
 
   // Records a completion at `now_ns`. True, and the sample's position within the set, if the id
   // was good; otherwise the violation is counted.

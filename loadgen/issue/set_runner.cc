@@ -8,11 +8,11 @@
 #include "issue/completion_registry.h"
 #include "issue/issuer.h"
 #include "issue/query_feed.h"
-#include "traffic/query_source.h"
 #include "issue/recorder.h"
 #include "issue/silence_report.h"
 #include "issue/stall_watch.h"
 #include "issue/watched_set.h"
+#include "traffic/query_source.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -80,7 +80,7 @@ Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request
   options.tokens = plan.use_token_latencies;
   options.first_token_required = plan.RequiresFirstTokens();
   options.issue_spans = request.trace;
-  options.accuracy_log = accuracy || sampled ? request.accuracy_log : nullptr;
+  options.responses = accuracy || sampled ? request.responses : nullptr;
   options.sampling = sampled ? request.sampling : nullptr;
   options.token_data = request.token_data;
   options.control = control;
@@ -238,7 +238,7 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   QuerySource source(plan, request.phase, *request.set, actors.control->checkpoint());
   const Recorder::Options options =
       RecorderOptions(plan, request, source.samples_per_query(), actors.control);
-  if (options.accuracy_log != nullptr) options.accuracy_log->Start();
+  if (options.responses != nullptr) options.responses->Start();
   Recorder recorder(options, actors.clock);
   QueryFeed feed(&source, &recorder);
   feed.Start(actors.background_threads && plan.shape == LoopShape::kOpenLoop);

@@ -6,15 +6,15 @@
 #include <functional>
 #include <string>
 
-#include "write/accuracy_log.h"
-#include "traffic/accuracy_sampling.h"
-#include "platform/clock.h"
 #include "issue/issue_threads.h"
-#include "traffic/loadable_set.h"
-#include "platform/run_control.h"
 #include "plan/run_plan.h"
+#include "platform/clock.h"
+#include "platform/run_control.h"
+#include "record/response_sink.h"
 #include "record/run_record.h"
 #include "system_under_test.h"
+#include "traffic/accuracy_sampling.h"
+#include "traffic/loadable_set.h"
 
 namespace mlperf::loadgen {
 
@@ -56,7 +56,7 @@ struct SetRequest {
   uint64_t first_query = 0;
   uint64_t first_sample = 0;
   bool trace = false;
-  AccuracyLog* accuracy_log = nullptr;   // Receives the responses of accuracy sets.
+  ResponseSink* responses = nullptr;     // Receives those of accuracy sets.
   AccuracySampling* sampling = nullptr;  // Performance sets: which responses are logged, if any.
   bool token_data = false;
   SetObserver* observer = nullptr;  // None: nobody looks.

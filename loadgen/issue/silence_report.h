@@ -9,9 +9,9 @@
 #include <string>
 #include <thread>
 
-#include "platform/clock.h"
-#include "plan/run_plan.h"
 #include "issue/watched_set.h"
+#include "plan/run_plan.h"
+#include "platform/clock.h"
 
 namespace mlperf::loadgen {
 

@@ -7,11 +7,11 @@
 #include <mutex>
 #include <optional>
 
-#include "platform/clock.h"
-#include "optional_value.h"
-#include "progress.h"
 #include "issue/recorder.h"
+#include "optional_value.h"
 #include "plan/run_plan.h"
+#include "platform/clock.h"
+#include "progress.h"
 #include "record/run_record.h"
 
 namespace mlperf::loadgen {

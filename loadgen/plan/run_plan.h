@@ -3,7 +3,6 @@
 #define MLPERF_LOADGEN_PLAN_RUN_PLAN_H_
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -11,16 +10,8 @@
 
 namespace mlperf::loadgen {
 
-// A setting that cannot be used: the message names the setting, its value and the cure.
-class SettingsError : public std::invalid_argument {
- public:
-  using std::invalid_argument::invalid_argument;
-};
-
 // One query holds no more samples than this.
 constexpr uint64_t kMaxOfflineSamples = 0xFFFFFFFF;
-// Arrival times are whole nanoseconds.
-constexpr double kMaxServerQps = 1e9;
 
 // The shape of the issue loop.
 enum class LoopShape {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <system_error>
 
-#include "write/sample_log.h"
+#include "record/sample_row.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -35,8 +35,8 @@ class SampleLogFormatError : public std::runtime_error {
 // `name` is for messages.
 SampleLayout ReadSampleLayout(std::string_view head, uint64_t file_size, const std::string& name);
 
-// What follows the last whole row says how many samples were left out (sample_log.h); 0 where it
-// says no such thing.
+// What follows the last whole row says how many samples were left out (record/sample_row.h); 0
+// where it says no such thing.
 uint64_t ReadLeftOutCount(std::string_view rest);
 
 }  // namespace mlperf::loadgen

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "search/control_queue.h"
-#include "plan/option_range.h"
+#include "search/option_range.h"
 #include "search/peak_fit.h"
-#include "plan/run_plan.h"
+#include "test_settings.h"
 
 namespace mlperf::loadgen {
 namespace {

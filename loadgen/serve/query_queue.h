@@ -9,8 +9,8 @@
 #include <mutex>
 #include <vector>
 
-#include "query_sample.h"
 #include "platform/wake_pipe.h"
+#include "query_sample.h"
 
 namespace mlperf::loadgen {
 

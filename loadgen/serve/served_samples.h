@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "serve/completion_sink.h"
 #include "platform/wake_pipe.h"
+#include "serve/completion_sink.h"
 
 namespace mlperf::loadgen {
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "traffic/random.h"
 #include "plan/run_plan.h"
+#include "traffic/random.h"
 
 namespace mlperf::loadgen {
 

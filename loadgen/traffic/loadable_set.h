@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "plan/checkpoint.h"
-#include "query_sample.h"
 #include "plan/run_plan.h"
+#include "query_sample.h"
 #include "record/run_record.h"
 
 namespace mlperf::loadgen {

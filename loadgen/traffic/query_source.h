@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "traffic/arrival_process.h"
 #include "plan/checkpoint.h"
-#include "traffic/loadable_set.h"
 #include "plan/run_plan.h"
 #include "record/run_record.h"
+#include "traffic/arrival_process.h"
+#include "traffic/loadable_set.h"
 #include "traffic/sample_selection.h"
 
 namespace mlperf::loadgen {

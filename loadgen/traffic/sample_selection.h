@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "plan/checkpoint.h"
-#include "traffic/loadable_set.h"
-#include "traffic/random.h"
 #include "plan/run_plan.h"
 #include "record/run_record.h"
+#include "traffic/loadable_set.h"
+#include "traffic/random.h"
 
 namespace mlperf::loadgen {
 

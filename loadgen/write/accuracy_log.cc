@@ -45,7 +45,7 @@ char* WriteText(std::string_view text, char* out) {
 // A record but for its hex digits, which are too many for the stack.
 class Envelope {
  public:
-  Envelope(const AccuracyRecord& record, AccuracyFormat format)
+  Envelope(const LoggedResponse& record, AccuracyFormat format)
       : record_(record), token_data_(format.token_data) {
     char* end = WriteText("{ \"seq_id\" : ", head_.data());
     end = std::to_chars(end, head_.data() + head_.size(), record.sequence_id).ptr;
@@ -79,7 +79,7 @@ class Envelope {
   }
 
  private:
-  const AccuracyRecord& record_;
+  const LoggedResponse& record_;
   const bool token_data_;
   // Room for the fixed text and 20 digits a number.
   std::array<char, 96> head_;
@@ -111,7 +111,7 @@ void AccuracyLog::Start() {
   if (!writer_.joinable()) writer_ = std::thread(&AccuracyLog::WriteBlocks, this);
 }
 
-void AccuracyLog::Append(const AccuracyRecord& record) {
+void AccuracyLog::Append(const LoggedResponse& record) {
   const Envelope envelope(record, format_);
   const Space space = TakeSpace(envelope.record_size());
   envelope.Write(space.begin);

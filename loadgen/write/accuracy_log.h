@@ -13,19 +13,9 @@
 #include <vector>
 
 #include "platform/output_file.h"
+#include "record/response_sink.h"
 
 namespace mlperf::loadgen {
-
-// One logged response.
-struct AccuracyRecord {
-  uint64_t sequence_id;   // Sample sequence number within the test.
-  uint64_t sample_index;  // In the library.
-  const void* data;
-  size_t size;
-  const void* token_data;  // What FirstTokenComplete handed over.
-  size_t token_size;
-  int64_t token_count;  // n_tokens as reported.
-};
 
 // Which fields a record has.
 struct AccuracyFormat {
@@ -38,15 +28,13 @@ struct AccuracyFormat {
 // completing thread waits when the disk cannot keep up. Blocks end with a whole record. The lock
 // is held to take space in a block, not to fill it. What is in a block for long is written as well,
 // so that a killed process loses half a second of records at most.
-class AccuracyLog {
+class AccuracyLog final : public ResponseSink {
  public:
   AccuracyLog(OutputFile* file, AccuracyFormat format);
-  ~AccuracyLog();  // Finishes the document if that was not done.
+  ~AccuracyLog() override;  // Finishes the document if that was not done.
 
-  // Starts the writing thread, if that was not done. Before the first Append.
-  void Start();
-  // From any thread.
-  void Append(const AccuracyRecord& record);
+  void Start() override;  // Starts the writing thread.
+  void Append(const LoggedResponse& response) override;
 
   // Writes what is left and ends the JSON document. After it nothing may be appended.
   void Finish();

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <variant>
 
+#include "query_sample.h"
 #include "record/failed_samples.h"
 #include "record/missing_samples.h"
-#include "query_sample.h"
 #include "settings/settings_table.h"
 #include "write/version.h"
 

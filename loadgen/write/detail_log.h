@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "write/mllog.h"
 #include "plan/run_plan.h"
 #include "record/run_record.h"
 #include "test_result.h"
 #include "test_settings.h"
+#include "write/mllog.h"
 
 namespace mlperf::loadgen {
 

@@ -13,7 +13,7 @@ constexpr uint64_t kLargeSet = 20000;
 }  // namespace
 
 RunLogFiles::RunLogFiles(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
-                   const std::function<void(const std::string&)>& warn)
+                         const std::function<void(const std::string&)>& warn)
     : clock_(clock),
       copy_summary_to_stdout_(settings.log_output.copy_summary_to_stdout),
       origin_ns_(clock.NowNs()),

@@ -8,16 +8,16 @@
 #include <string>
 #include <thread>
 
-#include "write/accuracy_log.h"
+#include "plan/run_plan.h"
 #include "platform/clock.h"
+#include "record/run_record.h"
+#include "test_result.h"
+#include "test_settings.h"
+#include "write/accuracy_log.h"
 #include "write/detail_log.h"
 #include "write/log_files.h"
 #include "write/mllog.h"
-#include "plan/run_plan.h"
-#include "record/run_record.h"
 #include "write/sample_log.h"
-#include "test_result.h"
-#include "test_settings.h"
 #include "write/trace_log.h"
 
 namespace mlperf::loadgen {
@@ -27,7 +27,7 @@ class RunLogFiles {
   // Opens the files; times in them count from now. `warn` is told if that writes over other logs,
   // and may refuse by an exception. Throws std::system_error.
   RunLogFiles(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
-           const std::function<void(const std::string&)>& warn);
+              const std::function<void(const std::string&)>& warn);
 
   DetailLog& detail() { return detail_; }
   AccuracyLog* accuracy() { return &accuracy_; }

@@ -7,18 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "record/sample_row.h"
+
 namespace mlperf::loadgen {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "rows are written as they are in memory");
-
-constexpr size_t RowSize() {
-  size_t size = 0;
-  for (const SampleColumn& column : kSampleColumns) size += column.size;
-  return size;
-}
-static_assert(RowSize() == sizeof(SampleRow),
-              "rows have no padding, and the columns are all there");
 
 // As NumPy writes it; there is room for any number of rows, and the data starts at a multiple
 // of 64.
@@ -87,21 +81,6 @@ class RowWriter {
 };
 
 }  // namespace
-
-std::string SampleLiteralBeforeCount() {
-  std::string literal = "{'descr': [";
-  for (const SampleColumn& column : kSampleColumns) {
-    if (&column != &kSampleColumns.front()) literal += ", ";
-    literal.append("('").append(column.name).append("', '").append(column.Type()).append("')");
-  }
-  return literal + "], 'fortran_order': False, 'shape': (";
-}
-
-std::string OldSampleLiteralBeforeCount() {
-  constexpr std::string_view kToday = "('phase', '<u2'), ('failed', '|b1'), ('held_up', '|b1')";
-  std::string literal = SampleLiteralBeforeCount();
-  return literal.replace(literal.find(kToday), kToday.size(), "('phase', '<u4')");
-}
 
 SampleLog::SampleLog(OutputFile* file, uint64_t max_bytes) : file_(file) {
   const uint64_t frame = Header(0).size() + kTrailerSize;

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <string_view>
 
-#include "write/mllog.h"
 #include "settings/settings_table.h"
+#include "write/mllog.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "platform/output_file.h"
 #include "plan/run_plan.h"
+#include "platform/output_file.h"
 #include "record/run_record.h"
 
 namespace mlperf::loadgen {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "read/accuracy_reader.h"
 #include "fuzz_targets.h"
+#include "read/accuracy_reader.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -17,8 +17,8 @@
 #include <variant>
 #include <vector>
 
-#include "settings/config_file.h"
 #include "fuzz_targets.h"
+#include "settings/config_file.h"
 #include "settings/number_text.h"
 #include "settings/settings_table.h"
 

@@ -10,8 +10,9 @@
 #include <string_view>
 
 #include "fuzz_targets.h"
-#include "write/sample_log.h"
 #include "read/sample_reader.h"
+#include "record/sample_row.h"
+#include "write/sample_log.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -1,12 +1,13 @@
-// Goal: the core's files keep to the one-way flow: each includes only its own stage and earlier
-// ones, and nothing but the standard library and POSIX from outside. Method: the stages as an
-// ordered table; the #include lines of every file in loadgen/ are read and held against it. A file
-// that is not in the table fails: place it. A last test holds the embedded mlperf.conf to its file.
+// Goal: the core's folders keep to the one-way flow: a file includes only its own folder and
+// earlier ones, no files include each other in a circle, and nothing but the standard library and
+// POSIX comes from outside. Method: the folders as an ordered table; the #include lines of every
+// file in loadgen/ are read and held against it. A folder that is not in the table fails: place it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <set>
@@ -15,68 +16,62 @@
 #include <string_view>
 #include <vector>
 
-#include "settings/config_file.h"
-
 namespace mlperf::loadgen {
 namespace {
 
 namespace fs = std::filesystem;
 using Lines = std::vector<std::string>;
 
-struct Stage {
+constexpr char kPublic[] = "(public headers)";
+constexpr char kEntryPoints[] = "loadgen.cc";
+
+struct Folder {
   std::string name;
-  // Without extension where header and source belong together, else with it.
-  std::set<std::string> files;
-  // Earlier stages that this one knows nothing of.
+  // Earlier folders that this one knows nothing of.
   std::set<std::string> closed = {};
 };
 
-const std::vector<Stage>& Stages() {
-  static const std::vector<Stage> stages = {
-      {"public API",
-       {"loadgen.h", "optional_value", "progress.h", "query_dispatch_library", "query_sample",
-        "query_sample_library", "system_under_test", "test_result", "test_settings"}},
-      {"settings", {"near_names", "number_text", "settings_table", "config_file", "embedded_conf"}},
-      {"plan", {"run_plan", "checkpoint", "option_range"}},
-      {"records",
-       {"run_record", "sample_slots", "stop_condition", "failed_samples", "missing_samples"}},
-      {"queries",
-       {"random", "arrival_process", "loadable_set", "sample_selection", "accuracy_sampling",
-        "query_source"}},
-      {"outside world", {"clock", "run_control", "output_file", "interrupts"}},
-      {"accuracy log", {"accuracy_log"}},  // The one writer that works during a run.
-      {"issuing",
-       {"cpu_relax", "keeping_system", "sleeper", "recorder", "query_demand", "query_feed", "pacer",
-        "issue_threads", "completion_registry", "completion_sink", "wake_pipe", "query_queue",
-        "served_samples", "issuer", "set_runner", "stall_watch", "watched_set", "silence_report",
-        "progress.cc"}},
-      {"evaluation",
-       {"latency_stats", "lateness_caution", "token_stats", "early_stopping", "verdict",
-        "peak_search", "control_queue", "trial_watch", "peak_fit", "peak_finder"},
-       {"queries", "outside world", "accuracy log", "issuing"}},
-      {"writers",
-       {"mllog", "detail_log", "summary_log", "trace_log", "sample_log", "sample_reader",
-        "log_files", "test_logs", "version"},
-       {"queries", "issuing", "evaluation"}},
-      {"wiring",
-       {"test_registry", "test_conductor", "offline_probe", "peak_trials", "peak_phase", "test_run",
-        "loadgen.cc"}},
-      {"accuracy reader",  // Stands alone.
-       {"hex_decode", "block_reader", "accuracy_reader"},
-       {"public API", "settings", "plan", "records", "queries", "outside world", "accuracy log",
-        "issuing", "evaluation", "writers", "wiring"}},
-  };
-  return stages;
+// All folders but the public headers and `known`.
+std::set<std::string> AllBut(const std::set<std::string>& known) {
+  std::set<std::string> others = {"settings", "plan",  "record", "traffic",
+                                  "platform", "serve", "issue",  "evaluate",
+                                  "search",   "write", "read",   "conduct"};
+  for (const std::string& name : known) others.erase(name);
+  return others;
 }
 
-// "verdict.cc" and "verdict.h" are "verdict", "version.cc.in" is "version".
-std::string Stem(const std::string& file) { return file.substr(0, file.find('.')); }
+const std::vector<Folder>& Folders() {
+  static const std::vector<Folder> folders = {
+      {kPublic},
+      {"settings"},
+      {"plan"},
+      {"record"},
+      {"traffic"},
+      {"platform"},
+      {"serve", AllBut({"platform"})},
+      {"issue"},
+      {"evaluate", AllBut({"settings", "plan", "record"})},
+      {"search", AllBut({})},
+      {"write", AllBut({"settings", "plan", "record", "platform"})},
+      {"read", AllBut({"record", "platform"})},
+      {"conduct"},
+      {kEntryPoints},
+  };
+  return folders;
+}
 
-// The position of the file's stage; -1 if it is in none.
-int StageOf(const std::string& file) {
-  for (size_t i = 0; i < Stages().size(); ++i) {
-    const std::set<std::string>& files = Stages()[i].files;
-    if (files.count(file) + files.count(Stem(file)) > 0) return static_cast<int>(i);
+// "evaluate/verdict.cc" is in "evaluate"; the folder loadgen itself holds the public headers and
+// loadgen.cc.
+std::string FolderName(const std::string& file) {
+  const size_t slash = file.find('/');
+  if (slash != file.npos) return file.substr(0, slash);
+  return file.ends_with(".h") ? kPublic : file;
+}
+
+// The position of the file's folder; -1 if it is not in the table.
+int FolderOf(const std::string& file) {
+  for (size_t i = 0; i < Folders().size(); ++i) {
+    if (Folders()[i].name == FolderName(file)) return static_cast<int>(i);
   }
   return -1;
 }
@@ -126,14 +121,16 @@ std::string Complaint(const std::string& file, const Include& include) {
                ? ""
                : start + "neither the standard library nor POSIX";
   }
-  const int own = StageOf(file);
-  const int other = StageOf(include.name);
-  if (own < 0) return start + "the file is in no stage";
+  const int own = FolderOf(file);
+  const int other = FolderOf(include.name);
+  if (own < 0) return start + "the file's folder is not in the table";
   if (other < 0) return start + "not a file of the core";
-  const Stage& from = Stages()[static_cast<size_t>(own)];
-  const Stage& to = Stages()[static_cast<size_t>(other)];
+  const Folder& from = Folders()[static_cast<size_t>(own)];
+  const Folder& to = Folders()[static_cast<size_t>(other)];
   if (other > own) return start + from.name + " comes before " + to.name;
-  if (from.closed.count(to.name) > 0) return start + from.name + " knows nothing of " + to.name;
+  if (own != other && from.closed.count(to.name) > 0) {
+    return start + from.name + " knows nothing of " + to.name;
+  }
   return "";
 }
 
@@ -147,6 +144,51 @@ Lines Complaints(const std::string& file, const std::string& source) {
   return complaints;
 }
 
+// ---- Circles -----------------------------------------------------------------------------------
+
+using Graph = std::map<std::string, std::set<std::string>>;
+
+// Which files each of `sources` includes, by their names in loadgen/.
+Graph IncludesOf(const std::map<std::string, std::string>& sources) {
+  Graph graph;
+  for (const auto& [file, source] : sources) {
+    std::istringstream stream(source);
+    for (const Include& include : Includes(stream)) {
+      if (include.quoted) graph[file].insert(include.name);
+    }
+  }
+  return graph;
+}
+
+// A circle of includes as "a.h -> b.h -> a.h"; empty if there is none.
+std::string FindCircle(const Graph& graph) {
+  std::set<std::string> done;
+  Lines path;
+  const std::function<std::string(const std::string&)> visit = [&](const std::string& file) {
+    const auto seen = std::find(path.begin(), path.end(), file);
+    if (seen != path.end()) {
+      std::string circle;
+      for (auto step = seen; step != path.end(); ++step) circle += *step + " -> ";
+      return circle + file;
+    }
+    if (!done.insert(file).second || graph.count(file) == 0) return std::string();
+    path.push_back(file);
+    for (const std::string& next : graph.at(file)) {
+      const std::string circle = visit(next);
+      if (!circle.empty()) return circle;
+    }
+    path.pop_back();
+    return std::string();
+  };
+  for (const auto& [file, included] : graph) {
+    const std::string circle = visit(file);
+    if (!circle.empty()) return circle;
+  }
+  return "";
+}
+
+// ---- The core ----------------------------------------------------------------------------------
+
 std::string ReadFile(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file) << path;
@@ -157,13 +199,13 @@ bool IsSource(const std::string& name) {
   return name.ends_with(".h") || name.ends_with(".cc") || name.ends_with(".cc.in");
 }
 
-// The core's source files and their texts.
+// The core's source files by their names in loadgen/, and their texts.
 const std::map<std::string, std::string>& Sources() {
   static const std::map<std::string, std::string> sources = [] {
     std::map<std::string, std::string> found;
-    const fs::path folder = fs::path(LOADGEN_SOURCE_DIR) / "loadgen";
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
+    const fs::path core = fs::path(LOADGEN_SOURCE_DIR) / "loadgen";
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(core)) {
+      const std::string name = entry.path().lexically_relative(core).generic_string();
       if (IsSource(name)) found[name] = ReadFile(entry.path());
     }
     return found;
@@ -171,30 +213,27 @@ const std::map<std::string, std::string>& Sources() {
   return sources;
 }
 
-// ---- The core ----------------------------------------------------------------------------------
-
-TEST(LayeringTest, EveryFileHasItsStage) {
-  EXPECT_GT(Sources().size(), 50u);
+TEST(LayeringTest, EveryFileIsInAFolderOfTheTable) {
+  EXPECT_GT(Sources().size(), 100u);
   for (const auto& [file, source] : Sources()) {
-    EXPECT_GE(StageOf(file), 0) << file << " is in no stage: place it in the table of this test";
+    EXPECT_GE(FolderOf(file), 0) << file << ": place its folder in the table of this test";
   }
 }
 
-TEST(LayeringTest, TheTableNamesOnlyFilesThatAreThereEachOnce) {
-  std::set<std::string> names, seen;
-  for (const auto& [file, source] : Sources()) names.insert({file, Stem(file)});
-  for (const Stage& stage : Stages()) {
-    for (const std::string& file : stage.files) {
-      EXPECT_EQ(names.count(file), 1u) << file;
-      EXPECT_TRUE(seen.insert(file).second) << file << " is in two stages";
-    }
-  }
+TEST(LayeringTest, EveryFolderOfTheTableHasFiles) {
+  std::set<std::string> used;
+  for (const auto& [file, source] : Sources()) used.insert(FolderName(file));
+  for (const Folder& folder : Folders()) EXPECT_EQ(used.count(folder.name), 1u) << folder.name;
 }
 
 TEST(LayeringTest, EveryIncludeFollowsTheFlow) {
   for (const auto& [file, source] : Sources()) {
     for (const std::string& complaint : Complaints(file, source)) ADD_FAILURE() << complaint;
   }
+}
+
+TEST(LayeringTest, NoFilesIncludeEachOtherInACircle) {
+  EXPECT_EQ(FindCircle(IncludesOf(Sources())), "");
 }
 
 TEST(LayeringTest, InstalledHeadersAreThePublicOnes) {
@@ -207,7 +246,7 @@ TEST(LayeringTest, InstalledHeadersAreThePublicOnes) {
   const std::set<std::string> installed{std::istream_iterator<std::string>(words), {}};
   std::set<std::string> public_headers;
   for (const auto& [file, source] : Sources()) {
-    if (StageOf(file) == 0) public_headers.insert(file);
+    if (FolderName(file) == kPublic) public_headers.insert(file);
   }
   EXPECT_EQ(installed, public_headers);
 }
@@ -219,25 +258,33 @@ TEST(LayeringTest, TheCheckSeesEachKindOfFault) {
     std::string file, line, complaint;  // An empty complaint: fine.
   };
   const std::vector<Case> kCases = {
-      {"verdict.cc", "#include \"early_stopping.h\"", ""},
-      {"verdict.cc", "#include <vector>", ""},
-      {"pacer.cc", "#include <sys/prctl.h>", ""},
-      {"query_source.h", "#include \"run_record.h\"", ""},
-      {"version.cc.in", "#include \"version.h\"", ""},
-      {"loadgen.cc", "#include \"test_run.h\"", ""},
-      {"verdict.cc", "// #include \"issuer.h\"", ""},
-      {"verdict.cc", "#include \"issuer.h\"", "evaluation knows nothing of issuing"},
-      {"verdict.cc", "#include \"clock.h\"", "evaluation knows nothing of outside world"},
-      {"trace_log.h", "  #  include \"recorder.h\"  // why", "writers knows nothing of issuing"},
-      {"accuracy_reader.h", "#include \"test_settings.h\"", "accuracy reader knows nothing of"},
-      {"test_run.cc", "#include \"accuracy_reader.h\"", "wiring comes before accuracy reader"},
-      {"run_plan.cc", "#include \"query_source.h\"", "plan comes before queries"},
-      {"loadgen.h", "#include \"run_plan.h\"", "public API comes before plan"},
-      {"loadgen.h", "#include \"test_run.h\"", "public API comes before wiring"},
-      {"verdict.cc", "#include \"gtest/gtest.h\"", "not a file of the core"},
-      {"verdict.cc", "#include <boost/any.hpp>", "neither the standard library nor POSIX"},
-      {"verdict.cc", "#include MACRO", "neither the standard library nor POSIX"},
-      {"brand_new.cc", "#include \"verdict.h\"", "the file is in no stage"},
+      {"evaluate/verdict.cc", "#include \"evaluate/early_stopping.h\"", ""},
+      {"evaluate/verdict.cc", "#include <vector>", ""},
+      {"issue/pacer.cc", "#include <sys/prctl.h>", ""},
+      {"traffic/query_source.h", "#include \"record/run_record.h\"", ""},
+      {"write/version.cc.in", "#include \"write/version.h\"", ""},
+      {"loadgen.cc", "#include \"conduct/run.h\"", ""},
+      {"evaluate/verdict.cc", "// #include \"issue/issuer.h\"", ""},
+      {"evaluate/verdict.cc", "#include \"issue/issuer.h\"", "evaluate knows nothing of issue"},
+      {"evaluate/verdict.cc", "#include \"platform/clock.h\"",
+       "evaluate knows nothing of platform"},
+      {"search/peak_fit.h", "#include \"plan/run_plan.h\"", "search knows nothing of plan"},
+      {"serve/query_queue.h", "#include \"record/run_record.h\"", "serve knows nothing of record"},
+      {"write/trace_log.h", "  #  include \"issue/recorder.h\"  // why",
+       "write knows nothing of issue"},
+      {"read/sample_reader.cc", "#include \"write/sample_log.h\"", "read knows nothing of write"},
+      {"issue/recorder.h", "#include \"write/accuracy_log.h\"", "issue comes before write"},
+      {"plan/run_plan.cc", "#include \"traffic/query_source.h\"", "plan comes before traffic"},
+      {"loadgen.h", "#include \"plan/run_plan.h\"", "(public headers) comes before plan"},
+      {"loadgen.h", "#include \"conduct/run.h\"", "(public headers) comes before conduct"},
+      {"evaluate/verdict.cc", "#include \"early_stopping.cc\"", "not a file of the core"},
+      {"evaluate/verdict.cc", "#include \"gtest/gtest.h\"", "not a file of the core"},
+      {"evaluate/verdict.cc", "#include \"shards/walker.h\"", "not a file of the core"},
+      {"evaluate/verdict.cc", "#include \"transfer/engine.h\"", "not a file of the core"},
+      {"evaluate/verdict.cc", "#include <boost/any.hpp>", "neither the standard library nor POSIX"},
+      {"evaluate/verdict.cc", "#include MACRO", "neither the standard library nor POSIX"},
+      {"brand_new/x.cc", "#include \"evaluate/verdict.h\"",
+       "the file's folder is not in the table"},
   };
   for (const Case& c : kCases) {
     const Lines complaints = Complaints(c.file, "int x;\n" + c.line + "\n");
@@ -250,10 +297,10 @@ TEST(LayeringTest, TheCheckSeesEachKindOfFault) {
   }
 }
 
-// ---- mlperf.conf -------------------------------------------------------------------------------
-
-TEST(EmbeddedConfTest, IsTheFileOfTheRepository) {
-  EXPECT_EQ(EmbeddedMlperfConf(), ReadFile(fs::path(LOADGEN_SOURCE_DIR) / "mlperf.conf"));
+TEST(LayeringTest, TheCheckSeesACircle) {
+  EXPECT_EQ(FindCircle({{"a.h", {"b.h"}}, {"b.h", {"c.h", "d.h"}}, {"d.h", {"b.h"}}}),
+            "b.h -> d.h -> b.h");
+  EXPECT_EQ(FindCircle({{"a.h", {"b.h", "c.h"}}, {"b.h", {"c.h"}}}), "");
 }
 
 }  // namespace

@@ -13,14 +13,14 @@
 #include <string>
 #include <vector>
 
-#include "helpers/fake_clock.h"
-#include "loadgen.h"
-#include "helpers/log_directory.h"
 #include "conduct/peak_trials.h"
-#include "plan/run_plan.h"
-#include "helpers/scripted_system.h"
 #include "conduct/run.h"
+#include "helpers/fake_clock.h"
+#include "helpers/log_directory.h"
+#include "helpers/scripted_system.h"
 #include "helpers/tracking_gate.h"
+#include "loadgen.h"
+#include "plan/run_plan.h"
 
 namespace mlperf::loadgen {
 namespace {

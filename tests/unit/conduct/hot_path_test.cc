@@ -15,14 +15,14 @@
 #include <thread>
 #include <vector>
 
-#include "issue/completion_registry.h"
 #include "helpers/fake_clock.h"
-#include "traffic/loadable_set.h"
-#include "loadgen.h"
-#include "issue/query_feed.h"
-#include "plan/run_plan.h"
-#include "issue/set_runner.h"
 #include "helpers/tracking_gate.h"
+#include "issue/completion_registry.h"
+#include "issue/query_feed.h"
+#include "issue/set_runner.h"
+#include "loadgen.h"
+#include "plan/run_plan.h"
+#include "traffic/loadable_set.h"
 
 #if defined(__has_feature)
 #define LOADGEN_HAS_FEATURE(feature) __has_feature(feature)

@@ -12,12 +12,12 @@
 #include <thread>
 #include <vector>
 
-#include "loadgen.h"
 #include "helpers/log_directory.h"
+#include "helpers/scripted_system.h"
+#include "loadgen.h"
 #include "process_watch.h"
 #include "random_run.h"
 #include "run_spec.h"
-#include "helpers/scripted_system.h"
 
 namespace mlperf::soak {
 namespace {

@@ -23,17 +23,17 @@
 #include <tuple>
 #include <vector>
 
-#include "read/accuracy_reader.h"
-#include "issue/completion_registry.h"
+#include "conduct/running_tests.h"
 #include "helpers/fake_clock.h"
 #include "helpers/json_check.h"
-#include "loadgen.h"
 #include "helpers/log_directory.h"
-#include "plan/run_plan.h"
 #include "helpers/scripted_system.h"
-#include "settings/settings_table.h"
-#include "conduct/running_tests.h"
 #include "helpers/tracking_gate.h"
+#include "issue/completion_registry.h"
+#include "loadgen.h"
+#include "plan/run_plan.h"
+#include "read/accuracy_reader.h"
+#include "settings/settings_table.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "issue/completion_registry.h"
 #include "helpers/fake_clock.h"
 #include "helpers/scripted_system.h"
 #include "helpers/tracking_gate.h"
+#include "issue/completion_registry.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -17,15 +17,15 @@
 #include <thread>
 #include <vector>
 
-#include "helpers/fake_clock.h"
-#include "loadgen.h"
-#include "helpers/log_directory.h"
-#include "issue/recorder.h"
-#include "plan/run_plan.h"
-#include "helpers/scripted_system.h"
 #include "conduct/run.h"
+#include "helpers/fake_clock.h"
+#include "helpers/log_directory.h"
+#include "helpers/scripted_system.h"
 #include "helpers/tracking_gate.h"
+#include "issue/recorder.h"
 #include "issue/watched_set.h"
+#include "loadgen.h"
+#include "plan/run_plan.h"
 
 namespace mlperf::loadgen {
 namespace {

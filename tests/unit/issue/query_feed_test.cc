@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "helpers/fake_clock.h"
-#include "traffic/loadable_set.h"
 #include "plan/run_plan.h"
+#include "traffic/loadable_set.h"
 
 namespace mlperf::loadgen {
 namespace {

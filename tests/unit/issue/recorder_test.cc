@@ -21,10 +21,12 @@
 #include <thread>
 #include <vector>
 
-#include "platform/cpu_relax.h"
 #include "helpers/fake_clock.h"
 #include "helpers/test_file.h"
 #include "helpers/tracking_gate.h"
+#include "platform/cpu_relax.h"
+#include "platform/output_file.h"
+#include "write/accuracy_log.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -332,7 +334,7 @@ TEST(Recorder, LogsResponsesWithTheirFirstTokens) {
   AccuracyLog log(&file, {true, true});
   log.Start();
   Recorder::Options options = SetOptions();
-  options.accuracy_log = &log;
+  options.responses = &log;
   options.token_data = true;
   Set set(options, 2, 2);
   ASSERT_TRUE(set.recorder.LogsResponse(0));
@@ -360,7 +362,7 @@ TEST(Recorder, CountsResponsesWithASizeButNoAddressAndReadsNothing) {
   AccuracyLog log(&file, {true, false});
   log.Start();
   Recorder::Options options = SetOptions();
-  options.accuracy_log = &log;
+  options.responses = &log;
   options.token_data = true;
   Set set(options, 1, 1);
   set.recorder.KeepTokenData(0, {set.recorder.IdOf(0), 0, 100}, 5);
@@ -456,7 +458,7 @@ TEST(Recorder, OneOfTheRacersCompletesASampleWhoseResponseIsLogged) {
   OutputFile file(path.path());
   AccuracyLog log(&file, {});
   Recorder::Options options = SetOptions();
-  options.accuracy_log = &log;
+  options.responses = &log;
   Set set(options, kSamples, kSamples);
   EXPECT_EQ(AnswerAllTwice(&set, kSamples, true), kSamples);
   EXPECT_EQ(set.recorder.completed_count(), kSamples);

@@ -18,12 +18,12 @@
 #include <thread>
 #include <vector>
 
-#include "issue/completion_registry.h"
 #include "helpers/fake_clock.h"
-#include "issue/recorder.h"
 #include "helpers/scripted_system.h"
-#include "settings/settings_table.h"
 #include "helpers/tracking_gate.h"
+#include "issue/completion_registry.h"
+#include "issue/recorder.h"
+#include "settings/settings_table.h"
 
 namespace mlperf::loadgen {
 namespace {

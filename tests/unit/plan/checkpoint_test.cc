@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "traffic/loadable_set.h"
-#include "write/mllog.h"
-#include "traffic/query_source.h"
-#include "platform/run_control.h"
 #include "plan/run_plan.h"
+#include "platform/run_control.h"
+#include "traffic/loadable_set.h"
+#include "traffic/query_source.h"
+#include "write/mllog.h"
 
 namespace mlperf::loadgen {
 namespace {

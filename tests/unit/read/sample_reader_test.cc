@@ -14,8 +14,9 @@
 #include <vector>
 
 #include "helpers/record_builder.h"
-#include "write/sample_log.h"
 #include "helpers/test_file.h"
+#include "record/sample_row.h"
+#include "write/sample_log.h"
 
 namespace mlperf::loadgen {
 namespace {

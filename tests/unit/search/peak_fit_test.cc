@@ -9,8 +9,8 @@
 #include <cmath>
 #include <vector>
 
-#include "search/control_queue.h"
 #include "helpers/simulated_systems.h"
+#include "search/control_queue.h"
 
 namespace mlperf::loadgen {
 namespace {

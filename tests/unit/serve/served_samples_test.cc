@@ -16,10 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "issue/completion_registry.h"
-#include "loadgen.h"
 #include "helpers/log_directory.h"
 #include "helpers/scripted_system.h"
+#include "issue/completion_registry.h"
+#include "loadgen.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan/run_plan.h"
 #include "helpers/traffic_plan.h"
+#include "plan/run_plan.h"
 
 namespace mlperf::loadgen {
 namespace {

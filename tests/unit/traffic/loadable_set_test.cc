@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "plan/run_plan.h"
 #include "helpers/traffic_plan.h"
+#include "plan/run_plan.h"
 
 namespace mlperf::loadgen {
 namespace {

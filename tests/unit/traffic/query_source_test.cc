@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "traffic/random.h"
 #include "helpers/traffic_plan.h"
+#include "traffic/random.h"
 
 namespace mlperf::loadgen {
 namespace {

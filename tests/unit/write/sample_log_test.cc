@@ -15,6 +15,7 @@
 
 #include "helpers/record_builder.h"
 #include "helpers/test_file.h"
+#include "record/sample_row.h"
 
 namespace mlperf::loadgen {
 namespace {

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "helpers/json_check.h"
-#include "write/mllog.h"
 #include "helpers/record_builder.h"
 #include "helpers/test_file.h"
+#include "write/mllog.h"
 #include "write/version.h"
 
 namespace mlperf::loadgen {

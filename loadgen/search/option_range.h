@@ -1,7 +1,7 @@
 // The options of a search for the peak and of a sweep, which are no settings, and the values that
 // each may have. One list for C++, Python and the command line.
-#ifndef MLPERF_LOADGEN_PLAN_OPTION_RANGE_H_
-#define MLPERF_LOADGEN_PLAN_OPTION_RANGE_H_
+#ifndef MLPERF_LOADGEN_SEARCH_OPTION_RANGE_H_
+#define MLPERF_LOADGEN_SEARCH_OPTION_RANGE_H_
 
 #include <span>
 #include <string>
@@ -33,4 +33,4 @@ std::string NumberText(double value);
 
 }  // namespace mlperf::loadgen
 
-#endif  // MLPERF_LOADGEN_PLAN_OPTION_RANGE_H_
+#endif  // MLPERF_LOADGEN_SEARCH_OPTION_RANGE_H_

@@ -1,11 +1,11 @@
-#include "plan/option_range.h"
+#include "search/option_range.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 
-#include "plan/run_plan.h"
+#include "test_settings.h"
 
 namespace mlperf::loadgen {
 namespace {
