@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc)
 BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
 
-PACKAGE_SOURCES := $(shell find loadgen bindings -name '*.so' -prune -o -name '*.py[co]' -prune \
+PACKAGE_SOURCES := $(shell find loadgen bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
                      -o -type f -print) \
                    CMakeLists.txt $(wildcard cmake/*) mlperf.conf pyproject.toml setup.py VERSION
 CXX_FILES = $(shell find $(wildcard loadgen bindings demos tests benchmarks) -name '*.h' -o -name '*.cc')
@@ -70,7 +70,7 @@ bench: $(STAMPS)/package  ## Measure the speed of the load generator on this mac
 lint: $(STAMPS)/tools  ## Check formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy bindings/python/mlperf_loadgen demos benchmarks
+	$(BIN)/mypy python/mlperf_loadgen demos benchmarks
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
 format: $(STAMPS)/tools  ## Format all sources

@@ -30,7 +30,7 @@ from pathlib import Path
 from compare import QUIET_CORES, machine_busy_s, own_busy_s
 
 import mlperf_loadgen as lg
-from mlperf_loadgen.comparison import compare
+from mlperf_loadgen.comparison.compare import compare
 
 SERVICE_S = 0.001
 SPREAD = 0.1

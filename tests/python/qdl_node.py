@@ -2,7 +2,7 @@
 
 As a program, `qdl_node.py SYSTEM ADDRESS OPTIONS` serves one of the systems below until it is
 stopped; `Node` starts it. Its options are those of the system and of `serve`, and `limits`, other
-values of constants of qdl/node.py. `FakeNode` is a thread that greets a load generator as a node
+values of constants of qdl/node/. `FakeNode` is a thread that greets a load generator as a node
 does, and then says what the test wants. `Proxy` passes TCP on, as badly as it is told to.
 """
 

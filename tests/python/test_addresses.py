@@ -97,7 +97,7 @@ def test_a_node_over_http_needs_a_port():
 @needs_ipv6
 def test_http_over_ipv6():
     web = pytest.importorskip("aiohttp.web", reason="http:// needs aiohttp")
-    from mlperf_loadgen.qdl.http_link import HttpLink
+    from mlperf_loadgen.qdl.links.http import HttpLink
 
     async def answer(request):
         return web.json_response({"name": "six", "result": 6})

@@ -13,8 +13,8 @@ import warnings
 import pytest
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
-from mlperf_loadgen.run_logs import read_run
 
 SENTENCE = "is not the system's: the load generator issued late"
 SETTINGS = {

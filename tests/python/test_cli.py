@@ -39,10 +39,10 @@ from conftest import HANG_LIMIT_S, strict_json
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.cli.app import _COMMANDS
-from mlperf_loadgen.cli.outcome import Mistake, json_text
-from mlperf_loadgen.cli.setting_values import assign_setting, split_assignment
-from mlperf_loadgen.cli.sweep_values import sweep_values
-from mlperf_loadgen.columns import aligned
+from mlperf_loadgen.cli.options.setting_values import assign_setting, split_assignment
+from mlperf_loadgen.cli.options.sweep_values import sweep_values
+from mlperf_loadgen.cli.show.outcome import Mistake, json_text
+from mlperf_loadgen.text.columns import aligned
 
 pytest_plugins = ["cli_fixtures"]
 

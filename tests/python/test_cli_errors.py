@@ -588,7 +588,7 @@ def test_whatever_is_raised_is_told_apart_from_a_verdict(folder, monkeypatch, ra
     def examine(*arguments, **options):
         raise raised
 
-    monkeypatch.setattr("mlperf_loadgen.doctor.examine", examine)
+    monkeypatch.setattr("mlperf_loadgen.doctor.examination.examine", examine)
     result = done("doctor", "--json", status=status)
     assert told in result.stderr
     assert strict_json(result.stdout)["exit_status"] == status

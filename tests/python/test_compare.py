@@ -19,10 +19,10 @@ import pytest
 from conftest import answer, run_in
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import comparison_stats as stats
-from mlperf_loadgen.comparison import compare
-from mlperf_loadgen.run_logs import read_run
-from mlperf_loadgen.run_settings import requested_name
+from mlperf_loadgen.comparison import stats
+from mlperf_loadgen.comparison.compare import compare
+from mlperf_loadgen.logs.run import read_run
+from mlperf_loadgen.logs.settings import requested_name
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PAIRS = 100
@@ -659,4 +659,4 @@ def test_the_benchmark_of_its_power_counts(tmp_path, monkeypatch, capsys):
 
 def test_the_package_has_it():
     assert lg.compare is compare
-    assert lg.Comparison.__module__ == "mlperf_loadgen.comparison"
+    assert lg.Comparison.__module__ == "mlperf_loadgen.comparison.compare"

@@ -13,11 +13,11 @@ import os
 
 import pytest
 
-from mlperf_loadgen import doctor_timing as timing
-from mlperf_loadgen.doctor import Diagnosis, examine
-from mlperf_loadgen.doctor_machine import Machine, read_busy_s, read_machine
-from mlperf_loadgen.doctor_timing import ClockCost, Gaps, ServerRate, TimerJitter
-from mlperf_loadgen.doctor_warnings import warnings_of
+from mlperf_loadgen.doctor import timing
+from mlperf_loadgen.doctor.concerns import warnings_of
+from mlperf_loadgen.doctor.examination import Diagnosis, examine
+from mlperf_loadgen.doctor.timing import ClockCost, Gaps, ServerRate, TimerJitter
+from mlperf_loadgen.host.machine import Machine, read_busy_s, read_machine
 
 BOUND_NS = 100_000
 

@@ -18,10 +18,10 @@ from cli_commands import document, done
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import testing
+from mlperf_loadgen.logs.run import read_run
+from mlperf_loadgen.logs.scoring import ScoreWarning
+from mlperf_loadgen.logs.scoring import score as score_by
 from mlperf_loadgen.report.build import build_report
-from mlperf_loadgen.run_logs import read_run
-from mlperf_loadgen.scoring import ScoreWarning
-from mlperf_loadgen.scoring import score as score_by
 
 SCENARIOS = ["SingleStream", "MultiStream", "Server", "Offline"]
 

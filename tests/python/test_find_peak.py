@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.logs.run import read_run
+from mlperf_loadgen.peak.trial_file import TrialFile
 from mlperf_loadgen.report import write_report
-from mlperf_loadgen.run_logs import read_run
-from mlperf_loadgen.trial_file import TrialFile
 
 ROOT = Path(__file__).parents[2]
 NEVER_MISSED_MS = 60_000

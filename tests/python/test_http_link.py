@@ -25,7 +25,7 @@ from mlperf_loadgen.qdl import NetworkError, NetworkQDL
 
 web = pytest.importorskip("aiohttp.web", reason="http:// needs aiohttp")
 
-from mlperf_loadgen.qdl.http_link import HttpLink, result_bytes  # noqa: E402
+from mlperf_loadgen.qdl.links.http import HttpLink, result_bytes  # noqa: E402
 
 
 def free_port():
@@ -646,7 +646,7 @@ def test_without_aiohttp_the_cure_is_named(run_script):
         import sys
         sys.modules["aiohttp"] = None
         import mlperf_loadgen.qdl
-        import mlperf_loadgen.qdl.http_link
+        import mlperf_loadgen.qdl.links.http
     """)
     assert "http:// needs aiohttp: pip install 'mlperf_loadgen[network]'" in done.stderr
 

@@ -17,8 +17,8 @@ from links import Recorder, batch_of, run_limited, run_of
 pytest.importorskip("aiohttp", reason="http:// needs aiohttp")
 pytest.importorskip("tritonclient.http", reason="kserve+http:// needs tritonclient")
 
-from mlperf_loadgen.qdl.http_link import HttpLink
-from mlperf_loadgen.qdl.kserve_link import KServeLink
+from mlperf_loadgen.qdl.links.http import HttpLink
+from mlperf_loadgen.qdl.links.kserve import KServeLink
 
 TENSOR = {"name": "y", "datatype": "INT64", "shape": [1], "data": [7]}
 ANSWERS = {

@@ -30,7 +30,7 @@ from tritonclient.utils import (  # noqa: E402
     triton_to_np_dtype,
 )
 
-from mlperf_loadgen.qdl.kserve_link import KServeLink  # noqa: E402
+from mlperf_loadgen.qdl.links.kserve import KServeLink  # noqa: E402
 
 PIXELS = ("pixels", "FP32", [-1, 4])
 LABEL = ("label", "INT64", [-1, 1])
@@ -722,6 +722,6 @@ def test_without_tritonclient_the_cure_is_named(run_script):
     done = run_script("""
         import sys
         sys.modules["tritonclient"] = None
-        import mlperf_loadgen.qdl.kserve_link
+        import mlperf_loadgen.qdl.links.kserve
     """)
     assert "need tritonclient: pip install 'mlperf_loadgen[network]'" in done.stderr

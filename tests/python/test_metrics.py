@@ -16,6 +16,7 @@ import pytest
 from conftest import answer
 
 import mlperf_loadgen as lg
+from mlperf_loadgen import live
 
 prometheus_client = pytest.importorskip("prometheus_client")
 from prometheus_client.openmetrics.parser import (  # noqa: E402
@@ -23,7 +24,7 @@ from prometheus_client.openmetrics.parser import (  # noqa: E402
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text  # noqa: E402
 
-from mlperf_loadgen import metrics_server  # noqa: E402
+from mlperf_loadgen.live import prometheus_server  # noqa: E402
 
 
 def scrape(url, accept="text/plain"):
@@ -95,7 +96,7 @@ def test_numbers_are_those_of_the_test(run_test):
 def test_a_silent_system_is_told_of(run_test, monkeypatch):
     run_test()
     silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)
-    monkeypatch.setattr(metrics_server, "read_progress", lambda: silent)
+    monkeypatch.setattr(prometheus_server, "read_progress", lambda: silent)
     with lg.serve_metrics(0) as url:
         found, _ = samples_of(scrape(url))
     assert found["silent_seconds", None] == 12.5
@@ -175,8 +176,8 @@ def test_the_registry_of_others_is_left_alone():
 
 
 def test_a_missing_library_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "mlperf_loadgen.metrics_server", raising=False)
-    monkeypatch.delattr(lg, "metrics_server", raising=False)
+    monkeypatch.delitem(sys.modules, "mlperf_loadgen.live.prometheus_server")
+    monkeypatch.delattr(live, "prometheus_server")
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     served = lg.serve_metrics(0)
     with pytest.raises(ImportError, match=r"pip install 'mlperf_loadgen\[metrics\]'"), served:

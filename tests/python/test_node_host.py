@@ -17,10 +17,10 @@ from qdl_node import Library, Node
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
-from mlperf_loadgen.qdl.host import SutHost
-from mlperf_loadgen.qdl.remote_library import RemoteLibrary
-from mlperf_loadgen.qdl.wire import Event, Samples
-from mlperf_loadgen.stderr import say
+from mlperf_loadgen.host.stderr import say
+from mlperf_loadgen.qdl.node.host import SutHost
+from mlperf_loadgen.qdl.node.remote_library import RemoteLibrary
+from mlperf_loadgen.qdl.wire.messages import Event, Samples
 
 pytest_plugins = ["qdl_fixtures"]
 pytestmark = pytest.mark.usefixtures("no_hang")

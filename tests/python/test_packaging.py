@@ -21,7 +21,7 @@ import mlperf_loadgen as lg
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = (ROOT / "VERSION").read_text().strip()
-PACKAGE = "bindings/python/mlperf_loadgen"
+PACKAGE = "python/mlperf_loadgen"
 SOURCES = ("loadgen", "bindings", "cmake", "CMakeLists.txt", "mlperf.conf", "pyproject.toml")
 SOURCES += ("setup.py", "VERSION", "LICENSE", "README.md", "CHANGELOG.md")
 CMAKE = shutil.which("cmake")

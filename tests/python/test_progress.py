@@ -19,7 +19,7 @@ import pytest
 from conftest import HANG_LIMIT_S, SCENARIOS, answer
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import progress as progress_module
+from mlperf_loadgen.live import progress as progress_module
 
 # ---- read_progress -------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ from qdl_node import NUMBERS, QUICK, Digest, Library, Node, digest, network_log
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl import payload, timings, wire
-from mlperf_loadgen.qdl.slots import SlotTable
-from mlperf_loadgen.qdl.transport import Batch
+from mlperf_loadgen.qdl.dispatch.slots import SlotTable
+from mlperf_loadgen.qdl.links.link import Batch
 
 pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 

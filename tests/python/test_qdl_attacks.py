@@ -24,7 +24,7 @@ from qdl_node import LONG, NUMBERS, FakeNode, Library, Node, reasons_of, when_an
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl import wire
-from mlperf_loadgen.qdl.transport import shown
+from mlperf_loadgen.qdl.links.link import shown
 
 zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 

@@ -13,12 +13,12 @@ import pytest
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
-from mlperf_loadgen.qdl.dispatcher import Dispatcher
-from mlperf_loadgen.qdl.fleet import Fleet, Limits, Node
-from mlperf_loadgen.qdl.parcels import Backlog
-from mlperf_loadgen.qdl.receiver import Receiver
-from mlperf_loadgen.qdl.running_test import RunningTest
-from mlperf_loadgen.qdl.slots import SlotTable
+from mlperf_loadgen.qdl.dispatch.completions import RunningTest
+from mlperf_loadgen.qdl.dispatch.dispatcher import Dispatcher
+from mlperf_loadgen.qdl.dispatch.fleet import Fleet, Limits, Node
+from mlperf_loadgen.qdl.dispatch.parcels import Backlog
+from mlperf_loadgen.qdl.dispatch.receiver import Receiver
+from mlperf_loadgen.qdl.dispatch.slots import SlotTable
 
 MIB = 1 << 20
 

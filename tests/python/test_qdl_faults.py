@@ -46,7 +46,7 @@ from mlperf_loadgen.qdl import timings, wire
 
 zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
-from mlperf_loadgen.qdl.zmq_link import ZmqLink  # noqa: E402
+from mlperf_loadgen.qdl.links.zmq import ZmqLink  # noqa: E402
 
 pytest_plugins = ["qdl_fixtures"]
 pytestmark = [

@@ -25,9 +25,9 @@ zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq")
 import grpc  # noqa: E402
 from tritonclient.grpc import service_pb2_grpc  # noqa: E402
 
-from mlperf_loadgen.qdl.http_link import HttpLink  # noqa: E402
-from mlperf_loadgen.qdl.kserve_link import KServeLink  # noqa: E402
-from mlperf_loadgen.qdl.zmq_link import ZmqLink  # noqa: E402
+from mlperf_loadgen.qdl.links.http import HttpLink  # noqa: E402
+from mlperf_loadgen.qdl.links.kserve import KServeLink  # noqa: E402
+from mlperf_loadgen.qdl.links.zmq import ZmqLink  # noqa: E402
 
 
 @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ medians and knees; the files read back with the standard library.
 """
 
 import csv
+import importlib
 import json
 import math
 import re
@@ -21,8 +22,8 @@ import pytest
 from conftest import answer, log_settings
 
 import mlperf_loadgen as lg
-from mlperf_loadgen.sweep_knee import find_knee
-from mlperf_loadgen.sweep_table import PERCENTILES
+from mlperf_loadgen.sweeps.knee import find_knee
+from mlperf_loadgen.sweeps.table import PERCENTILES
 
 PERFORMANCE, WARM_UP = 1, 2  # Phases in the sample log.
 
@@ -759,7 +760,8 @@ def test_nothing_to_draw(bent_curve, tmp_path):
 
 
 def test_picture_needs_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "mlperf_loadgen.sweep_plot", raising=False)
+    importlib.import_module("mlperf_loadgen.sweeps.plot")
+    monkeypatch.delitem(sys.modules, "mlperf_loadgen.sweeps.plot")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
         monkeypatch.delitem(sys.modules, name)

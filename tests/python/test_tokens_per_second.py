@@ -13,11 +13,11 @@ import pytest
 from conftest import SCENARIOS, answer, run_in
 
 import mlperf_loadgen as lg
-from mlperf_loadgen.cli.result_view import print_result
-from mlperf_loadgen.cli.show import rate_text
+from mlperf_loadgen.cli.show.result_view import print_result
+from mlperf_loadgen.cli.show.show import rate_text
+from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
-from mlperf_loadgen.report.words import number
-from mlperf_loadgen.run_logs import read_run
+from mlperf_loadgen.text.words import number
 
 TOKENS = 50
 FACTOR = 70

@@ -26,7 +26,7 @@ import contextlib, sys
 sys.path.insert(0, {str(DEMOS / "classification")!r})
 from model import Classifier, prepare
 from sut import OnnxRuntime
-from mlperf_loadgen.qdl.http_node import serve_http
+from mlperf_loadgen.qdl.node.http import serve_http
 
 classifier = Classifier(prepare().model)
 with contextlib.ExitStack() as stack:

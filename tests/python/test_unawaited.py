@@ -12,7 +12,7 @@ import pytest
 from conftest import answer, log_settings
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import doctor
+from mlperf_loadgen.doctor import examine as doctor
 
 
 def start(pair, logs):

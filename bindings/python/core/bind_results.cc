@@ -1,0 +1,403 @@
+// TestResult and its parts: read-only attributes, and to_dict for the whole.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "bind.h"
+#include "optional_value.h"
+#include "test_result.h"
+#include "value_class.h"
+
+// An absent value is None.
+template <typename T>
+struct pybind11::detail::type_caster<mlperf::Optional<T>>
+    : pybind11::detail::optional_caster<mlperf::Optional<T>> {};
+
+namespace mlperf::python {
+namespace {
+
+namespace py = pybind11;
+using namespace py::literals;
+
+// A path as Python spells it, whatever its bytes are.
+py::str Path(const std::string& path) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<py::ssize_t>(path.size())));
+}
+
+py::dict LatencyAsDict(const LatencyStats& stats) {
+  py::dict percentiles;
+  for (size_t i = 0; i < kReportedPercentiles.size(); ++i) {
+    percentiles[py::float_(kReportedPercentiles[i])] = stats.percentiles_ns[i];
+  }
+  return py::dict("count"_a = stats.count, "min_ns"_a = stats.min_ns, "max_ns"_a = stats.max_ns,
+                  "mean_ns"_a = stats.mean_ns, "percentiles_ns"_a = percentiles,
+                  "target_percentile_ns"_a = stats.target_percentile_ns);
+}
+
+py::dict EarlyStoppingAsDict(const EarlyStopping& stopping) {
+  return py::dict("met"_a = stopping.met, "text"_a = stopping.text,
+                  "estimate_ns"_a = stopping.estimate_ns,
+                  "estimate_p99_ns"_a = stopping.estimate_p99_ns,
+                  "queries_missing"_a = stopping.queries_missing);
+}
+
+py::dict LatenessAsDict(const Lateness& lateness) {
+  return py::dict("count"_a = lateness.count, "p50_ns"_a = lateness.p50_ns,
+                  "p90_ns"_a = lateness.p90_ns, "p99_ns"_a = lateness.p99_ns,
+                  "p999_ns"_a = lateness.p999_ns, "max_ns"_a = lateness.max_ns,
+                  "held_up_by_sut"_a = lateness.held_up_by_sut);
+}
+
+py::dict TokensAsDict(const TokenMetrics& tokens) {
+  return py::dict(
+      "token_count"_a = tokens.token_count, "first_token"_a = LatencyAsDict(tokens.first_token),
+      "time_per_token"_a = LatencyAsDict(tokens.time_per_token),
+      "throughput_with_overhead"_a = tokens.throughput_with_overhead,
+      "throughput"_a = tokens.throughput, "completed_per_second"_a = tokens.completed_per_second,
+      "per_second"_a = tokens.per_second,
+      "early_stopping_ttft"_a = EarlyStoppingAsDict(tokens.early_stopping_ttft),
+      "early_stopping_tpot"_a = EarlyStoppingAsDict(tokens.early_stopping_tpot));
+}
+
+py::object TokensPerSecond(const PerformanceResult& result) {
+  if (!result.tokens && !result.tokens_inferred) return py::none();
+  return py::float_(result.tokens_per_second);
+}
+
+py::dict PerformanceAsDict(const PerformanceResult& result) {
+  py::dict values(
+      "valid"_a = result.valid, "perf_constraints_met"_a = result.perf_constraints_met,
+      "min_duration_met"_a = result.min_duration_met, "min_queries_met"_a = result.min_queries_met,
+      "early_stopping_met"_a = result.early_stopping_met,
+      "recommendations"_a = result.recommendations, "reasons"_a = result.reasons,
+      "cautions"_a = result.cautions, "query_count"_a = result.query_count,
+      "sample_count"_a = result.sample_count,
+      "overlatency_query_count"_a = result.overlatency_query_count,
+      "target_qps"_a = result.target_qps, "sample_latency"_a = LatencyAsDict(result.sample_latency),
+      "early_stopping"_a = EarlyStoppingAsDict(result.early_stopping),
+      "lateness"_a = LatenessAsDict(result.lateness));
+  values["failed_sample_count"] = result.failed_sample_count;
+  values["failures"] = result.failures;
+  values["lateness_held_up"] = LatenessAsDict(result.lateness_held_up);
+  values["lateness_others"] = LatenessAsDict(result.lateness_others);
+  values["pacing"] = py::str(py::cast(result.pacing).attr("name"));
+  values["spin_s"] = result.spin_s;
+  values["query_latency"] =
+      result.query_latency ? py::object(LatencyAsDict(*result.query_latency)) : py::none();
+  values["tokens"] = result.tokens ? py::object(TokensAsDict(*result.tokens)) : py::none();
+  values["qps_with_overhead"] = result.qps_with_overhead;
+  values["qps_without_overhead"] = result.qps_without_overhead;
+  values["scheduled_samples_per_second"] = result.scheduled_samples_per_second;
+  values["completed_samples_per_second"] = result.completed_samples_per_second;
+  values["samples_per_second"] = result.samples_per_second;
+  values["tokens_per_second"] = TokensPerSecond(result);
+  values["tokens_inferred"] = result.tokens_inferred;
+  values["inferred_tokens_per_second"] = result.inferred_tokens_per_second;
+  values["sufficient_offline_qps"] = result.sufficient_offline_qps;
+  values["final_query_scheduled_s"] = result.final_query_scheduled_s;
+  values["final_query_issued_s"] = result.final_query_issued_s;
+  values["final_query_done_s"] = result.final_query_done_s;
+  values["max_latency_s"] = result.max_latency_s;
+  return values;
+}
+
+py::dict PeakAsDict(const PeakSearchResult& peak) {
+  py::list trials;
+  for (const PeakTrial& trial : peak.trials) {
+    trials.append(py::dict("kind"_a = trial.kind, "qps"_a = trial.qps, "passed"_a = trial.passed,
+                           "query_count"_a = trial.query_count, "over_share"_a = trial.over_share,
+                           "failed_share"_a = trial.failed_share, "failures"_a = trial.failures,
+                           "duration_s"_a = trial.duration_s));
+  }
+  return py::dict(
+      "found"_a = peak.found, "determined"_a = peak.determined, "at_limit"_a = peak.at_limit,
+      "qps"_a = peak.qps, "at_least_qps"_a = peak.at_least_qps, "at_most_qps"_a = peak.at_most_qps,
+      "low_qps"_a = peak.low_qps, "high_qps"_a = peak.high_qps, "valid_qps"_a = peak.valid_qps,
+      "settling_budget_s"_a = peak.settling_budget_s,
+      "settling_min_duration_s"_a = peak.settling_min_duration_s, "statement"_a = peak.statement,
+      "end"_a = peak.end, "cautions"_a = peak.cautions, "trials"_a = trials);
+}
+
+// None if there was no probe.
+py::object ProbeAsDict(const OfflineProbe& probe) {
+  if (probe.sample_count == 0) return py::none();
+  return py::dict("sample_count"_a = probe.sample_count, "duration_s"_a = probe.duration_s,
+                  "samples_per_second"_a = probe.samples_per_second,
+                  "expected_qps"_a = probe.expected_qps);
+}
+
+py::dict ResultAsDict(const TestResult& result) {
+  py::dict values("scenario"_a = py::str(py::cast(result.scenario).attr("name")),
+                  "mode"_a = py::str(py::cast(result.mode).attr("name")),
+                  "sut_name"_a = result.sut_name, "valid"_a = result.valid(),
+                  "aborted"_a = result.aborted, "stalled"_a = result.stalled,
+                  "reasons"_a = result.reasons, "cautions"_a = result.cautions,
+                  "accuracy_sample_count"_a = result.accuracy_sample_count,
+                  "error_count"_a = result.error_count, "warning_count"_a = result.warning_count,
+                  "errors"_a = result.errors, "warnings"_a = result.warnings,
+                  "log_failure"_a = result.log_failure);
+  values["performance"] =
+      result.performance ? py::object(PerformanceAsDict(*result.performance)) : py::none();
+  values["peak"] = result.peak ? py::object(PeakAsDict(*result.peak)) : py::none();
+  values["offline_probe"] = ProbeAsDict(result.offline_probe);
+  const LogPaths& logs = result.logs;
+  values["logs"] = py::dict("summary"_a = Path(logs.summary), "detail"_a = Path(logs.detail),
+                            "accuracy"_a = Path(logs.accuracy), "trace"_a = Path(logs.trace),
+                            "samples"_a = Path(logs.samples));
+  return values;
+}
+
+void BindStatistics(py::module_& module) {
+  ValueClass<LatencyStats>(module, "LatencyStats", "Statistics of a list of durations, in ns.")
+      .def_readonly("count", &LatencyStats::count, "How many durations there are.")
+      .def_readonly("min_ns", &LatencyStats::min_ns)
+      .def_readonly("max_ns", &LatencyStats::max_ns)
+      .def_readonly("mean_ns", &LatencyStats::mean_ns, "Truncated to whole ns.")
+      .def_readonly("target_percentile_ns", &LatencyStats::target_percentile_ns,
+                    "At the scenario's target percentile.")
+      .def_property_readonly(
+          "percentiles_ns",
+          [](const LatencyStats& self) {
+            return py::object(LatencyAsDict(self)["percentiles_ns"]);
+          },
+          "Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of "
+          "the n durations in ascending order.")
+      .keep("percentiles_ns", &LatencyStats::percentiles_ns);
+  ValueClass<Lateness>(module, "Lateness",
+                       "How late queries were issued against their schedule (Server), in ns.")
+      .def_readonly("count", &Lateness::count)
+      .def_readonly("p50_ns", &Lateness::p50_ns)
+      .def_readonly("p90_ns", &Lateness::p90_ns)
+      .def_readonly("p99_ns", &Lateness::p99_ns)
+      .def_readonly("p999_ns", &Lateness::p999_ns)
+      .def_readonly("max_ns", &Lateness::max_ns)
+      .def_readonly("held_up_by_sut", &Lateness::held_up_by_sut,
+                    "Queries already due when IssueQuery returned from the one before.");
+  ValueClass<EarlyStopping>(module, "EarlyStopping",
+                            "Whether enough queries were seen for the stated confidence.")
+      .def_readonly("met", &EarlyStopping::met)
+      .def_readonly("text", &EarlyStopping::text, "As printed in the summary.")
+      .def_readonly("estimate_ns", &EarlyStopping::estimate_ns,
+                    "Of the target percentile's latency; 0: none.")
+      .def_readonly("estimate_p99_ns", &EarlyStopping::estimate_p99_ns,
+                    "SingleStream: of the 99th percentile's latency; 0: none.")
+      .def_readonly("queries_missing", &EarlyStopping::queries_missing, "0 if met.");
+}
+
+void BindPerformance(py::module_& module) {
+  ValueClass<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
+      .def_readonly("token_count", &TokenMetrics::token_count)
+      .def_readonly(
+          "first_token", &TokenMetrics::first_token,
+          "Time to first token, ns. In Offline of the samples that sent one, perhaps none.")
+      .def_readonly("time_per_token", &TokenMetrics::time_per_token,
+                    "Time per output token after the first, ns.")
+      .def_readonly("throughput_with_overhead", &TokenMetrics::throughput_with_overhead,
+                    "Tokens per second, generator included.")
+      .def_readonly("throughput", &TokenMetrics::throughput, "Tokens per second of latency.")
+      .def_readonly("completed_per_second", &TokenMetrics::completed_per_second, "Server.")
+      .def_readonly("per_second", &TokenMetrics::per_second, "Offline.")
+      .def_readonly("early_stopping_ttft", &TokenMetrics::early_stopping_ttft)
+      .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot);
+  using P = PerformanceResult;
+  ValueClass<P>(module, "PerformanceResult", "What a performance phase means.")
+      .def_readonly("valid", &P::valid)
+      .def_readonly("perf_constraints_met", &P::perf_constraints_met)
+      .def_readonly("min_duration_met", &P::min_duration_met)
+      .def_readonly("min_queries_met", &P::min_queries_met)
+      .def_readonly("early_stopping_met", &P::early_stopping_met)
+      .keep("perf_constraints_reason", &P::perf_constraints_reason)
+      .keep("invalid_reason", &P::invalid_reason)
+      .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
+      .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
+      .def_readonly("cautions", &P::cautions,
+                    "What a reader must know before trusting the numbers, a sentence each, with "
+                    "what to do. They do not make the result INVALID.")
+      .def_readonly("query_count", &P::query_count, "Issued.")
+      .def_readonly("sample_count", &P::sample_count, "Answered.")
+      .def_readonly("failed_sample_count", &P::failed_sample_count,
+                    "Ended by `fail`, or lost on the way; in no latency and no throughput.")
+      .def_readonly("failures", &P::failures, "Why they failed: the first few different texts.")
+      .def_readonly("overlatency_query_count", &P::overlatency_query_count,
+                    "Server: over the latency bound, or failed.")
+      .def_readonly("target_qps", &P::target_qps)
+      .def_readonly("sample_latency", &P::sample_latency)
+      .def_readonly("query_latency", &P::query_latency, "MultiStream, else None.")
+      .def_readonly("early_stopping", &P::early_stopping)
+      .def_readonly("tokens", &P::tokens, "Token mode, else None.")
+      .def_readonly("lateness", &P::lateness, "Server: of all queries.")
+      .def_readonly("lateness_held_up", &P::lateness_held_up,
+                    "Server: of queries that IssueQuery of an earlier one held up.")
+      .def_readonly("lateness_others", &P::lateness_others,
+                    "Server: of all others; the generator's own, and the machine's.")
+      .def_readonly("pacing", &P::pacing, "Server.")
+      .def_readonly("spin_s", &P::spin_s, "Server: CPU time spent on waiting, s.")
+      .def_readonly("qps_with_overhead", &P::qps_with_overhead, "SingleStream, queries/s.")
+      .def_readonly("qps_without_overhead", &P::qps_without_overhead, "SingleStream, queries/s.")
+      .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second, "Server.")
+      .def_readonly("completed_samples_per_second", &P::completed_samples_per_second, "Server.")
+      .def_readonly("samples_per_second", &P::samples_per_second, "Offline.")
+      .def_property_readonly("tokens_per_second", TokensPerSecond,
+                             "In every scenario, from the start to the end of the last query: of "
+                             "the tokens that were counted (use_token_latencies), else of those "
+                             "that were inferred (infer_token_latencies in Server and Offline); "
+                             "None without tokens.")
+      .keep("tokens_per_second", &P::tokens_per_second)
+      .def_readonly("tokens_inferred", &P::tokens_inferred,
+                    "tokens_per_second takes each sample for token_latency_scaling_factor tokens.")
+      .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
+      .def_readonly("sufficient_offline_qps", &P::sufficient_offline_qps,
+                    "Offline, where the duration was too short: the offline_expected_qps that "
+                    "would have been enough at this speed; 0: none is known.")
+      .def_readonly("final_query_scheduled_s", &P::final_query_scheduled_s)
+      .def_readonly("final_query_issued_s", &P::final_query_issued_s)
+      .def_readonly("final_query_done_s", &P::final_query_done_s)
+      .def_readonly("max_latency_s", &P::max_latency_s);
+}
+
+void BindTestResult(py::module_& module) {
+  ValueClass<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
+      .def_readonly("kind", &PeakTrial::kind,
+                    "\"trial\" of a bisection; \"bracket\", \"measure\" or \"confirm\" of an "
+                    "estimate.")
+      .def_readonly("qps", &PeakTrial::qps)
+      .def_readonly("passed", &PeakTrial::passed)
+      .def_readonly("query_count", &PeakTrial::query_count)
+      .def_readonly("over_share", &PeakTrial::over_share,
+                    "Share of the queries over the bound (of the worst one, if several), or "
+                    "failed.")
+      .def_readonly("failed_share", &PeakTrial::failed_share, "Share of the queries that failed.")
+      .def_readonly("failures", &PeakTrial::failures,
+                    "Why they failed: the first few different texts.")
+      .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
+  ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
+      .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")
+      .def_readonly("determined", &PeakSearchResult::determined,
+                    "Whether the peak is known from both sides.")
+      .def_readonly("at_limit", &PeakSearchResult::at_limit,
+                    "Nothing failed up to the limit: the peak is that or more.")
+      .def_readonly(
+          "qps", &PeakSearchResult::qps,
+          "What the trials point to, a peak only where it is `determined`. Bisection: the "
+          "highest rate that passed. Estimate: the rate at which the bound is just kept in "
+          "the long run.")
+      .def_readonly("at_least_qps", &PeakSearchResult::at_least_qps,
+                    "What is known of the peak; 0: nothing.")
+      .def_readonly("at_most_qps", &PeakSearchResult::at_most_qps,
+                    "What is known of the peak; 0: nothing.")
+      .def_readonly("low_qps", &PeakSearchResult::low_qps,
+                    "Estimate: the confidence interval; 0 where there is none.")
+      .def_readonly("high_qps", &PeakSearchResult::high_qps)
+      .def_readonly("valid_qps", &PeakSearchResult::valid_qps,
+                    "Estimate: the rate of the confirming run that was VALID; 0: none was.")
+      .def_readonly("settling_budget_s", &PeakSearchResult::settling_budget_s,
+                    "A time budget that is likely to determine it; 0: that is not what is missing.")
+      .def_readonly("settling_min_duration_s", &PeakSearchResult::settling_min_duration_s,
+                    "The min_duration that goes with it; 0: that of the search will do.")
+      .def_readonly("statement", &PeakSearchResult::statement,
+                    "What was found, in words: first whether the peak is determined.")
+      .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
+      .def_readonly("cautions", &PeakSearchResult::cautions,
+                    "What a reader must know before trusting it, a sentence each.")
+      .def_readonly("trials", &PeakSearchResult::trials);
+  ValueClass<OfflineProbe>(module, "OfflineProbe",
+                           "What the probe of an Offline test measured, and what became of it.")
+      .def_readonly("sample_count", &OfflineProbe::sample_count,
+                    "Samples of its last and largest query.")
+      .def_readonly("duration_s", &OfflineProbe::duration_s,
+                    "From the issue of that query to its last completion, in seconds.")
+      .def_readonly("samples_per_second", &OfflineProbe::samples_per_second)
+      .def_readonly("expected_qps", &OfflineProbe::expected_qps,
+                    "What the test took in place of offline_expected_qps.");
+  ValueClass<LogPaths>(module, "LogPaths", "Paths of the log files; empty: not written.")
+      .def_property_readonly("summary", [](const LogPaths& self) { return Path(self.summary); })
+      .def_property_readonly("detail", [](const LogPaths& self) { return Path(self.detail); })
+      .def_property_readonly("accuracy", [](const LogPaths& self) { return Path(self.accuracy); })
+      .def_property_readonly("trace", [](const LogPaths& self) { return Path(self.trace); })
+      .def_property_readonly("samples", [](const LogPaths& self) { return Path(self.samples); })
+      .keep("summary", &LogPaths::summary)
+      .keep("detail", &LogPaths::detail)
+      .keep("accuracy", &LogPaths::accuracy)
+      .keep("trace", &LogPaths::trace)
+      .keep("samples", &LogPaths::samples);
+  using R = TestResult;
+  ValueClass<R>(module, "TestResult", "What a test means; print it for the whole.")
+      .def_readonly("scenario", &R::scenario)
+      .def_readonly("mode", &R::mode)
+      .def_readonly("sut_name", &R::sut_name)
+      .def_property_readonly("valid", &R::valid,
+                             "True if all phases ran to their end, the system under test kept its "
+                             "contract, and the performance result, if there is one, is VALID.")
+      .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
+      .def_readonly("cautions", &R::cautions,
+                    "What a reader must know before trusting the numbers, a sentence each, with "
+                    "what to do. They do not make the result INVALID.")
+      .def_readonly("performance", &R::performance, "None where no query was timed.")
+      .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
+      .def_property_readonly(
+          "offline_probe",
+          [](const R& self) -> py::object {
+            if (self.offline_probe.sample_count == 0) return py::none();
+            return py::cast(self.offline_probe);
+          },
+          "Offline with offline_probe_duration_ms, else None.")
+      .def_readonly("aborted", &R::aborted,
+                    "Ended by AbortTest, an interrupt or an exception of a callback.")
+      .def_readonly("stalled", &R::stalled,
+                    "Ended because the system under test stopped answering (stall_timeout_ms).")
+      .def_readonly("accuracy_sample_count", &R::accuracy_sample_count,
+                    "Responses in the accuracy log.")
+      .def_readonly("error_count", &R::error_count, "Error records of the detail log.")
+      .def_readonly("warning_count", &R::warning_count)
+      .def_readonly("errors", &R::errors, "Texts of the first few errors.")
+      .def_readonly("warnings", &R::warnings, "Texts of the first few warnings.")
+      .def_readonly("logs", &R::logs)
+      .def_readonly("log_failure", &R::log_failure,
+                    "What could not be written to the logs; empty: they are complete.")
+      .def_property_readonly(
+          "samples",
+          [](const R& self) {
+            return py::module_::import("mlperf_loadgen.logs.responses")
+                .attr("read_samples")(Path(self.logs.samples));
+          },
+          "Every sample as a NumPy structured array, mapped from the sample log.")
+      .def("to_dict", ResultAsDict, "Everything as dicts, lists and numbers.")
+      .def("__str__",
+           [](const py::object& self) {
+             return py::module_::import("mlperf_loadgen.text.result").attr("describe")(self);
+           })
+      .def("__repr__", [](const R& self) {
+        return "<TestResult " + py::str(py::cast(self.scenario)).cast<std::string>() + " " +
+               (self.valid() ? "VALID" : "INVALID") + ">";
+      });
+}
+
+}  // namespace
+
+void BindResultsOnce(py::module_& module) {
+  static bool bound = false;
+  if (std::exchange(bound, true)) return;
+  BindStatistics(module);
+  BindPerformance(module);
+  BindTestResult(module);
+}
+
+void BindResultsLater(py::module_& module) {
+  module.def(
+      "__getattr__",
+      [](const py::str& name) -> py::object {
+        py::module_ self = py::module_::import("mlperf_loadgen._core");
+        BindResultsOnce(self);
+        const py::dict members = self.attr("__dict__");
+        if (members.contains(name)) return members[name];
+        throw py::attribute_error("module 'mlperf_loadgen._core' has no attribute '" +
+                                  name.cast<std::string>() + "'");
+      },
+      "Adds the result types on first use.");
+}
+
+}  // namespace mlperf::python

@@ -1,0 +1,37 @@
+"""`mlperf-loadgen keys`: who may use a node, and that nobody reads along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..options.options import Shown, with_options
+from ..show.outcome import Mistake, Outcome, Status
+
+
+@with_options
+def keys(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made if missing.")],
+    *,
+    shown: Shown,
+) -> Outcome:
+    """Write keys for `serve`, and for who measures it.
+
+    Give both ends the folder with --keys.
+    """
+    from ...qdl import make_keys
+
+    try:
+        make_keys(folder)
+    except ImportError as error:
+        cure = "pip install 'mlperf_loadgen[network]'"
+        raise Mistake(f"keys need {error.name}, not installed: {cure}") from error
+    except FileExistsError as error:
+        what = f"{folder}: {error.strerror}" if error.strerror else str(error)
+        raise Mistake(f"{what}; name another folder") from error
+    except OSError as error:
+        raise Mistake(f"{folder}: cannot be written: {error.strerror or error}") from error
+    document = {"folder": folder, "exit_status": Status.DONE}
+    return Outcome(Status.DONE, document, lambda: print(f"wrote the keys into {folder}"))

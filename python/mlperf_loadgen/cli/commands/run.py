@@ -1,0 +1,126 @@
+"""`mlperf-loadgen run`: one test."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from typing import Annotated
+
+import typer
+
+from ... import _core
+from ..options.options import Logs, Settings, Shown, Target, with_options
+from ..options.setting_values import Origin
+from ..session import Session, open_session
+from ..show.outcome import Outcome
+from ..show.show import tell
+
+_EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more queries")
+
+
+@with_options
+def run(
+    target: Target,
+    settings: Settings,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            "-m",
+            metavar="NAME",
+            help="PerformanceOnly, AccuracyOnly, SubmissionRun or FindPeakPerformance.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the settings, where each came from and the traffic they make, and stop.",
+        ),
+    ] = False,
+    *,
+    logs: Logs,
+    shown: Shown,
+) -> Outcome:
+    """Run one test, and judge its result.
+
+    SUT is a class derived from mlperf_loadgen.SystemUnderTest. It is called without arguments, or
+    with the sample library if its constructor takes one; if it is a context manager, it is entered
+    before the test and left after it.
+
+    \b
+    For example:
+      mlperf-loadgen run sut.py:Sut -s Server --set server_target_qps=100
+      mlperf-loadgen run --file run.yaml --dry-run
+    """
+    session = open_session(target, settings, logs, mode=mode)
+    _tell_default_rate(session)
+    if dry_run:
+        from ..show.dry_run import preview
+
+        return preview(session)
+    return _test(session)
+
+
+def _test(session: Session) -> Outcome:
+    from ...run import LogWriteError, StartTestWithLogSettings
+
+    with session.testing(), session.system() as (system, library):
+        try:
+            result = StartTestWithLogSettings(
+                system, library, session.sourced.settings, session.log_settings
+            )
+        except LogWriteError as error:  # What was measured is worth its logs.
+            result = error.result
+    from ..show.result_view import print_result, print_where_next, status_of
+
+    document = {**result.to_dict(), "output": session.output, "exit_status": status_of(result)}
+
+    def show() -> None:
+        print_result(result)
+        print_where_next(session.output, _next_commands(session, result))
+
+    return Outcome(status_of(result), document, show)
+
+
+def _tell_default_rate(session: Session) -> None:
+    """At a query a second a test takes minutes, and is likely to be INVALID."""
+    settings = session.sourced.settings
+    measures = settings.mode in (_core.TestMode.PerformanceOnly, _core.TestMode.SubmissionRun)
+    unasked = (Origin.DEFAULT.value, Origin.BUILT_IN.value)
+    given = session.sourced.origin("server_target_qps") not in unasked
+    if settings.scenario == _core.TestScenario.Server and measures and not given:
+        rate = f"{settings.server_target_qps:g} query a second"
+        cure = "give a rate, as in --set server_target_qps=100"
+        tell(f"note: {rate}, the default of server_target_qps; {cure}")
+
+
+def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
+    output = shlex.quote(str(session.output))
+    commands = []
+    if result.accuracy_sample_count:
+        commands.append(f"mlperf-loadgen accuracy {output}")
+    if result.performance:
+        commands.append(f"mlperf-loadgen report {output} -o report.html")
+    if result.performance and not result.valid:
+        missing = _EARLY_STOPPING.fullmatch("; ".join(result.reasons))
+        if missing:
+            enough = math.ceil(1.2 * (result.performance.query_count + int(missing[1])))
+            commands.append(_run_again(session, min_query_count=enough))
+        elif result.performance.sufficient_offline_qps:
+            changed = {"offline_expected_qps": result.performance.sufficient_offline_qps}
+            if result.offline_probe is not None:
+                changed["offline_probe_duration_ms"] = 0
+            commands.append(_run_again(session, **changed))
+        elif result.scenario == _core.TestScenario.Server:
+            commands.append(f"mlperf-loadgen find-peak {session.words()}")
+    return commands
+
+
+def _run_again(session: Session, **changed: float) -> str:
+    """The command that runs the same with some settings changed."""
+    scenario = session.asked.scenario
+    more = [] if scenario is None else ["--scenario", scenario]
+    return f"mlperf-loadgen run {session.words(*more, **changed)}"

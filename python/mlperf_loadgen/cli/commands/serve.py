@@ -1,0 +1,103 @@
+"""`mlperf-loadgen serve`: a system under test for load generators on other machines."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...host.stderr import say
+from ...interfaces import QuerySampleLibrary, SystemUnderTest
+from ..options.options import Shown, with_options
+from ..show.outcome import Mistake, Outcome, Status
+from ..target.signatures import check_methods
+from ..target.targets import entered, is_address, make_library, make_system
+from ..target.user_code import calling_user_code
+
+
+@with_options
+def serve(
+    sut: Annotated[
+        str, typer.Argument(metavar="SUT", help="package.module:Class or path/file.py:Class.")
+    ],
+    bind: Annotated[
+        list[str],
+        typer.Option(
+            "--bind",
+            metavar="ADDRESS",
+            help="Where to listen, as in tcp://127.0.0.1:8001. Repeatable.",
+        ),
+    ],
+    qsl: Annotated[
+        str | None,
+        typer.Option(
+            "--qsl",
+            metavar="QSL",
+            help="Sample library of this machine, loaded whole, for a SUT that takes one. Else it "
+            "gets the samples that are sent.",
+            show_default=False,
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            metavar="DIR",
+            help="Folder that `keys` made: only who has its keys is answered.",
+            show_default=False,
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Answer whoever reaches the address.")
+    ] = False,
+    *,
+    shown: Shown,
+) -> Outcome:
+    """Answer load generators on other machines, until Ctrl-C."""
+    from ...qdl import NetworkError
+    from ...qdl import serve as serve_node
+
+    if is_address(sut):
+        raise Mistake(f"{sut} is on the network already: name a class, as in path/file.py:Class")
+    for address in bind:
+        if not _is_address_to_bind(address):
+            raise Mistake(f"--bind {address} is no address: write it as tcp://127.0.0.1:8001")
+    served: list[str] = []
+    with contextlib.ExitStack() as stack:
+        own = None if qsl is None else _loaded_library(sut, qsl)
+
+        def make(remote: object) -> SystemUnderTest:
+            made: SystemUnderTest = entered(
+                stack, make_system(sut, own or remote), sut, SystemUnderTest
+            )
+            return made
+
+        def ready(addresses: list[str]) -> None:
+            served.extend(addresses)
+            say(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it\n")
+
+        try:
+            with calling_user_code():
+                serve_node(make, bind, keys=keys, insecure=insecure, ready=ready)
+        except (NetworkError, OSError, ValueError, ImportError) as error:
+            raise Mistake(f"--bind {' '.join(bind)}: {error}") from error
+    return Outcome(Status.DONE, {"served": served, "exit_status": Status.DONE}, lambda: None)
+
+
+def _is_address_to_bind(address: str) -> bool:
+    try:
+        return is_address(address)
+    except Mistake as error:
+        raise Mistake(f"--bind {error}") from error
+
+
+def _loaded_library(sut: str, qsl: str) -> Any:
+    library: Any = make_library(sut, qsl)
+    if not isinstance(library, QuerySampleLibrary):
+        raise Mistake(f"--qsl {qsl}: no QuerySampleLibrary; derive its class from that")
+    with calling_user_code():
+        check_methods(library, f"--qsl {qsl}")
+        library.load_samples(list(range(library.total_sample_count)))
+    return library

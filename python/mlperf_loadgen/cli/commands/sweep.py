@@ -1,0 +1,161 @@
+"""`mlperf-loadgen sweep`: latency against load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ... import _core
+from ..options.option_names import check_option
+from ..options.options import Logs, Settings, Shown, Target, with_options
+from ..options.setting_values import no_setting
+from ..options.sweep_values import sweep_values
+from ..session import Session, open_session
+from ..show.outcome import Mistake, Outcome, Status
+from ..show.show import tell
+
+if TYPE_CHECKING:
+    from ...sweeps.table import Sweep, SweepPoint
+
+
+_TABLES = ("sweep.json", "sweep.csv")
+
+
+@with_options
+def sweep(
+    target: Target,
+    values: Annotated[
+        str,
+        typer.Option(
+            "--values",
+            "-v",
+            metavar="LIST",
+            help="100,200,400, or a range with a number of values, 100:1000:10.",
+            show_default=False,
+        ),
+    ],
+    settings: Settings,
+    parameter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Setting that takes the values; default: the load of the scenario.",
+            show_default=False,
+        ),
+    ] = None,
+    geometric: Annotated[
+        bool,
+        typer.Option("--geometric", help="Ranges by equal factors."),
+    ] = False,
+    repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each value.")] = 1,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the curve (.png, .svg, .pdf).",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    logs: Logs,
+    shown: Shown,
+) -> Outcome:
+    """Run a test at each of some loads: the latency curve.
+
+    The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The status is 1
+    if no run was VALID.
+    """
+    from ...sweeps.run import sweep as run_sweep
+
+    check_option("--repeats", "repeats", repeats)
+    session = open_session(target, settings, logs, kind="sweep", tables=_TABLES)
+    numbers = sweep_values(values, geometric=geometric)
+    if plot is not None:
+        _check_plot(plot)
+    if parameter is None and session.sourced.settings.scenario.name == "SingleStream":
+        raise Mistake(
+            "SingleStream has no load to vary: give --scenario Server, or the setting that takes "
+            "the values, --parameter KEY"
+        )
+    if parameter is not None and parameter not in session.sourced.settings.to_dict():
+        raise no_setting(f"--parameter {parameter}", parameter)
+    if parameter is not None:
+        why = _core.why_unused(session.sourced.settings, parameter)
+        if why:
+            raise Mistake(f"--parameter {parameter} has no effect: {why}")
+    with (
+        session.testing(_tell_done(session, len(numbers) * repeats)),
+        session.system() as (system, library),
+    ):
+        curve = run_sweep(
+            system,
+            library,
+            session.sourced.settings,
+            numbers,
+            parameter=parameter,
+            repeats=repeats,
+            outdir=session.output,
+            log_settings=session.log_settings,
+            progress=_say if session.shows_progress else None,
+        )
+    if plot is not None:
+        _draw(curve, plot, session)
+    return _outcome(session, curve, plot)
+
+
+def _tell_done(session: Session, total: int) -> Callable[[BaseException], str]:
+    def tell_done(error: BaseException) -> str:
+        done = len(error.sweep.points) if hasattr(error, "sweep") else 0
+        table = f", their table is {session.output / 'sweep.json'}" if done else ""
+        return f"{done} of {total} runs are done{table}"
+
+    return tell_done
+
+
+def _say(point: SweepPoint) -> None:
+    tell(str(point))
+
+
+def _check_plot(plot: Path) -> None:
+    """Before a long sweep, not after it."""
+    if plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise Mistake(f"--plot {plot}: what is that to be? End it in .png, .svg or .pdf")
+    if not plot.parent.is_dir():
+        raise Mistake(f"--plot {plot}: there is no folder {plot.parent}; make it")
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        cure = "pip install 'mlperf_loadgen[plots]'"
+        raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
+
+
+def _draw(curve: Sweep, plot: Path, session: Session) -> None:
+    try:
+        curve.plot(plot)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Mistake(
+            f"--plot {plot}: cannot be drawn: {reason}; the table is in "
+            f"{session.output / 'sweep.json'}"
+        ) from error
+
+
+def _outcome(session: Session, curve: Sweep, plot: Path | None) -> Outcome:
+    valid = any(point.valid for point in curve.points)
+    status = Status.DONE if valid else Status.INVALID
+    table = json.loads((session.output / "sweep.json").read_text(encoding="utf-8"))
+    document = {**table, "output": session.output, "exit_status": status}
+
+    def show() -> None:
+        print(curve)
+        from ..show.result_view import print_where_next
+
+        print_where_next(session.output)
+        if plot is not None:
+            print(f"plot: {plot}")
+
+    return Outcome(status, document, show)

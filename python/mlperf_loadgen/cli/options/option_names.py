@@ -1,0 +1,40 @@
+"""Messages of the Python interface, in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+
+from ... import _core
+from ..show.outcome import Mistake
+
+_WORDS = (
+    (r"its own log_output\.outdir or prefix", "its own --output, or --log prefix=NAME_"),
+    (r"log_output\.outdir or prefix", "--output, or --log prefix=NAME_"),
+    (r"turn log_output\.exist_ok off", "leave out --log exist_ok=true"),
+    (r"log_output\.exist_ok is false", "--log exist_ok=false was given"),
+    (r"log_output\.outdir", "--output"),
+    (r"(?:set )?LogSettings\.(\w+) = True", r"run it with --log \1=true"),
+    (r"\bconnect_timeout_s\b", "--connect-timeout"),
+    (r"\b(?:another )?trial_file\b", "another file to --resume"),
+    (r"\btime_budget_s\b", "--time-budget"),
+    (r"\buse repeats\b", "use --repeats"),
+    (r"insecure=True \(--insecure\)", "--insecure"),
+    (r", or give format=.*", ""),
+)
+
+
+def check_option(option: str, name: str, value: float | None) -> None:
+    """Raises Mistake for a value that the argument of this name cannot have; None: not given."""
+    if value is None:
+        return
+    try:
+        _core.checked_option(name, value)
+    except _core.SettingsError as error:
+        raise Mistake(f"{option} {str(error).removeprefix(f'{name} is ')}") from error
+
+
+def in_options(text: str) -> str:
+    """The text, with options for the names of settings and arguments that only programs have."""
+    for pattern, option in _WORDS:
+        text = re.sub(pattern, option, text)
+    return text

@@ -1,0 +1,320 @@
+"""What `run`, `find-peak` and `sweep` share: from options to a test that can start."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import LogsOverwrittenWarning, _core
+from ..interfaces import QuerySampleLibrary, SystemUnderTest
+from ..live.progress import Progress, read_progress, title_of
+from .options.network_options import shown_headers
+from .options.options import Logs, Settings, Target
+from .options.run_file import RunFile, read_run_file
+from .options.setting_values import (
+    Assignment,
+    Origin,
+    assign_log_setting,
+    scenario_named,
+    split_assignment,
+)
+from .options.settings_sources import Model, SourcedSettings, gather_settings
+from .show.outcome import Interrupted, Mistake, SutFailure
+from .show.show import tell
+from .target.targets import (
+    check_system,
+    entered,
+    in_folder,
+    is_address,
+    make_library,
+    make_system,
+    shown_target,
+    target_name,
+)
+from .target.user_code import calling_user_code
+
+_RUNS = Path("runs")
+_AUDIT_CONFIG = "audit.config"  # Which StartTest reads, too.
+
+
+@dataclass
+class Session:
+    """All that was asked, from the file and from the options."""
+
+    target: Target
+    sut: str | None
+    qsl: str | None
+    sourced: SourcedSettings
+    log_settings: _core.LogSettings
+    output: Path
+    asked: Settings
+    logs: Logs
+    tables: Sequence[str] = ()
+    """Files that the command writes beside the logs."""
+    doing: str = "before anything was loaded"
+    """What an interrupt comes into."""
+
+    def make_library(self) -> Any:
+        """The sample library, not entered."""
+        return make_library(self.needed_sut(), self.qsl)
+
+    def words(self, *more: str, **changed: float) -> str:
+        """The target and the settings as they were given, for another command on them, which
+        changes some settings.
+        """
+        words = [shown_target(word) for word in (self.target.sut, self.target.qsl) if word]
+        options = {
+            "--file": self.target.file,
+            "--keys": self.target.keys,
+            "--connect-timeout": self.target.connect_timeout,
+            "--model": self.asked.model,
+        }
+        pairs = [(name, value) for name, value in options.items() if value is not None]
+        pairs += [("--network", text) for text in self.target.network]
+        pairs += [("--header", text) for text in shown_headers(self.target.header)]
+        pairs += [("--conf", path) for path in self.asked.conf]
+        assigned = [split_assignment("--set", text) for text in self.asked.set]
+        values = {asked.name: asked.text for asked in assigned}
+        values |= {name: f"{value:.10g}" for name, value in changed.items()}
+        pairs += [("--set", f"{name}={value}") for name, value in values.items()]
+        return shlex.join([*words, *(str(part) for pair in pairs for part in pair), *more])
+
+    def needed_sut(self) -> str:
+        """The system under test as it was named."""
+        if self.sut is not None:
+            return self.sut
+        here = " (there is a run.yaml here)" if Path("run.yaml").is_file() else ""
+        raise Mistake(
+            "there is no SUT to measure: name one, as in sut.py:Class, or give a file that does, "
+            f"--file run.yaml{here}"
+        )
+
+    def resolved(self, counts: tuple[int, int]) -> tuple[_core.TestSettings, dict[str, Any]]:
+        """What StartTest would make of the settings, for a library of these sample counts (all,
+        loaded at once): those that count, and numbers of the plan. Raises Mistake as a run does.
+        """
+        with self.checking():
+            settings, told, plan = _core.resolve_test(self.sourced.settings, _AUDIT_CONFIG, *counts)
+        for text in told:
+            tell(f"warning: {text}")
+        return settings, plan
+
+    def check_system(self, library: object) -> None:
+        """Raises Mistake for a system that cannot be made, as far as it shows before it is made.
+        `library`: None where it is not known what it will be.
+        """
+        with self.checking():
+            check_system(self.needed_sut(), library, self._network_options())
+
+    def _network_options(self) -> dict[str, Any]:
+        """Raises Mistake where options are given that the system has no use for."""
+        options = self.target.network_options()
+        sut = self.needed_sut()
+        if options and not is_address(sut):
+            names = {"keys": "--keys", "connect_timeout_s": "--connect-timeout"}
+            name = (names | {"headers": "--header"}).get(next(iter(options)), "--network")
+            raise Mistake(f"{name} is for a SUT on the network, and {sut} is none: leave it out")
+        return options
+
+    @contextlib.contextmanager
+    def output_folder(self) -> Iterator[None]:
+        """Makes the folder of the logs; what nothing came into is removed again. Raises Mistake
+        where it cannot be made, or has results that would be lost.
+        """
+        self._check_earlier_results()
+        made: list[Path] = []
+        try:
+            folders = (self.output, *self.output.parents)
+            made = [folder for folder in folders if not folder.exists()]
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Mistake(
+                f"--output {self.output}: cannot be made: {error.strerror}; give another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                for folder in made:  # The innermost first.
+                    folder.rmdir()
+
+    def _check_earlier_results(self) -> None:
+        if self.log_settings.log_output.exist_ok:
+            return
+        earlier = _core.earlier_log(self.log_settings)
+        tables = (self.output / name for name in self.tables)
+        found = earlier or next((str(table) for table in tables if table.is_file()), "")
+        if found:
+            raise Mistake(
+                f"--output {self.output}: has the results of an earlier run ({found}), which would "
+                "be lost; give another folder, or --force to write over them"
+            )
+
+    @contextlib.contextmanager
+    def system(self) -> Iterator[tuple[SystemUnderTest, QuerySampleLibrary]]:
+        """Makes the system and the library, watched while they are in use; closes them."""
+        sut = self.needed_sut()
+        network = self._network_options()
+        with contextlib.ExitStack() as stack:
+            self.doing = f"while the library of {self.qsl or sut} was made"
+            library = entered(stack, self.make_library(), self.qsl or sut, QuerySampleLibrary)
+            name = shown_target(sut)
+            self.doing = f"while {name} was made"
+            system = entered(stack, make_system(sut, library, network), name, SystemUnderTest)
+            self._watch(stack)
+            self.doing = "before the first query, while samples were loaded"
+            if is_address(sut):
+                self.doing = f"before the first query, waiting for {name} to be ready"
+                if self.shows_progress:
+                    tell(f"waiting for {name} to be ready")
+            yield system, library
+
+    @contextlib.contextmanager
+    def testing(
+        self, tell_done: Callable[[BaseException], str] = lambda error: ""
+    ) -> Iterator[None]:
+        """Around tests: makes the folder of the logs, and does what `checking` does. `tell_done`:
+        what is done and kept where an interrupt ended them.
+        """
+        self.needed_sut()
+        before = read_progress()
+        with self.output_folder(), warnings.catch_warnings():
+            if self.logs.force:  # It says so itself.
+                warnings.simplefilter("ignore", LogsOverwrittenWarning)
+            try:
+                with self.checking():
+                    yield
+            except KeyboardInterrupt as error:
+                parts = [f"interrupted {self._where(before)}", tell_done(error)]
+                if any(self.output.iterdir()):
+                    parts.append(f"what was logged is in {self.output}")
+                raise Interrupted("; ".join(filter(None, parts))) from error
+
+    @contextlib.contextmanager
+    def checking(self) -> Iterator[None]:
+        """Tells mistakes in what was asked from failures of the system."""
+        try:
+            with calling_user_code():
+                yield
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            raise Mistake(str(error)) from error
+        except RuntimeError as error:
+            raise SutFailure(str(error)) from error
+
+    def _where(self, before: Progress | None) -> str:
+        """What ran when an interrupt came, and what it waited for."""
+        now = read_progress()
+        if now is None or (before and before.set_number == now.set_number):
+            return self.doing
+        issued, missing = now.samples_issued, now.samples_outstanding
+        waited = f"waiting for {missing:,} of {issued:,} samples"
+        return (
+            f"{max(time.time() - now.start_time_s, 0):.1f} s into {title_of(now)}, "
+            f"{waited if missing else f'after {issued:,} samples'}"
+        )
+
+    def _watch(self, stack: contextlib.ExitStack) -> None:
+        port = self.logs.metrics_port
+        if port is not None:
+            from ..live.prometheus import serve_metrics
+
+            try:
+                url = stack.enter_context(serve_metrics(port))
+            except (OSError, ImportError, RuntimeError) as error:
+                raise Mistake(f"--metrics-port {port}: {error}") from error
+            tell(f"metrics at {url}")
+        if self.shows_progress:
+            from ..live.progress import show_progress
+
+            try:
+                stack.enter_context(show_progress())
+            except RuntimeError as error:  # The threads of the process are not real.
+                tell(f"no progress is shown: {error}")
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether to tell how far it is."""
+        wanted = self.logs.progress
+        return sys.stderr.isatty() if wanted is None else wanted
+
+
+def open_session(
+    target: Target,
+    settings: Settings,
+    logs: Logs,
+    *,
+    mode: str | None = None,
+    scenario: str | None = None,
+    kind: str = "",
+    tables: Sequence[str] = (),
+) -> Session:
+    """Reads the file and the options. `scenario`: one that the command needs; `kind`: of the
+    folder's name; `tables`: files that it writes beside the logs.
+    """
+    file = RunFile(Path()) if target.file is None else read_run_file(target.file)
+    _check_scenario(settings.scenario, scenario)
+    options = [*_named_options(scenario or settings.scenario, mode)]
+    options += [split_assignment("--set", text) for text in settings.set]
+    model = (
+        file.model if settings.model is None else Model(settings.model, f"--model {settings.model}")
+    )
+    sourced = gather_settings([*file.conf, *settings.conf], model, file.settings, options)
+    log_settings = _core.LogSettings()
+    log_settings.log_output.exist_ok = False
+    for assignment in [*file.log, *(split_assignment("--log", text) for text in logs.log)]:
+        assign_log_setting(log_settings, assignment)
+    if logs.force:
+        log_settings.log_output.exist_ok = True
+    sut, qsl = _named_targets(target, file)
+    output = logs.output or (file.folder / file.output if file.output else None)
+    output = output or _fresh_folder(sut, kind)
+    try:
+        log_settings.log_output.outdir = str(output)
+    except TypeError as error:
+        raise Mistake(f"--output {output}: its name is no text; give another folder") from error
+    return Session(target, sut, qsl, sourced, log_settings, output, settings, logs, tables)
+
+
+def _check_scenario(asked: str | None, needed: str | None) -> None:
+    """Raises Mistake where another scenario is asked for than the command has."""
+    if asked is None or needed is None:
+        return
+    shown = f"--scenario {asked}"
+    named = scenario_named(Assignment("scenario", asked, Origin.COMMAND_LINE.value, shown))
+    if named.name != needed:
+        raise Mistake(f"{shown}: this command measures {needed}; leave it out")
+
+
+def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:
+    """The system and the library; those of the file are found from its folder."""
+    if file.sut or file.qsl:
+        sys.path.insert(0, str(file.folder.resolve()))
+    sut = in_folder(file.sut, file.folder) if file.sut else None
+    qsl = in_folder(file.qsl, file.folder) if file.qsl else None
+    if target.sut:  # The file's library goes with the file's system.
+        return target.sut, target.qsl
+    return sut, qsl
+
+
+def _named_options(scenario: str | None, mode: str | None) -> Sequence[Assignment]:
+    given = {"scenario": scenario, "mode": mode}
+    return [
+        Assignment(name, text, "command line", f"--{name} {text}")
+        for name, text in given.items()
+        if text is not None
+    ]
+
+
+def _fresh_folder(sut: str | None, kind: str) -> Path:
+    """A folder that is not there yet, named by the time and the system."""
+    parts = [time.strftime("%Y-%m-%d_%H-%M-%S"), kind, target_name(sut or "")]
+    stem = "-".join(part for part in parts if part)
+    numbered = (_RUNS / (stem if n == 1 else f"{stem}-{n}") for n in range(1, 1000))
+    return next((folder for folder in numbered if not folder.exists()), _RUNS / stem)

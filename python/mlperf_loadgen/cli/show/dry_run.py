@@ -1,0 +1,197 @@
+"""`mlperf-loadgen run --dry-run`: what would be run, without running it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import _core
+from ...interfaces import QuerySampleLibrary
+from ..options.setting_values import Origin
+from ..session import Session
+from ..target.signatures import check_methods
+from .outcome import Outcome, Status
+from .show import duration_text, print_heading, print_table, rate_text
+
+_PROBED_LENGTH = 1.32  # Of the query that a probe sizes, in min_duration_ms.
+# Of a library that is not known: a test that no such library is large enough for is refused.
+_LARGEST_COUNTS = (2**32 - 1, 2**32 - 1)
+
+
+def preview(session: Session) -> Outcome:
+    """The effective settings, the source of each, and the traffic they make. Raises Mistake for
+    what a run would refuse.
+    """
+    with session.output_folder():  # Which is removed again.
+        counts = _checked_counts(session)
+        settings, plan = session.resolved(counts or _LARGEST_COUNTS)
+    origins = session.sourced.origins | _overridden(session, settings)
+    traffic = expected_traffic(settings, counts, plan)
+    rows = {
+        name: {"value": value, "origin": origins.get(name, Origin.DEFAULT.value)}
+        for name, value in settings.to_dict().items()
+    }
+    document = {
+        "sut": session.sut,
+        "qsl": session.qsl,
+        "output": session.output,
+        "settings": rows,
+        "traffic": traffic,
+        "exit_status": Status.DONE,
+    }
+
+    def show() -> None:
+        used = [name for name in rows if not _core.why_unused(settings, name)]
+        shown = sorted(used, key=lambda name: rows[name]["origin"] == Origin.DEFAULT.value)
+        print_heading("Settings")
+        print_table([[f"{n}={_text(rows[n]['value'])}", rows[n]["origin"]] for n in shown])
+        print(f"  ({len(rows) - len(shown)} that this scenario does not use are left out)")
+        print_heading(f"\nTraffic of {settings.scenario.name} {settings.mode.name}")
+        print_table([[name.replace("_", " "), _text(value)] for name, value in traffic.items()])
+        print(f"\nNothing was run. Logs would go to {session.output}")
+
+    return Outcome(Status.DONE, document, show)
+
+
+def _overridden(session: Session, settings: _core.TestSettings) -> dict[str, str]:
+    """The source of each value that StartTest has changed."""
+    asked = session.sourced.settings
+    given, now = _core.config_origins(asked), _core.config_origins(settings)
+    before = asked.to_dict()
+    changed = [name for name, value in settings.to_dict().items() if value != before[name]]
+    by_audit = {name: origin for name, origin in now.items() if origin != given.get(name)}
+    return dict.fromkeys(changed, "test05") | by_audit
+
+
+def _checked_counts(session: Session) -> tuple[int, int] | None:
+    """Total and performance sample count, if a library was named. Raises Mistake for a library or
+    a system that cannot be measured.
+    """
+    if session.sut is None:
+        return None
+    with session.checking():
+        library = session.make_library()
+        if not isinstance(library, QuerySampleLibrary):  # A handle or a context manager.
+            session.check_system(None)
+            return None  # Not without using it.
+        check_methods(library, session.qsl or session.sut)
+        session.check_system(library)
+        return library.total_sample_count, library.performance_sample_count
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return str(getattr(value, "name", value))
+
+
+# ---- The traffic ---------------------------------------------------------------------------------
+
+
+def expected_traffic(
+    settings: _core.TestSettings, counts: tuple[int, int] | None, plan: dict[str, Any]
+) -> dict[str, str | int]:
+    """What the settings say of the traffic before it is made; docs/cli.md has the formulas.
+
+    `counts`: total and performance sample count of the library, if known. `plan`: the numbers of
+    the test, of which those of the samples are right only if the library is known.
+    """
+    traffic: dict[str, str | int] = {}
+    if counts is not None:
+        loaded = plan["performance_sample_count"]
+        traffic["library"] = f"{counts[0]} samples, {loaded} loaded at once"
+    if settings.mode in (_core.TestMode.AccuracyOnly, _core.TestMode.SubmissionRun):
+        override = settings.accuracy_sample_count_override
+        total = counts[0] if counts else "all"
+        traffic["accuracy"] = f"{override or total} samples, each once"
+    if settings.mode == _core.TestMode.AccuracyOnly:
+        return traffic
+    if settings.warmup_query_count:
+        traffic["warm_up"] = f"{settings.warmup_query_count} queries that count for nothing"
+    traffic |= _BY_SCENARIO[settings.scenario.name](settings, plan)
+    if settings.mode == _core.TestMode.FindPeakPerformance:
+        traffic["trials"] = "several runs such as this one, at other rates"
+    limits = []
+    if settings.max_query_count:
+        limits.append(f"{settings.max_query_count} queries")
+    if settings.max_duration_ms:
+        limits.append(duration_text(settings.max_duration_ms * 1e6))
+    if limits:
+        traffic["stops_at"] = " or ".join(limits)
+    return traffic
+
+
+def _stream(
+    settings: _core.TestSettings, samples_per_query: int, expected_ns: float
+) -> dict[str, str | int]:
+    """One query after another, until both minimums are reached."""
+    min_ns = settings.min_duration_ms * 1e6
+    by_time = int(min_ns / expected_ns)
+    return {
+        "arrivals": "each query when the one before is answered",
+        "samples_per_query": samples_per_query,
+        "queries": f"at least {settings.min_query_count}; "
+        f"{max(by_time, settings.min_query_count)} if each takes {duration_text(expected_ns)}",
+        "lasts": f"at least {duration_text(min_ns)}",
+    }
+
+
+def _single_stream(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
+    return _stream(settings, 1, settings.single_stream_expected_latency_ns)
+
+
+def _multi_stream(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
+    return _stream(
+        settings, settings.multi_stream_samples_per_query, settings.multi_stream_expected_latency_ns
+    )
+
+
+def _server(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
+    """Poisson arrivals: their mean gap is 1 / rate, and so is the gaps' standard deviation."""
+    rate = settings.server_target_qps
+    seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / rate)
+    return {
+        "arrivals": f"at random, {rate_text(rate)} a second; the mean gap is "
+        f"{duration_text(1e9 / rate)}",
+        "samples_per_query": 1,
+        "queries": f"at least {settings.min_query_count}; about {round(rate * seconds)}",
+        "lasts": f"about {duration_text(seconds * 1e9)}",
+        "bound": _bound(settings),
+    }
+
+
+def _bound(settings: _core.TestSettings) -> str:
+    share = f"{100 * settings.server_target_latency_percentile:g} %"
+    if settings.use_token_latencies:
+        return (
+            f"{share} of samples: first token within {duration_text(settings.ttft_latency)}, "
+            f"each later one within {duration_text(settings.tpot_latency)}"
+        )
+    return f"{share} of queries within {duration_text(settings.server_target_latency_ns)}"
+
+
+def _offline(settings: _core.TestSettings, plan: dict[str, Any]) -> dict[str, str | int]:
+    """One query that should last a little longer than the minimum."""
+    traffic: dict[str, str | int] = {"arrivals": "all at once", "queries": 1}
+    if settings.performance_issue_unique:
+        return traffic | {"samples": "each loaded one once", "lasts": "as long as they take"}
+    if settings.offline_probe_duration_ms:
+        probed_ns = settings.offline_probe_duration_ms * 1e6
+        longest_ns = _PROBED_LENGTH * settings.min_duration_ms * 1e6
+        return traffic | {
+            "probe": f"about {duration_text(probed_ns)} before the test, which sizes its query",
+            "samples": f"{settings.min_query_count} at least",
+            "lasts": f"about {duration_text(longest_ns)} at the speed of the probe",
+        }
+    rate, samples = settings.offline_expected_qps, plan["samples_per_query"]
+    if rate == 0:
+        return traffic | {"samples": samples, "lasts": "as long as they take"}
+    lasts = f"{duration_text(samples / rate * 1e9)} at {rate_text(rate)} samples/s"
+    return traffic | {"samples": samples, "lasts": lasts}
+
+
+_BY_SCENARIO = {
+    "SingleStream": _single_stream,
+    "MultiStream": _multi_stream,
+    "Server": _server,
+    "Offline": _offline,
+}

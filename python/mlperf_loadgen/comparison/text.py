@@ -1,0 +1,158 @@
+"""A comparison in words and columns."""
+
+from __future__ import annotations
+
+import math
+
+from ..text.columns import aligned, wrapped
+from .compare import (
+    LARGEST_FACTOR,
+    Comparison,
+    Difference,
+    rather_latencies,
+    sharpest_row,
+    widest_apart,
+)
+
+_LARGEST_PERCENT = 9.995
+"""A larger share is shown as a factor."""
+
+
+def summary_text(found: Comparison) -> str:
+    """The outcome in a line."""
+    if found.outcome == "no difference":
+        return f"no difference found ({_seen(found)})"
+    if found.outcome == "inconclusive":
+        if found.failed[0] != found.failed[1] or not found.rows:
+            a, b = (f"{100 * share:.3g} %" for share in found.failed)
+            return f"inconclusive: {b} of B's samples failed, and {a} of A's"
+        return _inconclusive(found)
+    if found.outcome == "mixed":
+        slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
+        return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"
+    row = _clearest(found, found.outcome)
+    return f"B is {_share(abs(row.change))} {found.outcome} ({_interval(row)})"
+
+
+def comparison_text(found: Comparison) -> str:
+    """The outcome, the table, and what else a reader must know."""
+    lines = [
+        *wrapped(f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}"),
+        *wrapped(found.summary),
+        *_table(found),
+        *wrapped(
+            f"{100 * found.confidence:g}% confidence for all intervals together; changes up to "
+            f"{_share(found.tolerance)} do not matter; "
+            f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
+        ),
+    ]
+    if found.tokens_per_second != (None, None):
+        a, b = (_rate(rate) for rate in found.tokens_per_second)
+        lines.append(f"tokens/s: A {a}, B {b}")
+    if found.valid[0] != found.valid[1]:
+        lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
+    for name, (a, b) in found.settings_differ.items():
+        lines += wrapped(f"setting {name}: A {_value(a)}, B {_value(b)}")
+    for text in found.cautions:
+        lines += wrapped(f"caution: {text}")
+    return "\n".join(lines)
+
+
+def _clearest(found: Comparison, verdict: str) -> Difference:
+    """Of the rows with a verdict, the one whose interval is the farthest from 0, for its width."""
+
+    def clearness(row: Difference) -> float:
+        assert row.low is not None and row.high is not None  # A verdict needs an interval.
+        return min(abs(row.low), abs(row.high)) / max(row.high - row.low, 1e-12)
+
+    return max(rather_latencies([r for r in found.rows if r.verdict == verdict]), key=clearness)
+
+
+def _seen(found: Comparison) -> str:
+    """How large a difference would have been found."""
+    row = sharpest_row(found.rows)
+    if row is None or row.visible is None:
+        return "too few queries to see any difference"
+    return f"differences above {_share(row.visible)} in {row.metric} would be seen"
+
+
+def _inconclusive(found: Comparison) -> str:
+    row = widest_apart(found.rows)
+    numbers = ""
+    if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
+        numbers = f"; by its numbers alone, {row.metric} is {_signed(row.change)}"
+    return (
+        f"inconclusive ({_seen(found)}, and {_share(found.tolerance)} matter{numbers}): give "
+        "longer runs, or several a side"
+    )
+
+
+def _interval(row: Difference) -> str:
+    return f"{row.metric}: {_signed(row.change)} {_bounds(row)}"
+
+
+def _bounds(row: Difference) -> str:
+    if row.low is None or row.high is None:
+        return "[unknown]"
+    return f"[{_signed(row.low)}, {_signed(row.high)}]"
+
+
+def _share(share: float) -> str:
+    if share < _LARGEST_PERCENT:
+        return f"{100 * share:.1f} %"
+    factor = 1 + share
+    if factor < LARGEST_FACTOR - 0.5:
+        return f"{_plain(factor, 3)} times"
+    return f"over {LARGEST_FACTOR:.0f} times"
+
+
+def _plain(value: float, digits: int) -> str:
+    """A number with so many significant digits, and never an exponent."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.12f}".rstrip("0").rstrip(".")
+
+
+def _value(value: object) -> str:
+    """Of a setting."""
+    return _plain(value, 6) if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _signed(share: float) -> str:
+    return f"{'-' if share < 0 else '+' * (share < _LARGEST_PERCENT)}{_share(abs(share))}"
+
+
+def _rate(rate: float | None) -> str:
+    if rate is None:
+        return "unknown"
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
+
+
+def _valid(valid: bool | None) -> str:
+    return "has no verdict" if valid is None else "VALID" if valid else "INVALID"
+
+
+def _table(found: Comparison) -> list[str]:
+    """Latencies in ms; changes in percent, large ones as factors."""
+    cells = [("", "A", "B", "change %", "interval %", "seen above", "B is")]
+    for row in found.rows:
+        rate = row.metric == "throughput"
+        unit, digits = (1.0, 5) if rate else (1e6, 4)
+        interval = "unknown"
+        if row.low is not None and row.high is not None:
+            interval = f"{_percent(row.low)} to {_percent(row.high)}"
+        cells.append(
+            (
+                f"{row.metric} {'/s' if rate else 'ms'}",
+                _plain(row.a / unit, digits),
+                _plain(row.b / unit, digits),
+                _percent(row.change),
+                interval,
+                "-" if row.visible is None else _percent(row.visible).lstrip("+"),
+                row.verdict,
+            )
+        )
+    return aligned(cells, "<>>>>><")
+
+
+def _percent(share: float) -> str:
+    return _signed(share).removesuffix(" %").replace(" times", "x")

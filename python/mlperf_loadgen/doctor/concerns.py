@@ -1,0 +1,173 @@
+"""What speaks against measuring on a machine, why, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .examination import Diagnosis
+
+SLOW_CLOCK_NS = 300
+LATE_TIMER_NS = 500_000
+LONG_GAP_NS = 2_000_000
+LOST_SHARE = 0.005
+BUSY_CORES = 0.25
+LITTLE_MEMORY_BYTES = 1 << 30
+FEW_OPEN_FILES = 4096
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Something that makes measurements here worth less."""
+
+    what: str
+    why: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}; {self.cure}"
+
+
+def warnings_of(found: Diagnosis) -> tuple[Concern, ...]:
+    """What speaks against the machine, the gravest first."""
+    return tuple(warning for check in _CHECKS if (warning := check(found)) is not None)
+
+
+def _rates(found: Diagnosis) -> Concern | None:
+    if found.trusted is not None:
+        return None
+    lowest = min(found.rates, key=lambda rate: (rate.qps, rate.lateness_p99_ns))
+    return Concern(
+        f"even at {lowest.qps:,.0f} queries/s the 99th percentile of lateness was "
+        f"{lowest.lateness_p99_ns / 1e3:,.0f} us",
+        "queries leave late, and a system under test seems slower or is spared its bursts",
+        "free the machine of other work, or measure on another one",
+    )
+
+
+def _neighbours(found: Diagnosis) -> Concern | None:
+    if found.busy_cores is None or found.busy_cores <= BUSY_CORES:
+        return None
+    return Concern(
+        f"other processes keep {found.busy_cores:.1f} cores busy",
+        "they take processor time and caches from the generator and from the system under test",
+        "stop them, or compare interleaved runs, several a side",
+    )
+
+
+def _interruptions(found: Diagnosis) -> Concern | None:
+    gaps = found.gaps
+    share = gaps.total_ns / 1e9 / gaps.watched_s
+    if gaps.largest_ns < LONG_GAP_NS and share < LOST_SHARE:
+        return None
+    return Concern(
+        f"a spinning thread stood still {gaps.count} times in {gaps.watched_s:.2g} s, at most "
+        f"{gaps.largest_ns / 1e6:.2g} ms, {share:.1%} of the time",
+        "whatever is running then is that much late, and tail latencies show it",
+        "stop other work; in a virtual machine, ask for dedicated cores; isolate cores "
+        "(isolcpus, taskset)",
+    )
+
+
+def _one_core(found: Diagnosis) -> Concern | None:
+    cores = found.machine.cores_usable
+    if cores is None or cores > 1:
+        return None
+    return Concern(
+        "this process may use one core only",
+        "the generator and the system under test take turns on it, so that queries leave late",
+        "give the process two cores or more (taskset, cpuset)",
+    )
+
+
+def _quota(found: Diagnosis) -> Concern | None:
+    quota = found.machine.cores_quota
+    cores = found.machine.cores_usable
+    if quota is None or (cores is not None and quota >= cores):
+        return None
+    return Concern(
+        f"a control group limits this process to {quota:g} cores",
+        "once the quota of a period is used, everything stops for the rest of it, often 50 ms",
+        "lift the quota (docker run without --cpus) and give cores instead (--cpuset-cpus)",
+    )
+
+
+def _clock(found: Diagnosis) -> Concern | None:
+    if found.clock.read_ns < SLOW_CLOCK_NS:
+        return None
+    source = found.machine.clocksource or "unknown"
+    return Concern(
+        f"reading the clock takes {found.clock.read_ns:.0f} ns (clock source {source})",
+        "each query is timed by it at least twice, which bounds the rate",
+        "boot with clocksource=tsc where the processor's counter is steady",
+    )
+
+
+def _timer(found: Diagnosis) -> Concern | None:
+    if found.sleep.p99_ns < LATE_TIMER_NS:
+        return None
+    return Concern(
+        f"sleeps of 1 ms take up to {found.sleep.p99_ns / 1e6:.2g} ms longer (p99)",
+        "what sleeps, the generator between queries or a system under test, wakes late",
+        "server_pacing = Pacing.Spin for the generator; forbid deep idle states for the rest",
+    )
+
+
+def _governor(found: Diagnosis) -> Concern | None:
+    governor = found.machine.governor
+    if governor is None or governor == "performance":
+        return None
+    return Concern(
+        f"the frequency governor is {governor}",
+        "the processor slows down between queries, so that low loads look slower than they are",
+        "cpupower frequency-set --governor performance",
+    )
+
+
+def _virtual(found: Diagnosis) -> Concern | None:
+    if not found.machine.hypervisor:
+        return None
+    return Concern(
+        "this is a virtual machine",
+        "its host takes time away that no process here is seen using, and speed drifts",
+        "compare only runs made here one after another, best interleaved",
+    )
+
+
+def _memory(found: Diagnosis) -> Concern | None:
+    available = found.machine.memory_available_bytes
+    if available is None or available >= LITTLE_MEMORY_BYTES:
+        return None
+    return Concern(
+        f"{available / 2**20:.0f} MiB of memory are available",
+        "what does not fit is swapped, or the process is killed in the middle of a test",
+        "free memory, or raise the container's limit",
+    )
+
+
+def _open_files(found: Diagnosis) -> Concern | None:
+    limit = found.machine.open_files_limit
+    if limit is None or limit >= FEW_OPEN_FILES:
+        return None
+    return Concern(
+        f"{limit} files may be open at once",
+        "a system under test behind a network opens one for each query in flight",
+        f"ulimit -n {FEW_OPEN_FILES} or more",
+    )
+
+
+_CHECKS: tuple[Callable[[Diagnosis], Concern | None], ...] = (
+    _rates,
+    _neighbours,
+    _interruptions,
+    _one_core,
+    _quota,
+    _clock,
+    _timer,
+    _governor,
+    _virtual,
+    _memory,
+    _open_files,
+)

@@ -1,0 +1,103 @@
+"""A diagnosis in words."""
+
+from __future__ import annotations
+
+from ..text.columns import wrapped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..host.machine import Machine
+    from .examination import Diagnosis
+
+_UNKNOWN = "not told"
+
+
+def _duration(ns: float) -> str:
+    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if ns >= limit:
+            return f"{ns / limit:.3g} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def _of(value: object) -> str:
+    return _UNKNOWN if value is None else str(value)
+
+
+def _memory(value: int | None) -> str:
+    return _UNKNOWN if value is None else f"{value / 2**30:.1f} GiB"
+
+
+def _switch(value: bool | None) -> str:
+    return _UNKNOWN if value is None else "on" if value else "off"
+
+
+def _machine(machine: Machine) -> Iterator[str]:
+    quota = f", quota {machine.cores_quota:g}" if machine.cores_quota else ""
+    virtual = {None: _UNKNOWN, True: "yes", False: "no"}[machine.hypervisor]
+    open_files, locked = machine.open_files_limit, machine.locked_memory_limit_bytes
+    yield f"processor: {_of(machine.cpu_model)}"
+    yield f"cores: {_of(machine.cores_usable)} of {_of(machine.cores_online)} usable{quota}"
+    yield f"governor: {_of(machine.governor)}; turbo: {_switch(machine.turbo)}"
+    yield f"system: {machine.system}; virtual: {virtual}; product: {_of(machine.product)}"
+    yield (
+        f"memory: {_memory(machine.memory_available_bytes)} of "
+        f"{_memory(machine.memory_total_bytes)} available"
+    )
+    yield (
+        f"limits: {'no known limit' if open_files is None else open_files} open files, "
+        f"{'no known limit' if locked is None else f'{locked / 2**20:.0f} MiB'} locked memory"
+    )
+
+
+def _timing(found: Diagnosis) -> Iterator[str]:
+    clock, sleep, gaps = found.clock, found.sleep, found.gaps
+    yield (
+        f"clock: {clock.read_ns:.0f} ns a reading from Python, steps of {clock.step_ns} ns, "
+        f"source {_of(found.machine.clocksource)}"
+    )
+    yield (
+        f"sleep of 1 ms: late by {_duration(sleep.p50_ns)} (p50), {_duration(sleep.p99_ns)} (p99), "
+        f"{_duration(sleep.max_ns)} (max of {sleep.count})"
+    )
+    yield (
+        f"spinning thread: stood still {gaps.count} times in {gaps.watched_s:.2g} s, at most "
+        f"{_duration(gaps.largest_ns)}, {gaps.total_ns / 1e9 / gaps.watched_s:.2%} of the time"
+    )
+    busy = _UNKNOWN if found.busy_cores is None else f"{found.busy_cores:.2f} cores"
+    yield f"others: {busy} busy; load average {_of(found.machine.load_average)}"
+
+
+def _rates(found: Diagnosis) -> Iterator[str]:
+    yield "Server test of a system that answers at once, and how late it was issued:"
+    for rate in sorted(found.rates, key=lambda rate: rate.qps):
+        kept = "on time" if rate.keeps(found.lateness_bound_ns) else "late"
+        behind = f", {rate.completed_share:.0%} done" if rate.completed_share < 0.98 else ""
+        yield (
+            f"{rate.qps:>11,.0f} queries/s: {_duration(rate.lateness_p50_ns)} (p50), "
+            f"{_duration(rate.lateness_p99_ns)} (p99), {_duration(rate.lateness_max_ns)} (max): "
+            f"{kept}{behind}"
+        )
+
+
+def _conclusion(found: Diagnosis) -> Iterator[str]:
+    best = found.trusted
+    bound = _duration(found.lateness_bound_ns)
+    if best is None:
+        yield f"No rate was issued less than {bound} late at p99: trust no tail latency here."
+        return
+    yield f"Trust up to about {best.qps:,.0f} queries/s: issued less than {bound} late at p99."
+    below = [rate for rate in found.rates if rate.qps <= best.qps]
+    late = sum(not rate.keeps(found.lateness_bound_ns) for rate in below)
+    if late:
+        yield f"But {late} of {len(below)} tests up to that rate were later."
+    yield "A system under test that shares its cores lowers this."
+
+
+def diagnosis_text(found: Diagnosis) -> str:
+    """What was measured, the rate to trust, and what speaks against the machine."""
+    lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
+    for concern in found.warnings:
+        lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  cure: {concern.cure}"]
+    return "\n".join(part for line in lines for part in wrapped(line, "    "))

@@ -1,0 +1,185 @@
+"""The reference's handles: plain integers for systems under test and sample libraries.
+
+A handle is never used twice in a process, so one that was destroyed or never existed is told from
+a good one and refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+# threading would be most of the time that importing the package takes.
+from _thread import allocate_lock
+
+from . import _core
+from .callables import OF_LIBRARY, OF_SYSTEM, require_plain
+from .interfaces import QuerySampleLibrary, SystemUnderTest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeGuard, TypeVar
+
+    from .systems.queued import QueuedSystem
+
+    _Native = TypeVar("_Native", _core.CallbackSut, _core.CallbackQsl)
+
+_lock = allocate_lock()
+_numbers = itertools.count(0x10000, 16)
+_objects: dict[int, tuple[str, _core.CallbackSut | _core.CallbackQsl]] = {}
+
+
+def _register(kind: str, made: _core.CallbackSut | _core.CallbackQsl) -> int:
+    with _lock:
+        handle = next(_numbers)
+        _objects[handle] = (kind, made)
+        return handle
+
+
+def _destroy(kind: str, handle: int) -> None:
+    with _lock:
+        found = _objects.get(handle)
+        if found is None or found[0] != kind:
+            raise ValueError(_unknown(handle, kind))
+        del _objects[handle]
+
+
+def _unknown(handle: object, kind: str) -> str:
+    found = _objects.get(handle) if isinstance(handle, int) else None
+    what = f"is a {found[0]}" if found else "was never constructed or is already destroyed"
+    return f"handle {handle!r} is not a {kind}: it {what}; pass what Construct{kind} returned"
+
+
+def _callable(function: object, name: str) -> Callable[..., Any]:
+    if not callable(function):
+        raise TypeError(f"{name} must be callable, not {function!r}")
+    require_plain(function, name, OF_SYSTEM)
+    return function
+
+
+def require_plain_system(issue_query: object, flush_queries: object) -> None:
+    """Raises TypeError for callbacks of a system that nobody would await."""
+    require_plain(issue_query, "issue_query", OF_SYSTEM)
+    require_plain(flush_queries, "flush_queries", OF_SYSTEM)
+
+
+def _require_plain_library(load: object, unload: object) -> None:
+    require_plain(load, "load_samples", OF_LIBRARY)
+    require_plain(unload, "unload_samples", OF_LIBRARY)
+
+
+def ConstructSUT(
+    issue_query: Callable[[_core.SampleBatch], object], flush_queries: Callable[[], object]
+) -> int:
+    """A SUT of two callables, `issue_query(samples)` and `flush_queries()`. Returns its handle.
+
+    Raises TypeError for what is not callable, and for async functions, which nothing would await.
+    """
+    require_plain_system(issue_query, flush_queries)
+    return _register("SUT", _core.CallbackSut(issue_query, flush_queries, "PySUT"))
+
+
+def ConstructFastSUT(
+    issue_query: Callable[[list[int], list[int]], object], flush_queries: Callable[[], object]
+) -> int:
+    """A SUT whose `issue_query(ids, indices)` gets two lists. Returns its handle.
+
+    Raises TypeError as ConstructSUT does.
+    """
+    require_plain_system(issue_query, flush_queries)
+    return _register("FastSUT", _core.make_list_sut(issue_query, flush_queries, "PyFastSUT"))
+
+
+def ConstructQDL(
+    issue_query: Callable[[_core.SampleBatch], object],
+    flush_queries: Callable[[], object],
+    client_get_sut_name: Callable[[], str],
+) -> int:
+    """A SUT that forwards to others, whose name `client_get_sut_name()` asks for.
+
+    Raises TypeError as ConstructSUT does.
+    """
+    require_plain_system(issue_query, flush_queries)
+    name = _callable(client_get_sut_name, "client_get_sut_name")
+    return _register("QDL", _core.CallbackSut(issue_query, flush_queries, name))
+
+
+def ConstructQSL(
+    total_sample_count: int,
+    performance_sample_count: int,
+    load: Callable[[list[int]], object],
+    unload: Callable[[list[int]], object],
+) -> int:
+    """A sample library of two counts and two callables that get lists of indices.
+
+    Raises TypeError for counts that are no integers, for what is not callable, and for async
+    functions, which nothing would await.
+    """
+    _require_plain_library(load, unload)
+    made = _core.CallbackQsl(total_sample_count, performance_sample_count, load, unload, "PyQSL")
+    return _register("QSL", made)
+
+
+def DestroySUT(sut: int) -> None:
+    """Forgets a SUT and its callables. ValueError if the handle is not a SUT's."""
+    _destroy("SUT", sut)
+
+
+def DestroyFastSUT(sut: int) -> None:
+    """Forgets a FastSUT and its callables. ValueError if the handle is not a FastSUT's."""
+    _destroy("FastSUT", sut)
+
+
+def DestroyQDL(qdl: int) -> None:
+    """Forgets a QDL and its callables. ValueError if the handle is not a QDL's."""
+    _destroy("QDL", qdl)
+
+
+def DestroyQSL(qsl: int) -> None:
+    """Forgets a sample library. ValueError if the handle is not a QSL's."""
+    _destroy("QSL", qsl)
+
+
+def _find(handle: int, native: type[_Native], kind: str) -> _Native:
+    with _lock:
+        found = _objects.get(handle)
+        if found is None or not isinstance(found[1], native):
+            raise ValueError(_unknown(handle, kind))
+        return found[1]
+
+
+def is_queued(sut: object) -> TypeGuard[QueuedSystem]:
+    """True for a QueuedSystem, without importing what most programs do not need."""
+    return isinstance(sut, SystemUnderTest) and getattr(sut, "_is_queued", False) is True
+
+
+def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
+    """The native object behind a handle or for an instance."""
+    if is_queued(sut):
+        require_plain(sut.flush_queries, "flush_queries", "write async def flush instead")
+        return sut.loadgen_queue
+    if isinstance(sut, SystemUnderTest):
+        # What `samples.ids` needs; importing it takes longer than any query should.
+        import numpy  # noqa: F401
+
+        require_plain_system(sut.issue_query, sut.flush_queries)
+        return _core.CallbackSut(sut.issue_query, sut.flush_queries, lambda: sut.name)
+    if isinstance(sut, int):
+        return _find(sut, _core.CallbackSut, "SUT")
+    raise TypeError(f"sut must be a SystemUnderTest or a handle of ConstructSUT, not {sut!r}")
+
+
+def native_qsl(qsl: QuerySampleLibrary | int) -> _core.CallbackQsl:
+    """The native object behind a handle or for an instance."""
+    if isinstance(qsl, QuerySampleLibrary):
+        _require_plain_library(qsl.load_samples, qsl.unload_samples)
+        return _core.CallbackQsl(
+            qsl.total_sample_count,
+            qsl.performance_sample_count,
+            qsl.load_samples,
+            qsl.unload_samples,
+            qsl.name,
+        )
+    if isinstance(qsl, int):
+        return _find(qsl, _core.CallbackQsl, "QSL")
+    raise TypeError(f"qsl must be a QuerySampleLibrary or a handle of ConstructQSL, not {qsl!r}")

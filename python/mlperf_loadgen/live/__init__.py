@@ -1,0 +1,1 @@
+"""A running test, as it is seen from outside."""

@@ -1,0 +1,504 @@
+"""Reading the logs of one test back as one value: `read_run`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .before_v1 import is_text_log, parse_text_log
+from .detail import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
+from .encoding import UnreadableLogWarning, decode_log
+from .responses import (
+    SAMPLE_FOLDER,
+    SAMPLE_TYPE,
+    TruncatedLogWarning,
+    left_out_text,
+    open_samples,
+    sample_log_at,
+)
+
+_PERFORMANCE_PHASE = 1  # In the sample log.
+_LOG_NAME = re.compile(
+    r"(?P<prefix>.*)(?:(?:summary|detail)(?P<t>.*)\.txt"
+    r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
+)
+_DEFAULT_PREFIX = "mlperf_log_"
+_CAUTIONS = ("result_caution", "result_peak_caution")
+_TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
+_HEAD_BYTES = 1 << 12  # Of a detail log, that show what it is.
+_SHOWN_CHARACTERS = 200
+_MAX_TRACE_BYTES = 1 << 30  # Of which a processor reads some 100 MB a second.
+_TRACED_SAMPLE = re.compile(
+    rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
+    rb'"args":\{"sample_seq":(?P<sample>\d+),"query_seq":(?P<query>\d+),'
+    rb'"sample_idx":(?P<index>\d+),"issue_start_ns":(?P<issued>-?\d+)'
+    rb'(?:,"complete_ns":(?P<completed>-?\d+))?(?P<failed>,"failed":true)?'
+)
+_TOKEN_RATE = "result_{}tokens_per_second"
+_TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
+"""Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
+_FAILURE = re.compile(r"(?:warm-up: )?\d+ of \d+ samples failed \(")
+
+
+class NoRunError(ValueError):
+    """There are no logs of one test at a path."""
+
+
+@dataclass(frozen=True)
+class RunLogs:
+    """What the logs of one test say."""
+
+    name: str
+    """The folder's name; with the prefix and suffix of the files, if they are not the usual."""
+    folder: Path
+    records: Mapping[str, Any]
+    """Of the detail log: the last value of each key."""
+    all_records: tuple[LogRecord, ...]
+    """Of the detail log, in order."""
+    summary: str
+    """Text of the summary; empty if there is none."""
+    settings: Mapping[str, Any]
+    """As they took effect, by name without "effective_"."""
+    requested: Mapping[str, Any]
+    """As they were asked for, by name without "requested_"."""
+    scenario: str
+    """Such as "Server"; empty if the logs end before it."""
+    mode: str
+    """Such as "PerformanceOnly"; empty if the logs end before it."""
+    sut_name: str
+    valid: bool | None
+    """The verdict; None: there is none, as in an accuracy test or one that was killed."""
+    finished: bool
+    """The test ran to its end, so that its logs are whole."""
+    reasons: tuple[str, ...]
+    """Why not VALID, in words; empty if it is, or if nothing was to be judged."""
+    cautions: tuple[str, ...]
+    """What a reader must know before trusting the numbers, a sentence each."""
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    samples: npt.NDArray[np.void] | None
+    """The rows of the performance phase, as of `read_samples`: shape (n,). Where there is no sample
+    log, from a trace of up to 1 GiB of a PerformanceOnly test without warm-up, without tokens.
+    None: there is neither, or the test had no such phase."""
+    samples_left_out: int
+    """How many samples of the test the log has not that `samples` is from, because it had reached
+    the size it may have: `samples` are then the first ones only."""
+    peak: LoggedPeak | None
+    """Of a FindPeakPerformance test."""
+    version: str
+    """Of the load generator."""
+    started: datetime | None
+    """As logged. The reference logs its local time and calls it UTC."""
+    prefix: str = _DEFAULT_PREFIX
+    """Of the names of the log files."""
+    suffix: str = ""
+    """Likewise, before the extension."""
+    unread: tuple[str, ...] = ()
+    """What of the logs could not be read, in words."""
+
+    def latencies_ns(self) -> npt.NDArray[np.int64]:
+        """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
+
+        From schedule to completion: in MultiStream of whole queries, otherwise of samples. What
+        failed or was never completed is left out. Empty without `samples`.
+        """
+        rows = self.samples
+        if rows is None or len(rows) == 0:
+            return np.empty(0, np.int64)
+        scheduled_ns, answered_ns = rows["scheduled_ns"], answered_ns_of(rows)
+        if self.scenario == "MultiStream":
+            starts = query_starts(rows)
+            scheduled_ns, answered_ns = scheduled_ns[starts], last_by_query(answered_ns, starts)
+        done = answered_ns >= 0
+        latencies: npt.NDArray[np.int64] = (answered_ns - scheduled_ns)[done]
+        return latencies
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of a test that counted tokens, or else inferred them; None: it did neither, or the logs
+        end before its result."""
+        rates = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES)
+        return next((rate for rate in rates if rate is not None), None)
+
+    @property
+    def tokens_inferred(self) -> bool:
+        """Whether `tokens_per_second` takes a sample for `token_latency_scaling_factor` tokens."""
+        counted = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES[:2])
+        return self.tokens_per_second is not None and not any(rate is not None for rate in counted)
+
+    @property
+    def failed_share(self) -> float:
+        """Of the samples of the performance phase, from 0 to 1; 0 without `samples`."""
+        rows = self.samples
+        return 0.0 if rows is None or len(rows) == 0 else float(np.mean(rows["failed"]))
+
+    @property
+    def failures(self) -> str:
+        """How many samples of the performance phase failed and why, in words; empty: none did."""
+        if self.samples is None or self.failed_share == 0:
+            return ""
+        count = int(np.count_nonzero(self.samples["failed"]))
+        share = f"{100 * self.failed_share:.3g} %"
+        told = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
+        why = f": {told[-1]}" if told else ""
+        return f"{count} of {len(self.samples)} samples failed ({share}){why}"
+
+    def number(self, key: str) -> float | None:
+        """The last number of a key of the detail log; None: there is none, or it is not finite."""
+        return number_or_none(self.records.get(key))
+
+
+def number_or_none(value: object) -> float | None:
+    """A value of a log, if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def query_starts(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
+    """Where in the rows of a sample log the queries start; there must be a row."""
+    return np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
+
+
+def is_failure(record: LogRecord) -> bool:
+    """Whether a record says how many samples of a set failed, and why."""
+    return record.key == "error_runtime" and _FAILURE.match(str(record.value)) is not None
+
+
+def answered_ns_of(rows: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+    """When each sample was answered; -1: it failed, or was never completed."""
+    return np.where(rows["failed"], -1, rows["completed_ns"])
+
+
+def last_by_query(
+    times_ns: npt.NDArray[np.int64], starts: npt.NDArray[np.intp]
+) -> npt.NDArray[np.int64]:
+    """The last of the times of each query; -1: one of them is."""
+    whole = np.minimum.reduceat(times_ns, starts) >= 0
+    return np.where(whole, np.maximum.reduceat(times_ns, starts), -1)
+
+
+def read_run(path: str | os.PathLike[str]) -> RunLogs:
+    """Reads the logs of one test: of this library or of the reference.
+
+    `path`: the folder of the logs, or any one of the log files. Logs of a test that was killed are
+    read as far as they go, with a TruncatedLogWarning. Raises FileNotFoundError if there is no such
+    path and NoRunError (a ValueError) if it holds no logs, or those of several tests, which it
+    lists. Warns of records that cannot be read, and of logs before MLPerf v1.0, of which only part
+    is read, with an UnreadableLogWarning.
+    """
+    detail = _detail_log(Path(path))
+    prefix, suffix = _affixes(detail)
+    summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
+    summary = decode_log(summary_path.read_bytes()) if summary_path.is_file() else ""
+    records, unread = _records(detail, summary)
+    last = {record.key: record.value for record in records}
+    finished = _TRAILER.search(summary) is not None
+    mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
+    scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
+    samples, samples_left_out = _samples(detail, records, mode)
+    return RunLogs(
+        name=_name(detail),
+        folder=detail.parent,
+        records=last,
+        all_records=records,
+        summary=summary,
+        settings=_with_prefix("effective_", last),
+        requested=_with_prefix("requested_", last),
+        scenario=scenario,
+        mode=mode,
+        sut_name=str(last.get("sut_name", "")),
+        valid=last["result_validity"] == "VALID" if "result_validity" in last else None,
+        finished=finished,
+        reasons=tuple(_reasons(last, records, mode, finished)),
+        cautions=tuple(str(record.value) for record in records if record.key in _CAUTIONS),
+        errors=tuple(str(record.value) for record in records if record.is_error),
+        warnings=tuple(str(record.value) for record in records if record.is_warning),
+        samples=samples,
+        samples_left_out=samples_left_out,
+        peak=peak_of(records),
+        version=str(last.get("loadgen_version", "")),
+        started=_started(last.get("test_datetime")),
+        prefix=prefix,
+        suffix=suffix,
+        unread=unread,
+    )
+
+
+def _records(detail: Path, summary: str) -> tuple[tuple[LogRecord, ...], tuple[str, ...]]:
+    """The records of a detail log, and what could not be read, of which this warns."""
+    data = detail.read_bytes()
+    if is_text_log(decode_log(data[:_HEAD_BYTES])):
+        result = (
+            "from its summary the result" if summary else "without a summary there is no result"
+        )
+        unread: tuple[str, ...] = (
+            "a text log, as LoadGen wrote them before MLPerf v1.0: its settings, errors and "
+            f"warnings were read, and {result}; the times of single queries were not",
+        )
+        records = parse_text_log(decode_log(data), summary)
+    else:
+        parsed = parse_records(data)
+        records, unread = parsed.records, _unreadable(parsed.unreadable)
+        if parsed.cut_off:
+            _warn_cut_off(detail, f"holds {len(records)} whole records")
+    for text in unread:
+        warnings.warn(f"{detail}: {text}", UnreadableLogWarning, stacklevel=3)
+    return records, unread
+
+
+def _unreadable(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    if not lines:
+        return ()
+    number, line = lines[0]
+    shown = shown_path(line[:_SHOWN_CHARACTERS])
+    if len(lines) == 1:
+        return (f"1 record cannot be read, in line {number}: {shown}",)
+    return (f"{len(lines)} records cannot be read, the first one in line {number}: {shown}",)
+
+
+# ---- Which files ---------------------------------------------------------------------------------
+
+
+def _affixes(file: Path) -> tuple[str, str]:
+    """What a log's name has before and after the part that tells which log it is."""
+    found = _LOG_NAME.fullmatch(file.name)
+    if found is None:
+        raise NoRunError(
+            f"{file} is not a log of a test; give a folder of logs or one of its "
+            f"{_DEFAULT_PREFIX}detail.txt, _summary.txt, _samples.npy and so on"
+        )
+    return found["prefix"], found["t"] or found["j"] or found["n"] or ""
+
+
+def _detail_log(path: Path) -> Path:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
+    if path.name == SAMPLE_FOLDER and path.is_dir() and not any(path.glob("*detail*.txt")):
+        path = path.parent
+    if not path.is_dir():
+        prefix, suffix = _affixes(path)
+        inside = path.parent.name == SAMPLE_FOLDER and path.suffix == ".npy"
+        folder = path.parent.parent if inside else path.parent
+        detail = folder / f"{prefix}detail{suffix}.txt"
+        if not detail.is_file():
+            raise NoRunError(f"{detail} is missing, without which {path.name} cannot be judged")
+        if not _is_detail_log(detail):
+            raise NoRunError(_not_a_log(detail))
+        return detail
+    files = sorted(file for file in path.glob("*detail*.txt") if file.is_file())
+    found = [file for file in files if _is_detail_log(file)]
+    if not found and files:
+        raise NoRunError(f"{path} holds no logs of a test: {_not_a_log(files[0])}")
+    if not found:
+        summary = next((file for file in sorted(path.glob("*summary*.txt"))), None)
+        beside = f", only {summary.name}, which is not enough" if summary else ""
+        raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it{beside}")
+    if len(found) > 1:
+        names = ", ".join(str(file) for file in found)
+        raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
+    return found[0]
+
+
+def _is_detail_log(file: Path) -> bool:
+    """Whether it starts as one; one that was cut off at its very start does too."""
+    with file.open("rb") as opened:
+        start = decode_log(opened.read(_HEAD_BYTES)).lstrip()
+    return start.startswith(PREFIX) or PREFIX.startswith(start) or is_text_log(start)
+
+
+def _not_a_log(file: Path) -> str:
+    return f'{file} is no detail log: its lines do not start with ":::MLLOG"'
+
+
+def _name(detail: Path) -> str:
+    """Of the run: its folder, and its prefix and suffix if they are not the usual."""
+    name = detail.parent.resolve().name
+    prefix, suffix = _affixes(detail)
+    if (prefix, suffix) != (_DEFAULT_PREFIX, ""):
+        name += f"/{prefix}*{suffix}"
+    return shown_path(name)
+
+
+def is_log_name(name: str) -> bool:
+    """Whether a log of a test, or the folder of its sample log, can be called so."""
+    return name == SAMPLE_FOLDER or _LOG_NAME.fullmatch(name) is not None
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path in characters that can be written, which a file's name need not be made of."""
+    return os.fspath(path).encode(errors="backslashreplace").decode()
+
+
+def _warn_cut_off(path: Path, what: str) -> None:
+    warnings.warn(f"{path}: cut off: {what}", TruncatedLogWarning, stacklevel=4)
+
+
+def _warn_of_left_out(path: Path, count: int, left_out: int) -> None:
+    warnings.warn(left_out_text(path, count, left_out), TruncatedLogWarning, stacklevel=4)
+
+
+# ---- What they say -------------------------------------------------------------------------------
+
+
+def _with_prefix(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+
+
+def _started(text: Any) -> datetime | None:
+    try:
+        parsed = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=timezone.utc)
+
+
+def _reasons(
+    last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, finished: bool
+) -> list[str]:
+    errors = [r for r in records if r.key == "error_runtime"]
+    failures = [str(r.value) for r in errors if is_failure(r)]
+    conduct = [str(r.value) for r in errors if not is_failure(r)]
+    if "result_validity" not in last:
+        spoilt = [*failures, *conduct]
+        if mode == "AccuracyOnly" and finished:
+            return spoilt
+        if finished:
+            return [*spoilt, "the test ended without a result"]
+        return [*spoilt, "the logs end before the test did: it was killed or is still running"]
+    if last["result_validity"] == "VALID":
+        return []
+    reasons = [*failures, *_broken_rules(last), *conduct]
+    return reasons or [str(last.get("result_invalid_reason", ""))]
+
+
+def _broken_rules(last: Mapping[str, Any]) -> list[str]:
+    """The rules of the verdict that were not kept, with their numbers as far as they are logged."""
+    reasons = []
+    if last.get("result_perf_constraints_met") is False:
+        reasons.append(_broken_bound(last))
+    if last.get("result_min_duration_met") is False:
+        reasons.append(
+            f"the run was shorter than min_duration, {last.get('effective_min_duration_ms')} ms"
+        )
+    if last.get("result_min_queries_met") is False:
+        reasons.append(_broken_minimum(last))
+    if last.get("early_stopping_met") is False:
+        kinds = {"early_stopping_ttft_result": " of TTFT", "early_stopping_tpot_result": " of TPOT"}
+        for key in ("early_stopping_result", *kinds):
+            missing = re.search(
+                r"at least (\d+) more queries|at least (\d+) queries for",
+                str(last.get(key, "")),
+            )
+            if missing:
+                count = f"{missing[1]} more queries" if missing[1] else f"{missing[2]} queries"
+                reasons.append(f"early stopping{kinds.get(key, '')} needs {count}")
+    return reasons
+
+
+def _broken_bound(last: Mapping[str, Any]) -> str:
+    percentile = number_or_none(last.get("effective_target_latency_percentile")) or 0.99
+    shown = f"p{100 * percentile:g}"
+    if last.get("requested_use_token_latencies"):
+        return f"the {shown} of TTFT or TPOT is above its bound"
+    bound_ns = number_or_none(last.get("effective_target_latency_ns")) or 0
+    bound = f"the bound of {bound_ns / 1e6:g} ms"
+    # MultiStream had a bound, on whole queries, until v1.0 of the reference.
+    found = (
+        number_or_none(last.get(f"result_{100 * percentile:.2f}_percentile_{kind}_ns"))
+        for kind in ("per_query_latency", "latency")
+    )
+    measured_ns = next((ns for ns in found if ns is not None), None)
+    if measured_ns is None:
+        return f"{shown} latency is above {bound}"
+    if measured_ns <= bound_ns and last.get("result_failed_sample_count"):
+        return f"{shown} latency is above {bound}, with failed samples counted as slower than any"
+    if measured_ns <= bound_ns:
+        return f"{shown} latency is unknown: nothing was measured against {bound}"
+    return f"{shown} latency {measured_ns / 1e6:.4g} ms is above {bound}"
+
+
+def _broken_minimum(last: Mapping[str, Any]) -> str:
+    issued = number_or_none(last.get("result_query_count")) or 0
+    least = number_or_none(last.get("effective_min_query_count")) or 0
+    if issued < least:
+        return f"{issued} queries were issued, min_query_count asks for {least}"
+    samples = last.get("effective_min_sample_count")
+    return f"fewer samples were completed than the {samples} that the test asks for"
+
+
+# ---- Samples -------------------------------------------------------------------------------------
+
+
+def _samples(
+    detail: Path, records: tuple[LogRecord, ...], mode: str
+) -> tuple[npt.NDArray[np.void] | None, int]:
+    """`RunLogs.samples` and `RunLogs.samples_left_out`."""
+    prefix, suffix = _affixes(detail)
+    log = sample_log_at(detail.parent / SAMPLE_FOLDER / f"{prefix}samples{suffix}.npy")
+    if log.is_file() and log.stat().st_size > 0:
+        rows, left_out, is_whole = open_samples(log)
+        if left_out:
+            _warn_of_left_out(log, len(rows), left_out)
+        elif not is_whole:
+            _warn_cut_off(log, f"holds {len(rows)} whole rows")
+        return _performance_rows(log, rows), left_out
+    trace = detail.with_name(f"{prefix}trace{suffix}.json")
+    warmed_up = any(str(record.value).startswith("Warmed up") for record in records)
+    # A trace does not tell phases and trials apart.
+    if mode != "PerformanceOnly" or warmed_up or not trace.is_file():
+        return None, 0
+    if trace.stat().st_size > _MAX_TRACE_BYTES:
+        return None, 0
+    traced = _traced_samples(trace)
+    counts = [r.value for r in records if r.key == "trace_left_out_sample_count"]
+    left_out = counts[-1] if counts and isinstance(counts[-1], int) else 0
+    if left_out:
+        _warn_of_left_out(trace, 0 if traced is None else len(traced), left_out)
+    return traced, left_out
+
+
+def _performance_rows(log: Path, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void] | None:
+    performance = rows["phase"] == _PERFORMANCE_PHASE
+    if not performance.any():
+        return None
+    if min(rows["scheduled_ns"].min(), rows["issued_ns"].min()) < 0:
+        raise _core.SampleLogFormatError(
+            f"{log}: found times before the start of the test; it is damaged, remove it to do "
+            "without"
+        )
+    return rows if performance.all() else rows[performance]
+
+
+def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
+    found = []
+    with trace.open("rb") as lines:
+        # One line at a time, of which a file of another system's line ends has but one.
+        for m in itertools.chain.from_iterable(map(_TRACED_SAMPLE.finditer, lines)):
+            sign = -1 if m["us"].startswith(b"-") else 1
+            scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
+            completed = -1 if m["completed"] is None else int(m["completed"])
+            failed = m["failed"] is not None
+            row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE, failed, False)
+            times = (scheduled, int(m["issued"]), -1, completed)  # As logged: since `scheduled`.
+            found.append((int(m["sample"]), (*row, *times, 0)))
+    if not found:
+        return None
+    rows = np.array([row for _, row in sorted(found)], SAMPLE_TYPE)
+    done = rows["completed_ns"] >= 0
+    rows["scheduled_ns"] -= rows["scheduled_ns"].min()
+    rows["issued_ns"] += rows["scheduled_ns"]
+    rows["completed_ns"][done] += rows["scheduled_ns"][done]
+    return rows

@@ -1,0 +1,211 @@
+"""The highest Server rate that a system sustains: `find_peak`."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _core
+from ..callables import plain
+from ..interfaces import QuerySampleLibrary, SystemUnderTest
+from ..run import run_test
+from .trial_file import TrialFile, search_identity
+
+
+@dataclass(frozen=True)
+class PeakResult:
+    """What `find_peak` found; print it for the whole."""
+
+    estimate_qps: float
+    """The rate, in queries per second, that the trials point to, determined or not: no result to
+    quote. `qps` is."""
+    interval: tuple[float, float]
+    """The confidence interval of the peak; (0, inf) as far as nothing bounds it."""
+    valid_qps: float | None
+    """The rate of the confirming run that was VALID; None: none was."""
+    trials: list[_core.PeakTrial]
+    end: str
+    """Why the search ended, in words."""
+    result: _core.TestResult
+    """Of the confirming run, whose logs are the search's; its `performance` is None where the
+    search ended without one."""
+
+    @property
+    def determined(self) -> bool:
+        """Whether the peak is known from both sides: the interval has two ends."""
+        return self._peak.determined
+
+    @property
+    def at_limit(self) -> bool:
+        """Nothing failed up to the limit (`max_qps`): the peak is that or more."""
+        return self._peak.at_limit
+
+    @property
+    def qps(self) -> float:
+        """The peak: the rate, in queries per second, at which the bound is just kept in the long
+        run; where nothing failed up to the limit, the limit.
+
+        Raises PeakNotDeterminedError where the search ended before that was known.
+        """
+        if not self.determined and not self.at_limit:
+            raise PeakNotDeterminedError(f"the peak is {self.statement}", self.result)
+        return self.estimate_qps
+
+    @property
+    def at_least_qps(self) -> float | None:
+        """The peak is known to be no lower: by its interval or a VALID run. None: unknown."""
+        return self._peak.at_least_qps or None
+
+    @property
+    def at_most_qps(self) -> float | None:
+        """The peak is known to be no higher: by its interval or a failing rate. None: unknown."""
+        return self._peak.at_most_qps or None
+
+    @property
+    def settling_budget_s(self) -> float | None:
+        """A `time_budget_s` that is likely to determine the peak; None: time is not missing."""
+        return self._peak.settling_budget_s or None
+
+    @property
+    def settling_min_duration_s(self) -> float | None:
+        """The `min_duration_ms` that goes with it, in seconds; None: that of the search will do."""
+        return self._peak.settling_min_duration_s or None
+
+    @property
+    def statement(self) -> str:
+        """What was found, in words: first whether the peak is determined."""
+        return self._peak.statement
+
+    @property
+    def cautions(self) -> list[str]:
+        """What a reader must know before trusting it, a sentence each."""
+        return self.result.cautions
+
+    def __str__(self) -> str:
+        valid = f"VALID at {self.valid_qps:.6g}" if self.valid_qps else "no VALID run"
+        text = f"peak {self.statement}, {valid}; {len(self.trials)} trials"
+        if self.determined:
+            text += f": {self.end}"
+        return "\n".join([text, *(f"caution: {caution}" for caution in self.cautions)])
+
+    @property
+    def _peak(self) -> _core.PeakSearchResult:
+        assert self.result.peak is not None  # Of a search.
+        return self.result.peak
+
+
+class PeakNotFoundError(RuntimeError):
+    """No rate is known that passes. `result` is the result of the test, with its trials."""
+
+    def __init__(self, text: str, result: _core.TestResult) -> None:
+        super().__init__(text)
+        self.result = result
+
+    def __reduce__(self) -> tuple[type[PeakNotFoundError], tuple[str, _core.TestResult]]:
+        return type(self), (str(self), self.result)
+
+
+class PeakNotDeterminedError(PeakNotFoundError):
+    """The search ended before the peak was known from both sides: there is no rate to quote."""
+
+
+def find_peak(
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    settings: _core.TestSettings,
+    log_settings: _core.LogSettings | None = None,
+    *,
+    start_qps: float | None = None,
+    max_qps: float | None = None,
+    precision: float = 0.01,
+    confidence: float = 0.95,
+    time_budget_s: float | None = None,
+    goodput: float | None = None,
+    trial_file: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[str], object] = False,
+    audit_config_filename: str = "audit.config",
+) -> PeakResult:
+    """Finds the highest Server rate at which the bounds of `settings` are kept in the long run.
+
+    The bounds are those of the Server verdict: the target percentile of latencies, or of TTFT and
+    TPOT with `use_token_latencies`; with `goodput`, that share of the queries must keep all of
+    them. No start rate is needed; `start_qps` may be far off. The search tries rates with fresh
+    arrivals, no longer than `min_duration_ms` each, until half the confidence interval is within
+    `precision` of the rate or the budget is used (7 times `min_duration_ms` unless given), and then
+    confirms with a run of the settings' own seeds and duration, whose logs it leaves. No rate above
+    `max_qps` is tried. docs/peak_search.md has the method.
+
+    `trial_file`: trials are written there as they end, and a search that was interrupted goes on
+    from it; what a crash cut off is removed, with a TruncatedLogWarning. `progress`: True prints a
+    line a trial to the standard error; a callable gets the line.
+
+    Where the time was not enough to know the peak from both sides, the result says so first:
+    `determined` is False, `at_least_qps` and `at_most_qps` are what is known, and `qps` raises.
+
+    Raises PeakNotFoundError if no rate passes, ValueError if `trial_file` is of another search or
+    no such file, SettingsError (a ValueError) for an option outside its range and TypeError for one
+    that is no number, before anything is run, and what `StartTest` raises.
+    """
+    start_qps = _given("start_qps", start_qps)
+    max_qps = _given("max_qps", max_qps)
+    precision = _core.checked_option("precision", precision)
+    confidence = _core.checked_option("confidence", confidence)
+    time_budget_s = _given("time_budget_s", time_budget_s)
+    goodput = _given("goodput", goodput)
+    asked = copy.copy(settings)
+    asked.scenario = _core.TestScenario.Server
+    asked.mode = _core.TestMode.FindPeakPerformance
+    asked.server_find_peak_strategy = _core.PeakStrategy.Estimate
+    if max_qps is not None:
+        asked.server_find_peak_max_qps = max_qps
+    report = _printer(progress)
+    trials = TrialFile(trial_file, search_identity(asked, goodput))
+
+    def on_trial(trial: dict[str, Any], text: str, answer: tuple[float, float, float]) -> None:
+        trials.add(trial)
+        report(f"{text}; so far {answer[0]:.6g} ({answer[1]:.6g} to {answer[2]:.6g})")
+
+    options: _core._PeakOptions = {
+        "start_qps": start_qps,
+        "precision": precision,
+        "confidence": confidence,
+        "time_budget_s": time_budget_s,
+        "goodput": goodput,
+        "known": trials.known,
+        "on_trial": on_trial,
+    }
+    result = run_test(
+        sut, qsl, asked, log_settings or _core.LogSettings(), audit_config_filename, options
+    )
+    return _result(result)
+
+
+def _given(name: str, value: float | None) -> float | None:
+    return None if value is None else _core.checked_option(name, value)
+
+
+def _result(result: _core.TestResult) -> PeakResult:
+    peak = result.peak
+    if peak is None or not peak.found:
+        text = peak.end if peak else "; ".join(result.reasons)
+        raise PeakNotFoundError(text, result)
+    return PeakResult(
+        estimate_qps=peak.qps,
+        interval=(peak.low_qps, peak.high_qps or float("inf")),
+        valid_qps=peak.valid_qps or None,
+        trials=peak.trials,
+        end=peak.end,
+        result=result,
+    )
+
+
+def _printer(progress: bool | Callable[[str], object]) -> Callable[[str], object]:
+    if callable(progress):
+        return plain(progress, "progress")
+    if progress:
+        return lambda text: print(text, file=sys.stderr, flush=True)
+    return lambda text: None

@@ -1,0 +1,1 @@
+"""One test over the network."""

@@ -1,0 +1,65 @@
+"""The nodes: what each has on its way, and whose turn it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..links.link import Link, NodeInfo
+
+
+@dataclass
+class Node:
+    """A node and what is on its way to it."""
+
+    link: Link
+    number: int
+    info: NodeInfo
+    usable: bool = True
+    outstanding: int = 0
+    outstanding_bytes: int = 0
+    answered: int = 0
+    failed: int = 0
+    losses: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may be on its way to each node."""
+
+    samples: int
+    payload_bytes: int
+
+
+class Fleet:
+    """All nodes of a test. `balance`: "round_robin" or "least_outstanding"."""
+
+    def __init__(self, limits: Limits, balance: str) -> None:
+        self.limits = limits
+        self.nodes: list[Node] = []
+        self._round_robin = balance == "round_robin"
+        self._turn = 0
+
+    def node_of(self, link: Link) -> Node:
+        return next(node for node in self.nodes if node.link is link)
+
+    @property
+    def usable(self) -> list[Node]:
+        return [node for node in self.nodes if node.usable]
+
+    def with_room(self, count: int) -> list[Node]:
+        """The usable nodes that may be sent `count` samples more."""
+        most = self.limits.samples - count
+        return [
+            node
+            for node in self.nodes
+            if node.usable
+            and node.outstanding <= most
+            and node.outstanding_bytes < self.limits.payload_bytes
+        ]
+
+    def choose(self, able: list[Node]) -> Node:
+        """Whose turn it is of these, at least one."""
+        if self._round_robin:
+            self._turn += 1
+            return able[self._turn % len(able)]
+        return min(able, key=lambda node: node.outstanding)

@@ -1,0 +1,138 @@
+"""One test over the network: its nodes, and the event loop in which they are talked to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ... import _core
+from ...systems.event_loop import EventLoopThread
+from ..links.link import Link, LinkEvents, NodeInfo, Run
+from .completions import RunningTest
+from .dispatcher import Dispatcher
+from .fleet import Fleet, Limits, Node
+from .network_report import NetworkReport, report_of
+from .parcels import Library
+from .receiver import Receiver
+from .slots import SlotTable
+
+_LONGEST_END_S = 10.0  # What is at something else for so long does not come to an end.
+
+
+class NetworkWarning(UserWarning):
+    """Something went wrong in the network; what it did to the test is in the result."""
+
+
+class Session:
+    """What there is of a test, and of no other: a thread that outlives it can disturb no later one.
+
+    Its methods are called in the thread that runs the test.
+    """
+
+    def __init__(
+        self,
+        thread: EventLoopThread,
+        queue: _core.QueueSut,
+        library: Library,
+        limits: Limits,
+        balance: str,
+        end_on_loss: bool,
+    ) -> None:
+        self.fleet = Fleet(limits, balance)
+        self.test = RunningTest()
+        slots = SlotTable()
+        self._thread = thread
+        self._queue = queue
+        self._watching = False
+        self._dispatcher = Dispatcher(
+            queue, library, self.fleet, slots, self.test, self._watch_queue
+        )
+        self.receiver = Receiver(
+            self.fleet, slots, self.test, end_on_loss, self._dispatcher.room_made
+        )
+
+    def begin(self, make_links: Callable[[LinkEvents], list[Link]], run: Run) -> None:
+        """Waits for the nodes. Raises NetworkError if one is not there in time."""
+        self._thread.run(self._begin(make_links, run))
+
+    def flush(self) -> None:
+        self._thread.call(lambda: self._guard(self._dispatcher.flush))
+
+    def end(self) -> NetworkReport:
+        """Lets go of the nodes, and ends the thread."""
+        self.test.end()  # At once, whatever the loop is at.
+        wait = True
+        try:
+            self._thread.run(self._end(), _LONGEST_END_S)
+        except TimeoutError:
+            self.test.faults["qsl[index] does not return: its thread is left behind"] = 1
+            wait = False
+        finally:
+            self._thread.stop(wait)
+        return report_of(self.fleet, self.test.faults, self.receiver.timings)
+
+    # ---- In the loop -----------------------------------------------------------------------------
+
+    async def _begin(self, make_links: Callable[[LinkEvents], list[Link]], run: Run) -> None:
+        links = make_links(self.receiver)
+        # The nodes are there before the first of them may say anything.
+        self.fleet.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
+        try:
+            infos = await _all([link.begin(run) for link in links])
+        except BaseException:
+            await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
+            raise
+        for node, info in zip(self.fleet.nodes, infos, strict=True):
+            node.info = info
+        asyncio.get_running_loop().set_exception_handler(self._escaped)
+        self._watch_queue(True)
+
+    async def _end(self) -> None:
+        self._watch_queue(False)
+        links = [node.link for node in self.fleet.nodes]
+        await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
+
+    def _watch_queue(self, on: bool) -> None:
+        if on == self._watching:
+            return
+        self._watching = on
+        loop, descriptor = self._thread.loop, self._queue.fileno()
+        if on:
+            loop.add_reader(descriptor, self._guard, self._dispatcher.dispatch)
+        else:
+            loop.remove_reader(descriptor)
+
+    def _guard(self, function: Callable[[], object]) -> None:
+        """What goes wrong in it, as in `qsl[index]`, ends the test."""
+        try:
+            function()
+        except BaseException as error:
+            self._raise(error)
+
+    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None:
+            self._raise(error)
+        else:
+            warnings.warn(str(context.get("message")), NetworkWarning, stacklevel=1)
+
+    def _raise(self, error: BaseException) -> None:
+        if not self.test.over:
+            self.test.end()
+            self.test.end_by(error)
+
+
+async def _all(coroutines: list[Coroutine[Any, Any, NodeInfo]]) -> list[NodeInfo]:
+    """As gather, but the first failure cancels the others."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,296 @@
+"""What the transports with one request a sample have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import time
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from .link import (
+    Answers,
+    Batch,
+    Link,
+    LinkEvents,
+    NetworkError,
+    NodeInfo,
+    Payload,
+    Run,
+    guarded,
+    shown,
+)
+from .server import Server
+from .server_kind import find_kind
+
+DEFAULT_CONCURRENCY = 64
+SHOWN_CHARACTERS = 200
+"""Of what a node answered instead of a result."""
+
+_PROBES_A_TIMEOUT = 8
+_RETRY_INTERVAL_S = 0.2
+
+
+class NoAnswer(Exception):
+    """The node is not there or not ready, or the connection broke before its answer came."""
+
+
+class SampleFailed(Exception):
+    """The sample cannot be sent, or was answered by something else than a result."""
+
+
+def decoded_bytes(answer: object) -> bytes:
+    """What a user's `decode` returned, str as UTF-8. Raises TypeError unless it is text or bytes,
+    since not of every object the memory is a response."""
+    if isinstance(answer, str):
+        return answer.encode()
+    if isinstance(answer, (bytes, bytearray, memoryview)):
+        return bytes(answer)
+    name = type(answer).__name__
+    raise TypeError(f"decode must return bytes or str, not {name} (NumPy: array.tobytes())")
+
+
+class RequestLink(Link):
+    """`concurrency`: requests on their way at a time; further samples wait here in order.
+    `request_timeout_s`: how long an answer may take; None: as long as the node is there. A sample
+    whose answer has more than `max_answer_bytes` fails.
+
+    A node is there while it answers: samples or, when it is silent, probes.
+    """
+
+    _kind: str
+    """What the server has to be, as `find_kind` calls it."""
+
+    def __init__(
+        self,
+        server: Server,
+        events: LinkEvents,
+        concurrency: int,
+        request_timeout_s: float | None,
+        max_answer_bytes: int,
+    ) -> None:
+        super().__init__(server.shown, events)
+        self._server = server
+        for what, value in {
+            "concurrency": concurrency,
+            "request_timeout_s": request_timeout_s,
+            "max_answer_bytes": max_answer_bytes,
+        }.items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{what} must be above 0, not {value!r}")
+        self._concurrency = concurrency
+        self._request_timeout_s = request_timeout_s
+        self._max_answer_bytes = max_answer_bytes
+        self._waiting: collections.deque[tuple[int, Payload]] = collections.deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._watcher: asyncio.Task[None] | None = None
+        self._in_use = False
+        self._ended = False
+        self._repeated = 0
+        self._done: list[tuple[int, bytes]] = []
+
+    # ---- What a transport implements -------------------------------------------------------------
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Makes the client. It connects when it is used."""
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Closes the client, if there is one."""
+
+    @abstractmethod
+    async def _introduce(self) -> NodeInfo:
+        """What the node says of itself. Raises NoAnswer while it is not ready, and NetworkError if
+        it never will be."""
+
+    @abstractmethod
+    async def _probe(self) -> None:
+        """Returns when the node has answered, whatever that is. Raises NoAnswer."""
+
+    @abstractmethod
+    async def _ask(self, key: int, payload: Payload, begun_ns: int) -> tuple[bytes, int]:
+        """Sends a sample and says so (`_mark_sent(key, begun_ns)`). Returns the response's bytes,
+        and when the answer came. A transport whose connections may be closed just when they are
+        used makes the request once more, and counts it (`_count_repeat`). Raises NoAnswer or
+        SampleFailed."""
+
+    # ---- A test ----------------------------------------------------------------------------------
+
+    async def begin(self, run: Run) -> NodeInfo:
+        self._run = run
+        self._loop = asyncio.get_running_loop()
+        self._repeated = 0
+        self._ended = False
+        await self._open()
+        try:
+            info = await self._wait_until_ready(run.connect_timeout_s)
+        except BaseException:
+            await self._close()
+            raise
+        self._in_use = True
+        self._watcher = self._loop.create_task(guarded(self._watch()))
+        return info
+
+    async def _wait_until_ready(self, timeout_s: float) -> NodeInfo:
+        deadline = self._loop.time() + timeout_s
+        trouble, kind = "it does not answer", None
+        while (left_s := deadline - self._loop.time()) > 0:
+            try:
+                return await asyncio.wait_for(self._introduce(), left_s)
+            except asyncio.TimeoutError:
+                break
+            except NoAnswer as error:
+                trouble = str(error)
+            if kind is None:
+                kind = await find_kind(self._server, self._kind, left_s)
+                if kind is not None and kind.is_sure:
+                    raise NetworkError(f"{self.address}: {shown(trouble)}; {kind.text}")
+            await asyncio.sleep(min(_RETRY_INTERVAL_S, left_s))
+        what = f"; {kind.text}" if kind is not None else ""
+        text = f"not ready after {timeout_s:g} s: {shown(trouble)}{what}"
+        raise NetworkError(f"{self.address}: {text}")
+
+    async def end(self) -> None:
+        self._ended = True  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
+        self._in_use = False
+        self._done.clear()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
+        await self._stop_workers()
+        await self._close()
+
+    def report(self) -> dict[str, Any]:
+        return {"requests_repeated": self._repeated}
+
+    # ---- Samples ---------------------------------------------------------------------------------
+
+    def send(self, batch: Batch) -> None:
+        self._waiting.extend(zip(batch.keys.tolist(), batch.payloads, strict=True))
+        room = self._concurrency - len(self._workers)
+        for _ in range(min(room, len(self._waiting))):
+            self._workers.add(self._loop.create_task(guarded(self._work())))
+
+    async def _work(self) -> None:
+        """A worker lives as long as there is something to send."""
+        try:
+            while self._waiting:
+                await self._process(*self._waiting.popleft())
+        finally:
+            # At once: the next `send` counts the workers.
+            self._workers.discard(asyncio.current_task())
+
+    async def _process(self, key: int, payload: Payload) -> None:
+        answer, reason = None, ""
+        asking = self._ask(key, payload, time.monotonic_ns())
+        try:
+            answer = await asyncio.wait_for(asking, self._request_timeout_s)
+        except asyncio.TimeoutError:
+            reason = f"no answer within {self._request_timeout_s} s (request_timeout_s)"
+        except SampleFailed as error:
+            reason = str(error)
+        except NoAnswer as error:
+            reason = str(error)
+            gone = await self._find_out(self._run.node_timeout_s)
+            if gone:
+                self._lose(gone)
+        if not self._in_use:  # The node is lost, and the sample with it.
+            return
+        if answer is None:
+            self.events.failed(self, np.array([key], np.uint64), shown(reason))
+        else:
+            self._tell(key, *answer)
+
+    def _count_repeat(self) -> None:
+        self._repeated += 1
+
+    def _tell(self, key: int, data: bytes, received_ns: int) -> None:
+        """Answers that come in the same turn of the loop are told together, which is cheaper."""
+        if not self._done:
+            self._done_ns = received_ns
+            self._loop.call_soon(self._tell_all)
+        self._done.append((key, data))
+
+    def _tell_all(self) -> None:
+        done, self._done = self._done, []
+        if done:
+            keys = np.array([key for key, _ in done], np.uint64)
+            n_tokens = np.zeros(len(done), np.int64)
+            data = [one for _, one in done]
+            self.events.completed(self, Answers(keys, data, n_tokens, self._done_ns))
+
+    def _mark_sent(self, key: int, begun_ns: int) -> None:
+        self.events.sent(self, np.array([key], np.uint64), time.monotonic_ns(), begun_ns)
+
+    async def _stop_workers(self) -> None:
+        self._waiting.clear()
+        workers = list(self._workers)
+        self._workers.clear()
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    # ---- Being watched ---------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        """Something came from the node; called by the transport."""
+        self._last_heard = self._loop.time()
+
+    async def _watch(self) -> None:
+        """Probes the node when it is silent, gives it up, and takes it back when it returns."""
+        timeout_s = self._run.node_timeout_s
+        interval_s = timeout_s / _PROBES_A_TIMEOUT
+        while not self._ended:
+            await asyncio.sleep(interval_s)
+            silent_s = self._loop.time() - self._last_heard
+            if not self._in_use:
+                await self._try_again(max(interval_s, 1.0))
+            elif silent_s >= interval_s:
+                gone = await self._find_out(max(timeout_s - silent_s, interval_s))
+                if gone:
+                    self._lose(gone)
+
+    async def _find_out(self, timeout_s: float) -> str:
+        """Why the node seems to be gone; empty if it is there."""
+        reason, heard = "", self._last_heard
+        # Twice: this loop may have been held up itself, and a connection may have been an old one.
+        for limit_s in (timeout_s, self._run.node_timeout_s / _PROBES_A_TIMEOUT):
+            try:
+                await asyncio.wait_for(self._probe(), limit_s)
+            except asyncio.TimeoutError:
+                silent_s = self._loop.time() - heard
+                reason = (
+                    f"silent for {silent_s:.1f} s (node_timeout_s): it answers neither samples nor "
+                    "probes"
+                )
+            except NoAnswer as error:
+                reason = str(error)
+            if self._last_heard > heard:  # The probe's answer, or a sample's.
+                return ""
+        return reason
+
+    def _lose(self, reason: str) -> None:
+        if not self._in_use:
+            return
+        self._tell_all()  # What it still answered.
+        self._in_use = False
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.cancel()
+        self.events.lost(self, shown(reason))
+
+    async def _try_again(self, timeout_s: float) -> None:
+        await self._stop_workers()
+        await self._close()
+        await self._open()
+        try:
+            info = await asyncio.wait_for(self._introduce(), timeout_s)
+        except (asyncio.TimeoutError, NoAnswer, NetworkError):
+            return
+        if not self._ended:
+            self._in_use = True
+            self.events.back(self, info)

@@ -1,0 +1,257 @@
+"""`NetworkQDL`: a system under test on other machines."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import itertools
+import os
+import random
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from .. import _core
+from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
+from ..systems.event_loop import EventLoopThread
+from ..systems.queued import QueuedSystem
+from .address import check_address, corrected_address
+from .dispatch.fleet import Limits
+from .dispatch.network_report import NetworkReport
+from .dispatch.session import NetworkWarning, Session
+from .links.link import Link, LinkEvents, LinkFactory, Run
+
+
+def _zmq_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .links.zmq import ZmqLink
+
+    _check_options(ZmqLink, address, options)
+    return ZmqLink(address, events, **options)
+
+
+def _http_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .links.http import HttpLink
+
+    _check_options(HttpLink, address, options)
+    return HttpLink(address, events, **options)
+
+
+def _kserve_link(address: str, events: LinkEvents, **options: Any) -> Link:
+    from .links.kserve import KServeLink
+
+    _check_options(KServeLink, address, options)
+    return KServeLink(address, events, **options)
+
+
+def _check_options(link: type[Link], address: str, options: dict[str, Any]) -> None:
+    known = list(inspect.signature(link).parameters)[2:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        scheme = address.partition("://")[0]
+        raise TypeError(
+            f"{scheme}:// has no option {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+
+
+_TRANSPORTS: dict[str, LinkFactory] = {
+    "tcp": _zmq_link,
+    "ipc": _zmq_link,
+    "http": _http_link,
+    "https": _http_link,
+    "kserve+http": _kserve_link,
+    "kserve+https": _kserve_link,
+    "kserve+grpc": _kserve_link,
+    "kserve+grpcs": _kserve_link,
+}
+
+
+_OWN_TRANSPORTS = dict(_TRANSPORTS)
+
+
+def register_transport(scheme: str, make_link: LinkFactory) -> None:
+    """Makes addresses of a scheme, `scheme://...`, known: `make_link(address, events, **options)`
+    returns the Link to a node."""
+    _TRANSPORTS[scheme] = make_link
+
+
+class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
+    """Forwards queries to nodes, and their answers to the load generator.
+
+    `addresses`: one or more of
+    - "tcp://host:port" or "ipc://path": a node of `mlperf-loadgen serve`;
+    - "http://host:port": a node with the endpoints of the reference's network demo;
+    - "kserve+http://host:port/model", "kserve+grpc://...": a server of the Open Inference Protocol;
+      with TLS "https://...", "kserve+https://..." and "kserve+grpcs://...";
+    - any scheme of `register_transport`.
+
+    An IPv6 address stands in brackets, as in "tcp://[::1]:8001". Raises ValueError for an address
+    that is none.
+
+    `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
+    called in another thread than `load_samples`, for loaded samples only.
+
+    `balance`: "least_outstanding" or "round_robin". `max_outstanding`, `max_outstanding_bytes`: how
+    many samples, and bytes of payloads, may be on their way to a node; what is beyond waits here,
+    its latency grows, and nothing is dropped. `on_loss`: when a node is lost, its outstanding
+    samples fail and the result is INVALID; "continue" goes on with the remaining nodes, "end" ends
+    the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how long
+    it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of `make_keys`), or
+    those of the other transports, `headers` and `ca_file` among them (docs/network.md).
+
+    A test raises NetworkError if a node is not there at its start, or when the last one is lost.
+    After it, also when it ended by an error here or at a node, `report` says where the time went;
+    `mlperf_log_network.json` is the same beside the other logs, and `mlperf_log_network.npy` has
+    the times of each sample.
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        qsl: QuerySampleLibrary,
+        *,
+        balance: Literal["least_outstanding", "round_robin"] = "least_outstanding",
+        max_outstanding: int = 1024,
+        max_outstanding_bytes: int = 64 << 20,
+        on_loss: Literal["continue", "end"] = "continue",
+        connect_timeout_s: float = 30.0,
+        node_timeout_s: float = 5.0,
+        **options: Any,
+    ) -> None:
+        self.addresses = [addresses] if isinstance(addresses, str) else list(addresses)
+        self.qsl = qsl
+        self.report: NetworkReport | None = None
+        """Of the last test."""
+        if not self.addresses:
+            raise ValueError("addresses must name a node, such as tcp://127.0.0.1:8001")
+        self._factories = [_factory(address) for address in self.addresses]
+        _check_choice("balance", balance, ("least_outstanding", "round_robin"))
+        _check_choice("on_loss", on_loss, ("continue", "end"))
+        for what, value in {
+            "max_outstanding": max_outstanding,
+            "max_outstanding_bytes": max_outstanding_bytes,
+            "connect_timeout_s": connect_timeout_s,
+            "node_timeout_s": node_timeout_s,
+        }.items():
+            if not value > 0:
+                raise ValueError(f"{what} must be above 0, not {value!r}")
+        if not hasattr(qsl, "__getitem__"):
+            raise TypeError(
+                f"{type(qsl).__name__} has no payloads: give it __getitem__(index), which returns "
+                "bytes or arrays"
+            )
+        self._limits = Limits(max_outstanding, max_outstanding_bytes)
+        self._balance = balance
+        self._end_on_loss = on_loss == "end"
+        self._timeouts_s = connect_timeout_s, node_timeout_s
+        self._options = options
+        self._name = "NetworkQDL"
+        # Other processes' numbers are other ones, so that no answer is taken for ours.
+        self._runs = itertools.count(random.SystemRandom().randrange(1, 1 << 62))
+
+    @property
+    def name(self) -> str:
+        """The nodes' names, each once."""
+        return self._name
+
+    def issue_query(self, samples: _core.SampleBatch) -> None:
+        """Not called: queries wait in `loadgen_queue`."""
+        raise NotImplementedError
+
+    def flush_queries(self) -> None:
+        self._session.flush()
+
+    # ---- A test ----------------------------------------------------------------------------------
+
+    def begin_test(self) -> None:
+        self.require_idle()
+        self.loadgen_queue.clear()
+        self.report = None
+        self._loadgen_loop = EventLoopThread("NetworkQDL")
+        try:
+            self._session = Session(
+                self._loadgen_loop,
+                self.loadgen_queue,
+                self.qsl,  # type: ignore[arg-type]
+                self._limits,
+                self._balance,
+                self._end_on_loss,
+            )
+            run = Run(
+                next(self._runs),
+                self.qsl.total_sample_count,
+                self.qsl.performance_sample_count,
+                *self._timeouts_s,
+            )
+            self._session.begin(self._make_links, run)
+        except BaseException:
+            self._loadgen_loop.stop()
+            del self._loadgen_loop
+            raise
+        names = (node.info.name for node in self._session.fleet.nodes)
+        self._name = ", ".join(dict.fromkeys(names))
+
+    def _make_links(self, events: LinkEvents) -> list[Link]:
+        return [
+            factory(address, events, **self._options)
+            for factory, address in zip(self._factories, self.addresses, strict=True)
+        ]
+
+    def end_test(self, result: _core.TestResult | None) -> None:
+        session = self._session
+        try:
+            self.report = session.end()
+            trouble = self._write_logs(self.report, result) if result is not None else ""
+        finally:
+            del self._loadgen_loop
+            session.receiver.timings.close()
+        # Last, as a program may have warnings raised.
+        faults = [f"{text} ({count} times)" for text, count in self.report.faults.items()]
+        for text in [*faults, trouble] if trouble else faults:
+            warnings.warn(text, NetworkWarning, stacklevel=4)
+        if result is not None and session.test.error is not None:
+            raise session.test.error
+
+    def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
+        """Writes them beside the other logs. Returns why not, empty if it did."""
+        summary, detail = Path(result.logs.summary), Path(result.logs.detail)
+        # Whatever it contains, the names differ behind it.
+        prefix = os.path.commonprefix([summary.name, detail.name])  # noqa: RUF071
+        suffix = summary.stem.removeprefix(f"{prefix}summary")
+        try:
+            report.save(summary.with_name(f"{prefix}network{suffix}.json"))
+            self._session.receiver.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
+        except OSError as error:
+            return f"the network log is not written: {error}"
+        return ""
+
+
+def schemes() -> list[str]:
+    """Those of the addresses that are known."""
+    return list(_TRANSPORTS)
+
+
+def _factory(address: str) -> LinkFactory:
+    scheme, found, rest = address.partition("://")
+    if not found or scheme not in _TRANSPORTS:
+        raise ValueError(f"{address!r} is no address of a node: {_cure(address, scheme, rest)}")
+    factory = _TRANSPORTS[scheme]
+    if factory is _OWN_TRANSPORTS.get(scheme):  # What others call an address is not known here.
+        check_address(address)
+    return factory
+
+
+def _cure(address: str, scheme: str, rest: str) -> str:
+    """What to do about an address of no known scheme."""
+    corrected = corrected_address(address, _TRANSPORTS)
+    if corrected is not None:
+        return f"it has no scheme://; give {corrected}"
+    near = difflib.get_close_matches(scheme.lower(), _TRANSPORTS, n=1)
+    if near and rest:
+        return f"there is no scheme {scheme}://; did you mean {near[0]}://{rest}?"
+    return f"begin it with one of {', '.join(f'{name}://' for name in _TRANSPORTS)}"
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -1,0 +1,66 @@
+"""The sample library of a load generator elsewhere, as a node's system under test sees it."""
+
+from __future__ import annotations
+
+from ...interfaces import QuerySampleLibrary
+from ..links.link import Payload
+
+
+class RemoteLibrary(QuerySampleLibrary):
+    """Has the payloads of the samples that are being worked on: `library[index]`.
+
+    They came with the queries, so nothing is loaded here.
+    """
+
+    name = "RemoteLibrary"
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.performance = 0
+        self._held: dict[int, list[object]] = {}  # Payload, and how many samples need it.
+        self._old: dict[int, list[object]] = {}  # Of the run before, which may still be at work.
+
+    @property
+    def total_sample_count(self) -> int:
+        return self.total
+
+    @property
+    def performance_sample_count(self) -> int:
+        return self.performance
+
+    def load_samples(self, indices: list[int]) -> None:
+        """Nothing to do: the load generator has loaded them."""
+
+    def unload_samples(self, indices: list[int]) -> None:
+        """Nothing to do."""
+
+    def __getitem__(self, index: int) -> Payload:
+        """What the load generator's `qsl[index]` gave. Arrays are read-only.
+
+        Raises KeyError for a sample that is not being worked on.
+        """
+        held = self._held.get(int(index)) or self._old.get(int(index))
+        if held is None:
+            raise KeyError(f"sample {index} is not being worked on: use it before completing it")
+        return held[0]  # type: ignore[return-value]
+
+    def hold(self, indices: list[int], payloads: list[Payload]) -> None:
+        """Keeps payloads until as many `release`s."""
+        for index, payload in zip(indices, payloads, strict=True):
+            held = self._held.get(index)
+            if held is None:
+                self._held[index] = [payload, 1]
+            else:
+                held[1] += 1  # type: ignore[operator]
+
+    def release(self, index: int) -> None:
+        """Lets go of a payload once."""
+        held = self._held[index]
+        held[1] -= 1  # type: ignore[operator]
+        if held[1] == 0:
+            del self._held[index]
+
+    def begin(self, total: int, performance: int) -> None:
+        """Another run begins, with a library of so many samples."""
+        self.total, self.performance = total, performance
+        self._old, self._held = self._held, {}

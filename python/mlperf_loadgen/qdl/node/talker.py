@@ -1,0 +1,428 @@
+"""A node: hosts a system under test for load generators elsewhere (`mlperf-loadgen serve`)."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from ...host.stderr import say
+from ...host.threads import require_unpatched
+from ...interfaces import SystemUnderTest
+from ..address import check_socket_address, is_ipv6_socket, is_loopback
+from ..links.clock_sync import kernel_id, process_id
+from ..links.keys import Keys, node_keys
+from ..links.link import DEFAULT_MAX_ANSWER_BYTES, NetworkError, shown
+from ..wire import messages as wire
+from .host import SutHost, signals_to_stop
+from .remote_library import RemoteLibrary
+
+DEFAULT_MAX_PAYLOAD_BYTES = 64 << 20
+_MESSAGES_AT_A_TIME = 64
+_POLL_MS = 500
+_MOST_WAITING_IN = 1000  # Messages of a load generator that are not read yet; TCP holds the rest.
+_MOST_WAITING_OUT = 100_000  # Messages that a load generator does not take.
+_HANDSHAKE_LIMIT_MS = 5000
+_KEEPALIVE_IDLE_S = 60  # Then TCP asks whether the other end is still there.
+_GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcome.
+_STRANGERS_NAMED = 10
+_SAME_PROCESS = (
+    "a node must be a process of its own: in this one, completions go to the test that runs in it"
+)
+_NO_RUN = (
+    "there is no run of yours here: you were silent for longer than node_timeout_s, or this node "
+    "was started anew"
+)
+_SWITCH_INTERVAL_S = 0.0005  # The thread that talks must not wait for the one that computes.
+
+
+def serve(
+    make_sut: Callable[[RemoteLibrary], SystemUnderTest],
+    bind: str | Sequence[str],
+    *,
+    keys: Keys | str | os.PathLike[str] | None = None,
+    insecure: bool = False,
+    max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES,
+    ready: Callable[[list[str]], object] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> None:
+    """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
+
+    `make_sut(library)` makes it; `library[index]` has the payloads of the samples it is given. The
+    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001" or
+    "tcp://[::1]:8001"; port 0 takes a free one. `ready` is called with the addresses once load
+    generators may come.
+    `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
+    then whoever reaches the port can use the node.
+
+    Raises NetworkError for addresses that cannot be bound or are not allowed, and where this
+    process hosts a system already. RuntimeError where gevent or eventlet has replaced its threads.
+    """
+    require_unpatched("a node", "threads", "queues")
+    addresses = [bind] if isinstance(bind, str) else list(bind)
+    for address in addresses:
+        try:
+            check_socket_address(address, to_bind=True)
+        except ValueError as error:
+            raise NetworkError(str(error)) from None
+    open_doors = [address for address in addresses if not is_loopback(address)]
+    if open_doors and keys is None and not insecure:
+        raise NetworkError(
+            f"{open_doors[0]} can be reached by strangers: give keys (`mlperf-loadgen keys DIR`), "
+            "bind to 127.0.0.1, or allow it by insecure=True (--insecure)"
+        )
+    own_keys = node_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
+    library = RemoteLibrary()
+    host = SutHost(make_sut(library), library)
+    talker = _Talker(host, addresses, own_keys, max_payload_bytes)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(interval_s, _SWITCH_INTERVAL_S))
+    thread = threading.Thread(target=talker.run, name="node", daemon=True)
+    with signals_to_stop() as asked_to_stop:
+        try:
+            thread.start()
+            if ready is not None:
+                ready(talker.addresses)
+            host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
+        finally:
+            talker.stop()
+            thread.join()
+            talker.close()
+            sys.setswitchinterval(interval_s)
+    if talker.error is not None:
+        raise talker.error
+
+
+@dataclasses.dataclass
+class _Session:
+    """The load generator that is being worked for."""
+
+    identity: bytes
+    run: int
+    who: str
+    timeout_s: float
+    max_answer_bytes: int
+    last_heard_s: float
+    welcomed: bool = False
+    proven: bool = False
+    """It said more than HELLO."""
+
+    @property
+    def silence_limit_s(self) -> float:
+        return self.timeout_s if self.proven else min(self.timeout_s, _GREETING_LIMIT_S)
+
+
+class _Talker:
+    """The thread that talks to load generators."""
+
+    def __init__(
+        self, host: SutHost, addresses: list[str], keys: Keys | None, max_payload_bytes: int
+    ) -> None:
+        try:
+            import zmq
+        except ImportError as error:
+            raise ImportError(
+                "serving needs pyzmq: pip install 'mlperf_loadgen[network]'"
+            ) from error
+        self._zmq = zmq
+        self._host = host
+        self._max_payload_bytes = max_payload_bytes
+        self._session: _Session | None = None
+        self._strangers = 0
+        self._reader = wire.SamplesReader()
+        self._context = zmq.Context()
+        self._outbox: collections.deque[Callable[[], None]] = collections.deque()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._stopped = False
+        self.error: BaseException | None = None
+        self._admit_known(keys)
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._configure(keys)
+        self.addresses = [self._bind(address) for address in addresses]
+
+    def _admit_known(self, keys: Keys | None) -> None:
+        """Lets in whoever has the load generator's key, and nobody else."""
+        self._door: Any = None
+        if keys is None:
+            return
+        from zmq.auth.thread import ThreadAuthenticator
+
+        known = keys.peer
+
+        class Door:
+            def callback(self, domain: str, key: bytes) -> bool:
+                return key == known
+
+        self._door = ThreadAuthenticator(self._context)
+        self._door.start()
+        self._door.configure_curve_callback(domain="*", credentials_provider=Door())
+
+    def _configure(self, keys: Keys | None) -> None:
+        zmq = self._zmq
+        for option, value in {
+            zmq.RCVHWM: _MOST_WAITING_IN,
+            zmq.SNDHWM: _MOST_WAITING_OUT,
+            zmq.ROUTER_MANDATORY: 1,  # Says when there is no room for a message.
+            zmq.MAXMSGSIZE: self._max_payload_bytes + wire.OVERHEAD_BYTES,
+            zmq.HANDSHAKE_IVL: _HANDSHAKE_LIMIT_MS,
+            zmq.TCP_KEEPALIVE: 1,
+            zmq.TCP_KEEPALIVE_IDLE: _KEEPALIVE_IDLE_S,
+            zmq.LINGER: 500,
+        }.items():
+            self._socket.setsockopt(option, value)
+        if keys is not None:
+            self._socket.curve_server = True
+            self._socket.curve_publickey = keys.public
+            self._socket.curve_secretkey = keys.secret
+
+    def _bind(self, address: str) -> str:
+        self._socket.setsockopt(self._zmq.IPV6, is_ipv6_socket(address))
+        try:
+            self._socket.bind(address)
+        except self._zmq.ZMQError as error:
+            self._shut(linger_ms=0)
+            self.close()
+            raise NetworkError(
+                f"cannot bind {address}: {error.strerror}; give tcp://address:port, of a free port"
+            ) from None
+        return str(self._socket.getsockopt_string(self._zmq.LAST_ENDPOINT)).rstrip("\0")
+
+    # ---- The loop --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        zmq = self._zmq
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._host.served.fileno(), zmq.POLLIN)
+        poller.register(self._wake_read, zmq.POLLIN)
+        try:
+            while not self._stopped:
+                ready = dict(poller.poll(_POLL_MS))
+                if self._wake_read in ready:
+                    os.read(self._wake_read, 4096)
+                while self._outbox:
+                    self._outbox.popleft()()
+                self._send_answers()
+                if self._socket in ready:
+                    self._receive()
+                self._forget_the_silent()
+        except BaseException as error:
+            self.error = error
+            self._host.stop()
+        finally:
+            if self._strangers > _STRANGERS_NAMED:
+                _say(f"dropped {self._strangers} messages in all")
+            self._shut(linger_ms=500)
+
+    def _shut(self, linger_ms: int) -> None:
+        if self._door is not None:
+            self._door.stop()
+        self._context.destroy(linger=linger_ms)
+
+    def stop(self) -> None:
+        """Ends the thread, from another one."""
+        self._stopped = True
+        self._wake()
+
+    def close(self) -> None:
+        """After the thread has ended."""
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _post(self, action: Callable[[], None]) -> None:
+        """Has an action done by this thread."""
+        self._outbox.append(action)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # Then it is awake enough.
+            os.write(self._wake_write, b"\0")
+
+    def _receive(self) -> None:
+        zmq = self._zmq
+        for _ in range(_MESSAGES_AT_A_TIME):
+            try:
+                identity, *frames = self._take_message()
+            except zmq.Again:
+                return
+            sender = identity.bytes
+            try:
+                message = wire.read([frame.buffer for frame in frames])
+                self._handle(sender, message, time.monotonic_ns())
+            except wire.MessageError as error:
+                self._refuse_message(sender, frames, str(error))
+
+    def _take_message(self) -> list[Any]:
+        """The identity and frames of a message, one frame too many if it has any number of these.
+        Raises zmq.Again if there is none."""
+        frames = [self._socket.recv(self._zmq.NOBLOCK, copy=False)]
+        while frames[-1].more:
+            frame = self._socket.recv(copy=False)
+            if len(frames) <= wire.MOST_FRAMES + 1:
+                frames.append(frame)
+            else:
+                frames[-1] = frame
+        return frames
+
+    def _handle(self, sender: bytes, message: wire.Message, now_ns: int) -> None:
+        session = self._session
+        if message.kind == wire.Kind.HELLO:
+            self._greet(sender, message)
+            return
+        if session is None or sender != session.identity or message.run != session.run:
+            if message.kind not in (wire.Kind.BYE, wire.Kind.PING):
+                self._refuse(sender, message.run, _NO_RUN)
+            return
+        session.last_heard_s = time.monotonic()
+        session.proven = True
+        if message.kind == wire.Kind.SAMPLES:
+            self._host.issue(self._reader.read(message), now_ns)
+        elif message.kind == wire.Kind.PING:
+            sent_ns, _, _ = wire.read_times(message)
+            pong = wire.times(wire.Kind.PONG, session.run, sent_ns, now_ns, time.monotonic_ns())
+            self._send(sender, pong)
+        elif message.kind == wire.Kind.FLUSH:
+            self._host.flush()
+        elif message.kind == wire.Kind.BYE:
+            self._end_session("is done")
+        else:
+            raise wire.MessageError(f"a {message.kind.name} is not for a node")
+
+    def _send(self, identity: bytes, frames: wire.Frames) -> bool:
+        """False if the other end takes nothing any more; one that is gone does not matter."""
+        try:
+            self._socket.send_multipart([identity, *frames], self._zmq.NOBLOCK)
+        except self._zmq.Again:
+            return False
+        except self._zmq.ZMQError as error:
+            if error.errno != self._zmq.EHOSTUNREACH:
+                raise
+        return True
+
+    def _send_answers(self) -> None:
+        rows, data = self._host.take()
+        session = self._session
+        if session is None or not len(rows):
+            return
+        most = session.max_answer_bytes
+        if len(data) > most and rows["size"].max() > most:
+            rows, data = _without_too_large(rows, data, most)
+        for frames in wire.answer_messages(session.run, rows, data, time.monotonic_ns()):
+            if not self._send(session.identity, frames):
+                self._end_session("does not take its answers and is given up")
+                return
+
+    # ---- Sessions --------------------------------------------------------------------------------
+
+    def _greet(self, sender: bytes, message: wire.Message) -> None:
+        values = wire.read_control(message)
+        session = self._session
+        if values.get("process_id") == process_id():
+            self._refuse(sender, message.run, _SAME_PROCESS)
+            return
+        if session is not None and session.identity != sender:
+            self._refuse(sender, message.run, f"it works for {session.who}", busy=True)
+            return
+        if session is not None:
+            if session.run != message.run:
+                raise wire.MessageError("a HELLO of another run in the middle of one")
+            if not session.welcomed:  # It asks again, and waits.
+                session.last_heard_s = time.monotonic()
+            return
+        try:
+            begun = _Session(
+                sender,
+                message.run,
+                f"{str(values['host'])[:100]}, process {int(values['process'])}",
+                max(0.1, min(float(values["timeout_s"]), 3600.0)),  # In this order 0.1 for NaN.
+                max(0, int(values.get("max_answer_bytes", DEFAULT_MAX_ANSWER_BYTES))),
+                time.monotonic(),
+            )
+            totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise wire.MessageError(f"a HELLO without what it needs: {error!r}") from None
+        self._session = begun
+        _say(f"begins a run for {begun.who}")
+        self._host.begin(
+            *totals,
+            lambda name: self._post(lambda: self._welcome(begun, name)),
+            lambda reason: self._post(lambda: self._refuse(sender, message.run, reason)),
+        )
+
+    def _welcome(self, session: _Session, name: str) -> None:
+        session.welcomed = True
+        session.last_heard_s = time.monotonic()
+        values = {
+            "name": name,
+            "kernel": kernel_id(),
+            "max_payload_bytes": self._max_payload_bytes,
+        }
+        self._send(session.identity, wire.control(wire.Kind.WELCOME, session.run, values))
+
+    def _end_session(self, why: str) -> None:
+        if self._session is not None:
+            _say(f"{self._session.who} {why}")
+            self._session = None
+            self._host.end()
+
+    def _forget_the_silent(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        silent_s = time.monotonic() - session.last_heard_s
+        if silent_s > session.silence_limit_s:
+            self._end_session(f"was silent for {silent_s:.1f} s and is given up")
+
+    def _refuse(self, sender: bytes, run: int, reason: str, busy: bool = False) -> None:
+        self._send(sender, wire.control(wire.Kind.REFUSED, run, {"reason": reason, "busy": busy}))
+        session = self._session
+        if session is not None and (session.identity, session.run) == (sender, run):
+            self._end_session(f"was refused: {reason}")
+
+    def _refuse_message(self, sender: bytes, frames: list[Any], reason: str) -> None:
+        """Tells whoever sent it, as far as that is one of us; strangers get no answer."""
+        head = bytes(frames[0].buffer[: wire.HEAD_BYTES]) if frames else b""
+        run = wire.run_of(head)
+        if run is not None:
+            self._refuse(sender, run, reason)
+        self._strangers += 1
+        if self._strangers <= _STRANGERS_NAMED:
+            _say(f"dropped a message: {reason}")
+
+
+def _without_too_large(
+    rows: npt.NDArray[Any], data: bytes, most: int
+) -> tuple[npt.NDArray[Any], bytes]:
+    """Rows of ANSWER_ROW and their bytes, where those of more than `most` bytes tell of that."""
+    parts = []
+    end = 0
+    for number, (event, size) in enumerate(rows[["event", "size"]].tolist()):
+        start, end = end, end + size
+        part = data[start:end]
+        if size > most:
+            ends = event in (wire.Event.COMPLETED, wire.Event.FAILED)
+            rows["event"][number] = wire.Event.FAILED if ends else wire.Event.FAULT
+            part = _too_large(size, most).encode()
+            rows["size"][number] = len(part)
+        parts.append(part)
+    return rows, b"".join(parts)
+
+
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"an answer has {size} bytes, more than the {most} the load generator takes: give it a "
+        "higher max_answer_bytes"
+    )
+
+
+def _say(text: str) -> None:
+    say(f"node: {shown(text)}\n")

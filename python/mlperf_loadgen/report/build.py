@@ -1,0 +1,322 @@
+"""Logs to a report."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..logs.run import RunLogs, read_run, shown_path
+from ..sweeps.table import Sweep
+from ..sweeps.text import failed_text, number_text
+from ..text.words import duration, number, percentile
+from . import series
+from .data import Cell, Distribution, PeakReport, Report, RunReport, SweepReport, Table, Tile
+from .findings import findings_of, headline_of, verdict_of
+from .numbers import Kind, RunMetrics
+from .tables import (
+    comparison_table,
+    lateness_table,
+    machine_table,
+    message_table,
+    network_tables,
+    number_cell,
+    percentile_table,
+    settings_table,
+    time_cell,
+)
+
+
+def build_report(paths: Sequence[str | os.PathLike[str]]) -> Report:
+    """Reads runs (their folders or log files) and sweeps (`sweep.json` or its folder)."""
+    sweeps, runs = [], []
+    for path in map(Path, paths):
+        table = path / "sweep.json" if path.is_dir() else path
+        if table.suffix == ".json" and table.is_file() and _is_sweep(table):
+            sweeps.append(_sweep_report(Sweep.load(table)))
+        else:
+            runs.append(RunMetrics(read_run(path)))
+    if not runs and not sweeps:
+        raise ValueError("there are no runs to report on; give at least one folder of logs")
+    names = _told_apart([metrics.logs for metrics in runs])
+    bins = _shared_bins(runs)
+    reports = tuple(_run_report(m, name, bins) for m, name in zip(runs, names, strict=True))
+    return Report(
+        title=_title(reports, sweeps),
+        runs=reports,
+        comparison=comparison_table(runs, names) if len(runs) > 1 else None,
+        sweeps=tuple(sweeps),
+        machine=machine_table(),
+    )
+
+
+def _is_sweep(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b'"mlperf_loadgen sweep' in file.read(200)
+
+
+def _told_apart(runs: Sequence[RunLogs]) -> list[str]:
+    """The names of the runs; as paths where they do not differ otherwise."""
+    names = [run.name for run in runs]
+    if len(set(names)) == len(names):
+        return names
+    folders = [run.folder.resolve() for run in runs]
+    shared = Path(os.path.commonpath([folder.parent for folder in folders]))
+    paths = [shown_path(folder.relative_to(shared)) for folder in folders]
+    if len(set(paths)) == len(paths):
+        return paths
+    return [f"{name} ({i + 1})" for i, name in enumerate(names)]
+
+
+def _title(runs: Sequence[RunReport], sweeps: Sequence[SweepReport]) -> str:
+    if len(runs) == 1:
+        return f"{runs[0].sut_name or runs[0].name}: {runs[0].verdict}"
+    if runs:
+        return f"{len(runs)} runs: " + ", ".join(run.name for run in runs)
+    return sweeps[0].title
+
+
+# ---- A run ---------------------------------------------------------------------------------------
+
+
+_Bins = dict[str, tuple[series.Floats, bool]]
+
+
+def _shared_bins(runs: Sequence[RunMetrics]) -> _Bins:
+    """Bins for each kind of duration, the same for all runs, so that their shares compare."""
+    found: dict[str, list[series.Ints]] = {}
+    for metrics in runs:
+        for kind, ascending in metrics.durations.items():
+            found.setdefault(kind.key, []).append(ascending)
+    return {
+        key: series.bin_edges(
+            min(int(values[0]) for values in lists),
+            max(int(values[-1]) for values in lists),
+            min(len(values) for values in lists),
+        )
+        for key, lists in found.items()
+    }
+
+
+def _run_report(metrics: RunMetrics, name: str, bins: _Bins) -> RunReport:
+    logs = metrics.logs
+    verdict, tone = verdict_of(logs)
+    return RunReport(
+        name=name,
+        sut_name=logs.sut_name,
+        about=_about(logs),
+        verdict=verdict,
+        tone=tone,
+        headline=headline_of(metrics),
+        findings=findings_of(logs),
+        cautions=logs.cautions,
+        tiles=tuple(_tiles(metrics)),
+        percentiles=percentile_table(metrics),
+        distributions=tuple(_distributions(metrics, bins)),
+        flow=_flow(metrics),
+        flow_unit="samples" if logs.scenario == "Offline" else "queries",
+        offers_load=logs.scenario == "Server",
+        lateness=lateness_table(logs),
+        settings=settings_table(logs),
+        messages=message_table(logs),
+        network=network_tables(logs),
+        peak=_peak_report(logs),
+    )
+
+
+def _about(logs: RunLogs) -> str:
+    parts = [logs.scenario, logs.mode]
+    if logs.started is not None:
+        parts.append(logs.started.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    if logs.version:
+        parts.append(f"load generator {logs.version}")
+    return ", ".join(part for part in parts if part)
+
+
+def _tiles(metrics: RunMetrics) -> list[Tile]:
+    tiles = [*_peak_tiles(metrics.logs), *_rate_tiles(metrics), *_token_tiles(metrics.logs)]
+    tiles += _latency_tiles(metrics)
+    over = metrics.logs.number("result_overlatency_query_count")
+    count = metrics.query_count
+    if over is not None and count and metrics.target and not metrics.token_mode:
+        allowed = 100 * (1 - metrics.target)
+        note = f"{100 * over / count:.3g} % of queries; {allowed:.3g} % are allowed"
+        label = "Over the bound or failed" if metrics.failed_count else "Over the bound"
+        tiles.append(Tile(label, number_cell(over), note))
+    if metrics.failed_count:
+        note = "they are in no latency and no throughput"
+        tiles.append(Tile("Failed samples", number_cell(metrics.failed_count), note))
+    if count is not None:
+        measured = metrics.logs.mode != "AccuracyOnly"
+        least = metrics.logs.number("effective_min_query_count") if measured else None
+        note = "" if least is None else f"at least {number(least)} asked for"
+        tiles.append(Tile("Queries issued", number_cell(count), note))
+    if metrics.duration_ns is not None:
+        least_ms = metrics.logs.number("effective_min_duration_ms")
+        note = "" if least_ms is None else f"at least {duration(1e6 * least_ms)} asked for"
+        tiles.append(Tile("Duration", time_cell(metrics.duration_ns), note))
+    return tiles
+
+
+def _peak_tiles(logs: RunLogs) -> list[Tile]:
+    if logs.peak is None:
+        return []
+    note = f"queries per second, after {len(logs.peak.trials)} trials"
+    if logs.peak.qps is None and logs.peak.statement:
+        note = logs.peak.statement
+    return [Tile("Peak", number_cell(logs.peak.qps), note)]
+
+
+def _rate_tiles(metrics: RunMetrics) -> list[Tile]:
+    rate = metrics.rate
+    if rate is None:
+        return []
+    note = "all samples in one query"
+    if rate[0] == "result_completed_samples_per_sec":
+        scheduled = metrics.logs.number("result_scheduled_samples_per_sec")
+        note = f"{number(scheduled)} per second were scheduled"
+    elif rate[0] == "result_qps_with_loadgen_overhead":
+        note = "one after the other"
+    return [Tile("Samples per second", number_cell(rate[1]), note)]
+
+
+def _token_tiles(logs: RunLogs) -> list[Tile]:
+    rate = logs.tokens_per_second
+    if rate is None:
+        return []
+    note = "inferred from the samples" if logs.tokens_inferred else "as the system counted them"
+    return [Tile("Tokens per second", number_cell(rate), note)]
+
+
+def _latency_tiles(metrics: RunMetrics) -> list[Tile]:
+    tiles = []
+    for kind in metrics.kinds:
+        if metrics.target is None:
+            continue
+        bound = metrics.bound_ns(kind)
+        value = metrics.at(kind, metrics.target)
+        mean_ns = metrics.statistic(kind, "mean")
+        note = "" if mean_ns is None else f"mean {duration(mean_ns)}"
+        if bound is not None:
+            note = f"bound {duration(bound)}"
+        tiles.append(Tile(f"{kind.name}, {metrics.target_name}", time_cell(value), note))
+    return tiles
+
+
+def _distributions(metrics: RunMetrics, bins: _Bins) -> list[Distribution]:
+    return [
+        Distribution(
+            key=kind.key,
+            name=kind.name,
+            histogram=series.histogram(ascending, *bins[kind.key]),
+            tail=series.tail(ascending),
+            bands=_bands(metrics, kind),
+            target=metrics.target_of(kind),
+            target_ns=metrics.at(kind, metrics.target_of(kind)),
+            bound_ns=metrics.bound_ns(kind),
+        )
+        for kind, ascending in metrics.durations.items()
+    ]
+
+
+def _bands(metrics: RunMetrics, kind: Kind) -> series.Bands | None:
+    """Over the time of the schedule; in Offline all is scheduled at once."""
+    if metrics.logs.scenario == "Offline":
+        return None
+    return series.bands(*metrics.timed(kind))
+
+
+def _flow(metrics: RunMetrics) -> series.Flow | None:
+    times = metrics.query_times
+    return None if times is None else series.flow(*times)
+
+
+# ---- Searches and sweeps -------------------------------------------------------------------------
+
+
+_OUTCOMES = {True: "passed", False: "failed", None: ""}
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.3g} %"
+
+
+def _peak_report(logs: RunLogs) -> PeakReport | None:
+    peak = logs.peak
+    if peak is None or not peak.trials:
+        return None
+    found = "No rate was found that passes."
+    interval = None
+    if peak.statement:
+        found = f"The peak: {peak.statement}; {len(peak.trials)} trials."
+    elif peak.qps is not None:
+        found = f"The peak is {number(peak.qps)} queries/s"
+        found += f", after {len(peak.trials)} trials."
+    if peak.qps is not None and peak.low_qps is not None and peak.high_qps is not None:
+        interval = (peak.low_qps, peak.high_qps)
+    judged = any(trial.passed is not None for trial in peak.trials)
+    rows = tuple(
+        (
+            Cell(str(i + 1)),
+            Cell(trial.purpose),
+            number_cell(trial.qps),
+            Cell(_OUTCOMES[trial.passed] if judged else _percent(trial.over_percent)),
+        )
+        for i, trial in enumerate(peak.trials)
+    )
+    columns = ("trial", "purpose", "queries/s", "outcome" if judged else "over the bound")
+    return PeakReport(
+        text=found,
+        trials=Table("trials", "Trials", columns, rows),
+        rates=tuple(trial.qps for trial in peak.trials),
+        over_percent=tuple(trial.over_percent for trial in peak.trials),
+        passed=tuple(trial.passed for trial in peak.trials),
+        peak_qps=peak.qps,
+        interval_qps=interval,
+    )
+
+
+def _sweep_report(sweep: Sweep) -> SweepReport:
+    rows = [r for r in sweep.rows() if r.median.achieved_samples_per_second is not None]
+    kind = sweep.latency_kinds[0]
+    metrics = [("p50", f"{kind}_p50_ns"), ("p99", f"{kind}_p99_ns")]
+    if sweep.target_percentile not in (0.5, 0.99):
+        metrics.append((percentile(sweep.target_percentile), f"{kind}_target_ns"))
+    knee, why_not = sweep.find_knee()
+    knee_text = f"There is no knee: {why_not}."
+    if knee is not None:
+        failed = failed_text(knee.median).rstrip(", ")
+        failed = f"; there {failed}" if failed else ""
+        knee_text = f"The knee is at {sweep.parameter} {number_text(knee.value)}{failed}."
+    rates = [("samples/s", "achieved_samples_per_second")]
+    if any(row.median.achieved_tokens_per_second is not None for row in sweep.rows()):
+        rates.append(("tokens/s", "achieved_tokens_per_second"))
+    fails = any(row.max.failed_share for row in sweep.rows())
+    table_rows = tuple(
+        (
+            Cell(number_text(row.value), row.value),
+            *(number_cell(getattr(row.median, metric)) for _, metric in rates),
+            *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
+            *([Cell(_percent(100 * (row.median.failed_share or 0)))] if fails else []),
+            Cell(f"{row.valid_count} of {row.run_count}"),
+        )
+        for row in sweep.rows()
+    )
+    names = (*(name for name, _ in (*rates, *metrics)), *(["failed"] if fails else []))
+    columns = (sweep.parameter, *names, "VALID")
+    return SweepReport(
+        title=f"{sweep.sut_name}: {sweep.scenario.name} sweep of {sweep.parameter}",
+        knee_text=knee_text,
+        table=Table("sweep", "Medians of the runs at each value", columns, table_rows),
+        samples_per_second=tuple(
+            row.median.achieved_samples_per_second or math.nan for row in rows
+        ),
+        lines=tuple(
+            (name, tuple(getattr(row.median, metric) for row in rows)) for name, metric in metrics
+        ),
+        valid=tuple(row.valid for row in rows),
+        labels=tuple(number_text(row.value) for row in rows),
+        bound_ns=sweep.bounds_ns.get(kind),
+        knee_samples_per_second=knee.median.achieved_samples_per_second if knee else None,
+    )

@@ -1,0 +1,148 @@
+"""The verdict on a run in words, and what to do about what speaks against it."""
+
+from __future__ import annotations
+
+import re
+
+from ..logs.run import RunLogs
+from ..text.words import duration, number
+from .data import Finding
+from .numbers import LATENCY, TPOT, TTFT, Kind, RunMetrics
+
+_SOONER = {
+    "Server": "Raise server_target_qps to the rate that the system takes.",
+    "Offline": "Raise offline_expected_qps to the throughput that was reached: it sizes the query.",
+    "SingleStream": "Lower single_stream_expected_latency_ns to the latency that was reached.",
+    "MultiStream": "Lower multi_stream_expected_latency_ns to the latency that was reached.",
+}
+_CURES = (
+    (
+        r"samples failed \(",
+        "See what the system under test says of them, and fix that first: what was measured is of "
+        "the others.",
+    ),
+    (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
+    (r"latency .* is above the bound|TTFT or TPOT is above", None),
+    (r"was shorter than min_duration", "{sooner} Or look among the errors for what ended it."),
+    (
+        r"queries were issued, min_query_count asks",
+        "Look among the errors for what ended it: max_duration_ms and max_query_count do.",
+    ),
+    (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
+    (
+        r"logs end before the test did",
+        "Run it again; what was measured until then is shown, and says nothing of the rest.",
+    ),
+    (r"Ran out of generated queries", "{sooner}"),
+    (
+        r"aborted",
+        "Find out why AbortTest was called or the process interrupted, and run it again.",
+    ),
+    (
+        r"Max test duration|Max query count|Too many outstanding",
+        "Raise or remove max_duration_ms, max_query_count or server_max_async_queries.",
+    ),
+)
+_LOWER_THE_RATE = "Lower server_target_qps, or make the system faster"
+_OTHERWISE = "Fix the system under test, or its settings, as this says, and run it again."
+
+
+def verdict_of(logs: RunLogs) -> tuple[str, str]:
+    """The verdict in a word or two, and its tone: "good", "bad" or "none"."""
+    if logs.valid is not None:
+        return ("VALID", "good") if logs.valid else ("INVALID", "bad")
+    if logs.mode == "AccuracyOnly" and logs.finished:
+        return ("INVALID", "bad") if logs.reasons else ("NOT JUDGED", "none")
+    return "NO VERDICT", "bad"
+
+
+def headline_of(metrics: RunMetrics) -> str:
+    """What the verdict is about, in a sentence."""
+    logs = metrics.logs
+    if logs.valid is None:
+        if logs.mode == "AccuracyOnly" and logs.finished:
+            return "An accuracy test is judged by what its responses say, outside of this report."
+        return "The logs hold no result."
+    parts = [*_measured(metrics), *_token_rate(logs)]
+    if metrics.failed_count:
+        parts.insert(0, f"{number(metrics.failed_count)} samples failed")
+    return " ".join(f"{part}." for part in parts)
+
+
+def _measured(metrics: RunMetrics) -> list[str]:
+    """What the scenario measures, of what was answered."""
+    if metrics.logs.scenario == "Offline":
+        rate = metrics.rate
+        return [f"{number(rate[1])} samples per second" if rate else "Nothing was measured"]
+    if metrics.logs.scenario == "Server":
+        kinds = [TTFT, TPOT] if metrics.token_mode else [LATENCY]
+        return [_against_bound(metrics, kind) for kind in kinds]
+    if metrics.at(metrics.latency_kind, metrics.target) is None:
+        return ["Nothing was measured"]
+    return [_against_bound(metrics, metrics.latency_kind)]
+
+
+def _token_rate(logs: RunLogs) -> list[str]:
+    rate = logs.tokens_per_second
+    if rate is None:
+        return []
+    return [f"{number(rate)} tokens per second{', inferred' * logs.tokens_inferred}"]
+
+
+def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
+    value = metrics.at(kind, metrics.target or 0.99)
+    bound = metrics.bound_ns(kind)
+    if value is None:
+        return f"{kind.name}: nothing was measured"
+    text = f"{kind.name} at {metrics.target_name}: {duration(value)}"
+    if bound is None:
+        return text
+    return f"{text}, {'within' if value <= bound else 'above'} the bound of {duration(bound)}"
+
+
+def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
+    """Why a run is not VALID, each with a cure; of several in turn with the same, the last. Then
+    what the page does not show."""
+    cures = [_cure(reason, logs) for reason in logs.reasons]
+    following = [*cures[1:], ""]
+    reasons = tuple(
+        Finding(reason, "" if cure == after else cure)
+        for reason, cure, after in zip(logs.reasons, cures, following, strict=False)
+    )
+    return reasons + ((_of_left_out_samples(logs),) if logs.samples_left_out else ())
+
+
+def _of_left_out_samples(logs: RunLogs) -> Finding:
+    count = 0 if logs.samples is None else len(logs.samples)
+    return Finding(
+        f"The charts show the first {number(count)} samples only: {number(logs.samples_left_out)} "
+        "more were left out of the log, for which it had no room.",
+        "Raise max_sample_log_mb or max_free_space_share to have them all.",
+    )
+
+
+def _cure(reason: str, logs: RunLogs) -> str:
+    missed_bound = logs.records.get("result_perf_constraints_met") is False
+    if missed_bound and reason.startswith("early stopping"):
+        return "This follows from the bound that was missed: see to that first."
+    for pattern, cure in _CURES:
+        if re.search(pattern, reason):
+            if cure is None and logs.scenario == "MultiStream":
+                return "Lower multi_stream_samples_per_query, or make the system faster."
+            if cure is None:
+                return f"{_LOWER_THE_RATE}: {_where_it_comes_from(logs)}"
+            return cure.format(sooner=_SOONER.get(logs.scenario, ""))
+    return _OTHERWISE
+
+
+def _where_it_comes_from(logs: RunLogs) -> str:
+    held_up = logs.number("result_queries_held_up_by_sut")
+    count = logs.number("result_query_count")
+    late_ns = logs.number("result_lateness_held_up_p99_ns") or 0
+    matters = late_ns > 0.1 * (logs.number("effective_target_latency_ns") or 0)
+    if held_up and count and held_up > 0.01 * count and matters:
+        return (
+            f"its IssueQuery kept the load generator for so long that {number(held_up)} of "
+            f"{number(count)} queries were issued late; it should only hand the query on."
+        )
+    return "the charts of outstanding queries and of latency over time show where it falls behind."

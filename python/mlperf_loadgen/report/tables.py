@@ -1,0 +1,239 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import _core
+from ..host.machine import read_machine
+from ..logs.run import RunLogs, number_or_none
+from ..logs.settings import effective_name, requested_name, same_value
+from ..text.words import duration, measured, number, percentile
+from .data import Cell, Table
+from .findings import verdict_of
+from .numbers import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
+
+_MOST_MESSAGES = 50
+
+
+def time_cell(ns: float | None) -> Cell:
+    """A time in its unit, with its ns."""
+    return Cell(measured(ns), ns)
+
+
+def number_cell(value: object) -> Cell:
+    """A value of a log, exact if it is a number."""
+    return Cell(number(value), number_or_none(value))
+
+
+def percentile_table(metrics: RunMetrics) -> Table | None:
+    """A row for each statistic, a column for each kind of duration."""
+    kinds = metrics.kinds
+    if not kinds:
+        return None
+    rows = [
+        (Cell("min"), *(time_cell(metrics.statistic(kind, "min")) for kind in kinds)),
+        (Cell("mean"), *(time_cell(metrics.statistic(kind, "mean")) for kind in kinds)),
+    ]
+    shown = sorted({*PERCENTILES, *([metrics.target] if metrics.target else [])})
+    for p in shown:
+        rows.append((Cell(percentile(p)), *(time_cell(metrics.at(kind, p)) for kind in kinds)))
+    rows.append((Cell("max"), *(time_cell(metrics.statistic(kind, "max")) for kind in kinds)))
+    rows = [row for row in rows if any(cell.value is not None for cell in row[1:])]
+    bounds = [metrics.bound_ns(kind) for kind in kinds]
+    if any(bound is not None for bound in bounds):
+        label = f"bound on {metrics.target_name}"
+        rows.append((Cell(label), *(Cell(duration(bound), bound) for bound in bounds)))
+    columns = ("", *(kind.name for kind in kinds))
+    return Table("percentiles", "Percentiles", columns, tuple(rows))
+
+
+def lateness_table(logs: RunLogs) -> Table | None:
+    """How late queries were issued, and whose doing that was."""
+    get = logs.number
+    if get("result_lateness_p50_ns") is None:
+        return None
+    held_up = get("result_queries_held_up_by_sut") or 0
+    total = get("result_query_count") or 0
+    statistics = ("p50", "p90", "p99", "p99.9", "max")
+    everything = [get(f"result_lateness_{name}_ns") for name in statistics]
+    parts = [
+        ("all queries", total, everything),
+        ("held up by IssueQuery", held_up, _part(logs, "held_up", held_up > 0)),
+        ("the others: the load generator's own", total - held_up, _part(logs, "others", True)),
+    ]
+    rows = tuple(
+        (Cell(name), number_cell(count), *(time_cell(value) for value in values))
+        for name, count, values in parts
+    )
+    columns = ("", "queries", "p50", "p90", "p99", "p99.9", "max")
+    return Table("lateness", "How late queries were issued", columns, rows)
+
+
+def _part(logs: RunLogs, name: str, known: bool) -> list[float | None]:
+    """Of a part of the queries only two percentiles are logged."""
+    if not known:
+        return [None] * 5
+    p50, p99 = (logs.number(f"result_lateness_{name}_{p}_ns") for p in ("p50", "p99"))
+    return [p50, None, p99, None, None]
+
+
+def settings_table(logs: RunLogs) -> Table:
+    """The settings that are not the defaults, and those that took effect otherwise than asked."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, default in _core.TestSettings().to_dict().items():
+        log_name = requested_name(name)
+        asked = logs.requested.get(log_name)
+        if asked is None or name in ("scenario", "mode"):
+            continue
+        effective = logs.settings.get(effective_name(log_name), asked)
+        usual = getattr(default, "name", default)
+        if same_value(asked, usual) and same_value(effective, asked):
+            continue
+        took_effect = "" if same_value(effective, asked) else _value_text(effective)
+        meaning = (getattr(_core.TestSettings, name).__doc__ or "").split(". ")[0].rstrip(".")
+        cells = (name, _value_text(asked), _value_text(usual), took_effect, meaning)
+        rows.append(tuple(Cell(text) for text in cells))
+    columns: tuple[str, ...] = ("setting", "asked for", "default", "took effect as", "meaning")
+    if not any(row[3].text for row in rows):
+        columns = (*columns[:3], *columns[4:])
+        rows = [(*row[:3], *row[4:]) for row in rows]
+    return Table("settings", "Settings that are not the defaults", columns, tuple(rows))
+
+
+def _value_text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def message_table(logs: RunLogs) -> Table | None:
+    """Errors and warnings, after what of the logs could not be read."""
+    texts = [("not read", text) for text in logs.unread]
+    texts += [("error", text) for text in logs.errors]
+    texts += [("warning", text) for text in logs.warnings]
+    if not texts:
+        return None
+    rows = [(Cell(kind), Cell(text)) for kind, text in texts[:_MOST_MESSAGES]]
+    if len(texts) > _MOST_MESSAGES:
+        more = f"and {number(len(texts) - _MOST_MESSAGES)} more, in the detail log"
+        rows.append((Cell(""), Cell(more)))
+    return Table("messages", "Errors and warnings", ("", ""), tuple(rows))
+
+
+def network_tables(logs: RunLogs) -> tuple[Table, ...]:
+    """The parts of the latency in the network, the nodes and what went wrong, from the summary of
+    them next to the logs. None of it if that is missing or is not as expected."""
+    file = logs.folder / f"{logs.prefix}network{logs.suffix}.json"
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        parts = _parts_table(summary["components"])
+        nodes = _nodes_table(summary.get("nodes", []))
+        faults = summary.get("faults", {})
+        fault_rows = tuple((Cell(text), number_cell(n)) for text, n in faults.items())
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return ()
+    columns = ("", "times")
+    all_tables = (parts, nodes, Table("faults", "Faults of the network", columns, fault_rows))
+    return tuple(table for table in all_tables if table.rows)
+
+
+def _parts_table(components: Mapping[str, Mapping[str, Any]]) -> Table:
+    keys = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "mean_ns", "max_ns")
+    rows = tuple(
+        (Cell(name), *(time_cell(number_or_none(values.get(key))) for key in keys))
+        for name, values in components.items()
+    )
+    columns = ("part", "p50", "p90", "p99", "p99.9", "mean", "max")
+    return Table("network", "Where the time goes on the way", columns, rows)
+
+
+def _nodes_table(nodes: Sequence[Mapping[str, Any]]) -> Table:
+    rows = tuple(
+        (
+            Cell(str(node["address"])),
+            Cell(str(node["name"])),
+            *(number_cell(node[key]) for key in ("answered", "failed")),
+            Cell("; ".join(map(str, node["losses"]))),
+        )
+        for node in nodes
+    )
+    columns = ("node", "name", "answered", "failed", "was lost")
+    return Table("nodes", "Nodes", columns, rows)
+
+
+# ---- Comparison ----------------------------------------------------------------------------------
+
+
+def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) -> Table:
+    """A row for each number, a column for each run; changes are against the first run."""
+    rows = [(Cell("verdict"), *(Cell(verdict_of(m.logs)[0]) for m in all_metrics))]
+    for label, key in (
+        ("samples/s", None),
+        ("samples/s scheduled", "result_scheduled_samples_per_sec"),
+        ("queries over the bound", "result_overlatency_query_count"),
+    ):
+        values = [_rate_or(m, key) for m in all_metrics]
+        rows += _compared(label, values, number)
+    rows += _compared("tokens/s", [m.logs.tokens_per_second for m in all_metrics], number)
+    if any(m.failed_count for m in all_metrics):
+        rows += _compared("failed samples", [m.failed_count for m in all_metrics], number)
+    rows += _compared("queries", [m.query_count for m in all_metrics], number)
+    for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT):
+        means = [m.statistic(kind, "mean") if kind in m.kinds else None for m in all_metrics]
+        rows += _compared(f"{kind.name}, mean", means, measured)
+        for p in PERCENTILES:
+            values = [m.at(kind, p) if kind in m.kinds else None for m in all_metrics]
+            rows += _compared(f"{kind.name}, {percentile(p)}", values, measured)
+    late = [m.logs.number("result_lateness_p99_ns") for m in all_metrics]
+    rows += _compared("Issued late, p99", late, measured)
+    return Table(
+        "comparison", "In brackets: the change against the first run", ("", *names), tuple(rows)
+    )
+
+
+def _rate_or(metrics: RunMetrics, key: str | None) -> float | None:
+    if key is None:
+        return metrics.rate[1] if metrics.rate else None
+    return metrics.logs.number(key)
+
+
+def _compared(label: str, values: Sequence[float | None], text: Any) -> list[tuple[Cell, ...]]:
+    if all(value is None for value in values):
+        return []
+    base = values[0]
+    cells = [Cell(text(base), base)]
+    for value in values[1:]:
+        shown = text(value)
+        if value is not None and base:
+            shown += f" ({_change(value / base)})"
+        cells.append(Cell(shown, value))
+    return [(Cell(label), *cells)]
+
+
+def _change(ratio: float) -> str:
+    if 0.5 < ratio < 2:
+        return f"{100 * (ratio - 1):+.1f}\N{NO-BREAK SPACE}%"
+    return f"\u00d7{ratio:.3g}"
+
+
+# ---- Machine -------------------------------------------------------------------------------------
+
+
+def machine_table() -> Table:
+    """The machine that makes the report: the logs do not name the one that ran the test."""
+    machine = read_machine()
+    memory_gib = None if machine.memory_total_bytes is None else machine.memory_total_bytes / 2**30
+    rows = (
+        ("processor", machine.cpu_model),
+        ("cores that may be used", machine.cores_usable),
+        ("frequency governor", machine.governor),
+        ("virtual machine", {True: "yes", False: "no", None: None}[machine.hypervisor]),
+        ("memory", None if memory_gib is None else f"{memory_gib:.1f} GiB"),
+        ("system", machine.system),
+        ("Python", platform.python_version()),
+    )
+    known = tuple((Cell(name), Cell(str(value))) for name, value in rows if value is not None)
+    caption = "The machine that made this report; the logs do not name the one that ran the test"
+    return Table("machine", caption, ("", ""), known)

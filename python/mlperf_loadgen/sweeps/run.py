@@ -1,0 +1,294 @@
+"""Running a test again and again while one setting varies: the latency-throughput curve."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..callables import plain
+from ..interfaces import QuerySampleLibrary, SystemUnderTest
+from ..logs.responses import open_samples
+from ..logs.run import answered_ns_of
+from ..run import StartTestWithLogSettings
+from .table import PERCENTILES, Sweep, SweepPoint
+
+_LOADS = {
+    _core.TestScenario.MultiStream: "multi_stream_samples_per_query",
+    _core.TestScenario.Server: "server_target_qps",
+    _core.TestScenario.Offline: "min_query_count",
+}
+_PERFORMANCE_PHASE = 1  # In the sample log.
+_LARGEST_LIBRARY = 2**32 - 1
+
+
+def sweep(
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    settings: _core.TestSettings,
+    values: Iterable[float],
+    *,
+    parameter: str | None = None,
+    repeats: int = 1,
+    outdir: str | os.PathLike[str] | None = None,
+    log_settings: _core.LogSettings | None = None,
+    progress: Callable[[SweepPoint], object] | None = None,
+) -> Sweep:
+    """Runs a PerformanceOnly test for each of `values` of one setting, and returns the table.
+
+    `values`: numbers, as in `[100, 200, 400]`, `range(1, 9)` or `numpy.geomspace(100, 10_000, 9)`.
+    `parameter`: any setting that is a number. None is the load: server_target_qps (Server),
+    multi_stream_samples_per_query (MultiStream), or the number of samples, min_query_count
+    (Offline, where this sets min_duration_ms to 0). `repeats`: how often the whole curve is run,
+    with the schedule seeds of `settings` increased by 0, 1, ...; `settings.warmup_query_count`
+    queries come before each run. Audit configs are not read.
+
+    `outdir`: gets a folder with the logs of each run, and the table as `sweep.json` and
+    `sweep.csv`, rewritten after each run; created if missing. None: the logs are temporary.
+    `log_settings`: all but its `outdir` and `enable_sample_log` is kept. `progress(point)` is
+    called after each run; `print` will do.
+
+    Raises ValueError for a parameter that is no such setting, for values that are missing, twice
+    there or not numbers of its kind, SettingsError (a ValueError) for those that no test can be run
+    with and for `repeats` outside 1 to 10,000, and TypeError for what is no number, before the
+    first run. Whatever a run or `progress` raises, KeyboardInterrupt too, ends the sweep and is
+    passed on; so is RuntimeError, for a run that AbortTest ended. Its attribute `sweep` is the
+    Sweep of the runs before.
+    """
+    if progress is not None:
+        progress = plain(progress, "progress")
+    repeats = int(_core.checked_option("repeats", repeats))
+    table = Sweep(parameter=_parameter(settings, parameter), settings=copy.copy(settings))
+    numbers = _numbers(table, values)
+    table.settings.mode = _core.TestMode.PerformanceOnly
+    if table.scenario == _core.TestScenario.Offline and table.parameter == "min_query_count":
+        table.settings.min_duration_ms = 0
+    counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY  # Those of a handle are only known to its test.
+    if isinstance(qsl, QuerySampleLibrary):
+        counts = qsl.total_sample_count, qsl.performance_sample_count
+    for number in numbers:
+        _core.resolve_test(_asked(table, number, 0), "", *counts)
+
+    with contextlib.ExitStack() as stack:
+        if outdir is None:
+            root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlperf_sweep_"))
+        else:
+            root = os.fspath(outdir)
+        try:
+            for repeat, number in itertools.product(range(repeats), numbers):
+                folder = Path(root, f"{table.parameter}_{number}_repeat_{repeat}")
+                table = _with_run(table, number, repeat, sut, qsl, folder, log_settings)
+                if outdir is not None:
+                    table.to_json(Path(root, "sweep.json"))
+                    table.to_csv(Path(root, "sweep.csv"))
+                if progress is not None:
+                    progress(table.points[-1])
+        except BaseException as error:
+            error.sweep = table  # type: ignore[attr-defined]
+            raise
+    return table
+
+
+# ---- What is asked -------------------------------------------------------------------------------
+
+
+def _parameter(settings: _core.TestSettings, parameter: str | None) -> str:
+    numeric = [n for n, value in settings.to_dict().items() if type(value) in (int, float)]
+    names = ", ".join(numeric)
+    if parameter is None:
+        if settings.scenario not in _LOADS:
+            raise ValueError(
+                f"{settings.scenario.name} has no load to vary: name a parameter, one of {names}"
+            )
+        return _LOADS[settings.scenario]
+    if parameter not in numeric:
+        raise ValueError(f"{parameter!r} is no setting with a number; these are: {names}")
+    return parameter
+
+
+def _numbers(table: Sweep, values: Iterable[float]) -> list[float]:
+    """The values as Python numbers of the setting's type."""
+    name = table.parameter
+    trial = copy.copy(table.settings)
+    kind: type[int] | type[float] = type(getattr(trial, name))
+    numbers: list[float] = []
+    for value in values:
+        number: float = math.nan
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = kind(value)
+        if not math.isfinite(number) or number != value:
+            what = "whole numbers" if kind is int else "finite numbers"
+            raise ValueError(f"{name} takes {what}, not {value!r}: correct the values of the sweep")
+        setattr(trial, name, number)
+        numbers.append(number)
+    if not numbers:
+        raise ValueError(f"there are no values to sweep {name} over: give at least one")
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    if twice:
+        raise ValueError(f"values of {name} are there twice: {sorted(twice)}; use repeats instead")
+    return numbers
+
+
+def _asked(table: Sweep, number: float, repeat: int) -> _core.TestSettings:
+    settings = copy.copy(table.settings)
+    setattr(settings, table.parameter, number)
+    settings.schedule_rng_seed = (settings.schedule_rng_seed + repeat) % 2**64
+    settings.test05_schedule_rng_seed = (settings.test05_schedule_rng_seed + repeat) % 2**64
+    return settings
+
+
+def _copied(log_settings: _core.LogSettings | None) -> _core.LogSettings:
+    copied = _core.LogSettings()  # With the sample log, which the goodput is computed from.
+    if log_settings is None:
+        return copied
+    for name in ("enable_trace", "max_trace_mb", "max_sample_log_mb", "max_free_space_share"):
+        setattr(copied, name, getattr(log_settings, name))
+    for name in (
+        "prefix",
+        "suffix",
+        "prefix_with_datetime",
+        "copy_detail_to_stdout",
+        "copy_summary_to_stdout",
+        "exist_ok",
+    ):
+        setattr(copied.log_output, name, getattr(log_settings.log_output, name))
+    return copied
+
+
+# ---- A run ---------------------------------------------------------------------------------------
+
+
+def _with_run(
+    table: Sweep,
+    number: float,
+    repeat: int,
+    sut: SystemUnderTest | int,
+    qsl: QuerySampleLibrary | int,
+    folder: Path,
+    log_settings: _core.LogSettings | None,
+) -> Sweep:
+    """The table with one run more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = _copied(log_settings)
+    logs.log_output.outdir = str(folder)
+    asked = _asked(table, number, repeat)
+    result = StartTestWithLogSettings(sut, qsl, asked, logs, audit_config_filename="")
+    # A system that called AbortTest is at its end, and another run might wait for ever.
+    if result.aborted:
+        raise RuntimeError(
+            f"the run with {table.parameter} = {number} was aborted, and with it the sweep; "
+            "find out why AbortTest was called"
+        )
+    point = SweepPoint(
+        value=number,
+        repeat=repeat,
+        valid=result.valid,
+        reasons=tuple(result.reasons),
+        logs=str(folder),
+        cautions=tuple(result.cautions),
+        **_metrics(result, asked),
+    )
+    return replace(table, sut_name=result.sut_name, points=(*table.points, point))
+
+
+# ---- What it measured ----------------------------------------------------------------------------
+
+
+def _metrics(result: _core.TestResult, settings: _core.TestSettings) -> dict[str, Any]:
+    """The fields of SweepMetrics."""
+    performance = result.performance
+    tokens = performance.tokens if performance else None
+    latency = (performance.query_latency or performance.sample_latency) if performance else None
+    lateness = performance.lateness if performance and performance.lateness.count > 0 else None
+    return {
+        "query_count": performance.query_count if performance else 0,
+        "sample_count": performance.sample_count if performance else 0,
+        "failed_share": _failed_share(performance),
+        "goodput_share": _goodput_share(result, settings),
+        "lateness_p50_ns": lateness.p50_ns if lateness else None,
+        "lateness_p99_ns": lateness.p99_ns if lateness else None,
+        **_rates(performance, result.scenario),
+        **_percentiles("latency", latency),
+        **_percentiles("ttft", tokens.first_token if tokens else None),
+        **_percentiles("tpot", tokens.time_per_token if tokens else None),
+    }
+
+
+def _failed_share(performance: _core.PerformanceResult | None) -> float | None:
+    if performance is None:
+        return None
+    failed = performance.failed_sample_count
+    ended = performance.sample_count + failed
+    return failed / ended if ended else None
+
+
+def _percentiles(kind: str, stats: _core.LatencyStats | None) -> dict[str, int | None]:
+    known = stats if stats is not None and stats.count > 0 else None
+    found = {
+        f"{kind}_{name}_ns": known.percentiles_ns[percentile] if known else None
+        for name, percentile in PERCENTILES.items()
+    }
+    return found | {f"{kind}_target_ns": known.target_percentile_ns if known else None}
+
+
+def _rates(
+    performance: _core.PerformanceResult | None, scenario: _core.TestScenario
+) -> dict[str, float | None]:
+    offered = queries = samples = math.nan  # Of nothing measured.
+    ended = performance.sample_count + performance.failed_sample_count if performance else 0
+    if performance is not None and ended > 0:
+        if scenario == _core.TestScenario.Server:
+            offered = performance.scheduled_samples_per_second
+            queries = samples = performance.completed_samples_per_second
+        elif scenario == _core.TestScenario.SingleStream:
+            queries = samples = performance.qps_with_overhead
+        elif scenario == _core.TestScenario.Offline:
+            samples = performance.samples_per_second
+            queries = samples / ended
+        elif performance.final_query_issued_s > 0:
+            issued = (performance.query_count - 1) / performance.final_query_issued_s
+            answered = performance.query_latency.count if performance.query_latency else 0
+            queries = issued * answered / performance.query_count
+            samples = issued * performance.sample_count / performance.query_count
+    rates = {
+        "offered_queries_per_second": offered,
+        "achieved_queries_per_second": queries,
+        "achieved_samples_per_second": samples,
+    }
+    tokens = performance.tokens_per_second if performance is not None else None
+    rates["achieved_tokens_per_second"] = math.nan if tokens is None else tokens
+    return {name: rate if math.isfinite(rate) else None for name, rate in rates.items()}
+
+
+def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> float | None:
+    """A query of Server is one sample, and its row says whether it kept the bounds. What failed or
+    was never completed kept none."""
+    if result.scenario != _core.TestScenario.Server or not result.logs.samples:
+        return None
+    rows, left_out, _ = open_samples(result.logs.samples)
+    if left_out:  # The first ones say nothing of the others; the run has warned of it.
+        return None
+    rows = rows[rows["phase"] == _PERFORMANCE_PHASE]
+    if len(rows) == 0:
+        return None
+    good: npt.NDArray[np.bool_] = answered_ns_of(rows) >= 0
+    if settings.use_token_latencies:
+        first_ns, tokens = rows["first_token_ns"], rows["tokens"]
+        good &= (first_ns >= 0) & (first_ns - rows["scheduled_ns"] <= settings.ttft_latency)
+        per_token_ns = (rows["completed_ns"] - first_ns) // np.maximum(tokens - 1, 1)
+        good &= (tokens < 2) | (per_token_ns <= settings.tpot_latency)
+    else:
+        latency_ns = rows["completed_ns"] - rows["scheduled_ns"]
+        good &= latency_ns <= settings.server_target_latency_ns
+    return float(np.mean(good))

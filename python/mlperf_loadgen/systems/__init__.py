@@ -1,0 +1,1 @@
+"""Ready-made shapes of a system under test."""
