@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HANG_LIMIT_S
+from runs import HANG_LIMIT_S
 
 from mlperf_loadgen import TestScenario as Scenario
 from mlperf_loadgen.testing import assert_no_slower, assert_valid, run, save_baseline

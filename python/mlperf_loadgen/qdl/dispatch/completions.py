@@ -13,7 +13,7 @@ _MOST_FAULTS = 100  # Kinds of faults that are counted one by one.
 _LONGEST_FAULT = 1000
 
 
-class RunningTest:
+class Completions:
     """The test that nodes work for. After `end` nothing is passed on: ids are of this test only."""
 
     def __init__(self) -> None:

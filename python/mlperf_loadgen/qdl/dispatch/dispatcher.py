@@ -15,7 +15,7 @@ import numpy as np
 
 from ... import _core
 from ..links.link import Batch
-from .completions import RunningTest
+from .completions import Completions
 from .fleet import Fleet
 from .parcels import Backlog, Library, Parcel
 from .slots import SlotTable
@@ -61,7 +61,7 @@ class Dispatcher:
         library: Library,
         fleet: Fleet,
         slots: SlotTable,
-        test: RunningTest,
+        test: Completions,
         watch_queue: Callable[[bool], None],
     ) -> None:
         self._library = library

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..links.link import Answers, Int64s, Link, LinkEvents, NodeInfo, Uint64s
-from .completions import RunningTest
+from .completions import Completions
 from .fleet import Fleet, Node
 from .slots import SlotTable
 from .timings import Timings
@@ -24,7 +24,7 @@ class Receiver(LinkEvents):
         self,
         fleet: Fleet,
         slots: SlotTable,
-        test: RunningTest,
+        test: Completions,
         end_on_loss: bool,
         room_made: Callable[[], None],
     ) -> None:

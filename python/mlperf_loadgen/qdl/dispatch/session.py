@@ -11,7 +11,7 @@ from typing import Any
 from ... import _core
 from ...systems.event_loop import EventLoopThread
 from ..links.link import Link, LinkEvents, NodeInfo, Run
-from .completions import RunningTest
+from .completions import Completions
 from .dispatcher import Dispatcher
 from .fleet import Fleet, Limits, Node
 from .network_report import NetworkReport, report_of
@@ -42,7 +42,7 @@ class Session:
         end_on_loss: bool,
     ) -> None:
         self.fleet = Fleet(limits, balance)
-        self.test = RunningTest()
+        self.test = Completions()
         slots = SlotTable()
         self._thread = thread
         self._queue = queue

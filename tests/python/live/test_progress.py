@@ -1,0 +1,425 @@
+"""Goal: the progress of a running test can be read and shown, and nobody who looks, nor any stream
+that breaks, changes the test.
+
+Method: tests that are read from their callbacks and compared with their results; `show_progress`
+into strings, a pseudo-terminal and streams that fail in every way, with systems that wait until
+something was shown.
+"""
+
+import dataclasses
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from runs import HANG_LIMIT_S, SCENARIOS, answer
+
+import mlperf_loadgen as lg
+from mlperf_loadgen.live import progress as progress_module
+
+# ---- read_progress -------------------------------------------------------------------------------
+
+
+def test_nothing_before_the_first_test(run_script):
+    done = run_script("import mlperf_loadgen as lg; print(lg.read_progress())")
+    assert done.stdout == "None\n", done.stderr
+
+
+def test_fields_are_those_of_the_core(run_test):
+    run_test()
+    names = [field.name for field in dataclasses.fields(lg.Progress)]
+    assert names == list(lg._core.read_progress())
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_after_a_test_it_agrees_with_the_result(run_test, scenario):
+    run = run_test(scenario=scenario, min_query_count=100, server_target_qps=10_000)
+    result = run.result.performance
+    seen = lg.read_progress()
+    assert seen.finished
+    assert seen.phase == "performance"
+    assert seen.scenario == getattr(lg.TestScenario, scenario)
+    assert seen.mode == lg.TestMode.PerformanceOnly
+    assert seen.trial is None
+    assert seen.remaining_s == 0
+    assert seen.queries_issued == result.query_count
+    assert seen.samples_issued == seen.samples_completed == result.sample_count
+    assert seen.samples_outstanding == 0
+    assert seen.completed_samples_per_second == pytest.approx(result.sample_count / seen.elapsed_s)
+    assert seen.latency_p50_ns == result.sample_latency.percentiles_ns[0.5]
+    assert seen.latency_p99_ns == result.sample_latency.percentiles_ns[0.99]
+    late = (seen.lateness_p50_ns, seen.lateness_p99_ns, seen.lateness_max_ns)
+    if scenario == "Server":
+        assert seen.offered_samples_per_second == 10_000
+        assert late == (result.lateness.p50_ns, result.lateness.p99_ns, result.lateness.max_ns)
+    else:
+        assert seen.offered_samples_per_second is None
+        assert late == (None, None, None)
+
+
+def test_what_a_system_holds_back_is_outstanding(run_test):
+    held, seen = [], []
+
+    def hold(samples):
+        held.extend(samples)
+        if len(held) < 40:
+            return
+        seen.append(lg.read_progress())
+        answer(held)
+        seen.append(lg.read_progress())
+
+    run_test(scenario="Server", min_query_count=40, server_target_qps=10_000, issue=hold)
+    before, after = seen
+    assert not before.finished
+    assert (before.samples_issued, before.samples_completed) == (40, 0)
+    assert before.samples_outstanding == 40
+    assert before.latency_p50_ns is None
+    assert (after.samples_completed, after.samples_outstanding) == (40, 0)
+    assert after.latency_p99_ns >= after.latency_p50_ns > 0
+
+
+def test_phases_of_a_submission_run(run_test):
+    phases = []
+
+    def issue(samples):
+        seen = lg.read_progress()
+        if not phases or phases[-1][0] != seen.set_number:
+            phases.append((seen.set_number, seen.phase, seen.min_query_count))
+        answer(samples)
+
+    run_test(mode="SubmissionRun", warmup_query_count=5, issue=issue)
+    first = phases[0][0]
+    assert phases == [
+        (first, "accuracy", 10),
+        (first + 1, "accuracy", 10),
+        (first + 2, "warm_up", 5),
+        (first + 3, "performance", 10),
+    ]
+
+
+def test_trials_of_a_peak_search(run_test):
+    trials = []
+
+    def issue(samples):
+        seen = lg.read_progress()
+        if seen.trial not in [trial for trial, *_ in trials]:
+            trials.append((seen.trial, seen.phase, seen.offered_samples_per_second))
+        answer(samples)
+
+    run = run_test(
+        scenario="Server",
+        mode="FindPeakPerformance",
+        server_target_qps=1000,
+        server_find_peak_max_qps=4000,
+        server_target_latency_ns=10**10,
+        issue=issue,
+    )
+    rates = [trial.qps for trial in run.result.peak.trials]
+    assert rates == [1000, 2000, 4000]
+    assert trials == [(i, "peak_trial", rate) for i, rate in enumerate(rates, 1)]
+
+
+def test_children_of_a_fork_can_read(run_script):
+    """However the fork falls upon a reader."""
+    done = run_script(
+        """
+        import os, threading
+        import mlperf_loadgen as lg
+
+        stop = threading.Event()
+        read_progress = lg.read_progress  # Nothing may be in the middle of an import.
+
+        def read():
+            while not stop.is_set():
+                read_progress()
+
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        children = []
+
+        def issue(samples):
+            if not readers[0].is_alive():
+                [reader.start() for reader in readers]
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if read_progress() is None else 1)
+            children.append(os.waitpid(child, 0)[1])
+            lg.QuerySamplesComplete([lg.QuerySampleResponse(s.id, 0, 0) for s in samples])
+
+        settings = lg.TestSettings(min_duration_ms=0, min_query_count=50,
+                                   mode=lg.TestMode.PerformanceOnly)
+        sut = lg.ConstructSUT(issue, lambda: None)
+        qsl = lg.ConstructQSL(4, 4, lambda indices: None, lambda indices: None)
+        result = lg.StartTest(sut, qsl, settings)
+        stop.set()
+        print(result.performance.sample_count, set(children))
+        """
+    )
+    assert done.stdout == "50 {0}\n", done.stderr
+
+
+# ---- show_progress on what is no terminal --------------------------------------------------------
+
+
+def shown_during(run_test, **arguments):
+    """What is shown while a test of 10 queries runs, and the test."""
+    stream = io.StringIO()
+    with lg.show_progress(stream=stream):
+        run = run_test(**arguments)
+    return stream.getvalue(), run
+
+
+def test_a_line_at_the_end_of_a_set(run_test):
+    text, run = shown_during(run_test, scenario="Server", server_target_qps=2000)
+    assert text.count("\n") == 1
+    assert text.startswith("Server performance: time ")
+    assert ", finished; " in text
+    assert f"queries {run.result.performance.query_count} issued; " in text
+    assert f"samples {run.result.performance.sample_count} completed, 0 outstanding; " in text
+    assert re.search(r"; rate [\d,.]+/s of 2,000/s; ", text)
+    assert re.search(r"; latency p50 [\d.]+ \w+, p99 [\d.]+ \w+; ", text)
+    assert re.search(r"; lateness p50 [\d.]+ \w+, p99 [\d.]+ \w+, max [\d.]+ \w+\n", text)
+
+
+def test_nothing_is_shown_of_an_earlier_test(run_test):
+    run_test()
+    stream = io.StringIO()
+    with lg.show_progress(stream=stream):
+        pass
+    assert stream.getvalue() == ""
+
+
+def test_lines_while_a_test_runs(run_test, monkeypatch):
+    monkeypatch.setattr(progress_module, "_LINE_INTERVAL_S", 0.0)
+    shown = threading.Event()
+    lines = []
+
+    class Stream(io.StringIO):
+        def write(self, text):
+            if "1 outstanding" in text:
+                lines.append(text)
+                shown.set()
+            return super().write(text)
+
+    def issue(samples):
+        assert shown.wait(60), "no line was shown"
+        answer(samples)
+
+    with lg.show_progress(interval_s=0.01, stream=Stream()):
+        run_test(min_query_count=3, issue=issue)
+    assert lines[0].startswith("SingleStream performance: time ")
+    assert "finished" not in lines[0]
+
+
+def test_a_silent_system_is_told_of(run_test, monkeypatch):
+    """In the line, and then the test itself does not write to stderr between the lines."""
+    run_test()
+    silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)
+    monkeypatch.setattr(progress_module, "read_progress", iter([None, silent]).__next__)
+    stream = io.StringIO()
+    with lg.show_progress(stream=stream):
+        pass
+    text = stream.getvalue()
+    assert "silent nothing completed for 12.5 s, the oldest is outstanding for 1:10 min" in text
+
+
+def test_the_rate_shown_is_that_since_the_last_look(run_test):
+    run_test()
+    end = lg.read_progress()
+    ten_in_2_s = dataclasses.replace(
+        end, finished=False, samples_completed=10, elapsed_s=2, completed_samples_per_second=5
+    )
+    forty_in_3_s = dataclasses.replace(
+        ten_in_2_s, samples_completed=40, elapsed_s=3, completed_samples_per_second=40 / 3
+    )
+    next_set = dataclasses.replace(forty_in_3_s, set_number=end.set_number + 1)
+    rate = progress_module._rate
+    assert rate(None, ten_in_2_s) == 5
+    assert rate(ten_in_2_s, forty_in_3_s) == 30
+    assert rate(ten_in_2_s, next_set) == 40 / 3
+    assert rate(ten_in_2_s, end) == end.completed_samples_per_second
+
+
+def test_the_standard_error_of_the_moment(run_test, capsys):
+    with lg.show_progress():
+        run_test()
+    assert "SingleStream performance" in capsys.readouterr().err
+
+
+def test_a_sweep_shows_its_runs(handles):
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server, min_duration_ms=0, min_query_count=10
+    )
+    stream = io.StringIO()
+    with lg.show_progress(stream=stream):
+        table = lg.sweep(*handles, settings, [1000, 2000])
+    assert len(table.points) == 2
+    assert "of 2,000/s" in stream.getvalue()
+
+
+# ---- Streams that fail ---------------------------------------------------------------------------
+
+
+class Refusing(io.StringIO):
+    def write(self, text):
+        raise RuntimeError("this stream takes nothing")
+
+
+class Stuck(io.StringIO):
+    """Takes nothing and never comes back."""
+
+    def write(self, text):
+        threading.Event().wait()
+
+
+def closed_file():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def broken_pipe():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return unbuffered_text(writer)
+
+
+def hung_up_terminal():
+    main, terminal = os.openpty()
+    os.close(main)
+    return unbuffered_text(terminal)
+
+
+def unbuffered_text(descriptor):
+    """Keeps nothing that its end would have to write."""
+    return io.TextIOWrapper(os.fdopen(descriptor, "wb", buffering=0), write_through=True)
+
+
+@pytest.mark.parametrize("make", [Refusing, closed_file, broken_pipe, hung_up_terminal, Stuck])
+def test_a_stream_that_fails_changes_nothing(run_test, make):
+    if make is hung_up_terminal:
+        pytest.importorskip("rich")
+    out, err, threads = sys.stdout, sys.stderr, threading.enumerate()
+    with lg.show_progress(interval_s=0.01, stream=make()):
+        run = run_test(min_query_count=500)
+    assert run.errors == []
+    assert run.result.performance.query_count == 500
+    assert (sys.stdout, sys.stderr) == (out, err)
+    if make is not Stuck:
+        assert threading.enumerate() == threads
+
+
+def test_a_terminal_that_hangs_up_meanwhile(run_test):
+    pytest.importorskip("rich")
+    main, terminal = os.openpty()
+    out, err, threads = sys.stdout, sys.stderr, threading.enumerate()
+    with lg.show_progress(interval_s=0.01, stream=unbuffered_text(terminal)):
+        os.close(main)
+        run = run_test(min_query_count=500)
+    assert run.errors == []
+    assert (sys.stdout, sys.stderr) == (out, err)
+    assert set(threading.enumerate()) <= set(threads)
+
+
+def test_without_a_standard_error(run_test, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    with lg.show_progress():
+        run = run_test()
+    assert run.result.performance.query_count == 10
+    assert capsys.readouterr().out == ""
+
+
+def test_an_exception_passes_and_ends_the_thread(run_test):
+    def fail(samples):
+        raise KeyError("broken system")
+
+    threads = threading.enumerate()
+    with pytest.raises(KeyError, match="broken system"), lg.show_progress(stream=io.StringIO()):
+        assert len(threading.enumerate()) == len(threads) + 1
+        run_test(issue=fail)
+    assert threading.enumerate() == threads
+
+
+@pytest.mark.parametrize("interval_s", [0, -1, float("nan")])
+def test_an_interval_that_is_none(interval_s):
+    shown = lg.show_progress(interval_s=interval_s)
+    with pytest.raises(ValueError, match="interval_s must be above 0, not"), shown:
+        pass
+
+
+# ---- show_progress on a terminal -----------------------------------------------------------------
+
+
+def test_a_panel_on_a_terminal(run_test, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm")
+    main, terminal = os.openpty()
+    received = bytearray()
+    shown = threading.Event()
+
+    def read():
+        while True:
+            try:
+                received.extend(os.read(main, 65536))
+            except OSError:  # Nobody has the terminal any more.
+                return
+            if b"1 outstanding" in received:
+                shown.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+
+    def issue(samples):
+        assert shown.wait(60), bytes(received)
+        answer(samples)
+
+    with (
+        os.fdopen(terminal, "w", buffering=1) as stream,
+        lg.show_progress(interval_s=0.01, stream=stream),
+    ):
+        run_test(min_query_count=3, issue=issue)
+    reader.join()
+    os.close(main)
+    text = received.decode()
+    assert "SingleStream performance" in text
+    assert "0 completed, 1 outstanding" in text
+    assert "3 completed, 0 outstanding" in text
+    assert text.rindex("finished") > text.rindex("1 outstanding")
+
+
+def test_only_a_terminal_needs_rich(run_test, monkeypatch):
+    for name in ("rich", "rich.console", "rich.live", "rich.panel", "rich.text"):
+        monkeypatch.setitem(sys.modules, name, None)
+    text, _ = shown_during(run_test)
+    assert "10 completed" in text
+    main, terminal = os.openpty()
+    with os.fdopen(terminal, "w") as stream:
+        shown = lg.show_progress(stream=stream)
+        with pytest.raises(ImportError, match=r"pip install 'mlperf_loadgen\[cli\]'"), shown:
+            pass
+    os.close(main)
+
+
+# ---- The benchmark -------------------------------------------------------------------------------
+
+
+def test_the_benchmark_of_its_cost_runs(tmp_path):
+    pytest.importorskip("rich")
+    program = Path(__file__).resolve().parents[3] / "benchmarks" / "progress.py"
+    done = subprocess.run(
+        [sys.executable, program, "--pairs", "2", "--seconds", "0.05"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=HANG_LIMIT_S,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split(",")[0] for line in lines[2:]] == [
+        *["| SingleStream"] * 2,
+        *["| Server 1k/s"] * 3,
+        *["| Server 20k/s"] * 3,
+    ]

@@ -1,0 +1,419 @@
+"""Goal: `find_peak` finds the rate that a system sustains, says how sure it is, and goes on from
+its trials. Method: systems that answer in the callback or never in time, so that what is right is
+known without measuring; short searches. The statistics are tested in C++ with simulated systems."""
+
+import json
+import re
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+import mlperf_loadgen as lg
+from mlperf_loadgen.logs.run import read_run
+from mlperf_loadgen.peak.trial_file import TrialFile
+from mlperf_loadgen.report import write_report
+
+ROOT = Path(__file__).parents[3]
+NEVER_MISSED_MS = 60_000
+"""A bound that a system which answers at once keeps even where the machine stands still."""
+
+
+class Library(lg.QuerySampleLibrary):
+    name = "library"
+    total_sample_count = 100
+    performance_sample_count = 100
+
+    def __init__(self):
+        self.loaded = 0
+
+    def load_samples(self, indices):
+        self.loaded += len(indices)
+
+    def unload_samples(self, indices):
+        self.loaded -= len(indices)
+
+
+class System(lg.SystemUnderTest):
+    """Takes a time for each query, one after another."""
+
+    def __init__(self, service_s=0.0):
+        self.service_s = service_s
+        self.on_issue = lambda: None
+
+    def issue_query(self, samples):
+        self.on_issue()
+        end_s = time.perf_counter() + self.service_s
+        while time.perf_counter() < end_s:
+            pass
+        lg.complete(samples.ids)
+
+
+@pytest.fixture
+def library():
+    return Library()
+
+
+@pytest.fixture
+def search(tmp_path, library):
+    def run(sut, bound_ms=2.0, duration_ms=300, **options):
+        settings = lg.TestSettings(
+            server_target_latency_ns=int(bound_ms * 1e6),
+            server_target_latency_percentile=0.6,  # What else the machine does hardly moves it.
+            min_duration_ms=duration_ms,
+            min_query_count=10,
+        )
+        log = lg.LogSettings()
+        log.enable_trace = False
+        log.log_output.outdir = str(tmp_path / "logs")
+        return lg.find_peak(sut, library, settings, log, **options)
+
+    return run
+
+
+def outcome(search, sut, **options):
+    """The test's result, found or not: a machine that is busy elsewhere may spoil a short search.
+
+    That the right rate is found is tested in C++, on a clock that nothing disturbs.
+    """
+    try:
+        return search(sut, **options).result
+    except lg.PeakNotFoundError as error:
+        return error.result
+
+
+def test_says_what_it_found_and_how_sure_it_is(search, tmp_path):
+    lines = []
+    result = outcome(search, System(0.0002), progress=lines.append)
+    peak = result.peak
+    assert len(lines) == len(peak.trials) > 0
+    assert result.mode == lg.TestMode.FindPeakPerformance
+    if peak.found:
+        # One after another at 0.2 ms each: less than five thousand a second, on any machine, and
+        # an estimate lies at most a fifth beyond what was measured.
+        assert 0 < peak.qps < 6000
+        assert peak.low_qps <= peak.qps
+    if result.performance:
+        assert peak.trials[-1].kind == "confirm"
+        assert result.performance.target_qps == peak.trials[-1].qps
+        summary = (tmp_path / "logs/mlperf_log_summary.txt").read_text()
+        assert "Peak QPS : " in summary
+
+
+def test_never_fails_ends_at_the_limit(search):
+    peak = search(System(), bound_ms=NEVER_MISSED_MS, max_qps=2000)
+    assert "limit" in peak.end
+    assert max(trial.qps for trial in peak.trials) <= 2000
+    assert peak.at_limit and peak.qps == 2000
+    assert str(peak).startswith("peak not determined, at least 2000 queries/s: no rate up to the")
+
+
+def undetermined(search, **options):
+    """With hardly any time one run is made, at the start rate, and keeps its bound."""
+    return search(System(), bound_ms=NEVER_MISSED_MS, start_qps=100, time_budget_s=0.01, **options)
+
+
+def test_a_search_without_the_time_to_know_says_so_before_any_number(search):
+    found = undetermined(search)
+    assert not found.determined and not found.at_limit
+    assert str(found).startswith(
+        "peak not determined, at least 100 queries/s: the time budget was used"
+    )
+    assert re.search(
+        r"a time budget of \S+ s with a min_duration of \S+ s is likely to", str(found)
+    )
+    assert (found.at_least_qps, found.at_most_qps) == (100, None)
+    assert found.interval == (100, float("inf")) and found.valid_qps == 100
+    assert found.settling_budget_s > 1 and found.settling_min_duration_s > 1
+
+
+def test_a_rate_that_was_not_determined_cannot_be_quoted(search):
+    found = undetermined(search)
+    with pytest.raises(lg.PeakNotDeterminedError, match="not determined, at least 100") as error:
+        print(found.qps)
+    assert error.value.result is found.result
+    assert isinstance(error.value, lg.PeakNotFoundError)
+    assert "estimate_qps=100" in repr(found)
+
+
+def test_the_logs_say_that_it_was_not_determined(search, tmp_path):
+    found = undetermined(search)
+    assert "peak: not determined, at least 100 queries/s" in str(found.result)
+    assert found.result.to_dict()["peak"]["determined"] is False
+    summary = (tmp_path / "logs/mlperf_log_summary.txt").read_text()
+    assert "Peak QPS : not determined, at least 100 queries/s" in summary
+    logs = read_run(tmp_path / "logs")
+    assert logs.records["result_peak_determined"] is False
+    assert logs.records["result_peak_qps"] is None
+    assert logs.records["result_peak_at_least_qps"] == 100
+    assert logs.peak.qps is None and logs.peak.statement == found.statement
+    write_report([tmp_path / "logs"], tmp_path / "report.md")
+    assert "The peak: not determined, at least 100" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("strategy", lg.PeakStrategy.__members__.values(), ids=str)
+def test_a_search_that_ends_at_its_limit_says_so_first(tmp_path, library, strategy):
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        mode=lg.TestMode.FindPeakPerformance,
+        server_find_peak_strategy=strategy,
+        server_find_peak_max_qps=2000,
+        server_target_qps=1000,
+        server_target_latency_ns=NEVER_MISSED_MS * 10**6,
+        server_target_latency_percentile=0.6,
+        min_duration_ms=200,
+        min_query_count=10,
+    )
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    peak = lg.StartTestWithLogSettings(System(), library, settings, log, "").peak
+    assert peak.at_limit and not peak.determined and peak.qps == 2000
+    assert peak.statement.startswith("not determined, at least 2000 queries/s: no rate up to")
+    assert (
+        "Peak QPS : not determined, at least 2000"
+        in (tmp_path / "mlperf_log_summary.txt").read_text()
+    )
+
+
+def test_never_passes_says_what_the_best_was(search, library):
+    with pytest.raises(lg.PeakNotFoundError, match=r"no rate passes: at .* queries/s still") as e:
+        search(System(0.01), bound_ms=1)
+    assert not e.value.result.valid
+    assert e.value.result.peak.trials
+    assert library.loaded == 0
+
+
+def test_the_budget_bounds_the_search(search):
+    peak = outcome(search, System(0.0002), time_budget_s=1.5).peak
+    before_the_last = peak.trials[:-1]  # Which may overshoot, on a busy machine by any time.
+    assert sum(trial.duration_s for trial in before_the_last) < 1.5
+
+
+def test_an_interrupted_search_goes_on(search, tmp_path):
+    file = tmp_path / "trials.jsonl"
+    sut = System(0.0002)
+    seen = []
+
+    def stop_after_three(line):
+        seen.append(line)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(sut, trial_file=file, progress=stop_after_three, time_budget_s=60)
+    first, *trials = file.read_text().splitlines()
+    assert json.loads(first)["settings"]["server_target_latency_ns"] == 2_000_000
+    assert len(trials) == 3
+    with file.open("a") as cut_off:
+        cut_off.write(trials[0][:50])
+    more = []
+    with pytest.warns(lg.TruncatedLogWarning, match="3 trials are kept"):
+        peak = outcome(search, sut, trial_file=file, progress=more.append).peak
+    assert len(more) == len(peak.trials) - 3
+    assert len(file.read_text().splitlines()) == 1 + len(peak.trials)
+
+
+@pytest.fixture
+def trial_file(search, tmp_path):
+    """Of a search that was interrupted after two trials, and what it was a search for."""
+    path = tmp_path / "whole.jsonl"
+    seen = []
+
+    def stop_after_two(line):
+        seen.append(line)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(System(0.0002), trial_file=path, progress=stop_after_two)
+    return path, json.loads(path.read_text().splitlines()[0])
+
+
+def test_a_file_cut_off_anywhere_keeps_its_whole_trials(trial_file, tmp_path):
+    path, identity = trial_file
+    data = path.read_bytes()
+    header, *trials = data.splitlines(keepends=True)
+    ends = [len(header), len(header) + len(trials[0]), len(data)]
+    cut = tmp_path / "cut.jsonl"
+    for offset in range(len(data) + 1):
+        cut.write_bytes(data[:offset])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            known = TrialFile(cut, identity).known
+        whole = sum(offset >= end - 1 for end in ends[1:])  # The end of a line is no loss.
+        assert known == [json.loads(line) for line in trials[:whole]], offset
+        assert cut.read_bytes() == header + b"".join(trials[:whole]), offset
+        lost = offset not in (0, *ends, *(end - 1 for end in ends))
+        assert [w.category for w in caught] == [lg.TruncatedLogWarning] * lost, offset
+
+
+def test_a_repaired_file_goes_on(trial_file):
+    path, identity = trial_file
+    trials = TrialFile(path, identity).known
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.warns(lg.TruncatedLogWarning, match="1 trials are kept"):
+        repaired = TrialFile(path, identity)
+    repaired.add(trials[1])
+    assert TrialFile(path, identity).known == trials
+
+
+def damaged(change):
+    """Does this to the first trial, which is not the last line."""
+
+    def spoil(lines):
+        trial = json.loads(lines[1])
+        change(trial)
+        return [lines[0], json.dumps(trial).encode(), *lines[2:]]
+
+    return spoil
+
+
+NO_FILE = "is no file of trials of a peak search"
+NO_TRIAL = r"line 2: is no trial of a search: .*remove this line"
+DAMAGED_FILES = {
+    "text": (lambda lines: [b"hello", b"world"], NO_FILE),
+    "a line of text": (lambda lines: [b"hello"], NO_FILE),
+    "binary": (lambda lines: [bytes(range(256)), bytes(range(256))], NO_FILE),
+    "NULs": (lambda lines: [b"\0" * 4096, b""], NO_FILE),
+    "other JSON": (lambda lines: [b'{"format": "mlperf_loadgen sweep 1"}', b""], NO_FILE),
+    "a JSON list": (lambda lines: [b"[1, 2]", b""], NO_FILE),
+    "deep JSON": (lambda lines: [b"[" * 10**5, b""], NO_FILE),
+    "no settings": (lambda lines: [b'{"format": "mlperf_loadgen peak search 1"}', b""], "settings"),
+    "no first line": (lambda lines: lines[1:], NO_FILE),
+    "two files in one": (lambda lines: [lines[0], *lines], NO_TRIAL),
+    "a hole": (lambda lines: [lines[0], lines[1][:100] + lines[1][200:], *lines[2:]], NO_TRIAL),
+    "a number for a trial": (lambda lines: [lines[0], b"7", *lines[2:]], NO_TRIAL),
+    "no rate": (damaged(lambda trial: trial.pop("rate_qps")), "rate_qps is missing"),
+    "a rate of 0": (damaged(lambda trial: trial.update(rate_qps=0)), "rate_qps is 0"),
+    "a rate of text": (damaged(lambda trial: trial.update(rate_qps="5")), "rate_qps is '5'"),
+    "no number": (damaged(lambda trial: trial.update(elapsed_s=float("nan"))), "elapsed_s is nan"),
+    "no kind": (damaged(lambda trial: trial.update(kind=7)), "kind is 7"),
+    "a negative count": (damaged(lambda trial: trial.update(issued=-1)), "issued is -1"),
+    "no counts": (damaged(lambda trial: trial.update(counts=5)), "counts is 5"),
+    "a batch cut": (
+        damaged(lambda trial: trial["counts"][0].update(batches=[[1.0, 2]])),
+        r"a batch is \[1.0, 2\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_FILES)
+def test_a_file_that_is_damaged_or_another_is_refused_and_left_alone(trial_file, tmp_path, name):
+    path, identity = trial_file
+    spoil, message = DAMAGED_FILES[name]
+    path.write_bytes(b"\n".join(spoil(path.read_bytes().split(b"\n"))))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=message) as error:
+        TrialFile(path, identity)
+    assert str(path) in str(error.value)
+    assert path.read_bytes() == before
+
+
+def test_an_older_file_without_a_setting_of_today_is_of_the_same_search(trial_file):
+    path, identity = trial_file
+    header, *trials = path.read_text().splitlines()
+    older = json.loads(header)
+    del older["settings"]["infer_token_latencies"]
+    path.write_text("\n".join([json.dumps(older), *trials, ""]))
+    assert len(TrialFile(path, identity).known) == len(trials)
+
+
+def test_trials_of_another_search_are_refused(search, tmp_path):
+    file = tmp_path / "trials.jsonl"
+
+    def stop(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(System(0.0002), trial_file=file, progress=stop)
+    before = file.read_text()
+    with pytest.raises(
+        ValueError, match=r"no file of trials of a search with these .*server_target_latency_ns"
+    ):
+        search(System(0.0002), bound_ms=3, trial_file=file)
+    assert file.read_text() == before
+
+
+OUT_OF_RANGE = {
+    "start_qps": (0, -1, 2e9),
+    "max_qps": (0, -5, 2e9),
+    "precision": (0, -0.1, 1, 2),
+    "confidence": (0, -0.1, 1, 2),
+    "time_budget_s": (0, -1, 1e10),
+    "goodput": (0, 0.5, 1, 99, -1),
+}
+EVERYWHERE_WRONG = (float("nan"), float("inf"), -float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, bad in OUT_OF_RANGE.items() for value in (*bad, *EVERYWHERE_WRONG)],
+)
+def test_an_option_outside_its_range_is_refused_before_anything_is_loaded(
+    search, library, name, value
+):
+    with pytest.raises(lg.SettingsError, match=rf"^{name} is \S+: give a (share|number)"):
+        search(System(), **{name: value})
+    assert library.loaded == 0
+
+
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+@pytest.mark.parametrize("value", ["0.6", True, [0.6], 1j, object()], ids=repr)
+def test_an_option_that_is_no_number_is_refused(search, name, value):
+    with pytest.raises(TypeError, match=rf"^{name} is .*: give a (share|number)"):
+        search(System(), **{name: value})
+
+
+def test_a_start_above_the_limit_is_refused(search):
+    with pytest.raises(lg.SettingsError, match=r"max_qps is 50: give at least start_qps, 100"):
+        search(System(), start_qps=100, max_qps=50)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"server_target_latency_percentile": 0.4}, "server_target_latency_percentile is 0.4"),
+        ({"server_target_latency_ns": 0}, "server_target_latency_ns is 0"),
+        ({"use_token_latencies": True, "ttft_latency": 0}, "ttft_latency is 0"),
+        ({"use_token_latencies": True, "tpot_latency": 0}, "tpot_latency is 0"),
+    ],
+)
+def test_a_bound_that_no_search_can_run_with_is_refused_by_its_name(library, settings, message):
+    with pytest.raises(lg.SettingsError, match=message):
+        lg.find_peak(System(), library, lg.TestSettings(min_duration_ms=100, **settings))
+    assert library.loaded == 0
+
+
+def test_every_text_has_the_budget_that_is_taken():
+    texts = (lg.find_peak.__doc__, (ROOT / "docs/peak_search.md").read_text())
+    for text in texts:
+        assert f"{lg._core.peak_budget_durations():g} times `min_duration" in text
+
+
+def test_an_exception_of_the_system_ends_the_search(search):
+    def fail():
+        raise ZeroDivisionError("broken")
+
+    sut = System()
+    sut.on_issue = fail
+    with pytest.raises(ZeroDivisionError, match="broken"):
+        search(sut)
+
+
+def test_settings_are_left_alone(tmp_path):
+    settings = lg.TestSettings(min_duration_ms=100, min_query_count=10)
+    before = settings.to_dict()
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    with pytest.raises(lg.PeakNotFoundError):
+        settings.server_target_latency_ns = 1
+        lg.find_peak(System(0.0002), Library(), settings, log)
+    assert settings.to_dict() == {**before, "server_target_latency_ns": 1}
+
+
+def test_goodput_of_all_bounds(search):
+    """Each query is within the bound, and so all rates up to the limit pass."""
+    peak = search(System(), bound_ms=NEVER_MISSED_MS, goodput=0.7, max_qps=2000)
+    assert [trial.over_share for trial in peak.trials if not trial.passed] == []
+    assert peak.qps == 2000
