@@ -26,6 +26,8 @@ import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl.node import talker as node_module
 from mlperf_loadgen.qdl.wire import messages as wire
+from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, write_answers
+from mlperf_loadgen.qdl.wire.samples import SamplesReader
 
 START_LIMIT_S = 30
 HANG_LIMIT_S = 60
@@ -415,7 +417,7 @@ class FakeNode:
         self.run = 0
         self.identity = b""
         self.stopped = False
-        self.reader = wire.SamplesReader()
+        self.reader = SamplesReader()
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
 
@@ -443,13 +445,13 @@ class FakeNode:
 
     def answer(self, keys, data=b"", run=None, **columns):
         """An ANSWERS message, of no bytes unless `columns` and `data` say otherwise."""
-        rows = np.zeros(len(keys), wire.ANSWER_ROW)
+        rows = np.zeros(len(keys), ANSWER_ROW)
         rows["key"] = keys
         for name in ("received_ns", "issued_ns", "completed_ns"):
             rows[name] = time.monotonic_ns()
         for name, values in columns.items():
             rows[name] = values
-        self.send(wire.answers(self.run if run is None else run, rows, data, time.monotonic_ns()))
+        self.send(write_answers(self.run if run is None else run, rows, data, time.monotonic_ns()))
 
     def keys(self, message):
         return self.reader.read(message).keys

@@ -20,7 +20,8 @@ from mlperf_loadgen import qdl
 from mlperf_loadgen.host.stderr import say
 from mlperf_loadgen.qdl.node.host import SutHost
 from mlperf_loadgen.qdl.node.remote_library import RemoteLibrary
-from mlperf_loadgen.qdl.wire.messages import Event, Samples
+from mlperf_loadgen.qdl.wire.answers import Event
+from mlperf_loadgen.qdl.wire.samples import Samples
 
 pytest_plugins = ["qdl_fixtures"]
 pytestmark = pytest.mark.usefixtures("no_hang")

@@ -30,6 +30,8 @@ from mlperf_loadgen.qdl.dispatch.slots import SlotTable
 from mlperf_loadgen.qdl.links.link import Batch
 from mlperf_loadgen.qdl.wire import messages as wire
 from mlperf_loadgen.qdl.wire import payload
+from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, read_answers, write_answers
+from mlperf_loadgen.qdl.wire.samples import LARGE_BYTES, SAMPLE_ROW, SamplesReader, SamplesWriter
 
 pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
@@ -510,9 +512,7 @@ ARRAYS = DTYPES.flatmap(
         dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6)
     )
 )
-LARGE = st.integers(wire.LARGE_BYTES - 9, wire.LARGE_BYTES + 9).map(
-    lambda n: np.arange(n).astype(np.uint8)
-)
+LARGE = st.integers(LARGE_BYTES - 9, LARGE_BYTES + 9).map(lambda n: np.arange(n).astype(np.uint8))
 PARTS = st.one_of(ARRAYS, LARGE)
 ANY_PAYLOAD = st.one_of(
     st.binary(max_size=50),
@@ -533,25 +533,25 @@ def samples_message(payloads):
     count = len(payloads)
     keys = np.arange(1, count + 1, dtype=np.uint64)
     batch = Batch(keys, keys + np.uint64(5), keys // np.uint64(2), payloads)
-    return wire.SamplesWriter().write(7, batch, 1234)
+    return SamplesWriter().write(7, batch, 1234)
 
 
 def test_small_payloads_make_no_large_frame():
     """A node takes frames up to a size, and a query of many such travels in one message."""
-    payloads = [np.full(wire.LARGE_BYTES - 1, i % 251, np.uint8) for i in range(600)]
+    payloads = [np.full(LARGE_BYTES - 1, i % 251, np.uint8) for i in range(600)]
     message = message_of(samples_message(payloads))
-    assert max(map(len, message.frames)) <= (4 << 20) + wire.LARGE_BYTES
-    read = wire.SamplesReader().read(message).payloads
+    assert max(map(len, message.frames)) <= (4 << 20) + LARGE_BYTES
+    read = SamplesReader().read(message).payloads
     assert [digest(payload) for payload in read] == [digest(payload) for payload in payloads]
 
 
 @settings(max_examples=200, **STEADY)
 @given(st.lists(ANY_PAYLOAD, max_size=5))
-@example([b"", np.zeros(wire.LARGE_BYTES, np.uint8), "", b"x", np.zeros(wire.LARGE_BYTES)])
+@example([b"", np.zeros(LARGE_BYTES, np.uint8), "", b"x", np.zeros(LARGE_BYTES)])
 def test_payloads_go_round(payloads):
     message = message_of(samples_message(payloads))
     assert (message.kind, message.run) == (wire.Kind.SAMPLES, 7)
-    samples = wire.SamplesReader().read(message)
+    samples = SamplesReader().read(message)
     assert [digest(p) for p in samples.payloads] == [digest(p) for p in payloads]
     assert samples.keys.tolist() == list(range(1, len(payloads) + 1))
     assert (samples.indices == samples.keys + np.uint64(5)).all()
@@ -561,11 +561,11 @@ def test_payloads_go_round(payloads):
 @settings(max_examples=30, **STEADY)
 @given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.binary(max_size=30)), max_size=6))
 def test_answers_go_round(answers):
-    rows = np.zeros(len(answers), wire.ANSWER_ROW)
+    rows = np.zeros(len(answers), ANSWER_ROW)
     rows["key"] = [key for key, _ in answers]
     rows["size"] = [len(data) for _, data in answers]
-    frames = wire.answers(3, rows, b"".join(data for _, data in answers), 99)
-    got, parts, sent_ns = wire.read_answers(message_of(frames))
+    frames = write_answers(3, rows, b"".join(data for _, data in answers), 99)
+    got, parts, sent_ns = read_answers(message_of(frames))
     assert got.tolist() == rows.tolist()
     assert [bytes(part) for part in parts] == [data for _, data in answers]
     assert sent_ns == 99
@@ -606,14 +606,14 @@ def test_a_strangers_layout_is_a_value_error_or_good(text, data):
 
 
 READERS = {
-    wire.Kind.SAMPLES: lambda message: wire.SamplesReader().read(message),
-    wire.Kind.ANSWERS: wire.read_answers,
+    wire.Kind.SAMPLES: lambda message: SamplesReader().read(message),
+    wire.Kind.ANSWERS: read_answers,
     wire.Kind.PING: wire.read_times,
     wire.Kind.PONG: wire.read_times,
 }
 GOOD = [
     samples_message([b"abc", "text", np.eye(3), [np.arange(3)], {"a": np.arange(5000.0)}]),
-    wire.answers(1, np.zeros(3, wire.ANSWER_ROW), b"", 5),
+    write_answers(1, np.zeros(3, ANSWER_ROW), b"", 5),
     wire.control(wire.Kind.HELLO, 1, {"host": "h", "process": 1}),
     wire.times(wire.Kind.PONG, 1, 1, 2, 3),
 ]
@@ -691,12 +691,12 @@ def test_what_is_no_payload_is_a_type_error(payload_of):
 
 def test_the_size_of_a_sample_is_that_of_its_parts():
     frames = samples_message([[]])
-    rows = np.frombuffer(frames[0], wire.SAMPLE_ROW, 1, wire.HEAD_BYTES + 16).copy()
+    rows = np.frombuffer(frames[0], SAMPLE_ROW, 1, wire.HEAD_BYTES + 16).copy()
     rows["size"] = 8
     head, end = wire.HEAD_BYTES + 16, wire.HEAD_BYTES + 16 + rows.nbytes
     message = wire.read([frames[0][:head] + rows.tobytes() + frames[0][end:]])
     with pytest.raises(wire.MessageError, match="a sample of 8 bytes with a layout of 0"):
-        wire.SamplesReader().read(message)
+        SamplesReader().read(message)
 
 
 # ---- Slots ---------------------------------------------------------------------------------------

@@ -25,6 +25,14 @@ import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl.links.link import shown
 from mlperf_loadgen.qdl.wire import messages as wire
+from mlperf_loadgen.qdl.wire.answers import (
+    ANSWER_ROW,
+    Event,
+    answer_messages,
+    read_answers,
+    write_answers,
+)
+from mlperf_loadgen.qdl.wire.samples import LARGE_BYTES, SAMPLE_ROW, SamplesReader, SamplesWriter
 
 zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
@@ -128,7 +136,7 @@ def test_a_node_with_keys_survives_strangers(run, tmp_path):
         assert "dropped" not in node.stderr  # None came so far.
 
 
-SAMPLES = wire.SamplesWriter().write(
+SAMPLES = SamplesWriter().write(
     5,
     qdl.Batch(*(np.zeros(1, np.uint64),) * 3, [np.zeros(3)]),
     0,
@@ -179,7 +187,7 @@ def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
 
 # ---- What would take too much memory -------------------------------------------------------------
 
-ROW = np.zeros(1, wire.SAMPLE_ROW)
+ROW = np.zeros(1, SAMPLE_ROW)
 
 
 def samples_of(rows, layouts, *frames):
@@ -216,7 +224,7 @@ def test_samples_that_would_take_too_much_memory_are_none(bomb):
     tracemalloc.start()
     try:
         with pytest.raises(wire.MessageError, match=words):
-            wire.SamplesReader().read(wire.read(frames))
+            SamplesReader().read(wire.read(frames))
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -227,13 +235,13 @@ def test_control_messages_and_answers_are_small():
     hello = wire.control(wire.Kind.HELLO, 5, {"host": "x" * (1 << 20)})
     with pytest.raises(wire.MessageError, match=r"a HELLO with 10485\d\d bytes of JSON"):
         wire.read_control(wire.read(hello))
-    answers = wire.answers(5, np.zeros(4097, wire.ANSWER_ROW), b"", 0)
+    answers = write_answers(5, np.zeros(4097, ANSWER_ROW), b"", 0)
     with pytest.raises(wire.MessageError, match="4097 answers in a message"):
-        wire.read_answers(wire.read(answers))
+        read_answers(wire.read(answers))
 
 
 def test_layouts_are_not_remembered_without_end():
-    reader = wire.SamplesReader()
+    reader = SamplesReader()
     rows = ROW.copy()
     rows["size"] = 4
     tracemalloc.start()
@@ -253,10 +261,10 @@ def test_what_a_node_would_not_take_is_not_sent():
         keys = np.arange(len(payloads), dtype=np.uint64)
         return qdl.Batch(keys, keys, keys, payloads)
 
-    writer = wire.SamplesWriter()
+    writer = SamplesWriter()
     with pytest.raises(ValueError, match="names, dtypes and shapes of 1 samples have 9000"):
         writer.write(5, batch([{"x" * 9_000_000: np.zeros(1)}]), 0)
-    lists = [[np.zeros(wire.LARGE_BYTES, np.uint8), np.zeros(1)] * 512] * 200
+    lists = [[np.zeros(LARGE_BYTES, np.uint8), np.zeros(1)] * 512] * 200
     with pytest.raises(ValueError, match="200 samples have 204801 arrays of 16384 bytes"):
         writer.write(5, batch(lists), 0)
 
@@ -274,12 +282,11 @@ def test_what_a_node_would_not_take_is_not_sent():
     ],
 )
 def test_many_answers_are_several_messages(sizes, messages):
-    rows = np.zeros(len(sizes), wire.ANSWER_ROW)
+    rows = np.zeros(len(sizes), ANSWER_ROW)
     rows["size"], rows["key"] = sizes, np.arange(len(sizes))
     parts = [bytes([i % 251]) * size for i, size in enumerate(sizes)]
     sent = [
-        wire.read_answers(wire.read(frames))
-        for frames in wire.answer_messages(5, rows, b"".join(parts), 0)
+        read_answers(wire.read(frames)) for frames in answer_messages(5, rows, b"".join(parts), 0)
     ]
     assert [len(some) for some, _, _ in sent] == messages
     assert [key for some, _, _ in sent for key in some["key"].tolist()] == list(range(len(sizes)))
@@ -364,7 +371,7 @@ def test_what_a_node_says_does_nothing_to_a_terminal(event, run):
 
     def answer(node, message):
         keys = node.keys(message)
-        node.answer(keys[:1], said, event=wire.Event[event], size=len(said))
+        node.answer(keys[:1], said, event=Event[event], size=len(said))
         node.answer(keys[1:] if event == "FAILED" else keys)
 
     with FakeNode(answer) as node:
@@ -438,7 +445,7 @@ def test_who_waits_for_a_system_that_begins_slowly_keeps_its_place(run):
 
 
 def test_who_takes_no_answers_is_given_up(run):
-    asked = wire.SamplesWriter()
+    asked = SamplesWriter()
     with Node("Sized", limits={"_MOST_WAITING_OUT": 10}) as node:
         with Peer(node.address, receive_limit=1) as deaf:
             deaf.begin(timeout_s=3600.0)
@@ -488,7 +495,7 @@ def test_a_node_survives_any_message(run):
     keys = np.arange(3, dtype=np.uint64)
     payloads = ["text", [np.arange(3)], {"a": np.arange(5000.0)}]
     good = [
-        wire.SamplesWriter().write(5, qdl.Batch(keys, keys, keys, payloads), 0),
+        SamplesWriter().write(5, qdl.Batch(keys, keys, keys, payloads), 0),
         wire.times(wire.Kind.PING, 5, 1),
         wire.control(wire.Kind.FLUSH, 5),
         hello(),
@@ -513,9 +520,9 @@ def test_a_load_generator_survives_any_message(seed, run):
     numbers = random.Random(seed)
 
     def answer(node, message):
-        rows = np.zeros(len(message.body) // 100 + 1, wire.ANSWER_ROW)
+        rows = np.zeros(len(message.body) // 100 + 1, ANSWER_ROW)
         rows["event"], rows["size"] = numbers.randrange(5), 2
-        answers = wire.answers(node.run, rows, b"no" * len(rows), 1)
+        answers = write_answers(node.run, rows, b"no" * len(rows), 1)
         pong = wire.times(wire.Kind.PONG, node.run, 1, numbers.choice(EDGES) >> 1, 3)
         welcome = wire.control(wire.Kind.WELCOME, node.run, {"name": "again", "kernel": ""})
         node.send(mutated(numbers, numbers.choice([answers, answers, pong, welcome])))

@@ -46,6 +46,7 @@ from mlperf_loadgen import qdl, testing
 from mlperf_loadgen.qdl.dispatch import session, timings
 from mlperf_loadgen.qdl.links.keys import client_keys
 from mlperf_loadgen.qdl.wire import messages as wire
+from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, Event, write_answers
 
 zmq = pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
@@ -348,7 +349,7 @@ def test_what_a_welcome_says_is_not_trusted(run):
 
 
 def rows_cut(node, message):
-    frames = wire.answers(node.run, np.zeros(2, wire.ANSWER_ROW), b"", 1)
+    frames = write_answers(node.run, np.zeros(2, ANSWER_ROW), b"", 1)
     node.send([frames[0][:-1], frames[1]])
 
 
@@ -562,7 +563,7 @@ def test_faults_are_warned_of(tmp_path):
 def test_faults_without_end_take_little_memory(run):
     def chatter(node, message):
         texts = [f"{number} " + "x" * 1000 for number in range(300)]
-        rows = np.full(len(texts), wire.Event.FAULT)
+        rows = np.full(len(texts), Event.FAULT)
         sizes = [len(text) for text in texts]
         node.answer(np.zeros(len(texts)), "".join(texts).encode(), event=rows, size=sizes)
         node.answer(node.keys(message))

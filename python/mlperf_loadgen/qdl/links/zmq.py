@@ -14,6 +14,8 @@ import numpy as np
 
 from ..address import check_socket_address, is_ipv6_socket
 from ..wire import messages as wire
+from ..wire.answers import Event, read_answers
+from ..wire.samples import SamplesWriter
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
 from .link import (
@@ -70,7 +72,7 @@ class ZmqLink(Link):
         self._keys = client_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
-        self._writer = wire.SamplesWriter()
+        self._writer = SamplesWriter()
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
         self._gone = False  # For good.
@@ -365,28 +367,28 @@ class ZmqLink(Link):
             raise wire.MessageError(f"a {message.kind.name} is not for a load generator")
 
     def _take_answers(self, message: wire.Message, now_ns: int) -> None:
-        rows, parts, sent_ns = wire.read_answers(message)
+        rows, parts, sent_ns = read_answers(message)
         events = rows["event"]
-        done = events == wire.Event.COMPLETED
+        done = events == Event.COMPLETED
         if done.all():
             self._complete(rows, parts, sent_ns, now_ns)
             return
         # First tokens come before the completions they were sent with.
-        first = [i for i, event in enumerate(events.tolist()) if event == wire.Event.FIRST_TOKEN]
+        first = [i for i, event in enumerate(events.tolist()) if event == Event.FIRST_TOKEN]
         if first:
             self.events.first_tokens(self, rows["key"][first], [parts[i] for i in first])
         if done.any():
             some = np.flatnonzero(done)
             self._complete(rows[some], [parts[i] for i in some.tolist()], sent_ns, now_ns)
         for i, event in enumerate(events.tolist()):
-            if event == wire.Event.FAILED:
+            if event == Event.FAILED:
                 self.events.failed(self, rows["key"][i : i + 1], _text(parts[i]))
-            elif event == wire.Event.FAULT:
+            elif event == Event.FAULT:
                 self.events.fault(self, _text(parts[i]))
-            elif event == wire.Event.ABORTED:
+            elif event == Event.ABORTED:
                 self._lose(_text(parts[i]), for_good=True)
                 return
-            elif event > wire.Event.ABORTED:
+            elif event > Event.ABORTED:
                 raise wire.MessageError(f"an answer of the unknown kind {event}")
 
     def _complete(self, rows: Any, parts: list[memoryview], sent_ns: int, now_ns: int) -> None:

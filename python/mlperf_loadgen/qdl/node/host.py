@@ -26,7 +26,8 @@ from ...host.stderr import say_traceback
 from ...interfaces import SystemUnderTest
 from ...systems.queued import QueuedSystem
 from ..links.link import NetworkError, encodable
-from ..wire.messages import ANSWER_ROW, Event, Samples
+from ..wire.answers import ANSWER_ROW, Event
+from ..wire.samples import Samples
 from .remote_library import RemoteLibrary
 
 _POLL_S = 0.2

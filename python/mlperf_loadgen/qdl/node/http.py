@@ -16,7 +16,8 @@ from ...interfaces import SystemUnderTest
 from ...systems.event_loop import EventLoopThread
 from ..address import HostPort, host_and_port, is_loopback
 from ..links.link import NetworkError, Payload
-from ..wire.messages import Event, Samples
+from ..wire.answers import Event
+from ..wire.samples import Samples
 from .host import SutHost, signals_to_stop
 from .remote_library import RemoteLibrary
 from .talker import DEFAULT_MAX_PAYLOAD_BYTES

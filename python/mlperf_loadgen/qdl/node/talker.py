@@ -22,6 +22,8 @@ from ..links.clock_sync import kernel_id, process_id
 from ..links.keys import Keys, node_keys
 from ..links.link import DEFAULT_MAX_ANSWER_BYTES, NetworkError, shown
 from ..wire import messages as wire
+from ..wire.answers import Event, answer_messages
+from ..wire.samples import SamplesReader
 from .host import SutHost, signals_to_stop
 from .remote_library import RemoteLibrary
 
@@ -137,7 +139,7 @@ class _Talker:
         self._max_payload_bytes = max_payload_bytes
         self._session: _Session | None = None
         self._strangers = 0
-        self._reader = wire.SamplesReader()
+        self._reader = SamplesReader()
         self._context = zmq.Context()
         self._outbox: collections.deque[Callable[[], None]] = collections.deque()
         self._wake_read, self._wake_write = os.pipe()
@@ -316,7 +318,7 @@ class _Talker:
         most = session.max_answer_bytes
         if len(data) > most and rows["size"].max() > most:
             rows, data = _without_too_large(rows, data, most)
-        for frames in wire.answer_messages(session.run, rows, data, time.monotonic_ns()):
+        for frames in answer_messages(session.run, rows, data, time.monotonic_ns()):
             if not self._send(session.identity, frames):
                 self._end_session("does not take its answers and is given up")
                 return
@@ -409,8 +411,8 @@ def _without_too_large(
         start, end = end, end + size
         part = data[start:end]
         if size > most:
-            ends = event in (wire.Event.COMPLETED, wire.Event.FAILED)
-            rows["event"][number] = wire.Event.FAILED if ends else wire.Event.FAULT
+            ends = event in (Event.COMPLETED, Event.FAILED)
+            rows["event"][number] = Event.FAILED if ends else Event.FAULT
             part = _too_large(size, most).encode()
             rows["size"][number] = len(part)
         parts.append(part)
