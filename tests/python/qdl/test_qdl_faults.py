@@ -43,7 +43,7 @@ from runs import HANG_LIMIT_S, errors_of
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
-from mlperf_loadgen.qdl.dispatch import session, timings
+from mlperf_loadgen.qdl.dispatch import parcels, session, timings
 from mlperf_loadgen.qdl.links.keys import client_keys
 from mlperf_loadgen.qdl.wire import messages as wire
 from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, Event, write_answers
@@ -738,17 +738,14 @@ def test_a_payload_above_the_nodes_limit_fails(nodes, run):
     assert answered(system) == [2]
 
 
-def test_a_message_above_the_nodes_limit_loses_it(nodes, run):
+def test_a_message_above_the_nodes_limit_loses_it(nodes, run, monkeypatch):
     library = Library([np.zeros(40 << 20, np.uint8)])
     address = nodes("Digest", max_payload_bytes=100)
     system = qdl.NetworkQDL(address, library, node_timeout_s=1)
-    original = qdl.parcels.payload_bytes
-    qdl.parcels.payload_bytes = lambda payload: 1  # A sender that does not keep to the limit.
-    try:
+    with monkeypatch.context() as patched:  # A sender that does not keep to the limit.
+        patched.setattr(parcels, "payload_bytes", lambda payload: 1)
         with pytest.raises(qdl.NetworkError, match=f"node {address} is lost"):
             run(system, library)
-    finally:
-        qdl.parcels.payload_bytes = original
     assert errors_of(run(qdl.NetworkQDL(address, Library([b"x"] * 9)), Library([b"x"] * 9))) == []
 
 
