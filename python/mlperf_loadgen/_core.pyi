@@ -1027,6 +1027,14 @@ def set_progress_shown(shown: bool) -> None:
 def sample_columns() -> list[tuple[str, str]]: ...
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def sample_left_out(rest: bytes) -> int: ...
+def set_hooks(
+    config_warning: Callable[[], object],
+    describe: Callable[[], object],
+    logs_overwritten_warning: Callable[[], object],
+    read_samples: Callable[[], object],
+) -> None:
+    """Takes functions without arguments, each of which gives what its name says."""
+
 def finish_tests() -> None:
     """Ends the running test and waits for it, before the interpreter goes away."""
 

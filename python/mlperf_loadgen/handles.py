@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeGuard, TypeVar
 
-    from .systems.queued import QueuedSystem
+    from .interfaces import Queued
 
     _Native = TypeVar("_Native", _core.CallbackSut, _core.CallbackQsl)
 
@@ -148,8 +148,8 @@ def _find(handle: int, native: type[_Native], kind: str) -> _Native:
         return found[1]
 
 
-def is_queued(sut: object) -> TypeGuard[QueuedSystem]:
-    """True for a QueuedSystem, without importing what most programs do not need."""
+def is_queued(sut: object) -> TypeGuard[Queued]:
+    """True for a system with a queue, without importing what most programs do not need."""
     return isinstance(sut, SystemUnderTest) and getattr(sut, "_is_queued", False) is True
 
 

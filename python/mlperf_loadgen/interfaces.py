@@ -6,7 +6,18 @@ from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._core import SampleBatch
+    from typing import Protocol
+
+    from ._core import QueueSut, SampleBatch, TestResult
+
+    class Queued(Protocol):
+        """A system under test whose queries wait in a queue: systems.queued.QueuedSystem."""
+
+        @property
+        def loadgen_queue(self) -> QueueSut: ...
+        def flush_queries(self) -> None: ...
+        def begin_test(self) -> None: ...
+        def end_test(self, result: TestResult | None) -> None: ...
 
 
 class SystemUnderTest(ABC):

@@ -12,6 +12,16 @@ from .interfaces import QuerySampleLibrary, SystemUnderTest
 atexit.register(_core.finish_tests)
 
 
+class ConfigWarning(UserWarning):
+    """A config file said something that was refused, ignored or read in an unexpected way, or a
+    setting was given that the test does not use.
+    """
+
+
+class LogsOverwrittenWarning(UserWarning):
+    """A test wrote over the logs of an earlier one (`log_output.exist_ok`)."""
+
+
 class LogWriteError(OSError):
     """The test ran to its end, but its log files are incomplete. `result` is its result."""
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from . import _core
-from .comparison.compare import Comparison, compare
+from .comparison.compare import compare
+from .comparison.comparison import Comparison
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .logs.run import is_log_name
 from .run import StartTestWithLogSettings

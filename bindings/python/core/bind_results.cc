@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bind.h"
+#include "hooks.h"
 #include "optional_value.h"
 #include "test_result.h"
 #include "value_class.h"
@@ -359,17 +360,10 @@ void BindTestResult(py::module_& module) {
       .def_readonly("log_failure", &R::log_failure,
                     "What could not be written to the logs; empty: they are complete.")
       .def_property_readonly(
-          "samples",
-          [](const R& self) {
-            return py::module_::import("mlperf_loadgen.logs.responses")
-                .attr("read_samples")(Path(self.logs.samples));
-          },
+          "samples", [](const R& self) { return Hook("read_samples")(Path(self.logs.samples)); },
           "Every sample as a NumPy structured array, mapped from the sample log.")
       .def("to_dict", ResultAsDict, "Everything as dicts, lists and numbers.")
-      .def("__str__",
-           [](const py::object& self) {
-             return py::module_::import("mlperf_loadgen.text.result").attr("describe")(self);
-           })
+      .def("__str__", [](const py::object& self) { return Hook("describe")(self); })
       .def("__repr__", [](const R& self) {
         return "<TestResult " + py::str(py::cast(self.scenario)).cast<std::string>() + " " +
                (self.valid() ? "VALID" : "INVALID") + ">";

@@ -18,6 +18,7 @@
 #include "bind_peak.h"
 #include "conduct/run.h"
 #include "conduct/running_tests.h"
+#include "hooks.h"
 #include "loadgen.h"
 #include "plan/run_plan.h"
 #include "platform/interrupts.h"
@@ -60,8 +61,8 @@ void RaiseIfInterrupted(const loadgen::Interrupts& interrupts) {
 }
 
 // For the caller of the package's StartTest.
-void Warn(const char* category_name, const std::string& text) {
-  const py::object category = py::module_::import("mlperf_loadgen").attr(category_name);
+void Warn(const char* category_hook, const std::string& text) {
+  const py::object category = Hook(category_hook);
   constexpr py::ssize_t kCallerOfStartTest = 3;
   if (PyErr_WarnEx(category.ptr(), text.c_str(), kCallerOfStartTest) != 0) {
     throw py::error_already_set();
@@ -69,7 +70,7 @@ void Warn(const char* category_name, const std::string& text) {
 }
 
 void WarnOfUnusedSettings(const TestSettings& settings) {
-  for (const std::string& text : loadgen::UnusedSettings(settings)) Warn("ConfigWarning", text);
+  for (const std::string& text : loadgen::UnusedSettings(settings)) Warn("config_warning", text);
 }
 
 // Threads that are inside StartTest or RegisterIssueQueryThread, and whether the program ends.
@@ -106,7 +107,7 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
     environment.peak = peak_hooks ? &*peak_hooks : nullptr;
     environment.warn = [](const std::string& text) {
       const EnsureGil gil;
-      Warn("LogsOverwrittenWarning", text);
+      Warn("logs_overwritten_warning", text);
     };
     return loadgen::RunTest(sut, qsl, own_settings, own_log_settings, audit_config_filename,
                             environment);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bind.h"
+#include "hooks.h"
 #include "python_errors.h"
 #include "sample_types.h"
 #include "settings/config_file.h"
@@ -151,7 +152,7 @@ int FromConfig(TestSettings& settings, const std::string& path, const std::strin
                const std::string& scenario, int conf_type) {
   const size_t known = settings.config_diagnostics.size();
   const int status = settings.FromConfig(path, model, scenario, conf_type);
-  const py::object category = py::module_::import("mlperf_loadgen").attr("ConfigWarning");
+  const py::object category = Hook("config_warning");
   for (size_t i = known; i < settings.config_diagnostics.size(); ++i) {
     const ConfigDiagnostic& diagnostic = settings.config_diagnostics[i];
     std::string text = diagnostic.file;

@@ -7,6 +7,7 @@
 
 #include "bind.h"
 #include "completions.h"
+#include "hooks.h"
 #include "write/version.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_core, module) {
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
     }
   });
+  mlperf::python::BindHooks(module);
   mlperf::python::BindSettings(module);
   mlperf::python::BindRun(module);
   mlperf::python::BindNetwork(module);

@@ -106,9 +106,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from .. import __version__
+        from .. import _core
 
-        typer.echo(f"mlperf-loadgen {__version__}")
+        typer.echo(f"mlperf-loadgen {_core.__version__}")
         raise typer.Exit
 
 

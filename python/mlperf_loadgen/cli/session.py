@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import LogsOverwrittenWarning, _core
+from .. import _core
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..live.progress import Progress, read_progress, title_of
+from ..run import LogsOverwrittenWarning
 from .options.network_options import shown_headers
 from .options.options import Logs, Settings, Target
 from .options.run_file import RunFile, read_run_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ..text.columns import aligned, wrapped
-from .compare import (
+from .findings import (
     LARGEST_FACTOR,
-    Comparison,
     Difference,
+    Findings,
     rather_latencies,
     sharpest_row,
     widest_apart,
@@ -18,7 +18,7 @@ _LARGEST_PERCENT = 9.995
 """A larger share is shown as a factor."""
 
 
-def summary_text(found: Comparison) -> str:
+def summary_text(found: Findings) -> str:
     """The outcome in a line."""
     if found.outcome == "no difference":
         return f"no difference found ({_seen(found)})"
@@ -34,11 +34,11 @@ def summary_text(found: Comparison) -> str:
     return f"B is {_share(abs(row.change))} {found.outcome} ({_interval(row)})"
 
 
-def comparison_text(found: Comparison) -> str:
+def comparison_text(found: Findings) -> str:
     """The outcome, the table, and what else a reader must know."""
     lines = [
         *wrapped(f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}"),
-        *wrapped(found.summary),
+        *wrapped(summary_text(found)),
         *_table(found),
         *wrapped(
             f"{100 * found.confidence:g}% confidence for all intervals together; changes up to "
@@ -58,7 +58,7 @@ def comparison_text(found: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _clearest(found: Comparison, verdict: str) -> Difference:
+def _clearest(found: Findings, verdict: str) -> Difference:
     """Of the rows with a verdict, the one whose interval is the farthest from 0, for its width."""
 
     def clearness(row: Difference) -> float:
@@ -68,7 +68,7 @@ def _clearest(found: Comparison, verdict: str) -> Difference:
     return max(rather_latencies([r for r in found.rows if r.verdict == verdict]), key=clearness)
 
 
-def _seen(found: Comparison) -> str:
+def _seen(found: Findings) -> str:
     """How large a difference would have been found."""
     row = sharpest_row(found.rows)
     if row is None or row.visible is None:
@@ -76,7 +76,7 @@ def _seen(found: Comparison) -> str:
     return f"differences above {_share(row.visible)} in {row.metric} would be seen"
 
 
-def _inconclusive(found: Comparison) -> str:
+def _inconclusive(found: Findings) -> str:
     row = widest_apart(found.rows)
     numbers = ""
     if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
@@ -131,7 +131,7 @@ def _valid(valid: bool | None) -> str:
     return "has no verdict" if valid is None else "VALID" if valid else "INVALID"
 
 
-def _table(found: Comparison) -> list[str]:
+def _table(found: Findings) -> list[str]:
     """Latencies in ms; changes in percent, large ones as factors."""
     cells = [("", "A", "B", "change %", "interval %", "seen above", "B is")]
     for row in found.rows:

@@ -1,5 +1,6 @@
 """What this machine can be trusted to measure: `examine`."""
 
-from .examination import Diagnosis, examine
+from .diagnosis import Diagnosis
+from .examination import examine
 
 __all__ = ["Diagnosis", "examine"]

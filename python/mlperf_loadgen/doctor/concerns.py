@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .examination import Diagnosis
+from .measured import Measured
 
 SLOW_CLOCK_NS = 300
 LATE_TIMER_NS = 500_000
@@ -30,12 +28,12 @@ class Concern:
         return f"{self.what}: {self.why}; {self.cure}"
 
 
-def warnings_of(found: Diagnosis) -> tuple[Concern, ...]:
+def warnings_of(found: Measured) -> tuple[Concern, ...]:
     """What speaks against the machine, the gravest first."""
     return tuple(warning for check in _CHECKS if (warning := check(found)) is not None)
 
 
-def _rates(found: Diagnosis) -> Concern | None:
+def _rates(found: Measured) -> Concern | None:
     if found.trusted is not None:
         return None
     lowest = min(found.rates, key=lambda rate: (rate.qps, rate.lateness_p99_ns))
@@ -47,7 +45,7 @@ def _rates(found: Diagnosis) -> Concern | None:
     )
 
 
-def _neighbours(found: Diagnosis) -> Concern | None:
+def _neighbours(found: Measured) -> Concern | None:
     if found.busy_cores is None or found.busy_cores <= BUSY_CORES:
         return None
     return Concern(
@@ -57,7 +55,7 @@ def _neighbours(found: Diagnosis) -> Concern | None:
     )
 
 
-def _interruptions(found: Diagnosis) -> Concern | None:
+def _interruptions(found: Measured) -> Concern | None:
     gaps = found.gaps
     share = gaps.total_ns / 1e9 / gaps.watched_s
     if gaps.largest_ns < LONG_GAP_NS and share < LOST_SHARE:
@@ -71,7 +69,7 @@ def _interruptions(found: Diagnosis) -> Concern | None:
     )
 
 
-def _one_core(found: Diagnosis) -> Concern | None:
+def _one_core(found: Measured) -> Concern | None:
     cores = found.machine.cores_usable
     if cores is None or cores > 1:
         return None
@@ -82,7 +80,7 @@ def _one_core(found: Diagnosis) -> Concern | None:
     )
 
 
-def _quota(found: Diagnosis) -> Concern | None:
+def _quota(found: Measured) -> Concern | None:
     quota = found.machine.cores_quota
     cores = found.machine.cores_usable
     if quota is None or (cores is not None and quota >= cores):
@@ -94,7 +92,7 @@ def _quota(found: Diagnosis) -> Concern | None:
     )
 
 
-def _clock(found: Diagnosis) -> Concern | None:
+def _clock(found: Measured) -> Concern | None:
     if found.clock.read_ns < SLOW_CLOCK_NS:
         return None
     source = found.machine.clocksource or "unknown"
@@ -105,7 +103,7 @@ def _clock(found: Diagnosis) -> Concern | None:
     )
 
 
-def _timer(found: Diagnosis) -> Concern | None:
+def _timer(found: Measured) -> Concern | None:
     if found.sleep.p99_ns < LATE_TIMER_NS:
         return None
     return Concern(
@@ -115,7 +113,7 @@ def _timer(found: Diagnosis) -> Concern | None:
     )
 
 
-def _governor(found: Diagnosis) -> Concern | None:
+def _governor(found: Measured) -> Concern | None:
     governor = found.machine.governor
     if governor is None or governor == "performance":
         return None
@@ -126,7 +124,7 @@ def _governor(found: Diagnosis) -> Concern | None:
     )
 
 
-def _virtual(found: Diagnosis) -> Concern | None:
+def _virtual(found: Measured) -> Concern | None:
     if not found.machine.hypervisor:
         return None
     return Concern(
@@ -136,7 +134,7 @@ def _virtual(found: Diagnosis) -> Concern | None:
     )
 
 
-def _memory(found: Diagnosis) -> Concern | None:
+def _memory(found: Measured) -> Concern | None:
     available = found.machine.memory_available_bytes
     if available is None or available >= LITTLE_MEMORY_BYTES:
         return None
@@ -147,7 +145,7 @@ def _memory(found: Diagnosis) -> Concern | None:
     )
 
 
-def _open_files(found: Diagnosis) -> Concern | None:
+def _open_files(found: Measured) -> Concern | None:
     limit = found.machine.open_files_limit
     if limit is None or limit >= FEW_OPEN_FILES:
         return None
@@ -158,7 +156,7 @@ def _open_files(found: Diagnosis) -> Concern | None:
     )
 
 
-_CHECKS: tuple[Callable[[Diagnosis], Concern | None], ...] = (
+_CHECKS: tuple[Callable[[Measured], Concern | None], ...] = (
     _rates,
     _neighbours,
     _interruptions,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..callables import plain
-from ..host.machine import Machine, read_busy_s, read_machine
-from .concerns import Concern, warnings_of
+from ..host.machine import read_busy_s, read_machine
+from .concerns import warnings_of
+from .diagnosis import Diagnosis
+from .measured import Measured
 from .timing import (
-    ClockCost,
-    Gaps,
     ServerRate,
     TimerJitter,
     measure_clock,
@@ -23,39 +21,6 @@ from .timing import (
     run_at,
     search_rate,
 )
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What `examine` found; print it for the whole."""
-
-    machine: Machine
-    clock: ClockCost
-    sleep: TimerJitter
-    gaps: Gaps
-    busy_cores: float | None
-    """Cores that others kept busy while this process slept; None: unknown."""
-    lateness_bound_ns: int
-    """What the 99th percentile of lateness had to keep."""
-    rates: tuple[ServerRate, ...]
-    """Every short Server test of a system that answers at once, in the order of the tests."""
-    warnings: tuple[Concern, ...]
-
-    @property
-    def trusted(self) -> ServerRate | None:
-        """The run of the highest rate that left on time; None: none did."""
-        good = [rate for rate in self.rates if rate.keeps(self.lateness_bound_ns)]
-        return max(good, key=lambda rate: rate.qps, default=None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as dicts, lists and numbers."""
-        trusted_qps = None if self.trusted is None else self.trusted.qps
-        return asdict(self) | {"trusted_qps": trusted_qps}
-
-    def __str__(self) -> str:
-        from .text import diagnosis_text
-
-        return diagnosis_text(self)
 
 
 def examine(
@@ -88,8 +53,8 @@ def examine(
     gaps = measure_gaps(0.2 * seconds)
     bound_ns = round(1000 * lateness_bound_us)
     rates = _server_rates(0.7 * seconds, bound_ns, report)
-    found = Diagnosis(machine, clock, sleep, gaps, busy_cores, bound_ns, rates, ())
-    return Diagnosis(**{**vars(found), "warnings": warnings_of(found)})
+    measured = Measured(machine, clock, sleep, gaps, busy_cores, bound_ns, rates)
+    return Diagnosis(**vars(measured), warnings=warnings_of(measured))
 
 
 def _sleep_and_neighbours(seconds: float, root: Path) -> tuple[TimerJitter, float | None]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ..host.machine import Machine
 from ..text.columns import wrapped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..host.machine import Machine
-    from .examination import Diagnosis
+from .concerns import Concern
+from .measured import Measured
 
 _UNKNOWN = "not told"
 
@@ -51,7 +49,7 @@ def _machine(machine: Machine) -> Iterator[str]:
     )
 
 
-def _timing(found: Diagnosis) -> Iterator[str]:
+def _timing(found: Measured) -> Iterator[str]:
     clock, sleep, gaps = found.clock, found.sleep, found.gaps
     yield (
         f"clock: {clock.read_ns:.0f} ns a reading from Python, steps of {clock.step_ns} ns, "
@@ -69,7 +67,7 @@ def _timing(found: Diagnosis) -> Iterator[str]:
     yield f"others: {busy} busy; load average {_of(found.machine.load_average)}"
 
 
-def _rates(found: Diagnosis) -> Iterator[str]:
+def _rates(found: Measured) -> Iterator[str]:
     yield "Server test of a system that answers at once, and how late it was issued:"
     for rate in sorted(found.rates, key=lambda rate: rate.qps):
         kept = "on time" if rate.keeps(found.lateness_bound_ns) else "late"
@@ -81,7 +79,7 @@ def _rates(found: Diagnosis) -> Iterator[str]:
         )
 
 
-def _conclusion(found: Diagnosis) -> Iterator[str]:
+def _conclusion(found: Measured) -> Iterator[str]:
     best = found.trusted
     bound = _duration(found.lateness_bound_ns)
     if best is None:
@@ -95,9 +93,9 @@ def _conclusion(found: Diagnosis) -> Iterator[str]:
     yield "A system under test that shares its cores lowers this."
 
 
-def diagnosis_text(found: Diagnosis) -> str:
+def diagnosis_text(found: Measured, warnings: tuple[Concern, ...]) -> str:
     """What was measured, the rate to trust, and what speaks against the machine."""
     lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
-    for concern in found.warnings:
+    for concern in warnings:
         lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  cure: {concern.cure}"]
     return "\n".join(part for line in lines for part in wrapped(line, "    "))

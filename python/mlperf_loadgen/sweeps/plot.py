@@ -13,7 +13,7 @@ except ImportError as error:
     message = 'Sweep.plot needs matplotlib: pip install "mlperf_loadgen[plots]"'
     raise ImportError(message) from error
 
-from .table import PERCENTILES, Sweep, SweepRow
+from .curve import PERCENTILES, Curve, SweepRow
 from .text import failed_text, number_text
 
 # Colours that are told apart with any kind of colour vision (Okabe and Ito), and shapes as well.
@@ -26,7 +26,7 @@ _QUANTITIES = {
 }
 
 
-def draw(sweep: Sweep, path: str | os.PathLike[str], percentiles: Sequence[float] | None) -> None:
+def draw(sweep: Curve, path: str | os.PathLike[str], percentiles: Sequence[float] | None) -> None:
     """Draws `sweep` into a file; see Sweep.plot."""
     if percentiles is None:
         percentiles = sorted({0.5, sweep.target_percentile})
@@ -56,7 +56,7 @@ def draw(sweep: Sweep, path: str | os.PathLike[str], percentiles: Sequence[float
     figure.savefig(path)
 
 
-def _metric_suffix(sweep: Sweep, percentile: float) -> str:
+def _metric_suffix(sweep: Curve, percentile: float) -> str:
     for name, reported in PERCENTILES.items():
         if percentile == reported:
             return f"{name}_ns"
@@ -67,7 +67,7 @@ def _metric_suffix(sweep: Sweep, percentile: float) -> str:
 
 
 def _draw_kind(
-    axes: Axes, sweep: Sweep, rows: list[SweepRow], kind: str, lines: list[tuple[str, str]]
+    axes: Axes, sweep: Curve, rows: list[SweepRow], kind: str, lines: list[tuple[str, str]]
 ) -> None:
     for i, (suffix, label) in enumerate(lines):
         _draw_line(axes, rows, f"{kind}_{suffix}", label, *_STYLES[i % len(_STYLES)])

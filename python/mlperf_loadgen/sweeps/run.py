@@ -22,7 +22,8 @@ from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..logs.responses import open_samples
 from ..logs.run import answered_ns_of
 from ..run import StartTestWithLogSettings
-from .table import PERCENTILES, Sweep, SweepPoint
+from .curve import PERCENTILES
+from .table import Sweep, SweepPoint
 
 _LOADS = {
     _core.TestScenario.MultiStream: "multi_stream_samples_per_query",

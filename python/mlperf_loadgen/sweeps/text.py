@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..text.columns import aligned, wrapped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .table import Sweep, SweepMetrics, SweepPoint, SweepRow
+from .curve import Curve, Point, SweepMetrics, SweepRow
 
 _COLUMNS = [
     ("offered/s", "offered_queries_per_second", 1.0),
@@ -34,7 +31,7 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e16 else f"{value:.6g}"
 
 
-def point_text(point: SweepPoint) -> str:
+def point_text(point: Point) -> str:
     """A run in a line."""
     tokens = point.achieved_tokens_per_second
     return (
@@ -46,7 +43,7 @@ def point_text(point: SweepPoint) -> str:
     )
 
 
-def sweep_text(sweep: Sweep) -> str:
+def sweep_text(sweep: Curve) -> str:
     """A table of the medians, a line for each value; the knee; what speaks against runs."""
     rows = sweep.rows()
     runs = len(sweep.points)

@@ -659,4 +659,4 @@ def test_the_benchmark_of_its_power_counts(tmp_path, monkeypatch, capsys):
 
 def test_the_package_has_it():
     assert lg.compare is compare
-    assert lg.Comparison.__module__ == "mlperf_loadgen.comparison.compare"
+    assert lg.Comparison.__module__ == "mlperf_loadgen.comparison.comparison"

@@ -13,9 +13,8 @@ import os
 
 import pytest
 
-from mlperf_loadgen.doctor import timing
+from mlperf_loadgen.doctor import Diagnosis, examine, timing
 from mlperf_loadgen.doctor.concerns import warnings_of
-from mlperf_loadgen.doctor.examination import Diagnosis, examine
 from mlperf_loadgen.doctor.timing import ClockCost, Gaps, ServerRate, TimerJitter
 from mlperf_loadgen.host.machine import Machine, read_busy_s, read_machine
 

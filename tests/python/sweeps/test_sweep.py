@@ -22,8 +22,8 @@ import pytest
 from runs import answer, log_settings
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.sweeps.curve import PERCENTILES
 from mlperf_loadgen.sweeps.knee import find_knee
-from mlperf_loadgen.sweeps.table import PERCENTILES
 
 PERFORMANCE, WARM_UP = 1, 2  # Phases in the sample log.
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ... import ConfigWarning, _core
+from ... import _core
+from ...run import ConfigWarning
 from ..show.outcome import Mistake
 from .setting_values import Assignment, Origin, assign_setting, scenario_named
 from .spelling import near_or_all
