@@ -19,16 +19,20 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / "build/dev"
 CMAKE = shutil.which("cmake")
 
-# The headers a program written for the reference includes.
-HEADERS = [
+# The headers that a program written for the reference includes, and those of what is new here.
+HEADERS = {
     "bindings/c_api.h",
+    "bindings/mlperf_loadgen_c.h",
     "loadgen.h",
+    "optional_value.h",
+    "progress.h",
     "query_dispatch_library.h",
     "query_sample.h",
     "query_sample_library.h",
     "system_under_test.h",
+    "test_result.h",
     "test_settings.h",
-]
+}
 
 
 def run(*command: object, cwd: Path, **environment: str) -> str:
@@ -113,10 +117,15 @@ def prefix(tmp_path_factory) -> Path:
 
 
 @needs_cmake
-def test_demos_build_against_the_installed_package(tmp_path: Path, prefix: Path) -> None:
-    for header in HEADERS:
-        assert (prefix / "include" / header).is_file()
+def test_only_the_public_headers_are_installed_in_a_folder_of_their_own(prefix: Path) -> None:
+    assert [folder.name for folder in (prefix / "include").iterdir()] == ["mlperf_loadgen"]
+    folder = prefix / "include" / "mlperf_loadgen"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert found == HEADERS
 
+
+@needs_cmake
+def test_demos_build_against_the_installed_package(tmp_path: Path, prefix: Path) -> None:
     demos = tmp_path / "demos"
     run(CMAKE, "-S", ROOT / "demos/cpp", "-B", demos, f"-DCMAKE_PREFIX_PATH={prefix}", cwd=tmp_path)
     run(CMAKE, "--build", demos, cwd=tmp_path)
