@@ -1027,6 +1027,9 @@ def set_progress_shown(shown: bool) -> None:
 def sample_columns() -> list[tuple[str, str]]: ...
 def sample_layout(head: bytes, file_size: int, name: str) -> _SampleLayout: ...
 def sample_left_out(rest: bytes) -> int: ...
+def await_lent_threads(count: int, timeout_s: float) -> int:
+    """Waits until so many threads are inside RegisterIssueQueryThread; returns how many are."""
+
 def set_hooks(
     config_warning: Callable[[], object],
     describe: Callable[[], object],

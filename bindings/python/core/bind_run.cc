@@ -238,6 +238,15 @@ void BindRun(py::module_& module) {
              "and StartTest returns a result marked aborted.");
   module.def("finish_tests", FinishTests, py::call_guard<py::gil_scoped_release>(),
              "Ends the running test and waits for it, before the interpreter goes away.");
+  module.def(
+      "await_lent_threads",
+      [](size_t count, double timeout_s) {
+        const py::gil_scoped_release released;
+        const std::chrono::milliseconds timeout(static_cast<int64_t>(1000 * timeout_s));
+        return loadgen::TheTestRegistry().issue_threads()->Await(count, timeout);
+      },
+      py::arg("count"), py::arg("timeout_s"),
+      "Waits until so many threads are inside RegisterIssueQueryThread; returns how many are.");
   module.def("RegisterIssueQueryThread", LendThread,
              "Lends the calling thread to the test for issuing queries (Server with "
              "server_num_issue_query_threads > 0); returns when the test has ended.");

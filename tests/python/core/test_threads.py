@@ -183,7 +183,7 @@ def test_exception_on_a_lent_thread(run_test):
 
 def test_too_many_lent_threads(run_script):
     done = run_script("""
-        import threading, time
+        import threading
         import mlperf_loadgen as lg
 
         threads = [threading.Thread(target=lg.RegisterIssueQueryThread) for _ in range(3)]
@@ -195,7 +195,7 @@ def test_too_many_lent_threads(run_script):
             scenario=lg.TestScenario.Server, server_num_issue_query_threads=1, min_duration_ms=0,
             server_target_qps=1e5,
         )
-        time.sleep(0.5)  # Until all three are registered: nobody tells.
+        assert lg._core.await_lent_threads(3, 60) == 3
         try:
             lg.StartTest(sut, qsl, settings)
         except lg.SettingsError as error:
@@ -244,7 +244,7 @@ def test_other_threads_run_while_a_test_waits(run_test):
 # ---- Programs that end while threads are inside the load generator -------------------------------
 
 PRELUDE = """
-    import threading, time
+    import threading
     import mlperf_loadgen as lg
 
     qsl = lg.ConstructQSL(20, 10, lambda i: None, lambda i: None)
@@ -256,7 +256,7 @@ ENDS = {
     "lent threads that are daemons": """
         for _ in range(2):
             threading.Thread(target=lg.RegisterIssueQueryThread, daemon=True).start()
-        time.sleep(0.05)  # Until they are lent.
+        assert lg._core.await_lent_threads(2, 60) == 2
     """,
     "lent threads after a test": """
         for _ in range(2):
@@ -267,13 +267,15 @@ ENDS = {
     """,
     "lent threads that are joined": """
         threading.Thread(target=lg.RegisterIssueQueryThread).start()
-        time.sleep(0.05)
+        assert lg._core.await_lent_threads(1, 60) == 1
     """,
     "a test in a daemon thread": """
         settings.min_duration_ms = 600000
         sut = lg.ConstructSUT(lambda samples: lg.complete(samples.ids), lambda: None)
+        loaded = threading.Event()
+        qsl = lg.ConstructQSL(20, 10, lambda i: loaded.set(), lambda i: None)
         threading.Thread(target=lg.StartTest, args=(sut, qsl, settings), daemon=True).start()
-        time.sleep(0.05)
+        assert loaded.wait(60)
     """,
 }
 

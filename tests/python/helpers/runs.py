@@ -7,6 +7,7 @@ test brings its own. Log files are read strictly: what is no JSON for JSON's own
 import functools
 import itertools
 import json
+import time
 from pathlib import Path
 
 import mlperf_loadgen as lg
@@ -16,6 +17,15 @@ HELPERS = Path(__file__).parent
 
 HANG_LIMIT_S = 60
 """A subprocess that takes longer than this hangs."""
+
+
+def until(condition):
+    """Waits until `condition()` is true: for what gives no event."""
+    deadline = time.monotonic() + HANG_LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
 
 MLLOG_PREFIX = ":::MLLOG "
 

@@ -39,7 +39,7 @@ from qdl_node import (
     when,
     when_answered,
 )
-from runs import HANG_LIMIT_S, errors_of
+from runs import HANG_LIMIT_S, errors_of, until
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
@@ -465,7 +465,7 @@ def test_an_answer_after_the_end_spoils_the_result(run):
     class SlowlyUnloaded(Library):
         def unload_samples(self, indices):
             assert told.wait(HANG_LIMIT_S)
-            time.sleep(0.5)  # Until it has come.
+            until(lambda: system._session.test.faults)
 
     library = SlowlyUnloaded(NUMBERS.payloads)
     with FakeNode(answer_twice) as node:
@@ -797,6 +797,7 @@ import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
 from qdl_node import Library
 library = Library(sys.argv[2:] * 20)
+library.load_samples = lambda indices: print("in a test", flush=True)
 system = qdl.NetworkQDL(sys.argv[1], library, node_timeout_s=1)
 testing.run(system, library, min_duration_ms=3_600_000)
 """
@@ -806,6 +807,7 @@ def client(address, payload):
     return subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-c", CLIENT, address, payload],
         cwd=runs.HELPERS,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -826,8 +828,7 @@ def test_a_node_outlives_its_load_generator(run):
 def test_a_signal_ends_a_load_generator(payload, number):
     with Node("Obedient") as node:
         with client(node.address, payload) as waiting:
-            node.wait_for("begins a run")
-            time.sleep(0.2)
+            assert waiting.stdout.readline() == "in a test\n"
             waiting.send_signal(number)
             _, said = waiting.communicate(timeout=HANG_LIMIT_S)
         assert "KeyboardInterrupt" in said
@@ -835,10 +836,16 @@ def test_a_signal_ends_a_load_generator(payload, number):
 
 
 def test_a_signal_ends_a_load_generator_that_connects():
-    with client(f"tcp://127.0.0.1:{free_port()}", "fine") as waiting:
-        time.sleep(1.5)
+    """It has reached what listens, which never answers."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        client(f"tcp://127.0.0.1:{silent.getsockname()[1]}", "fine") as waiting,
+    ):
+        silent.settimeout(HANG_LIMIT_S)
+        connection, _ = silent.accept()
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=HANG_LIMIT_S)
+        connection.close()
     assert "KeyboardInterrupt" in said
 
 

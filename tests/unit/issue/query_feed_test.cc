@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -162,12 +163,19 @@ TEST(QueryFeed, AShortListNeedsNoThread) {
 TEST(QueryFeed, MakesGrowingBlocksOfAnEndlessListAsItIsAsked) {
   Feeding feeding(Settings(TestScenario::SingleStream, 100));
   feeding.feed.Start(false);
-  std::vector<uint64_t> ready;
+  std::vector<uint64_t> sizes;
+  uint64_t ready = 0;
   for (uint64_t query = 0; query < 20'000; query = feeding.ask_again) {
     ASSERT_TRUE(feeding.Ensure(query));
-    ready.push_back(feeding.recorder.queries_ready());
+    ASSERT_GT(feeding.recorder.queries_ready(), std::max(query, ready)) << "asked for in vain";
+    sizes.push_back(feeding.recorder.queries_ready() - ready);
+    ready = feeding.recorder.queries_ready();
   }
-  EXPECT_EQ(ready, (std::vector<uint64_t>{256, 512, 1024, 2048, 4096, 8192, 12288, 16384, 20480}));
+  // The first query waits for few, later ones are made many at a time, and none far ahead.
+  EXPECT_LE(sizes.front(), 1000u);
+  EXPECT_TRUE(std::is_sorted(sizes.begin(), sizes.end()));
+  EXPECT_LE(sizes.size(), 20u);
+  EXPECT_LE(ready, 40'000u);
 }
 
 TEST(QueryFeed, BoundsABlockOfLargeQueries) {

@@ -104,7 +104,7 @@ def too_few_threads():
 )
 def too_many_threads():
     threads = lent_threads(3)
-    time.sleep(1)  # Until all have registered: nobody tells.
+    assert lg._core.await_lent_threads(3, 60) == 3
     refused(lambda: run_lent(2), "server_num_issue_query_threads is 2, but 3 threads")
     for thread in threads:
         thread.join()
