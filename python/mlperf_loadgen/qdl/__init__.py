@@ -17,6 +17,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "network": ("NetworkQDL", "register_transport"),
         "node.http": ("serve_http",),
         "node.remote_library": ("RemoteLibrary",),
-        "node.talker": ("serve",),
+        "node.serve": ("serve",),
     },
 )

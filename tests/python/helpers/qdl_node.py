@@ -24,7 +24,7 @@ import numpy as np
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
-from mlperf_loadgen.qdl.node import talker as node_module
+from mlperf_loadgen.qdl.node import session, talker
 from mlperf_loadgen.qdl.wire import messages as wire
 from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, write_answers
 from mlperf_loadgen.qdl.wire.samples import SamplesReader
@@ -307,7 +307,8 @@ def main(system, address, options):
     options = json.loads(options)
     serving = {name: options.pop(name) for name in SERVE_OPTIONS if name in options}
     for name, value in options.pop("limits", {}).items():
-        setattr(node_module, name, value)
+        (module,) = (module for module in (session, talker) if hasattr(module, name))
+        setattr(module, name, value)
     qdl.serve(
         lambda library: SYSTEMS[system](library, **options),
         address,

@@ -13,7 +13,6 @@ import numpy as np
 from .link import (
     Answers,
     Batch,
-    Link,
     LinkEvents,
     NetworkError,
     NodeInfo,
@@ -24,12 +23,12 @@ from .link import (
 )
 from .server import Server
 from .server_kind import find_kind
+from .watched import QUESTIONS_A_TIMEOUT, WatchedLink
 
 DEFAULT_CONCURRENCY = 64
 SHOWN_CHARACTERS = 200
 """Of what a node answered instead of a result."""
 
-_PROBES_A_TIMEOUT = 8
 _RETRY_INTERVAL_S = 0.2
 
 
@@ -52,7 +51,7 @@ def decoded_bytes(answer: object) -> bytes:
     raise TypeError(f"decode must return bytes or str, not {name} (NumPy: array.tobytes())")
 
 
-class RequestLink(Link):
+class RequestLink(WatchedLink):
     """`concurrency`: requests on their way at a time; further samples wait here in order.
     `request_timeout_s`: how long an answer may take; None: as long as the node is there. A sample
     whose answer has more than `max_answer_bytes` fails.
@@ -85,9 +84,6 @@ class RequestLink(Link):
         self._max_answer_bytes = max_answer_bytes
         self._waiting: collections.deque[tuple[int, Payload]] = collections.deque()
         self._workers: set[asyncio.Task[None]] = set()
-        self._watcher: asyncio.Task[None] | None = None
-        self._in_use = False
-        self._ended = False
         self._repeated = 0
         self._done: list[tuple[int, bytes]] = []
 
@@ -130,8 +126,7 @@ class RequestLink(Link):
         except BaseException:
             await self._close()
             raise
-        self._in_use = True
-        self._watcher = self._loop.create_task(guarded(self._watch()))
+        self._begin_watching()
         return info
 
     async def _wait_until_ready(self, timeout_s: float) -> NodeInfo:
@@ -154,13 +149,9 @@ class RequestLink(Link):
         raise NetworkError(f"{self.address}: {text}")
 
     async def end(self) -> None:
-        self._ended = True  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
         self._in_use = False
         self._done.clear()
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
-            self._watcher = None
+        await self._end_watching()
         await self._stop_workers()
         await self._close()
 
@@ -236,29 +227,20 @@ class RequestLink(Link):
 
     # ---- Being watched ---------------------------------------------------------------------------
 
-    def _hear(self) -> None:
-        """Something came from the node; called by the transport."""
-        self._last_heard = self._loop.time()
-
-    async def _watch(self) -> None:
-        """Probes the node when it is silent, gives it up, and takes it back when it returns."""
-        timeout_s = self._run.node_timeout_s
-        interval_s = timeout_s / _PROBES_A_TIMEOUT
-        while not self._ended:
-            await asyncio.sleep(interval_s)
-            silent_s = self._loop.time() - self._last_heard
-            if not self._in_use:
-                await self._try_again(max(interval_s, 1.0))
-            elif silent_s >= interval_s:
-                gone = await self._find_out(max(timeout_s - silent_s, interval_s))
-                if gone:
-                    self._lose(gone)
+    async def _look(self, interval_s: float) -> None:
+        """Probes the node when it is silent."""
+        silent_s = self._loop.time() - self._last_heard
+        if silent_s >= interval_s:
+            left_s = self._run.node_timeout_s - silent_s
+            gone = await self._find_out(max(left_s, interval_s))
+            if gone:
+                self._lose(gone)
 
     async def _find_out(self, timeout_s: float) -> str:
-        """Why the node seems to be gone; empty if it is there."""
+        """Why the node seems to be gone, for logs; empty if it is there."""
         reason, heard = "", self._last_heard
         # Twice: this loop may have been held up itself, and a connection may have been an old one.
-        for limit_s in (timeout_s, self._run.node_timeout_s / _PROBES_A_TIMEOUT):
+        for limit_s in (timeout_s, self._run.node_timeout_s / QUESTIONS_A_TIMEOUT):
             try:
                 await asyncio.wait_for(self._probe(), limit_s)
             except asyncio.TimeoutError:
@@ -271,26 +253,19 @@ class RequestLink(Link):
                 reason = str(error)
             if self._last_heard > heard:  # The probe's answer, or a sample's.
                 return ""
-        return reason
+        return shown(reason)
 
-    def _lose(self, reason: str) -> None:
-        if not self._in_use:
-            return
+    def _let_go(self) -> None:
         self._tell_all()  # What it still answered.
-        self._in_use = False
         self._waiting.clear()
         for worker in self._workers:
             worker.cancel()
-        self.events.lost(self, shown(reason))
 
-    async def _try_again(self, timeout_s: float) -> None:
+    async def _try_again(self, timeout_s: float) -> NodeInfo | None:
         await self._stop_workers()
         await self._close()
         await self._open()
         try:
-            info = await asyncio.wait_for(self._introduce(), timeout_s)
+            return await asyncio.wait_for(self._introduce(), timeout_s)
         except (asyncio.TimeoutError, NoAnswer, NetworkError):
-            return
-        if not self._ended:
-            self._in_use = True
-            self.events.back(self, info)
+            return None

@@ -22,16 +22,15 @@ from .link import (
     DEFAULT_MAX_ANSWER_BYTES,
     Answers,
     Batch,
-    Link,
     LinkEvents,
     NetworkError,
     NodeInfo,
     Run,
-    guarded,
     shown,
 )
 from .server import Access, Server
 from .server_kind import find_kind
+from .watched import WatchedLink
 
 try:
     import zmq
@@ -45,7 +44,6 @@ _MESSAGES_AT_A_TIME = 64
 _LONGEST_TURN_S = 0.1
 _MOST_WAITING = 1000  # Messages of a node that are not read yet; TCP holds the rest.
 _HELLO_INTERVAL_S = 0.5
-_PINGS_A_TIMEOUT = 8
 _FIRST_PINGS = 8
 _LOOKUP_LIMIT_S = 2.0
 _BYE_LIMIT_MS = 500
@@ -53,7 +51,7 @@ _RETRY_LIMIT_S = 0.2
 _MOST_ANSWER_BYTES = 1 << 62
 
 
-class ZmqLink(Link):
+class ZmqLink(WatchedLink):
     """`keys`: a folder of `make_keys`, or Keys; needed by nodes that have keys. A sample whose
     answer has more than `max_answer_bytes` fails."""
 
@@ -73,9 +71,7 @@ class ZmqLink(Link):
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._writer = SamplesWriter()
-        self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
-        self._gone = False  # For good.
 
     # ---- Connecting ------------------------------------------------------------------------------
 
@@ -83,11 +79,10 @@ class ZmqLink(Link):
         self._run = run
         self._loop = asyncio.get_running_loop()
         self._clock = ClockOffset(False)
-        self._gone = False
+        self._ended = False
         self._in_use = False
         info = await self._connect(run.connect_timeout_s)
-        self._in_use = True
-        self._tasks.append(self._loop.create_task(guarded(self._watch())))
+        self._begin_watching()
         return info
 
     async def _connect(self, timeout_s: float) -> NodeInfo:
@@ -165,7 +160,7 @@ class ZmqLink(Link):
     def _open(self, is_ipv6: bool) -> None:
         self._trouble = ""
         self._is_nonsense = False  # What came is nothing that a node says.
-        self._last_heard = self._loop.time()
+        self._hear()
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
         for option, value in {
             zmq.SNDHWM: 0,  # What is on its way is bounded by our owner.
@@ -202,11 +197,7 @@ class ZmqLink(Link):
         self._socket = self._monitor = None
 
     async def end(self) -> None:
-        self._gone = True  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._end_watching()
         if self._socket is not None:
             self._say_bye()
             self._close()
@@ -218,34 +209,28 @@ class ZmqLink(Link):
 
     # ---- Being watched ---------------------------------------------------------------------------
 
-    async def _watch(self) -> None:
-        """Pings the node; gives it up when it is silent, and takes it back when it returns."""
-        interval_s = self._run.node_timeout_s / _PINGS_A_TIMEOUT
-        while not self._gone:
-            await asyncio.sleep(interval_s)
-            if self._in_use:
-                self._ping()
-                self._receive()  # This loop may have been held up itself.
-                silent_s = self._loop.time() - self._last_heard
-                if silent_s > self._run.node_timeout_s:
-                    self._lose(f"silent for {silent_s:.1f} s (node_timeout_s)")
-            else:
-                try:
-                    info = await self._connect(max(interval_s, 2 * _HELLO_INTERVAL_S))
-                except NetworkError:
-                    continue
-                self._in_use = True
-                self.events.back(self, info)
+    async def _look(self, interval_s: float) -> None:
+        """Pings the node; it is lost if nothing came from it for long."""
+        self._ping()
+        self._receive()  # This loop may have been held up itself.
+        silent_s = self._loop.time() - self._last_heard
+        if silent_s > self._run.node_timeout_s:
+            self._lose(f"silent for {silent_s:.1f} s (node_timeout_s)")
 
-    def _lose(self, reason: str, for_good: bool = False) -> None:
-        if not self._in_use:
-            return
-        self._in_use = False
-        if for_good:
-            self._say_bye()
-            self._gone = True
+    async def _try_again(self, timeout_s: float) -> NodeInfo | None:
+        try:
+            return await self._connect(timeout_s)
+        except NetworkError:
+            return None
+
+    def _let_go(self) -> None:
         self._close()
-        self.events.lost(self, reason)
+
+    def _lose_for_good(self, reason: str) -> None:
+        if self._in_use:
+            self._say_bye()
+            self._ended = True
+        self._lose(reason)
 
     def _observe(self) -> None:
         """What became of the connection."""
@@ -312,7 +297,7 @@ class ZmqLink(Link):
                 frames = self._take_message(self._socket)
             except zmq.Again:
                 return
-            self._last_heard = self._loop.time()
+            self._hear()
             try:
                 self._handle(wire.read(frames), time.monotonic_ns())
             except wire.MessageError as error:
@@ -386,7 +371,7 @@ class ZmqLink(Link):
             elif event == Event.FAULT:
                 self.events.fault(self, _text(parts[i]))
             elif event == Event.ABORTED:
-                self._lose(_text(parts[i]), for_good=True)
+                self._lose_for_good(_text(parts[i]))
                 return
             elif event > Event.ABORTED:
                 raise wire.MessageError(f"an answer of the unknown kind {event}")

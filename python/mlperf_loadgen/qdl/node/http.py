@@ -20,7 +20,7 @@ from ..wire.answers import Event
 from ..wire.samples import Samples
 from .host import SutHost, signals_to_stop
 from .remote_library import RemoteLibrary
-from .talker import DEFAULT_MAX_PAYLOAD_BYTES
+from .serve import DEFAULT_MAX_PAYLOAD_BYTES
 
 try:
     from aiohttp import web

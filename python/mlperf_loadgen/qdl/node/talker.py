@@ -1,40 +1,33 @@
-"""A node: hosts a system under test for load generators elsewhere (`mlperf-loadgen serve`)."""
+"""The thread of a node that talks to load generators."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import os
-import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
 
 from ...host.stderr import say
-from ...host.threads import require_unpatched
-from ...interfaces import SystemUnderTest
-from ..address import check_socket_address, is_ipv6_socket, is_loopback
+from ..address import is_ipv6_socket
 from ..links.clock_sync import kernel_id, process_id
-from ..links.keys import Keys, node_keys
+from ..links.keys import Keys
 from ..links.link import DEFAULT_MAX_ANSWER_BYTES, NetworkError, shown
 from ..wire import messages as wire
 from ..wire.answers import Event, answer_messages
 from ..wire.samples import SamplesReader
-from .host import SutHost, signals_to_stop
-from .remote_library import RemoteLibrary
+from .host import SutHost
+from .session import Session
 
-DEFAULT_MAX_PAYLOAD_BYTES = 64 << 20
 _MESSAGES_AT_A_TIME = 64
 _POLL_MS = 500
 _MOST_WAITING_IN = 1000  # Messages of a load generator that are not read yet; TCP holds the rest.
 _MOST_WAITING_OUT = 100_000  # Messages that a load generator does not take.
 _HANDSHAKE_LIMIT_MS = 5000
 _KEEPALIVE_IDLE_S = 60  # Then TCP asks whether the other end is still there.
-_GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcome.
 _STRANGERS_NAMED = 10
 _SAME_PROCESS = (
     "a node must be a process of its own: in this one, completions go to the test that runs in it"
@@ -43,86 +36,9 @@ _NO_RUN = (
     "there is no run of yours here: you were silent for longer than node_timeout_s, or this node "
     "was started anew"
 )
-_SWITCH_INTERVAL_S = 0.0005  # The thread that talks must not wait for the one that computes.
 
 
-def serve(
-    make_sut: Callable[[RemoteLibrary], SystemUnderTest],
-    bind: str | Sequence[str],
-    *,
-    keys: Keys | str | os.PathLike[str] | None = None,
-    insecure: bool = False,
-    max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES,
-    ready: Callable[[list[str]], object] | None = None,
-    stopped: Callable[[], bool] | None = None,
-) -> None:
-    """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
-
-    `make_sut(library)` makes it; `library[index]` has the payloads of the samples it is given. The
-    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001" or
-    "tcp://[::1]:8001"; port 0 takes a free one. `ready` is called with the addresses once load
-    generators may come.
-    `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
-    then whoever reaches the port can use the node.
-
-    Raises NetworkError for addresses that cannot be bound or are not allowed, and where this
-    process hosts a system already. RuntimeError where gevent or eventlet has replaced its threads.
-    """
-    require_unpatched("a node", "threads", "queues")
-    addresses = [bind] if isinstance(bind, str) else list(bind)
-    for address in addresses:
-        try:
-            check_socket_address(address, to_bind=True)
-        except ValueError as error:
-            raise NetworkError(str(error)) from None
-    open_doors = [address for address in addresses if not is_loopback(address)]
-    if open_doors and keys is None and not insecure:
-        raise NetworkError(
-            f"{open_doors[0]} can be reached by strangers: give keys (`mlperf-loadgen keys DIR`), "
-            "bind to 127.0.0.1, or allow it by insecure=True (--insecure)"
-        )
-    own_keys = node_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
-    library = RemoteLibrary()
-    host = SutHost(make_sut(library), library)
-    talker = _Talker(host, addresses, own_keys, max_payload_bytes)
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(min(interval_s, _SWITCH_INTERVAL_S))
-    thread = threading.Thread(target=talker.run, name="node", daemon=True)
-    with signals_to_stop() as asked_to_stop:
-        try:
-            thread.start()
-            if ready is not None:
-                ready(talker.addresses)
-            host.work(lambda: asked_to_stop.is_set() or bool(stopped and stopped()))
-        finally:
-            talker.stop()
-            thread.join()
-            talker.close()
-            sys.setswitchinterval(interval_s)
-    if talker.error is not None:
-        raise talker.error
-
-
-@dataclasses.dataclass
-class _Session:
-    """The load generator that is being worked for."""
-
-    identity: bytes
-    run: int
-    who: str
-    timeout_s: float
-    max_answer_bytes: int
-    last_heard_s: float
-    welcomed: bool = False
-    proven: bool = False
-    """It said more than HELLO."""
-
-    @property
-    def silence_limit_s(self) -> float:
-        return self.timeout_s if self.proven else min(self.timeout_s, _GREETING_LIMIT_S)
-
-
-class _Talker:
+class Talker:
     """The thread that talks to load generators."""
 
     def __init__(
@@ -137,7 +53,7 @@ class _Talker:
         self._zmq = zmq
         self._host = host
         self._max_payload_bytes = max_payload_bytes
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._strangers = 0
         self._reader = SamplesReader()
         self._context = zmq.Context()
@@ -284,7 +200,7 @@ class _Talker:
             if message.kind not in (wire.Kind.BYE, wire.Kind.PING):
                 self._refuse(sender, message.run, _NO_RUN)
             return
-        session.last_heard_s = time.monotonic()
+        session.hear()
         session.proven = True
         if message.kind == wire.Kind.SAMPLES:
             self._host.issue(self._reader.read(message), now_ns)
@@ -338,10 +254,10 @@ class _Talker:
             if session.run != message.run:
                 raise wire.MessageError("a HELLO of another run in the middle of one")
             if not session.welcomed:  # It asks again, and waits.
-                session.last_heard_s = time.monotonic()
+                session.hear()
             return
         try:
-            begun = _Session(
+            begun = Session(
                 sender,
                 message.run,
                 f"{str(values['host'])[:100]}, process {int(values['process'])}",
@@ -360,9 +276,9 @@ class _Talker:
             lambda reason: self._post(lambda: self._refuse(sender, message.run, reason)),
         )
 
-    def _welcome(self, session: _Session, name: str) -> None:
+    def _welcome(self, session: Session, name: str) -> None:
         session.welcomed = True
-        session.last_heard_s = time.monotonic()
+        session.hear()
         values = {
             "name": name,
             "kernel": kernel_id(),
@@ -380,7 +296,7 @@ class _Talker:
         session = self._session
         if session is None:
             return
-        silent_s = time.monotonic() - session.last_heard_s
+        silent_s = session.silent_s
         if silent_s > session.silence_limit_s:
             self._end_session(f"was silent for {silent_s:.1f} s and is given up")
 

@@ -1,0 +1,39 @@
+"""The load generator that a node works for, and how long it may be silent.
+
+(How long a node may be silent, its load generator decides: qdl/links/watched.py.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+_GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcome.
+
+
+@dataclasses.dataclass
+class Session:
+    """The load generator that is being worked for."""
+
+    identity: bytes
+    run: int
+    who: str
+    timeout_s: float
+    max_answer_bytes: int
+    last_heard_s: float
+    welcomed: bool = False
+    proven: bool = False
+    """It said more than HELLO."""
+
+    @property
+    def silence_limit_s(self) -> float:
+        return self.timeout_s if self.proven else min(self.timeout_s, _GREETING_LIMIT_S)
+
+    @property
+    def silent_s(self) -> float:
+        """Since it was heard."""
+        return time.monotonic() - self.last_heard_s
+
+    def hear(self) -> None:
+        """It said something."""
+        self.last_heard_s = time.monotonic()
