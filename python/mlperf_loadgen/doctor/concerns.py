@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..text.units import counted, duration, share
 from .measured import Measured
 
 SLOW_CLOCK_NS = 300
@@ -39,7 +40,7 @@ def _rates(found: Measured) -> Concern | None:
     lowest = min(found.rates, key=lambda rate: (rate.qps, rate.lateness_p99_ns))
     return Concern(
         f"even at {lowest.qps:,.0f} queries/s the 99th percentile of lateness was "
-        f"{lowest.lateness_p99_ns / 1e3:,.0f} us",
+        f"{duration(lowest.lateness_p99_ns)}",
         "queries leave late, and a system under test seems slower or is spared its bursts",
         "free the machine of other work, or measure on another one",
     )
@@ -57,12 +58,12 @@ def _neighbours(found: Measured) -> Concern | None:
 
 def _interruptions(found: Measured) -> Concern | None:
     gaps = found.gaps
-    share = gaps.total_ns / 1e9 / gaps.watched_s
-    if gaps.largest_ns < LONG_GAP_NS and share < LOST_SHARE:
+    lost = gaps.total_ns / 1e9 / gaps.watched_s
+    if gaps.largest_ns < LONG_GAP_NS and lost < LOST_SHARE:
         return None
     return Concern(
-        f"a spinning thread stood still {gaps.count} times in {gaps.watched_s:.2g} s, at most "
-        f"{gaps.largest_ns / 1e6:.2g} ms, {share:.1%} of the time",
+        f"a spinning thread stood still {counted(gaps.count, 'time')} in {gaps.watched_s:.2g} s, "
+        f"at most {duration(gaps.largest_ns)}, {share(lost)} of the time",
         "whatever is running then is that much late, and tail latencies show it",
         "stop other work; in a virtual machine, ask for dedicated cores; isolate cores "
         "(isolcpus, taskset)",
@@ -107,7 +108,7 @@ def _timer(found: Measured) -> Concern | None:
     if found.sleep.p99_ns < LATE_TIMER_NS:
         return None
     return Concern(
-        f"sleeps of 1 ms take up to {found.sleep.p99_ns / 1e6:.2g} ms longer (p99)",
+        f"sleeps of 1 ms take up to {duration(found.sleep.p99_ns)} longer (p99)",
         "what sleeps, the generator between queries or a system under test, wakes late",
         "server_pacing = Pacing.Spin for the generator; forbid deep idle states for the rest",
     )

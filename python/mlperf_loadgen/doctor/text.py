@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 from ..host.machine import Machine
 from ..text.columns import wrapped
+from ..text.units import counted, duration, share
 from .concerns import Concern
 from .measured import Measured
 
 _UNKNOWN = "not told"
-
-
-def _duration(ns: float) -> str:
-    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
-        if ns >= limit:
-            return f"{ns / limit:.3g} {unit}"
-    return f"{ns:.3g} ns"
 
 
 def _of(value: object) -> str:
@@ -56,12 +50,13 @@ def _timing(found: Measured) -> Iterator[str]:
         f"source {_of(found.machine.clocksource)}"
     )
     yield (
-        f"sleep of 1 ms: late by {_duration(sleep.p50_ns)} (p50), {_duration(sleep.p99_ns)} (p99), "
-        f"{_duration(sleep.max_ns)} (max of {sleep.count})"
+        f"sleep of 1 ms: late by {duration(sleep.p50_ns)} (p50), {duration(sleep.p99_ns)} (p99), "
+        f"{duration(sleep.max_ns)} (max of {sleep.count})"
     )
     yield (
-        f"spinning thread: stood still {gaps.count} times in {gaps.watched_s:.2g} s, at most "
-        f"{_duration(gaps.largest_ns)}, {gaps.total_ns / 1e9 / gaps.watched_s:.2%} of the time"
+        f"spinning thread: stood still {counted(gaps.count, 'time')} in {gaps.watched_s:.2g} s, "
+        f"at most {duration(gaps.largest_ns)}, "
+        f"{share(gaps.total_ns / 1e9 / gaps.watched_s)} of the time"
     )
     busy = _UNKNOWN if found.busy_cores is None else f"{found.busy_cores:.2f} cores"
     yield f"others: {busy} busy; load average {_of(found.machine.load_average)}"
@@ -71,17 +66,17 @@ def _rates(found: Measured) -> Iterator[str]:
     yield "Server test of a system that answers at once, and how late it was issued:"
     for rate in sorted(found.rates, key=lambda rate: rate.qps):
         kept = "on time" if rate.keeps(found.lateness_bound_ns) else "late"
-        behind = f", {rate.completed_share:.0%} done" if rate.completed_share < 0.98 else ""
+        behind = f", {share(rate.completed_share)} done" if rate.completed_share < 0.98 else ""
         yield (
-            f"{rate.qps:>11,.0f} queries/s: {_duration(rate.lateness_p50_ns)} (p50), "
-            f"{_duration(rate.lateness_p99_ns)} (p99), {_duration(rate.lateness_max_ns)} (max): "
+            f"{rate.qps:>11,.0f} queries/s: {duration(rate.lateness_p50_ns)} (p50), "
+            f"{duration(rate.lateness_p99_ns)} (p99), {duration(rate.lateness_max_ns)} (max): "
             f"{kept}{behind}"
         )
 
 
 def _conclusion(found: Measured) -> Iterator[str]:
     best = found.trusted
-    bound = _duration(found.lateness_bound_ns)
+    bound = duration(found.lateness_bound_ns)
     if best is None:
         yield f"No rate was issued less than {bound} late at p99: trust no tail latency here."
         return

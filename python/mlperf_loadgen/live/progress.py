@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 
 from .. import _core
 from ..host.threads import require_unpatched
+from ..text.units import duration, rate
 
 _LINE_INTERVAL_S = 5.0
 _LONGEST_FAREWELL_S = 1.0
@@ -128,8 +129,8 @@ def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iter
 class _View(Protocol):
     """Where progress is shown; used by one thread."""
 
-    def show(self, progress: Progress, rate: float) -> None:
-        """`rate`: samples completed per second since the last time."""
+    def show(self, progress: Progress, speed: float) -> None:
+        """`speed`: samples completed per second since the last time."""
 
     def close(self) -> None: ...
 
@@ -143,13 +144,13 @@ def _watch(view: _View, last: Progress | None, interval_s: float, stop: threadin
                 stopping = stop.wait(interval_s)
                 now = read_progress()
                 if now is not None and now != last:
-                    view.show(now, _rate(last, now))
+                    view.show(now, _speed(last, now))
                     last = now
         finally:
             view.close()
 
 
-def _rate(before: Progress | None, now: Progress) -> float:
+def _speed(before: Progress | None, now: Progress) -> float:
     """Samples completed per second since `before`, if that is of the same set; else all of it."""
     if now.finished or before is None or before.set_number != now.set_number:
         return now.completed_samples_per_second
@@ -174,11 +175,11 @@ class _Lines:
         self._stream = stream
         self._next_s = time.monotonic() + _LINE_INTERVAL_S
 
-    def show(self, progress: Progress, rate: float) -> None:
+    def show(self, progress: Progress, speed: float) -> None:
         if time.monotonic() < self._next_s and not progress.finished:
             return
         self._next_s = time.monotonic() + _LINE_INTERVAL_S
-        parts = [f"{name} {text}" for name, text in _facts(progress, rate)]
+        parts = [f"{name} {text}" for name, text in _facts(progress, speed)]
         print(f"{title_of(progress)}: {'; '.join(parts)}", file=self._stream, flush=True)
 
     def close(self) -> None: ...
@@ -202,8 +203,8 @@ class _Panel:
         with contextlib.suppress(OSError, ValueError):
             self._live.start(refresh=True)
 
-    def show(self, progress: Progress, rate: float) -> None:
-        text = "\n".join(f"{name:<9} {text}" for name, text in _facts(progress, rate))
+    def show(self, progress: Progress, speed: float) -> None:
+        text = "\n".join(f"{name:<9} {text}" for name, text in _facts(progress, speed))
         panel = self._panel(self._text(text), title=title_of(progress), title_align="left")
         self._live.update(panel, refresh=True)
 
@@ -220,7 +221,7 @@ def title_of(progress: Progress) -> str:
     return f"{progress.scenario.name} {phase}{f' {progress.trial}' if progress.trial else ''}"
 
 
-def _facts(progress: Progress, rate: float) -> Iterator[tuple[str, str]]:
+def _facts(progress: Progress, speed: float) -> Iterator[tuple[str, str]]:
     """Names and texts."""
     yield "time", f"{_seconds(progress.elapsed_s)}{_end(progress)}"
     yield "queries", f"{progress.queries_issued:,} issued"
@@ -237,16 +238,16 @@ def _facts(progress: Progress, rate: float) -> Iterator[tuple[str, str]]:
             f"{_seconds(progress.oldest_outstanding_s)}",
         )
     offered = progress.offered_samples_per_second
-    yield "rate", f"{_rate_text(rate)}/s" + (f" of {_rate_text(offered)}/s" if offered else "")
+    yield "rate", f"{rate(speed)}/s" + (f" of {rate(offered)}/s" if offered else "")
     if progress.latency_p50_ns is not None and progress.latency_p99_ns is not None:
         yield (
             "latency",
-            f"p50 {_duration(progress.latency_p50_ns)}, p99 {_duration(progress.latency_p99_ns)}",
+            f"p50 {duration(progress.latency_p50_ns)}, p99 {duration(progress.latency_p99_ns)}",
         )
     late_ns = (progress.lateness_p50_ns, progress.lateness_p99_ns, progress.lateness_max_ns)
     if None not in late_ns:
         names = ("p50", "p99", "max")
-        texts = [f"{n} {_duration(ns or 0)}" for n, ns in zip(names, late_ns, strict=True)]
+        texts = [f"{n} {duration(ns or 0)}" for n, ns in zip(names, late_ns, strict=True)]
         yield "lateness", ", ".join(texts)
 
 
@@ -259,19 +260,9 @@ def _end(progress: Progress) -> str:
 
 
 def _seconds(seconds: float) -> str:
+    """As a clock shows it, which `duration` does not."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
-
-
-def _rate_text(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-
-
-def _duration(ns: int) -> str:
-    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
-        if abs(ns) >= limit:
-            return f"{ns / limit:.3g} {unit}"
-    return f"{ns} ns"

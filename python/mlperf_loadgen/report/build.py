@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..logs.detail import LoggedTrial
 from ..logs.run import RunLogs, read_run, shown_path
 from ..sweeps.table import Sweep
 from ..sweeps.text import failed_text, number_text
-from ..text.words import duration, number, percentile
+from ..text.units import counted, duration, number, percentile, share
 from . import series
 from .data import Cell, Distribution, PeakReport, Report, RunReport, SweepReport, Table, Tile
 from .findings import findings_of, headline_of, verdict_of
@@ -140,8 +141,8 @@ def _tiles(metrics: RunMetrics) -> list[Tile]:
     over = metrics.logs.number("result_overlatency_query_count")
     count = metrics.query_count
     if over is not None and count and metrics.target and not metrics.token_mode:
-        allowed = 100 * (1 - metrics.target)
-        note = f"{100 * over / count:.3g} % of queries; {allowed:.3g} % are allowed"
+        allowed = share(1 - metrics.target)
+        note = f"{share(over / count)} of queries; {allowed} are allowed"
         label = "Over the bound or failed" if metrics.failed_count else "Over the bound"
         tiles.append(Tile(label, number_cell(over), note))
     if metrics.failed_count:
@@ -162,7 +163,7 @@ def _tiles(metrics: RunMetrics) -> list[Tile]:
 def _peak_tiles(logs: RunLogs) -> list[Tile]:
     if logs.peak is None:
         return []
-    note = f"queries per second, after {len(logs.peak.trials)} trials"
+    note = f"queries per second, after {counted(len(logs.peak.trials), 'trial')}"
     if logs.peak.qps is None and logs.peak.statement:
         note = logs.peak.statement
     return [Tile("Peak", number_cell(logs.peak.qps), note)]
@@ -238,21 +239,16 @@ def _flow(metrics: RunMetrics) -> series.Flow | None:
 _OUTCOMES = {True: "passed", False: "failed", None: ""}
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.3g} %"
-
-
 def _peak_report(logs: RunLogs) -> PeakReport | None:
     peak = logs.peak
     if peak is None or not peak.trials:
         return None
-    found = "No rate was found that passes."
+    found, trials = "No rate was found that passes.", counted(len(peak.trials), "trial")
     interval = None
     if peak.statement:
-        found = f"The peak: {peak.statement}; {len(peak.trials)} trials."
+        found = f"The peak: {peak.statement}; {trials}."
     elif peak.qps is not None:
-        found = f"The peak is {number(peak.qps)} queries/s"
-        found += f", after {len(peak.trials)} trials."
+        found = f"The peak is {number(peak.qps)} queries/s, after {trials}."
     if peak.qps is not None and peak.low_qps is not None and peak.high_qps is not None:
         interval = (peak.low_qps, peak.high_qps)
     judged = any(trial.passed is not None for trial in peak.trials)
@@ -261,7 +257,7 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
             Cell(str(i + 1)),
             Cell(trial.purpose),
             number_cell(trial.qps),
-            Cell(_OUTCOMES[trial.passed] if judged else _percent(trial.over_percent)),
+            Cell(_OUTCOMES[trial.passed] if judged else _share_over(trial)),
         )
         for i, trial in enumerate(peak.trials)
     )
@@ -275,6 +271,10 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
         peak_qps=peak.qps,
         interval_qps=interval,
     )
+
+
+def _share_over(trial: LoggedTrial) -> str:
+    return "" if trial.over_percent is None else share(trial.over_percent / 100)
 
 
 def _sweep_report(sweep: Sweep) -> SweepReport:
@@ -298,7 +298,7 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
             Cell(number_text(row.value), row.value),
             *(number_cell(getattr(row.median, metric)) for _, metric in rates),
             *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
-            *([Cell(_percent(100 * (row.median.failed_share or 0)))] if fails else []),
+            *([Cell(share(row.median.failed_share or 0))] if fails else []),
             Cell(f"{row.valid_count} of {row.run_count}"),
         )
         for row in sweep.rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..logs.run import RunLogs
-from ..text.words import duration, number
+from ..text.units import duration, number
 from .data import Finding
 from .numbers import LATENCY, TPOT, TTFT, Kind, RunMetrics
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..logs.run import RunLogs, answered_ns_of, last_by_query, query_starts
-from ..text.words import percentile
+from ..text.units import percentile
 from .series import Ints, percentile_of
 
 PERCENTILES = {0.5: "50.00", 0.9: "90.00", 0.95: "95.00", 0.97: "97.00", 0.99: "99.00"}

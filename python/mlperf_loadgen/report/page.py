@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html as markup
 import json
+import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
 from .. import _core
@@ -19,6 +20,7 @@ from .charts.page import (
 from .data import Cell, Report, RunReport, Table
 
 _NEEDS_PLOTLY = "a report as HTML needs plotly: pip install 'mlperf_loadgen[report]'"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[num]?s|%)(?!\w))")
 _HERE = Path(__file__).parent
 _SET_THEME = (  # Before anything is painted.
     'document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches'
@@ -41,10 +43,10 @@ def page_of(report: Report) -> str:
     charts = {chart.key: chart.figure for _, _, all_charts in sections for chart in all_charts}
     body = "\n".join(
         f'<section id="{key}" aria-labelledby="{key}-title">\n'
-        f'<h2 id="{key}-title">{escape(title)}</h2>\n{html}\n</section>'
+        f'<h2 id="{key}-title">{_text(title)}</h2>\n{html}\n</section>'
         for (key, title), html, _ in sections
     )
-    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for (key, title), _, _ in sections)
+    links = "".join(f'<a href="#{key}">{_text(title)}</a>' for (key, title), _, _ in sections)
     heading, about = _heading(report)
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -53,15 +55,15 @@ def page_of(report: Report) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>{escape(report.title)}</title>
+<title>{_text(report.title)}</title>
 <style>
 {(_HERE / "page.css").read_text(encoding="utf-8")}</style>
 <script>{_SET_THEME}</script>
 </head>
 <body>
 <header>
-<div class="top"><h1>{escape(heading)}</h1><button type="button" id="theme">Theme</button></div>
-<p class="about">{escape(about)}</p>
+<div class="top"><h1>{_text(heading)}</h1><button type="button" id="theme">Theme</button></div>
+<p class="about">{_text(about)}</p>
 <nav aria-label="Parts of this report">{links}</nav>
 </header>
 <main>
@@ -70,7 +72,7 @@ def page_of(report: Report) -> str:
 </noscript>
 {body}
 </main>
-<footer>Made by mlperf_loadgen {escape(_core.__version__)}. This file needs no network.</footer>
+<footer>Made by mlperf_loadgen {_text(_core.__version__)}. This file needs no network.</footer>
 <script type="application/json" id="report-data">{_json({"charts": charts})}</script>
 <script>{get_plotlyjs()}</script>
 <script>
@@ -78,6 +80,11 @@ def page_of(report: Report) -> str:
 </body>
 </html>
 """
+
+
+def _text(text: str) -> str:
+    """Text as HTML, in which no line ends between a number and its unit."""
+    return markup.escape(_BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def _json(value: object) -> str:
@@ -106,14 +113,14 @@ def _sections(report: Report) -> Iterable[_Section | None]:
     for i, run in enumerate(runs):
         if run.peak is not None:
             chart = peak_chart(run.peak, f"peak-{i}")
-            about = f'<p class="card wide">{escape(run.peak.text)}</p>'
+            about = f'<p class="card wide">{_text(run.peak.text)}</p>'
             html = _grid([about, _card(_table(run.peak.trials)), _figure(chart)])
             title = "Peak search" if len(runs) == 1 else f"Peak search of {run.name}"
             yield (f"peak-{i}-part", title), html, [chart]
     for i, sweep in enumerate(report.sweeps):
         curve = sweep_chart(sweep, f"sweep-{i}")
         charts = [] if curve is None else [curve]
-        about = f'<p class="card wide">{escape(sweep.knee_text)}</p>'
+        about = f'<p class="card wide">{_text(sweep.knee_text)}</p>'
         html = _grid([about, *map(_figure, charts), _card(_table(sweep.table))])
         yield (f"sweep-{i}-part", sweep.title if runs else "Sweep"), html, charts
     if runs:
@@ -185,9 +192,9 @@ def _verdicts(runs: Sequence[RunReport]) -> str:
         cards = "\n".join(_verdict(run, _run_name(run, i)) for i, run in enumerate(runs))
         return f'<div class="verdicts several">\n{cards}\n</div>'
     tiles = "\n".join(
-        f'<div class="tile card"><dt>{escape(tile.label)}</dt><dd>'
-        f'<div class="value"{_exact(tile.value)}>{escape(tile.value.text)}</div>'
-        f'<div class="note">{escape(tile.note)}</div></dd></div>'
+        f'<div class="tile card"><dt>{_text(tile.label)}</dt><dd>'
+        f'<div class="value"{_exact(tile.value)}>{_text(tile.value.text)}</div>'
+        f'<div class="note">{_text(tile.note)}</div></dd></div>'
         for tile in runs[0].tiles
     )
     return (
@@ -198,18 +205,18 @@ def _verdicts(runs: Sequence[RunReport]) -> str:
 def _verdict(run: RunReport, name: str) -> str:
     sign = {"good": "✓", "bad": "✕"}.get(run.tone, "i")
     findings = "".join(
-        f"<li><strong>{escape(finding.text)}</strong><span>{escape(finding.cure)}</span></li>"
+        f"<li><strong>{_text(finding.text)}</strong><span>{_text(finding.cure)}</span></li>"
         for finding in run.findings
     )
     cautions = "".join(
-        f"<li><strong>Caution.</strong><span>{escape(caution)}</span></li>"
+        f"<li><strong>Caution.</strong><span>{_text(caution)}</span></li>"
         for caution in run.cautions
     )
-    about = f'<p class="about">{escape(f"{run.sut_name}. {run.about}")}</p>' if name else ""
+    about = f'<p class="about">{_text(f"{run.sut_name}. {run.about}")}</p>' if name else ""
     return (
         f'<div class="verdict card {run.tone}">{name}'
-        f'<div class="word"><span aria-hidden="true">{sign}</span> {escape(run.verdict)}</div>'
-        f'<p class="headline">{escape(run.headline)}</p>{about}'
+        f'<div class="word"><span aria-hidden="true">{sign}</span> {_text(run.verdict)}</div>'
+        f'<p class="headline">{_text(run.headline)}</p>{about}'
         + (f'<ul class="findings">{findings}</ul>' if findings else "")
         + (f'<ul class="findings cautions">{cautions}</ul>' if cautions else "")
         + "</div>"
@@ -217,11 +224,11 @@ def _verdict(run: RunReport, name: str) -> str:
 
 
 def _run_name(run: RunReport, i: int) -> str:
-    return f'<div class="run-name">{_swatch(i)}{escape(run.name)}</div>'
+    return f'<div class="run-name">{_swatch(i)}{_text(run.name)}</div>'
 
 
 def _legend(runs: Sequence[RunReport]) -> str:
-    items = "".join(f"<li>{_swatch(i)}{escape(run.name)}</li>" for i, run in enumerate(runs))
+    items = "".join(f"<li>{_swatch(i)}{_text(run.name)}</li>" for i, run in enumerate(runs))
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -235,12 +242,12 @@ def _swatch(i: int) -> str:
 
 
 def _figure(chart: Chart) -> str:
-    key = escape(chart.key)
+    key = _text(chart.key)
     return (
-        f'<figure class="chart card" id="chart-{key}"><figcaption><h3>{escape(chart.title)}</h3>'
-        f"<p>{escape(chart.hint)}</p></figcaption>"
+        f'<figure class="chart card" id="chart-{key}"><figcaption><h3>{_text(chart.title)}</h3>'
+        f"<p>{_text(chart.hint)}</p></figcaption>"
         f'<div class="plot" data-chart="{key}" role="img" '
-        f'aria-label="{escape(f"{chart.title}. {chart.hint}")}"></div></figure>'
+        f'aria-label="{_text(f"{chart.title}. {chart.hint}")}"></div></figure>'
     )
 
 
@@ -259,7 +266,7 @@ def _card(html: str, more: str = "") -> str:
 
 
 def _empty(text: str) -> str:
-    return _card(f'<p class="empty">{escape(text)}</p>', "wide")
+    return _card(f'<p class="empty">{_text(text)}</p>', "wide")
 
 
 def _exact(cell: Cell) -> str:
@@ -273,15 +280,13 @@ def _table(table: Table, title: str | None = None, hidden: bool = False) -> str:
         for i in range(len(table.columns))
     ]
     heads = "".join(
-        f'<th scope="col"{_number_class(is_number)}>{escape(column)}</th>'
-        if column
-        else "<td></td>"
+        f'<th scope="col"{_number_class(is_number)}>{_text(column)}</th>' if column else "<td></td>"
         for column, is_number in zip(table.columns, numeric, strict=True)
     )
     head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
     rows = "".join(_row(row, numeric) for row in table.rows)
-    text = escape(table.caption if title is None else title)
-    key = escape(table.key)
+    text = _text(table.caption if title is None else title)
+    key = _text(table.key)
     class_ = ' class="hidden"' if hidden else ""
     return (
         f"<h3{class_}>{text}</h3>"
@@ -291,9 +296,9 @@ def _table(table: Table, title: str | None = None, hidden: bool = False) -> str:
 
 
 def _row(row: Sequence[Cell], numeric: Sequence[bool]) -> str:
-    cells = [f'<th scope="row"{_exact(row[0])}>{escape(row[0].text)}</th>']
+    cells = [f'<th scope="row"{_exact(row[0])}>{_text(row[0].text)}</th>']
     cells += [
-        f"<td{_number_class(is_number)}{_exact(cell)}>{escape(cell.text)}</td>"
+        f"<td{_number_class(is_number)}{_exact(cell)}>{_text(cell.text)}</td>"
         for cell, is_number in zip(row[1:], numeric[1:], strict=True)
     ]
     return f"<tr>{''.join(cells)}</tr>"

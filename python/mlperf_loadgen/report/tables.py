@@ -11,7 +11,7 @@ from .. import _core
 from ..host.machine import read_machine
 from ..logs.run import RunLogs, number_or_none
 from ..logs.settings import effective_name, requested_name, same_value
-from ..text.words import duration, measured, number, percentile
+from ..text.units import duration, number, percentile
 from .data import Cell, Table
 from .findings import verdict_of
 from .numbers import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
@@ -21,7 +21,11 @@ _MOST_MESSAGES = 50
 
 def time_cell(ns: float | None) -> Cell:
     """A time in its unit, with its ns."""
-    return Cell(measured(ns), ns)
+    return Cell(_time(ns), ns)
+
+
+def _time(ns: float | None) -> str:
+    return duration(ns, padded=True)
 
 
 def number_cell(value: object) -> Cell:
@@ -182,12 +186,12 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
     rows += _compared("queries", [m.query_count for m in all_metrics], number)
     for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT):
         means = [m.statistic(kind, "mean") if kind in m.kinds else None for m in all_metrics]
-        rows += _compared(f"{kind.name}, mean", means, measured)
+        rows += _compared(f"{kind.name}, mean", means, _time)
         for p in PERCENTILES:
             values = [m.at(kind, p) if kind in m.kinds else None for m in all_metrics]
-            rows += _compared(f"{kind.name}, {percentile(p)}", values, measured)
+            rows += _compared(f"{kind.name}, {percentile(p)}", values, _time)
     late = [m.logs.number("result_lateness_p99_ns") for m in all_metrics]
-    rows += _compared("Issued late, p99", late, measured)
+    rows += _compared("Issued late, p99", late, _time)
     return Table(
         "comparison", "In brackets: the change against the first run", ("", *names), tuple(rows)
     )
@@ -214,7 +218,7 @@ def _compared(label: str, values: Sequence[float | None], text: Any) -> list[tup
 
 def _change(ratio: float) -> str:
     if 0.5 < ratio < 2:
-        return f"{100 * (ratio - 1):+.1f}\N{NO-BREAK SPACE}%"
+        return f"{100 * (ratio - 1):+.1f} %"
     return f"\u00d7{ratio:.3g}"
 
 

@@ -17,7 +17,7 @@ from mlperf_loadgen.cli.show.result_view import print_result
 from mlperf_loadgen.cli.show.show import rate_text
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
-from mlperf_loadgen.text.words import number
+from mlperf_loadgen.text.units import number
 
 TOKENS = 50
 FACTOR = 70

@@ -141,10 +141,10 @@ def unit_of(chart):
     """The ns of the unit of a chart's durations."""
     title = chart["layout"]["yaxis"]["title"]["text"]
     if "log" not in title:
-        return {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}[re.search(r"\((.*)\)", title)[1]]
+        return {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[re.search(r"\((.*)\)", title)[1]]
     axis = chart["layout"]["yaxis"]
     value, name = axis["ticktext"][0].split()
-    return float(value) * {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}[name] / axis["tickvals"][0]
+    return float(value) * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[name] / axis["tickvals"][0]
 
 
 def test_series_against_plain_counting():

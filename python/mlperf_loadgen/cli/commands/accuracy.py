@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...text.units import share
 from ..options.options import Shown, with_options
 from ..show.answer_files import Answers, read_answers, write_csv, write_jsonl, write_npz
 from ..show.outcome import Mistake, Outcome, Status
@@ -163,9 +164,9 @@ def _show(
     if width > 1:  # A score for each class, or the wrong --dtype.
         rows.append(["values of a response", f"{width} of {dtype}"])
     if labels is not None:
-        share = f"{document['top1_accuracy']:.4%}"
+        accuracy = share(document["top1_accuracy"], 6)
         part = ", of the responses that are there" if document["truncated"] else ""
-        rows.append(["top-1 accuracy", f"{share} ({document['top1_correct']:,} right{part})"])
+        rows.append(["top-1 accuracy", f"{accuracy} ({document['top1_correct']:,} right{part})"])
     rows += [[name, f"{value:.6g}"] for name, value in document.get("scores", {}).items()]
     if document.get("missing"):
         counts = "" if labels is None else ": they count as wrong"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ... import _core
+from ...text.units import duration, rate, share
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..session import Session, open_session
 from ..show.outcome import Mistake, Outcome, Status
 from ..show.result_view import print_where_next
-from ..show.show import duration_text, print_heading, print_table, print_text, rate_text, tell
+from ..show.show import print_heading, print_table, print_text, tell
 
 if TYPE_CHECKING:
     from ...peak.find import PeakResult
@@ -219,7 +220,7 @@ def _print_unconfirmed(found: PeakResult) -> None:
     confirming = [trial for trial in found.trials if trial.kind == "confirm"]
     if confirming:
         why = "; ".join(found.result.reasons) or "it was too long over the latency bound"
-        print_text(f"reason: the run at {rate_text(confirming[-1].qps)} was INVALID: {why}")
+        print_text(f"reason: the run at {rate(confirming[-1].qps)} was INVALID: {why}")
     else:
         print_text("reason: the time was used before a run could confirm a rate")
 
@@ -286,11 +287,11 @@ def _print_trials(trials: list[_core.PeakTrial]) -> None:
     rows = [
         [
             trial.kind,
-            rate_text(trial.qps),
+            rate(trial.qps),
             f"{trial.query_count:,}",
-            f"{trial.over_share:.2%}",
-            f"{trial.failed_share:.2%}",
-            duration_text(trial.duration_s * 1e9),
+            share(trial.over_share),
+            share(trial.failed_share),
+            duration(trial.duration_s * 1e9),
             "passed" if trial.passed else "failed",
         ]
         for trial in trials

@@ -6,11 +6,12 @@ from typing import Any
 
 from ... import _core
 from ...interfaces import QuerySampleLibrary
+from ...text.units import duration, rate, share
 from ..options.setting_values import Origin
 from ..session import Session
 from ..target.signatures import check_methods
 from .outcome import Outcome, Status
-from .show import duration_text, print_heading, print_table, rate_text
+from .show import print_heading, print_table
 
 _PROBED_LENGTH = 1.32  # Of the query that a probe sizes, in min_duration_ms.
 # Of a library that is not known: a test that no such library is large enough for is refused.
@@ -114,7 +115,7 @@ def expected_traffic(
     if settings.max_query_count:
         limits.append(f"{settings.max_query_count} queries")
     if settings.max_duration_ms:
-        limits.append(duration_text(settings.max_duration_ms * 1e6))
+        limits.append(duration(settings.max_duration_ms * 1e6))
     if limits:
         traffic["stops_at"] = " or ".join(limits)
     return traffic
@@ -130,8 +131,8 @@ def _stream(
         "arrivals": "each query when the one before is answered",
         "samples_per_query": samples_per_query,
         "queries": f"at least {settings.min_query_count}; "
-        f"{max(by_time, settings.min_query_count)} if each takes {duration_text(expected_ns)}",
-        "lasts": f"at least {duration_text(min_ns)}",
+        f"{max(by_time, settings.min_query_count)} if each takes {duration(expected_ns)}",
+        "lasts": f"at least {duration(min_ns)}",
     }
 
 
@@ -147,26 +148,25 @@ def _multi_stream(settings: _core.TestSettings, plan: object) -> dict[str, str |
 
 def _server(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
     """Poisson arrivals: their mean gap is 1 / rate, and so is the gaps' standard deviation."""
-    rate = settings.server_target_qps
-    seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / rate)
+    qps = settings.server_target_qps
+    seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / qps)
     return {
-        "arrivals": f"at random, {rate_text(rate)} a second; the mean gap is "
-        f"{duration_text(1e9 / rate)}",
+        "arrivals": f"at random, {rate(qps)} a second; the mean gap is {duration(1e9 / qps)}",
         "samples_per_query": 1,
-        "queries": f"at least {settings.min_query_count}; about {round(rate * seconds)}",
-        "lasts": f"about {duration_text(seconds * 1e9)}",
+        "queries": f"at least {settings.min_query_count}; about {round(qps * seconds)}",
+        "lasts": f"about {duration(seconds * 1e9)}",
         "bound": _bound(settings),
     }
 
 
 def _bound(settings: _core.TestSettings) -> str:
-    share = f"{100 * settings.server_target_latency_percentile:g} %"
+    most = share(settings.server_target_latency_percentile, 6)
     if settings.use_token_latencies:
         return (
-            f"{share} of samples: first token within {duration_text(settings.ttft_latency)}, "
-            f"each later one within {duration_text(settings.tpot_latency)}"
+            f"{most} of samples: first token within {duration(settings.ttft_latency)}, "
+            f"each later one within {duration(settings.tpot_latency)}"
         )
-    return f"{share} of queries within {duration_text(settings.server_target_latency_ns)}"
+    return f"{most} of queries within {duration(settings.server_target_latency_ns)}"
 
 
 def _offline(settings: _core.TestSettings, plan: dict[str, Any]) -> dict[str, str | int]:
@@ -178,14 +178,14 @@ def _offline(settings: _core.TestSettings, plan: dict[str, Any]) -> dict[str, st
         probed_ns = settings.offline_probe_duration_ms * 1e6
         longest_ns = _PROBED_LENGTH * settings.min_duration_ms * 1e6
         return traffic | {
-            "probe": f"about {duration_text(probed_ns)} before the test, which sizes its query",
+            "probe": f"about {duration(probed_ns)} before the test, which sizes its query",
             "samples": f"{settings.min_query_count} at least",
-            "lasts": f"about {duration_text(longest_ns)} at the speed of the probe",
+            "lasts": f"about {duration(longest_ns)} at the speed of the probe",
         }
-    rate, samples = settings.offline_expected_qps, plan["samples_per_query"]
-    if rate == 0:
+    qps, samples = settings.offline_expected_qps, plan["samples_per_query"]
+    if qps == 0:
         return traffic | {"samples": samples, "lasts": "as long as they take"}
-    lasts = f"{duration_text(samples / rate * 1e9)} at {rate_text(rate)} samples/s"
+    lasts = f"{duration(samples / qps * 1e9)} at {rate(qps)} samples/s"
     return traffic | {"samples": samples, "lasts": lasts}
 
 

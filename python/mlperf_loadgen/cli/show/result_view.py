@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import _core
+from ...text.units import duration, percentile, rate, share
 from ..options.option_names import in_options
 from .outcome import Status
-from .show import duration_text, print_heading, print_table, print_text, rate_text
+from .show import print_heading, print_table, print_text
 
 _PERCENTILES = (0.5, 0.9, 0.99, 0.999)
-_HEADER = ("", "mean", *(f"p{100 * p:g}" for p in _PERCENTILES), "max")
+_HEADER = ("", "mean", *(percentile(p) for p in _PERCENTILES), "max")
 
 
 def status_of(result: _core.TestResult) -> Status:
@@ -35,7 +36,7 @@ def print_result(result: _core.TestResult) -> None:
     if result.offline_probe is not None:
         probe = result.offline_probe
         print_text(
-            f"probe: {rate_text(probe.samples_per_second)} samples/s, so that the query was sized "
+            f"probe: {rate(probe.samples_per_second)} samples/s, so that the query was sized "
             f"by offline_expected_qps {probe.expected_qps:.10g}"
         )
     if result.accuracy_sample_count:
@@ -68,15 +69,15 @@ def _facts(performance: _core.PerformanceResult, scenario: _core.TestScenario) -
     rows = [_metric(performance, scenario)]
     if performance.tokens_per_second is not None:
         inferred = " (inferred)" if performance.tokens_inferred else ""
-        rate = rate_text(performance.tokens_per_second)
-        rows.append(["token throughput", f"{rate} tokens/s{inferred}"])
+        tokens = rate(performance.tokens_per_second)
+        rows.append(["token throughput", f"{tokens} tokens/s{inferred}"])
     if scenario == _core.TestScenario.Server:
-        share = performance.overlatency_query_count / max(performance.query_count, 1)
-        rows.append(["scheduled", f"{rate_text(performance.scheduled_samples_per_second)}/s"])
+        over = share(performance.overlatency_query_count / max(performance.query_count, 1))
+        rows.append(["scheduled", f"{rate(performance.scheduled_samples_per_second)}/s"])
         rows.append(
             [
                 f"over the latency bound{' or failed' if performance.failed_sample_count else ''}",
-                f"{performance.overlatency_query_count:,} ({share:.2%})",
+                f"{performance.overlatency_query_count:,} ({over})",
             ]
         )
     rows.append(["queries issued", f"{performance.query_count:,}"])
@@ -89,11 +90,11 @@ def _facts(performance: _core.PerformanceResult, scenario: _core.TestScenario) -
 def _metric(performance: _core.PerformanceResult, scenario: _core.TestScenario) -> list[str]:
     """What the scenario measures."""
     if scenario == _core.TestScenario.Server:
-        return ["completed", f"{rate_text(performance.completed_samples_per_second)}/s"]
+        return ["completed", f"{rate(performance.completed_samples_per_second)}/s"]
     if scenario == _core.TestScenario.Offline:
-        return ["throughput", f"{rate_text(performance.samples_per_second)} samples/s"]
+        return ["throughput", f"{rate(performance.samples_per_second)} samples/s"]
     stats = performance.query_latency or performance.sample_latency
-    return ["latency at the target percentile", duration_text(stats.target_percentile_ns)]
+    return ["latency at the target percentile", duration(stats.target_percentile_ns)]
 
 
 def _latencies(performance: _core.PerformanceResult) -> list[list[str]]:
@@ -109,7 +110,7 @@ def _latencies(performance: _core.PerformanceResult) -> list[list[str]]:
     late = performance.lateness
     if late.count:
         times = (late.p50_ns, late.p90_ns, late.p99_ns, late.p999_ns, late.max_ns)
-        rows.append(["issued late", "", *map(duration_text, times)])
+        rows.append(["issued late", "", *map(duration, times)])
     return rows
 
 
@@ -120,5 +121,5 @@ def _first_token_name(stats: _core.LatencyStats | None, sample_count: int) -> st
 
 
 def _latency(name: str, stats: _core.LatencyStats) -> list[str]:
-    at = [stats.percentiles_ns[percentile] for percentile in _PERCENTILES]
-    return [name, *map(duration_text, (stats.mean_ns, *at, stats.max_ns))]
+    at = [stats.percentiles_ns[p] for p in _PERCENTILES]
+    return [name, *map(duration, (stats.mean_ns, *at, stats.max_ns))]

@@ -60,21 +60,6 @@ def print_text(text: str) -> None:
         print(line)
 
 
-def duration_text(ns: float) -> str:
-    """Four digits and a unit; all of whole thousands of seconds."""
-    if abs(ns) >= 1e12:
-        return f"{ns / 1e9:,.0f} s"
-    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
-        if abs(ns) >= limit:
-            return f"{ns / limit:.4g} {unit}"
-    return f"{ns:.0f} ns"
-
-
-def rate_text(value: float) -> str:
-    """Four digits; all of whole thousands."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 # ---- Streams -------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...text.units import duration
 from .fleet import Fleet
 from .timings import Timings
 
@@ -43,7 +44,7 @@ class NetworkReport:
     def __str__(self) -> str:
         lines = [f"{'component':<18} {'p50':>11} {'p90':>11} {'p99':>11} {'max':>11}"]
         for name, values in self.components.items():
-            cells = [_duration(values[key]) for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns")]
+            cells = [duration(values[key]) for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns")]
             lines.append(f"{name:<18} " + " ".join(f"{cell:>11}" for cell in cells))
         for node in self.nodes:
             lines.append(
@@ -57,12 +58,6 @@ class NetworkReport:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it as JSON."""
         Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
-
-
-def _duration(ns: int) -> str:
-    if abs(ns) < 1_000_000:
-        return f"{ns / 1e3:.1f} us"
-    return f"{ns / 1e6:.2f} ms" if abs(ns) < 1_000_000_000 else f"{ns / 1e9:.3f} s"
 
 
 def report_of(fleet: Fleet, faults: dict[str, int], timings: Timings) -> NetworkReport:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...text.words import duration, unit_of
+from ...text.units import duration, share, unit_of
 from ..series import Floats
 
 _LOG_FROM_RATIO = 20.0
@@ -85,7 +85,7 @@ def log_ticks(low: float, high: float, sparse: bool = False) -> list[float]:
 def percentile_axis(most_odds: float) -> Json:
     powers = range(1, max(math.ceil(math.log10(max(most_odds, 10))), 1) + 1)
     ticks = [1.0, 2.0, *(10.0**p for p in powers)]
-    texts = ["", "50 %", *(f"{100 - 10.0 ** (2 - p):.10g} %" for p in powers)]
+    texts = ["", share(0.5), *(share(1 - 10.0**-p, 10) for p in powers)]
     return {
         "type": "log",
         "title": {"text": "percentile, the tail widened: 1 / (1 - p)"},

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...text.words import duration, percentile
+from ...text.units import duration, percentile
 from ..data import Distribution, PeakReport, Report, RunReport, SweepReport
 from .axes import Json, Scale, log_ticks, percentile_axis, rounded, scale_of, time_axis
 

@@ -16,7 +16,7 @@ except ImportError as error:
     message = "a report as PNG needs matplotlib: pip install 'mlperf_loadgen[plots]'"
     raise ImportError(message) from error
 
-from ...text.words import duration
+from ...text.units import duration, share
 from ..data import Distribution, Report, RunReport, SweepReport
 
 # Told apart with any kind of colour vision (Okabe and Ito).
@@ -108,7 +108,7 @@ def _draw_tail(axes: Axes, title: str, parts: _Parts) -> None:
     powers = range(1, math.ceil(math.log10(max(most, 10))) + 1)
     axes.set_xscale("log")
     axes.set_xticks([2, *(10**p for p in powers)])
-    axes.set_xticklabels(["50 %", *(f"{100 - 10.0 ** (2 - p):.10g} %" for p in powers)])
+    axes.set_xticklabels([share(0.5), *(share(1 - 10.0**-p, 10) for p in powers)])
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("percentile, the tail widened")
     _finish(axes, f"{title}, percentile curve", parts)
