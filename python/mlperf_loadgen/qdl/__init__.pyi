@@ -14,7 +14,7 @@ from .links.link import (
 from .network import NetworkQDL as NetworkQDL, register_transport as register_transport
 from .node.http import serve_http as serve_http
 from .node.remote_library import RemoteLibrary as RemoteLibrary
-from .node.talker import serve as serve
+from .node.serve import serve as serve
 
 __all__ = [
     "Answers",
