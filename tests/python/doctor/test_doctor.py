@@ -273,7 +273,7 @@ def test_a_healthy_machine_is_not_warned_about():
         ({"rates": (rate_at(1000, 10**6),)}, "1,000 queries/s"),
         ({"busy_cores": 1.5}, "1.5 cores busy"),
         ({"gaps": Gaps(1.0, 2, 8_000_000, 9_000_000)}, "stood still 2 times"),
-        ({"gaps": Gaps(1.0, 500, 90_000, 40_000_000)}, "4.0% of the time"),
+        ({"gaps": Gaps(1.0, 500, 90_000, 40_000_000)}, "4 % of the time"),
         ({"cores_usable": 1}, "one core only"),
         ({"cores_quota": 1.5}, "1.5 cores"),
         ({"clock": ClockCost(900.0, 100), "clocksource": "hpet"}, "hpet"),
