@@ -14,6 +14,7 @@ from .comparison.comparison import Comparison
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .logs.run import is_log_name
 from .run import StartTestWithLogSettings
+from .text.units import share
 
 _temporary: list[tempfile.TemporaryDirectory[str]] = []  # Removed when the process ends.
 
@@ -83,11 +84,11 @@ def assert_no_slower(
     if found.failed[0] > 0:
         raise ValueError(f"the baseline has failed samples; save a VALID one\n{found}")
     if found.outcome in ("slower", "mixed"):
-        limit = f"{100 * tolerance:g}%"
+        limit = share(tolerance)
         raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")
     if found.outcome == "inconclusive":
         raise AssertionError(
-            f"whether it is slower than the baseline (A) by more than {100 * tolerance:g}% cannot "
+            f"whether it is slower than the baseline (A) by more than {share(tolerance)} cannot "
             f"be told; make both runs longer, or raise the tolerance\n{found}"
         )
     return found

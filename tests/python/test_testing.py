@@ -97,7 +97,7 @@ def test_a_faster_run_passes(result_of, tmp_path):
 def test_a_slower_run_fails_with_the_table(result_of, tmp_path):
     save_baseline(result_of(1e6), tmp_path / "baseline")
     with pytest.raises(
-        AssertionError, match=r"slower than the baseline .* by more than 5%"
+        AssertionError, match=r"slower than the baseline .* by more than 5 %"
     ) as failure:
         assert_no_slower(result_of(1.2e6), tmp_path / "baseline")
     assert "latency p50" in str(failure.value)

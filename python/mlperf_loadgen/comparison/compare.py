@@ -14,6 +14,7 @@ import numpy as np
 
 from ..logs.run import RunLogs, read_run, shown_path
 from ..logs.settings import settings_in_effect, settings_that_differ
+from ..text.units import percentile, share
 from .comparison import Comparison
 from .findings import LARGEST_FACTOR, THROUGHPUT, Difference
 from .series import Series, disturbed_share, series_of
@@ -224,10 +225,10 @@ def _cautions(
         if not run.finished:
             yield f"{name}: the test did not run to its end"
         yield from (f"{name}: {caution}" for caution in run.cautions)
-        share = disturbed_share(run)
-        if share > _DISTURBED_SHARE:
+        disturbed = disturbed_share(run)
+        if disturbed > _DISTURBED_SHARE:
             yield (
-                f"{name}: {share:.1%} of the queries were issued late because the generator "
+                f"{name}: {share(disturbed)} of the queries were issued late because the generator "
                 "itself did not get to run; repeat the runs on a quiet machine, or make several "
                 "a side in turn"
             )
@@ -268,13 +269,13 @@ def _statistics(
         return []
     meant = fractions if a[0].fractions is None else a[0].fractions
     shown = [p for p in meant if least * min(p, 1 - p) >= MIN_TAIL_COUNT]
-    labels = [f" {label}" for label in ("mean", *(f"p{100 * p:g}" for p in shown))]
+    labels = [f" {label}" for label in ("mean", *(percentile(p) for p in shown))]
     logs_a, logs_b = (
         np.array([log_statistics(values, shown) for values in side]).T for side in (of_a, of_b)
     )
     lower, higher = (
-        log_statistics(side[0], shown) - log_statistics_without(side[0], shown, max(share, 0.0))
-        for side, share in ((of_b, disturbed), (of_a, -disturbed))
+        log_statistics(side[0], shown) - log_statistics_without(side[0], shown, max(more, 0.0))
+        for side, more in ((of_b, disturbed), (of_a, -disturbed))
     )
     within: list[list[Spread]] = []  # Of each pair of runs, of each statistic.
     if min(least, *(series.events for series in (*a, *b))) >= MIN_COUNT:

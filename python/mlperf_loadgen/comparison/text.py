@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..text.columns import aligned, wrapped
+from ..text.units import rate, share
 from .findings import (
     LARGEST_FACTOR,
     Difference,
@@ -24,14 +25,14 @@ def summary_text(found: Findings) -> str:
         return f"no difference found ({_seen(found)})"
     if found.outcome == "inconclusive":
         if found.failed[0] != found.failed[1] or not found.rows:
-            a, b = (f"{100 * share:.3g} %" for share in found.failed)
+            a, b = map(share, found.failed)
             return f"inconclusive: {b} of B's samples failed, and {a} of A's"
         return _inconclusive(found)
     if found.outcome == "mixed":
         slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
         return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"
     row = _clearest(found, found.outcome)
-    return f"B is {_share(abs(row.change))} {found.outcome} ({_interval(row)})"
+    return f"B is {_extent(abs(row.change))} {found.outcome} ({_interval(row)})"
 
 
 def comparison_text(found: Findings) -> str:
@@ -41,13 +42,13 @@ def comparison_text(found: Findings) -> str:
         *wrapped(summary_text(found)),
         *_table(found),
         *wrapped(
-            f"{100 * found.confidence:g}% confidence for all intervals together; changes up to "
-            f"{_share(found.tolerance)} do not matter; "
+            f"{share(found.confidence, 6)} confidence for all intervals together; changes up to "
+            f"{_extent(found.tolerance)} do not matter; "
             f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
         ),
     ]
     if found.tokens_per_second != (None, None):
-        a, b = (_rate(rate) for rate in found.tokens_per_second)
+        a, b = ("unknown" if r is None else rate(r) for r in found.tokens_per_second)
         lines.append(f"tokens/s: A {a}, B {b}")
     if found.valid[0] != found.valid[1]:
         lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
@@ -73,7 +74,7 @@ def _seen(found: Findings) -> str:
     row = sharpest_row(found.rows)
     if row is None or row.visible is None:
         return "too few queries to see any difference"
-    return f"differences above {_share(row.visible)} in {row.metric} would be seen"
+    return f"differences above {_extent(row.visible)} in {row.metric} would be seen"
 
 
 def _inconclusive(found: Findings) -> str:
@@ -82,7 +83,7 @@ def _inconclusive(found: Findings) -> str:
     if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
         numbers = f"; by its numbers alone, {row.metric} is {_signed(row.change)}"
     return (
-        f"inconclusive ({_seen(found)}, and {_share(found.tolerance)} matter{numbers}): give "
+        f"inconclusive ({_seen(found)}, and {_extent(found.tolerance)} matter{numbers}): give "
         "longer runs, or several a side"
     )
 
@@ -97,10 +98,11 @@ def _bounds(row: Difference) -> str:
     return f"[{_signed(row.low)}, {_signed(row.high)}]"
 
 
-def _share(share: float) -> str:
-    if share < _LARGEST_PERCENT:
-        return f"{100 * share:.1f} %"
-    factor = 1 + share
+def _extent(change: float) -> str:
+    """How large a change is, without its sign: a share, or a factor where that is large."""
+    if change < _LARGEST_PERCENT:
+        return f"{100 * change:.1f} %"
+    factor = 1 + change
     if factor < LARGEST_FACTOR - 0.5:
         return f"{_plain(factor, 3)} times"
     return f"over {LARGEST_FACTOR:.0f} times"
@@ -117,14 +119,8 @@ def _value(value: object) -> str:
     return _plain(value, 6) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
-def _signed(share: float) -> str:
-    return f"{'-' if share < 0 else '+' * (share < _LARGEST_PERCENT)}{_share(abs(share))}"
-
-
-def _rate(rate: float | None) -> str:
-    if rate is None:
-        return "unknown"
-    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
+def _signed(change: float) -> str:
+    return f"{'-' if change < 0 else '+' * (change < _LARGEST_PERCENT)}{_extent(abs(change))}"
 
 
 def _valid(valid: bool | None) -> str:
@@ -135,14 +131,14 @@ def _table(found: Findings) -> list[str]:
     """Latencies in ms; changes in percent, large ones as factors."""
     cells = [("", "A", "B", "change %", "interval %", "seen above", "B is")]
     for row in found.rows:
-        rate = row.metric == "throughput"
-        unit, digits = (1.0, 5) if rate else (1e6, 4)
+        is_rate = row.metric == "throughput"
+        unit, digits = (1.0, 5) if is_rate else (1e6, 4)
         interval = "unknown"
         if row.low is not None and row.high is not None:
             interval = f"{_percent(row.low)} to {_percent(row.high)}"
         cells.append(
             (
-                f"{row.metric} {'/s' if rate else 'ms'}",
+                f"{row.metric} {'/s' if is_rate else 'ms'}",
                 _plain(row.a / unit, digits),
                 _plain(row.b / unit, digits),
                 _percent(row.change),
@@ -154,5 +150,5 @@ def _table(found: Findings) -> list[str]:
     return aligned(cells, "<>>>>><")
 
 
-def _percent(share: float) -> str:
-    return _signed(share).removesuffix(" %").replace(" times", "x")
+def _percent(change: float) -> str:
+    return _signed(change).removesuffix(" %").replace(" times", "x")

@@ -13,6 +13,8 @@ except ImportError as error:
     message = 'Sweep.plot needs matplotlib: pip install "mlperf_loadgen[plots]"'
     raise ImportError(message) from error
 
+from ..text.units import duration
+from ..text.units import percentile as named_percentile
 from .curve import PERCENTILES, Curve, SweepRow
 from .text import failed_text, number_text
 
@@ -30,7 +32,7 @@ def draw(sweep: Curve, path: str | os.PathLike[str], percentiles: Sequence[float
     """Draws `sweep` into a file; see Sweep.plot."""
     if percentiles is None:
         percentiles = sorted({0.5, sweep.target_percentile})
-    lines = [(_metric_suffix(sweep, p), f"p{100 * p:g}") for p in percentiles]
+    lines = [(_metric_suffix(sweep, p), named_percentile(p)) for p in percentiles]
     kinds = sweep.latency_kinds
     rows = [r for r in sweep.rows() if r.median.achieved_samples_per_second is not None]
     if not rows:
@@ -72,10 +74,10 @@ def _draw_kind(
     for i, (suffix, label) in enumerate(lines):
         _draw_line(axes, rows, f"{kind}_{suffix}", label, *_STYLES[i % len(_STYLES)])
     _name_failures(axes, rows, f"{kind}_{lines[-1][0]}")
-    target = f"p{100 * sweep.target_percentile:g}"
+    target = named_percentile(sweep.target_percentile)
     if kind in sweep.bounds_ns:
         bound_ms = sweep.bounds_ns[kind] / 1e6
-        name = f"bound of {bound_ms:g} ms on {target}"
+        name = f"bound of {duration(sweep.bounds_ns[kind])} on {target}"
         if kind != "latency":
             name = f"{kind.upper()} {name}"
         axes.axhline(bound_ms, color=_BOUND_COLOR, linestyle="--", linewidth=1.2, label=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..text.columns import aligned, wrapped
+from ..text.units import counted, duration, rate, share
 from .curve import Curve, Point, SweepMetrics, SweepRow
 
 _COLUMNS = [
@@ -36,9 +37,9 @@ def point_text(point: Point) -> str:
     tokens = point.achieved_tokens_per_second
     return (
         f"{number_text(point.value)} (repeat {point.repeat}): "
-        f"{_cell(point.achieved_samples_per_second)} samples/s, "
-        f"{'' if tokens is None else f'{_cell(tokens)} tokens/s, '}"
-        f"p50 {_cell(point.latency_p50_ns, 1e6)} ms, p99 {_cell(point.latency_p99_ns, 1e6)} ms, "
+        f"{rate(point.achieved_samples_per_second)} samples/s, "
+        f"{'' if tokens is None else f'{rate(tokens)} tokens/s, '}"
+        f"p50 {duration(point.latency_p50_ns)}, p99 {duration(point.latency_p99_ns)}, "
         f"{failed_text(point)}{'VALID' if point.valid else 'INVALID'}"
     )
 
@@ -46,17 +47,17 @@ def point_text(point: Point) -> str:
 def sweep_text(sweep: Curve) -> str:
     """A table of the medians, a line for each value; the knee; what speaks against runs."""
     rows = sweep.rows()
-    runs = len(sweep.points)
-    lines = [f"{sweep.scenario.name} sweep of {sweep.sut_name}: {sweep.parameter}, {runs} runs"]
+    runs = counted(len(sweep.points), "run")
+    lines = [f"{sweep.scenario.name} sweep of {sweep.sut_name}: {sweep.parameter}, {runs}"]
     lines += _table(sweep.parameter, rows)
     knee, why_not = sweep.find_knee()
     if knee is None:
         lines.append(f"knee: none ({why_not})")
     else:
-        rate = _cell(knee.median.achieved_samples_per_second)
+        reached = rate(knee.median.achieved_samples_per_second)
         failed = failed_text(knee.median)
         value = number_text(knee.value)
-        lines.append(f"knee: {sweep.parameter} {value}, {failed}{rate} samples/s")
+        lines.append(f"knee: {sweep.parameter} {value}, {failed}{reached} samples/s")
     for row in rows:
         if row.reasons:
             runs_text = f"{row.run_count - row.valid_count}/{row.run_count}"
@@ -71,14 +72,11 @@ def sweep_text(sweep: Curve) -> str:
 
 def failed_text(metrics: SweepMetrics) -> str:
     """Such as "12 % failed, "; empty: nothing did."""
-    return f"{_cell(metrics.failed_share, 0.01)} % failed, " if metrics.failed_share else ""
+    return f"{share(metrics.failed_share)} failed, " if metrics.failed_share else ""
 
 
 def _cell(value: float | None, unit: float = 1.0) -> str:
-    if value is None:
-        return "-"
-    shown = value / unit
-    return f"{shown:.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
+    return rate(None if value is None else value / unit)
 
 
 def _is_shown(row: SweepRow, metric: str) -> bool:
