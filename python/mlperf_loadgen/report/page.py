@@ -9,14 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import _core
-from .charts.page import (
-    RUN_COLORS,
-    Chart,
-    distribution_charts,
-    flow_charts,
-    peak_chart,
-    sweep_chart,
-)
+from .charts.distributions import distribution_charts
+from .charts.flow import flow_charts
+from .charts.marks import RUN_COLORS, Chart
+from .charts.searches import peak_chart, sweep_chart
 from .data import Cell, Report, RunReport, Table
 
 _NEEDS_PLOTLY = "a report as HTML needs plotly: pip install 'mlperf_loadgen[report]'"
