@@ -64,13 +64,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "live.progress": ("Progress", "read_progress", "show_progress"),
         "live.prometheus": ("serve_metrics",),
         "logs.encoding": ("UnreadableLogWarning",),
-        "logs.responses": (
-            "AccuracyLog",
-            "Payloads",
-            "TruncatedLogWarning",
-            "read_accuracy",
-            "read_samples",
-        ),
+        "logs.responses": ("AccuracyLog", "Payloads", "read_accuracy"),
+        "logs.samples": ("TruncatedLogWarning", "read_samples"),
         "logs.scoring": ("ScoreWarning", "class_answers", "score"),
         "peak.find": ("PeakNotDeterminedError", "PeakNotFoundError", "PeakResult", "find_peak"),
         "report": ("write_report",),
@@ -94,5 +89,5 @@ _core.set_hooks(
     config_warning=_lazy.later(__name__, "run", "ConfigWarning"),
     describe=_lazy.later(__name__, "text.result", "describe"),
     logs_overwritten_warning=_lazy.later(__name__, "run", "LogsOverwrittenWarning"),
-    read_samples=_lazy.later(__name__, "logs.responses", "read_samples"),
+    read_samples=_lazy.later(__name__, "logs.samples", "read_samples"),
 )

@@ -59,10 +59,9 @@ from .logs.encoding import UnreadableLogWarning as UnreadableLogWarning
 from .logs.responses import (
     AccuracyLog as AccuracyLog,
     Payloads as Payloads,
-    TruncatedLogWarning as TruncatedLogWarning,
     read_accuracy as read_accuracy,
-    read_samples as read_samples,
 )
+from .logs.samples import TruncatedLogWarning as TruncatedLogWarning, read_samples as read_samples
 from .logs.scoring import (
     ScoreWarning as ScoreWarning,
     class_answers as class_answers,

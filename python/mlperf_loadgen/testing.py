@@ -12,7 +12,7 @@ from . import _core
 from .comparison.compare import compare
 from .comparison.comparison import Comparison
 from .interfaces import QuerySampleLibrary, SystemUnderTest
-from .logs.run import is_log_name
+from .logs.files import is_log_name
 from .run import StartTestWithLogSettings
 from .text.units import share
 

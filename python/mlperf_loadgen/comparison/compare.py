@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..logs.run import RunLogs, read_run, shown_path
+from ..logs.files import shown_path
+from ..logs.run import RunLogs, read_run
 from ..logs.settings import settings_in_effect, settings_that_differ
 from ..text.units import percentile, share
 from .comparison import Comparison

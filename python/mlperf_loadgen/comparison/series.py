@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..logs.run import RunLogs, answered_ns_of, query_starts
+from ..logs.run import RunLogs
+from ..logs.samples import answered_ns_of, query_starts
 from .stats import Floats
 
 _DELAY_NS = 50_000

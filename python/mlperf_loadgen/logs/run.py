@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 import re
 import warnings
@@ -18,42 +16,30 @@ import numpy.typing as npt
 
 from .. import _core
 from .before_v1 import is_text_log, parse_text_log
-from .detail import PREFIX, LoggedPeak, LogRecord, parse_records, peak_of
+from .detail import LogRecord, number_or_none, parse_records
 from .encoding import UnreadableLogWarning, decode_log
-from .responses import (
+from .files import DEFAULT_PREFIX, HEAD_BYTES, affixes, detail_log, run_name, shown_path
+from .peak import LoggedPeak, peak_of
+from .samples import (
+    PERFORMANCE_PHASE,
     SAMPLE_FOLDER,
-    SAMPLE_TYPE,
     TruncatedLogWarning,
+    answered_ns_of,
+    last_by_query,
     left_out_text,
     open_samples,
+    query_starts,
     sample_log_at,
 )
+from .trace import MAX_TRACE_BYTES, traced_samples
 
-_PERFORMANCE_PHASE = 1  # In the sample log.
-_LOG_NAME = re.compile(
-    r"(?P<prefix>.*)(?:(?:summary|detail)(?P<t>.*)\.txt"
-    r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
-)
-_DEFAULT_PREFIX = "mlperf_log_"
 _CAUTIONS = ("result_caution", "result_peak_caution")
 _TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
-_HEAD_BYTES = 1 << 12  # Of a detail log, that show what it is.
 _SHOWN_CHARACTERS = 200
-_MAX_TRACE_BYTES = 1 << 30  # Of which a processor reads some 100 MB a second.
-_TRACED_SAMPLE = re.compile(
-    rb'"name":"Sample","cat":"default","ph": ?"b",.*?"ts":(?P<us>-?\d+)\.(?P<ns>\d{3}),'
-    rb'"args":\{"sample_seq":(?P<sample>\d+),"query_seq":(?P<query>\d+),'
-    rb'"sample_idx":(?P<index>\d+),"issue_start_ns":(?P<issued>-?\d+)'
-    rb'(?:,"complete_ns":(?P<completed>-?\d+))?(?P<failed>,"failed":true)?'
-)
 _TOKEN_RATE = "result_{}tokens_per_second"
 _TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
 """Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
 _FAILURE = re.compile(r"(?:warm-up: )?\d+ of \d+ samples failed \(")
-
-
-class NoRunError(ValueError):
-    """There are no logs of one test at a path."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,7 @@ class RunLogs:
     """Of the load generator."""
     started: datetime | None
     """As logged. The reference logs its local time and calls it UTC."""
-    prefix: str = _DEFAULT_PREFIX
+    prefix: str = DEFAULT_PREFIX
     """Of the names of the log files."""
     suffix: str = ""
     """Likewise, before the extension."""
@@ -160,34 +146,9 @@ class RunLogs:
         return number_or_none(self.records.get(key))
 
 
-def number_or_none(value: object) -> float | None:
-    """A value of a log, if it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def query_starts(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
-    """Where in the rows of a sample log the queries start; there must be a row."""
-    return np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
-
-
 def is_failure(record: LogRecord) -> bool:
     """Whether a record says how many samples of a set failed, and why."""
     return record.key == "error_runtime" and _FAILURE.match(str(record.value)) is not None
-
-
-def answered_ns_of(rows: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
-    """When each sample was answered; -1: it failed, or was never completed."""
-    return np.where(rows["failed"], -1, rows["completed_ns"])
-
-
-def last_by_query(
-    times_ns: npt.NDArray[np.int64], starts: npt.NDArray[np.intp]
-) -> npt.NDArray[np.int64]:
-    """The last of the times of each query; -1: one of them is."""
-    whole = np.minimum.reduceat(times_ns, starts) >= 0
-    return np.where(whole, np.maximum.reduceat(times_ns, starts), -1)
 
 
 def read_run(path: str | os.PathLike[str]) -> RunLogs:
@@ -199,8 +160,8 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     lists. Warns of records that cannot be read, and of logs before MLPerf v1.0, of which only part
     is read, with an UnreadableLogWarning.
     """
-    detail = _detail_log(Path(path))
-    prefix, suffix = _affixes(detail)
+    detail = detail_log(Path(path))
+    prefix, suffix = affixes(detail)
     summary_path = detail.with_name(f"{prefix}summary{suffix}.txt")
     summary = decode_log(summary_path.read_bytes()) if summary_path.is_file() else ""
     records, unread = _records(detail, summary)
@@ -210,7 +171,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
     samples, samples_left_out = _samples(detail, records, mode)
     return RunLogs(
-        name=_name(detail),
+        name=run_name(detail),
         folder=detail.parent,
         records=last,
         all_records=records,
@@ -240,7 +201,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
 def _records(detail: Path, summary: str) -> tuple[tuple[LogRecord, ...], tuple[str, ...]]:
     """The records of a detail log, and what could not be read, of which this warns."""
     data = detail.read_bytes()
-    if is_text_log(decode_log(data[:_HEAD_BYTES])):
+    if is_text_log(decode_log(data[:HEAD_BYTES])):
         result = (
             "from its summary the result" if summary else "without a summary there is no result"
         )
@@ -267,79 +228,6 @@ def _unreadable(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     if len(lines) == 1:
         return (f"1 record cannot be read, in line {number}: {shown}",)
     return (f"{len(lines)} records cannot be read, the first one in line {number}: {shown}",)
-
-
-# ---- Which files ---------------------------------------------------------------------------------
-
-
-def _affixes(file: Path) -> tuple[str, str]:
-    """What a log's name has before and after the part that tells which log it is."""
-    found = _LOG_NAME.fullmatch(file.name)
-    if found is None:
-        raise NoRunError(
-            f"{file} is not a log of a test; give a folder of logs or one of its "
-            f"{_DEFAULT_PREFIX}detail.txt, _summary.txt, _samples.npy and so on"
-        )
-    return found["prefix"], found["t"] or found["j"] or found["n"] or ""
-
-
-def _detail_log(path: Path) -> Path:
-    if not path.exists():
-        raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
-    if path.name == SAMPLE_FOLDER and path.is_dir() and not any(path.glob("*detail*.txt")):
-        path = path.parent
-    if not path.is_dir():
-        prefix, suffix = _affixes(path)
-        inside = path.parent.name == SAMPLE_FOLDER and path.suffix == ".npy"
-        folder = path.parent.parent if inside else path.parent
-        detail = folder / f"{prefix}detail{suffix}.txt"
-        if not detail.is_file():
-            raise NoRunError(f"{detail} is missing, without which {path.name} cannot be judged")
-        if not _is_detail_log(detail):
-            raise NoRunError(_not_a_log(detail))
-        return detail
-    files = sorted(file for file in path.glob("*detail*.txt") if file.is_file())
-    found = [file for file in files if _is_detail_log(file)]
-    if not found and files:
-        raise NoRunError(f"{path} holds no logs of a test: {_not_a_log(files[0])}")
-    if not found:
-        summary = next((file for file in sorted(path.glob("*summary*.txt"))), None)
-        beside = f", only {summary.name}, which is not enough" if summary else ""
-        raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it{beside}")
-    if len(found) > 1:
-        names = ", ".join(str(file) for file in found)
-        raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
-    return found[0]
-
-
-def _is_detail_log(file: Path) -> bool:
-    """Whether it starts as one; one that was cut off at its very start does too."""
-    with file.open("rb") as opened:
-        start = decode_log(opened.read(_HEAD_BYTES)).lstrip()
-    return start.startswith(PREFIX) or PREFIX.startswith(start) or is_text_log(start)
-
-
-def _not_a_log(file: Path) -> str:
-    return f'{file} is no detail log: its lines do not start with ":::MLLOG"'
-
-
-def _name(detail: Path) -> str:
-    """Of the run: its folder, and its prefix and suffix if they are not the usual."""
-    name = detail.parent.resolve().name
-    prefix, suffix = _affixes(detail)
-    if (prefix, suffix) != (_DEFAULT_PREFIX, ""):
-        name += f"/{prefix}*{suffix}"
-    return shown_path(name)
-
-
-def is_log_name(name: str) -> bool:
-    """Whether a log of a test, or the folder of its sample log, can be called so."""
-    return name == SAMPLE_FOLDER or _LOG_NAME.fullmatch(name) is not None
-
-
-def shown_path(path: str | os.PathLike[str]) -> str:
-    """A path in characters that can be written, which a file's name need not be made of."""
-    return os.fspath(path).encode(errors="backslashreplace").decode()
 
 
 def _warn_cut_off(path: Path, what: str) -> None:
@@ -446,7 +334,7 @@ def _samples(
     detail: Path, records: tuple[LogRecord, ...], mode: str
 ) -> tuple[npt.NDArray[np.void] | None, int]:
     """`RunLogs.samples` and `RunLogs.samples_left_out`."""
-    prefix, suffix = _affixes(detail)
+    prefix, suffix = affixes(detail)
     log = sample_log_at(detail.parent / SAMPLE_FOLDER / f"{prefix}samples{suffix}.npy")
     if log.is_file() and log.stat().st_size > 0:
         rows, left_out, is_whole = open_samples(log)
@@ -460,9 +348,9 @@ def _samples(
     # A trace does not tell phases and trials apart.
     if mode != "PerformanceOnly" or warmed_up or not trace.is_file():
         return None, 0
-    if trace.stat().st_size > _MAX_TRACE_BYTES:
+    if trace.stat().st_size > MAX_TRACE_BYTES:
         return None, 0
-    traced = _traced_samples(trace)
+    traced = traced_samples(trace)
     counts = [r.value for r in records if r.key == "trace_left_out_sample_count"]
     left_out = counts[-1] if counts and isinstance(counts[-1], int) else 0
     if left_out:
@@ -471,7 +359,7 @@ def _samples(
 
 
 def _performance_rows(log: Path, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void] | None:
-    performance = rows["phase"] == _PERFORMANCE_PHASE
+    performance = rows["phase"] == PERFORMANCE_PHASE
     if not performance.any():
         return None
     if min(rows["scheduled_ns"].min(), rows["issued_ns"].min()) < 0:
@@ -480,25 +368,3 @@ def _performance_rows(log: Path, rows: npt.NDArray[np.void]) -> npt.NDArray[np.v
             "without"
         )
     return rows if performance.all() else rows[performance]
-
-
-def _traced_samples(trace: Path) -> npt.NDArray[np.void] | None:
-    found = []
-    with trace.open("rb") as lines:
-        # One line at a time, of which a file of another system's line ends has but one.
-        for m in itertools.chain.from_iterable(map(_TRACED_SAMPLE.finditer, lines)):
-            sign = -1 if m["us"].startswith(b"-") else 1
-            scheduled = int(m["us"]) * 1000 + sign * int(m["ns"])
-            completed = -1 if m["completed"] is None else int(m["completed"])
-            failed = m["failed"] is not None
-            row = (int(m["query"]), int(m["index"]), _PERFORMANCE_PHASE, failed, False)
-            times = (scheduled, int(m["issued"]), -1, completed)  # As logged: since `scheduled`.
-            found.append((int(m["sample"]), (*row, *times, 0)))
-    if not found:
-        return None
-    rows = np.array([row for _, row in sorted(found)], SAMPLE_TYPE)
-    done = rows["completed_ns"] >= 0
-    rows["scheduled_ns"] -= rows["scheduled_ns"].min()
-    rows["issued_ns"] += rows["scheduled_ns"]
-    rows["completed_ns"][done] += rows["scheduled_ns"][done]
-    return rows

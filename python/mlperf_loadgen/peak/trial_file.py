@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
-from ..logs.responses import TruncatedLogWarning
+from ..logs.samples import TruncatedLogWarning
 
 _FORMAT = "mlperf_loadgen peak search 1"
 # Say where the search looks or what it costs, and not what it measures.

@@ -7,8 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..logs.detail import LoggedTrial
-from ..logs.run import RunLogs, read_run, shown_path
+from ..logs.files import shown_path
+from ..logs.peak import LoggedTrial
+from ..logs.run import RunLogs, read_run
 from ..sweeps.table import Sweep
 from ..sweeps.text import failed_text, number_text
 from ..text.units import counted, duration, number, percentile, share

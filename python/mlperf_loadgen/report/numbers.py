@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..logs.run import RunLogs, answered_ns_of, last_by_query, query_starts
+from ..logs.run import RunLogs
+from ..logs.samples import answered_ns_of, last_by_query, query_starts
 from ..text.units import percentile
 from .series import Ints, percentile_of
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import _core
 from ..host.machine import read_machine
-from ..logs.run import RunLogs, number_or_none
+from ..logs.detail import number_or_none
+from ..logs.run import RunLogs
 from ..logs.settings import effective_name, requested_name, same_value
 from ..text.units import duration, number, percentile
 from .data import Cell, Table

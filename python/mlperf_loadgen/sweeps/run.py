@@ -19,8 +19,7 @@ import numpy.typing as npt
 from .. import _core
 from ..callables import plain
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
-from ..logs.responses import open_samples
-from ..logs.run import answered_ns_of
+from ..logs.samples import PERFORMANCE_PHASE, answered_ns_of, open_samples
 from ..run import StartTestWithLogSettings
 from .curve import PERCENTILES
 from .table import Sweep, SweepPoint
@@ -30,7 +29,6 @@ _LOADS = {
     _core.TestScenario.Server: "server_target_qps",
     _core.TestScenario.Offline: "min_query_count",
 }
-_PERFORMANCE_PHASE = 1  # In the sample log.
 _LARGEST_LIBRARY = 2**32 - 1
 
 
@@ -280,7 +278,7 @@ def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> fl
     rows, left_out, _ = open_samples(result.logs.samples)
     if left_out:  # The first ones say nothing of the others; the run has warned of it.
         return None
-    rows = rows[rows["phase"] == _PERFORMANCE_PHASE]
+    rows = rows[rows["phase"] == PERFORMANCE_PHASE]
     if len(rows) == 0:
         return None
     good: npt.NDArray[np.bool_] = answered_ns_of(rows) >= 0

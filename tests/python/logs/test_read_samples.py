@@ -13,7 +13,7 @@ import pytest
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import _core
-from mlperf_loadgen.logs.responses import TruncatedLogWarning
+from mlperf_loadgen.logs.samples import TruncatedLogWarning
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from runs import SCENARIOS, answer, log_settings
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.logs.detail import parse_records
-from mlperf_loadgen.logs.run import NoRunError, read_run
+from mlperf_loadgen.logs.files import NoRunError
+from mlperf_loadgen.logs.run import read_run
 
 RATE = {"server_target_qps": 1e4}
 
@@ -320,7 +321,7 @@ def test_a_bisection_passes_where_it_goes_on_above():
         + "\n"
         for k, v in lines
     )
-    from mlperf_loadgen.logs.detail import peak_of
+    from mlperf_loadgen.logs.peak import peak_of
 
     peak = peak_of(parse_records(data.encode()).records)
     assert peak.qps == 300

@@ -14,7 +14,6 @@ from runs import SCENARIOS, answer, run_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.cli.show.result_view import print_result
-from mlperf_loadgen.cli.show.show import rate_text
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
 from mlperf_loadgen.text.units import number
@@ -90,7 +89,7 @@ def test_print_and_the_command_line_show_them(token_runs, kind, capsys):
     assert ("inferred" in line) == ("inferred" in kind)
     print_result(result)
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "tokens/s" in line)
-    assert line.split()[:3] == ["token", "throughput", rate_text(rate)]
+    assert line.split()[:3] == ["token", "throughput", number(rate)]
     assert ("inferred" in line) == ("inferred" in kind)
 
 
