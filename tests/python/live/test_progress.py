@@ -236,11 +236,11 @@ def test_the_rate_shown_is_that_since_the_last_look(run_test):
         ten_in_2_s, samples_completed=40, elapsed_s=3, completed_samples_per_second=40 / 3
     )
     next_set = dataclasses.replace(forty_in_3_s, set_number=end.set_number + 1)
-    rate = progress_module._rate
-    assert rate(None, ten_in_2_s) == 5
-    assert rate(ten_in_2_s, forty_in_3_s) == 30
-    assert rate(ten_in_2_s, next_set) == 40 / 3
-    assert rate(ten_in_2_s, end) == end.completed_samples_per_second
+    speed = progress_module._speed
+    assert speed(None, ten_in_2_s) == 5
+    assert speed(ten_in_2_s, forty_in_3_s) == 30
+    assert speed(ten_in_2_s, next_set) == 40 / 3
+    assert speed(ten_in_2_s, end) == end.completed_samples_per_second
 
 
 def test_the_standard_error_of_the_moment(run_test, capsys):

@@ -85,7 +85,7 @@ def test_print_and_the_command_line_show_them(token_runs, kind, capsys):
     result = token_runs(kind).result
     rate = result.performance.tokens_per_second
     (line,) = (line for line in str(result).splitlines() if "tokens/s" in line)
-    assert line.startswith(f"  {rate:.2f} tokens/s")
+    assert line.startswith(f"  token throughput: {number(rate)} tokens/s")
     assert ("inferred" in line) == ("inferred" in kind)
     print_result(result)
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "tokens/s" in line)

@@ -17,7 +17,7 @@ FILES = sorted(DEMOS.rglob("*.py"))
 MAX_LINES = 80
 LIMIT_S = 120
 
-NUMBER = r"\d+(\.\d+)?"
+NUMBER = r"[\d,]+(\.\d+)?"
 PRINTED = {
     "single_stream.py": [
         r"SingleStream PerformanceOnly of MatrixProduct: (IN)?VALID",
@@ -29,12 +29,15 @@ PRINTED = {
     ],
     "server.py": [
         r"Server PerformanceOnly of SquareRoots: (IN)?VALID",
-        rf"  {NUMBER} samples/s completed, {NUMBER} scheduled, \d+ over the latency bound",
+        rf"  completed: {NUMBER} samples/s",
+        rf"  scheduled: {NUMBER} samples/s",
+        rf"  over the latency bound: {NUMBER} \({NUMBER} %\)",
     ],
     "offline.py": [
         r"Offline PerformanceOnly of Spectra: (IN)?VALID",
-        rf"  {NUMBER} samples/s",
-        r"  1 queries issued, 66000 samples completed",
+        rf"  throughput: {NUMBER} samples/s",
+        r"  queries issued: 1",
+        r"  samples completed: 66,000",
     ],
     "function_api.py": [r"100 answers logged, the first one: SAMPLE \d+"],
     "classification/main.py": [

@@ -172,7 +172,7 @@ def python_program(blocks):
     return "\n".join(program)
 
 
-NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:ns|us|ms|s)\b)?|(?:IN)?VALID"
+NUMBER = r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?(?:e[+-]?\d+)?(?: (?:ns|us|ms|s)\b)?|(?:IN)?VALID"
 TOKEN = re.compile(rf"(\.\.\.|{NUMBER})")
 
 

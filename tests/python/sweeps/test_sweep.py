@@ -542,7 +542,7 @@ def test_text_is_an_aligned_table():
     assert [line.split() for line in table[:3]] == [
         ["100", "100", "100", "1", "2", "1/2"],
         ["250.5", "250.5", "250.5", "1.25", "2.5", "1/1"],
-        ["1000000", "1000000", "1000000", "2250", "4500", "1/1"],
+        ["1000000", "1,000,000", "1,000,000", "2,250", "4,500", "1/1"],
     ]
     assert len({len(line) for line in [names, *table[:3]]}) == 1
     assert table[3].startswith("knee: none (3 loads")
