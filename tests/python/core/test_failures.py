@@ -87,7 +87,7 @@ def test_a_failed_sample_is_counted_apart_everywhere(tmp_path, scenario):
     values = json.loads(json.dumps(result.to_dict()))["performance"]
     assert values["failed_sample_count"] == system.failed
     assert values["failures"] == [system.reason]
-    assert f"{system.failed} failed" in str(result)
+    assert f"samples failed: {system.failed:,}\n" in str(result)
     summary = (tmp_path / "mlperf_log_summary.txt").read_text()
     assert f"Failed samples                    : {system.failed}\n" in summary
 

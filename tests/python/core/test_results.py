@@ -525,7 +525,7 @@ def test_peak_search_that_fails_at_once(run_test):
         "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, msg: "
         "Reduce target QPS to improve latency."
     )
-    assert "peak: none: the first rate fails; start lower (1 trials)" in str(run.result)
+    assert "peak: none: the first rate fails; start lower (1 trial)" in str(run.result)
 
 
 @pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Offline"])

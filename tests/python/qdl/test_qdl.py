@@ -125,7 +125,7 @@ def test_submission_runs_peak_searches_and_sweeps(nodes, run, tmp_path):
     log = lg.LogSettings()
     log.log_output.outdir = str(tmp_path)
     try:
-        found = lg.find_peak(system, NUMBERS, server, log, max_qps=300, time_budget_s=0.5)
+        found = lg.find_peak(system, NUMBERS, server, log, max_qps=300, time_budget_s=0.5).result
     except lg.PeakNotFoundError as error:  # A machine that is busy elsewhere may spoil it.
         found = error.result
     assert found.peak.trials
