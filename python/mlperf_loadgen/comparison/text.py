@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..text.columns import aligned, wrapped
-from ..text.units import rate, share
+from ..text.units import change, rate, share
 from .findings import (
     LARGEST_FACTOR,
     Difference,
@@ -32,7 +32,7 @@ def summary_text(found: Findings) -> str:
         slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))
         return f"B is slower in {_interval(slower)} and faster in {_interval(faster)}"
     row = _clearest(found, found.outcome)
-    return f"B is {_extent(abs(row.change))} {found.outcome} ({_interval(row)})"
+    return f"B is {_extent(row.change)} {found.outcome} ({_interval(row)})"
 
 
 def comparison_text(found: Findings) -> str:
@@ -98,11 +98,11 @@ def _bounds(row: Difference) -> str:
     return f"[{_signed(row.low)}, {_signed(row.high)}]"
 
 
-def _extent(change: float) -> str:
-    """How large a change is, without its sign: a share, or a factor where that is large."""
-    if change < _LARGEST_PERCENT:
-        return f"{100 * change:.1f} %"
-    factor = 1 + change
+def _extent(difference: float) -> str:
+    """How large a difference is, without its sign: a share, or a factor where that is large."""
+    if abs(difference) < _LARGEST_PERCENT:
+        return change(difference).lstrip("+-")
+    factor = 1 + abs(difference)
     if factor < LARGEST_FACTOR - 0.5:
         return f"{_plain(factor, 3)} times"
     return f"over {LARGEST_FACTOR:.0f} times"
@@ -119,8 +119,10 @@ def _value(value: object) -> str:
     return _plain(value, 6) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
-def _signed(change: float) -> str:
-    return f"{'-' if change < 0 else '+' * (change < _LARGEST_PERCENT)}{_extent(abs(change))}"
+def _signed(difference: float) -> str:
+    if abs(difference) < _LARGEST_PERCENT:
+        return change(difference)
+    return f"{'-' if difference < 0 else ''}{_extent(difference)}"
 
 
 def _valid(valid: bool | None) -> str:
@@ -150,5 +152,5 @@ def _table(found: Findings) -> list[str]:
     return aligned(cells, "<>>>>><")
 
 
-def _percent(change: float) -> str:
-    return _signed(change).removesuffix(" %").replace(" times", "x")
+def _percent(difference: float) -> str:
+    return _signed(difference).removesuffix(" %").replace(" times", "x")

@@ -98,7 +98,7 @@ def _clock(found: Measured) -> Concern | None:
         return None
     source = found.machine.clocksource or "unknown"
     return Concern(
-        f"reading the clock takes {found.clock.read_ns:.0f} ns (clock source {source})",
+        f"reading the clock takes {duration(found.clock.read_ns)} (clock source {source})",
         "each query is timed by it at least twice, which bounds the rate",
         "boot with clocksource=tsc where the processor's counter is steady",
     )

@@ -46,8 +46,8 @@ def _machine(machine: Machine) -> Iterator[str]:
 def _timing(found: Measured) -> Iterator[str]:
     clock, sleep, gaps = found.clock, found.sleep, found.gaps
     yield (
-        f"clock: {clock.read_ns:.0f} ns a reading from Python, steps of {clock.step_ns} ns, "
-        f"source {_of(found.machine.clocksource)}"
+        f"clock: {duration(clock.read_ns)} a reading from Python, "
+        f"steps of {duration(clock.step_ns)}, source {_of(found.machine.clocksource)}"
     )
     yield (
         f"sleep of 1 ms: late by {duration(sleep.p50_ns)} (p50), {duration(sleep.p99_ns)} (p99), "

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..text.units import percentile, share
 from .before_v1 import is_text_log, parse_text_log
 from .detail import LogRecord, number_or_none, parse_records
 from .encoding import UnreadableLogWarning, decode_log
@@ -136,10 +137,9 @@ class RunLogs:
         if self.samples is None or self.failed_share == 0:
             return ""
         count = int(np.count_nonzero(self.samples["failed"]))
-        share = f"{100 * self.failed_share:.3g} %"
         told = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
         why = f": {told[-1]}" if told else ""
-        return f"{count} of {len(self.samples)} samples failed ({share}){why}"
+        return f"{count} of {len(self.samples)} samples failed ({share(self.failed_share)}){why}"
 
     def number(self, key: str) -> float | None:
         """The last number of a key of the detail log; None: there is none, or it is not finite."""
@@ -297,15 +297,15 @@ def _broken_rules(last: Mapping[str, Any]) -> list[str]:
 
 
 def _broken_bound(last: Mapping[str, Any]) -> str:
-    percentile = number_or_none(last.get("effective_target_latency_percentile")) or 0.99
-    shown = f"p{100 * percentile:g}"
+    target = number_or_none(last.get("effective_target_latency_percentile")) or 0.99
+    shown = percentile(target)
     if last.get("requested_use_token_latencies"):
         return f"the {shown} of TTFT or TPOT is above its bound"
     bound_ns = number_or_none(last.get("effective_target_latency_ns")) or 0
     bound = f"the bound of {bound_ns / 1e6:g} ms"
     # MultiStream had a bound, on whole queries, until v1.0 of the reference.
     found = (
-        number_or_none(last.get(f"result_{100 * percentile:.2f}_percentile_{kind}_ns"))
+        number_or_none(last.get(f"result_{100 * target:.2f}_percentile_{kind}_ns"))
         for kind in ("per_query_latency", "latency")
     )
     measured_ns = next((ns for ns in found if ns is not None), None)

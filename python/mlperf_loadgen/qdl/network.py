@@ -16,6 +16,7 @@ from .. import _core
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..systems.event_loop import EventLoopThread
 from ..systems.queued import QueuedSystem
+from ..text.units import counted
 from .address import check_address, corrected_address
 from .dispatch.fleet import Limits
 from .dispatch.network_report import NetworkReport
@@ -206,7 +207,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             del self._loadgen_loop
             session.receiver.timings.close()
         # Last, as a program may have warnings raised.
-        faults = [f"{text} ({count} times)" for text, count in self.report.faults.items()]
+        faults = [
+            f"{text} ({counted(count, 'time')})" for text, count in self.report.faults.items()
+        ]
         for text in [*faults, trouble] if trouble else faults:
             warnings.warn(text, NetworkWarning, stacklevel=4)
         if result is not None and session.test.error is not None:

@@ -12,7 +12,7 @@ from ..host.machine import read_machine
 from ..logs.detail import number_or_none
 from ..logs.run import RunLogs
 from ..logs.settings import effective_name, requested_name, same_value
-from ..text.units import duration, number, percentile
+from ..text.units import change, duration, number, percentile
 from .data import Cell, Table
 from .findings import verdict_of
 from .numbers import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
@@ -219,7 +219,7 @@ def _compared(label: str, values: Sequence[float | None], text: Any) -> list[tup
 
 def _change(ratio: float) -> str:
     if 0.5 < ratio < 2:
-        return f"{100 * (ratio - 1):+.1f} %"
+        return change(ratio - 1)
     return f"\u00d7{ratio:.3g}"
 
 

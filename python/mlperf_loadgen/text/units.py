@@ -50,6 +50,11 @@ def share(fraction: float, digits: int = 3) -> str:
     return f"{100 * fraction:.{digits}g} %"
 
 
+def change(fraction: float) -> str:
+    """0.053 is "+5.3 %"."""
+    return f"{100 * fraction:+.1f} %"
+
+
 def percentile(fraction: float) -> str:
     """0.99 is "p99"."""
     return f"p{100 * fraction:.6g}"

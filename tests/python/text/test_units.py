@@ -1,10 +1,14 @@
-"""The formatters of numbers with units, against texts written by hand."""
+"""The formatters of numbers with units, against texts written by hand; and that nothing else in the
+package makes such texts, so that there is one sign for each unit."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
-from mlperf_loadgen.text.units import counted, duration, number, percentile, rate, share
+import mlperf_loadgen
+from mlperf_loadgen.text.units import change, counted, duration, number, percentile, rate, share
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,49 @@ def test_shares_and_percentiles():
     ]
 
 
+def test_changes():
+    assert [change(c) for c in (0.0531, 0, -0.12)] == ["+5.3 %", "+0.0 %", "-12.0 %"]
+
+
 def test_counts():
     assert counted(1, "trial") == "1 trial"
     assert counted(0, "trial") == "0 trials"
     assert counted(1234, "query", "queries") == "1,234 queries"
+
+
+PACKAGE = Path(mlperf_loadgen.__file__).parent
+MADE_BY_HAND = re.compile(
+    r"\u00b5|\u03bc|:[.,#0-9]*[efg]\} (?:ns|us|ms|%)|:[.,0-9]*%\}|\bp\{100 \*|\(1e6, .ms.\)"
+)
+"""How code looks that makes a text with a unit without the formatters: {ns / 1e3:.1f} us."""
+EXCEPTIONS = {"logs/run.py": 2}
+"""Files, and in how many lines: the core's words for a bound that was not kept, in ms as it is."""
+
+
+def made_by_hand(lines):
+    return [line.strip() for line in lines if MADE_BY_HAND.search(line)]
+
+
+def test_nothing_else_makes_such_texts():
+    found = {}
+    for file in PACKAGE.rglob("*.py"):
+        name = file.relative_to(PACKAGE).as_posix()
+        lines = made_by_hand(file.read_text(encoding="utf-8").splitlines())
+        if lines and name != "text/units.py" and EXCEPTIONS.get(name) != len(lines):
+            found[name] = lines
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'return f"{ns / 1e3:.1f} us"',
+        'for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):',
+        'f"{share:.2%} of them"',
+        'f"p{100 * p:g}"',
+        'f"{100 * share:.3g} %"',
+        'unit = "\u00b5s"',
+    ],
+)
+def test_a_text_that_is_made_by_hand_is_seen(line):
+    assert made_by_hand([line])
