@@ -1,7 +1,8 @@
 """How queries reach a node: the interface that a transport implements.
 
 A transport is a subclass of `Link`, one object a node. All of its methods are called in one event
-loop, and it calls its `LinkEvents` in the same loop, so that nothing needs a lock.
+loop, and it calls its `LinkEvents` in the same loop, so that nothing needs a lock. Those of this
+package are `WatchedLink`s (watched.py), which time their node out.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Run:
     connect_timeout_s: float
     """How long a node may take to appear."""
     node_timeout_s: float
-    """How long it may be silent before it counts as lost."""
+    """How long it may be silent before it counts as lost (see watched.py)."""
 
 
 @dataclass(frozen=True)
