@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .readings import other_reading
 from .responses import AccuracyLog, read_accuracy
 from .run import read_run
-
-_KINDS = ("int64", "int32", "int16", "uint8", "float32", "float64")  # Likely ones of a response.
 
 
 class ScoreWarning(UserWarning):
@@ -87,10 +86,10 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
     """
     low, high = min(labels), max(labels)
     width = rows.shape[1]
-    fits = _fitting_dtype(rows, low, high)
-    cure = (
-        f"; as {fits} they fit: give that dtype" if fits else "; give the dtype they were made of"
-    )
+    other = other_reading(rows, low, high)
+    cure = "; give the dtype they were made of"
+    if other is not None and other.likelier:
+        cure = f"; as {other.dtype} they fit: give that dtype"
     if width == 1:
         classes = _whole_numbers(rows[:, 0], cure)
         far = (classes < min(low, -1)) | (classes > 100 * (high + 1))
@@ -101,19 +100,30 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
                 f"responses hold {width} values of {rows.dtype}, which are no scores of the "
                 f"{high + 1} classes of the labels{cure}"
             )
-        if not _may_be_scores(rows) or (rows.dtype.kind in "iub" and fits):
-            raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
-        classes = rows.argmax(axis=1).astype(np.int64)
+        classes = _highest(rows, cure)
         refuse = False
     outside = (classes < low) | (classes > high)
+    text = (
+        f"{np.count_nonzero(outside)} of {len(classes)} responses name classes outside the "
+        f"labels' {low} to {high}"
+    )
     if outside.any():
-        text = (
-            f"{np.count_nonzero(outside)} of {len(classes)} responses name classes outside the "
-            f"labels' {low} to {high}, such as {classes[outside][0]}"
-        )
-        if refuse or fits:
-            raise ValueError(text + cure)
+        text += f", such as {classes[outside][0]}"
+    if other is not None and other.likelier:
+        what = text if outside.any() else f"responses are no scores of classes as {rows.dtype}"
+        raise ValueError(what + cure)
+    if refuse:
+        raise ValueError(text + cure)
+    if outside.any():
         warnings.warn(f"{text}: they count as wrong", ScoreWarning, stacklevel=2)
+    if other is not None:
+        warnings.warn(
+            f"responses make sense as {rows.dtype} and as {other.dtype}, which gives "
+            f"{other.changed:.1%} of them another class: check that the dtype is the one they "
+            "were made of",
+            ScoreWarning,
+            stacklevel=2,
+        )
     return classes
 
 
@@ -133,42 +143,25 @@ def _whole_numbers(values: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]
     )
 
 
-def _may_be_scores(rows: npt.NDArray[Any]) -> bool:
-    """Of most responses, the values have sizes that scores of classes have."""
-    if rows.dtype.kind == "f":
-        return bool(2 * np.count_nonzero(_are_plain(rows, 1e-30, 1e20)) >= len(rows))
-    # Integers, the bits of which are floating-point numbers of such sizes, are these.
-    other = {4: np.float32, 8: np.float64}.get(rows.dtype.itemsize)
-    if other is None or rows.dtype.kind not in "iu" or not rows.any():
-        return rows.dtype.kind in "biu"
-    return not bool(_are_plain(rows.view(other), 1e-12, 1e12).all())
+def _highest(rows: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
+    """The place of the highest score of each response; -1: one of them is no number.
 
-
-def _are_plain(rows: npt.NDArray[Any], least: float, most: float) -> npt.NDArray[np.bool_]:
-    """Of which rows the highest value is 0 or of a size between the two, and all are numbers."""
+    Raises ValueError where the sizes of most are not those of scores.
+    """
+    classes: npt.NDArray[np.int64] = rows.argmax(axis=1).astype(np.int64)
+    if rows.dtype.kind != "f":
+        if rows.dtype.kind not in "biu":
+            raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
+        return classes
     with np.errstate(all="ignore"):
-        highest = np.abs(rows.max(axis=1))
-        sized = (highest == 0) | ((highest >= least) & (highest <= most))
-        plain: npt.NDArray[np.bool_] = sized & ~np.isnan(rows).any(axis=1)
-    return plain
-
-
-def _fitting_dtype(rows: npt.NDArray[Any], low: int, high: int) -> str:
-    """Another dtype, as which the same bytes are classes or scores of classes; empty: none."""
-    rows = np.ascontiguousarray(rows)
-    size = rows.shape[1] * rows.dtype.itemsize
-    for name in _KINDS:
-        kind = np.dtype(name)
-        if kind == rows.dtype or size % kind.itemsize:
-            continue
-        values = rows.view(np.uint8).view(kind)
-        if values.shape[1] == 1:
-            with np.errstate(invalid="ignore"):
-                good = (values >= low) & (values <= high) & (values == np.floor(values))
-            fits = bool(good.all())
-        else:
-            scores = kind.kind == "f" and values.shape[1] in (high + 1, high + 2)
-            fits = scores and bool(_are_plain(values, 1e-6, 1e6).all())
-        if fits:
-            return name
-    return ""
+        largest = np.abs(rows).max(axis=1)  # NaN where one is.
+        plain = (largest >= max(1e-30, np.finfo(rows.dtype).tiny)) & (rows.max(axis=1) <= 1e20)
+    # What is 0 throughout shows nothing.
+    if 2 * np.count_nonzero(plain) < np.count_nonzero(largest != 0):
+        raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
+    broken = np.isnan(largest)
+    if broken.any():
+        text = f"{np.count_nonzero(broken)} of {len(rows)} responses hold scores that are NaN"
+        warnings.warn(f"{text}: they count as wrong", ScoreWarning, stacklevel=3)
+        classes[broken] = -1
+    return classes
