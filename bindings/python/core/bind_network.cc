@@ -14,7 +14,7 @@
 #include "issue/completion_registry.h"
 #include "loadgen.h"
 #include "python_sut.h"
-#include "sample_types.h"
+#include "sample_batch.h"
 #include "serve/served_samples.h"
 
 namespace mlperf::python {

@@ -20,10 +20,11 @@
 #include "conduct/running_tests.h"
 #include "hooks.h"
 #include "loadgen.h"
+#include "plain_types.h"
 #include "plan/run_plan.h"
 #include "platform/interrupts.h"
 #include "python_sut.h"
-#include "sample_types.h"
+#include "sample_batch.h"
 
 namespace mlperf::python {
 namespace {

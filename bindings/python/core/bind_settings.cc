@@ -10,8 +10,8 @@
 
 #include "bind.h"
 #include "hooks.h"
+#include "plain_types.h"
 #include "python_errors.h"
-#include "sample_types.h"
 #include "settings/config_file.h"
 #include "settings/near_names.h"
 #include "settings/settings_table.h"

@@ -8,7 +8,7 @@
 #include "buffer.h"
 #include "completion_call.h"
 #include "payloads.h"
-#include "sample_types.h"
+#include "plain_types.h"
 
 namespace mlperf::python {
 namespace {

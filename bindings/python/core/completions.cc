@@ -8,6 +8,7 @@
 
 #include "complete_arrays.h"
 #include "completion_call.h"
+#include "sample_batch.h"
 #include "sample_types.h"
 #include "unawaited.h"
 

@@ -5,7 +5,7 @@
 #include "conduct/running_tests.h"
 #include "plan/checkpoint.h"
 #include "platform/clock.h"
-#include "sample_types.h"
+#include "sample_batch.h"
 #include "unawaited.h"
 
 namespace mlperf::python {

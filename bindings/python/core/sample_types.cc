@@ -1,78 +1,8 @@
-// QuerySample, QuerySampleResponse and SampleBatch.
 #include "sample_types.h"
 
-#include <cstring>
-#include <new>
-#include <utility>
-
-#include "python_errors.h"
+#include "plain_types.h"
 
 namespace mlperf::python {
-namespace {
-
-// ---------------------------------------------------------------------------------------------
-// Numbers.
-
-constexpr char kText[] = "%s must be %s, not %R";
-
-// `value` as an int, a new reference; null with an exception set. What its __index__ raises stays
-// what it is.
-PyObject* ToInt(PyObject* value, const char* what, const char* range) {
-  PyObject* index = PyNumber_Index(value);
-  if (index == nullptr) RewordTypeError(kText, what, range, value);
-  return index;
-}
-
-// The int of `value` did not fit.
-bool RefuseRange(PyObject* value, const char* what, const char* range) {
-  PyErr_Clear();
-  PyErr_Format(PyExc_TypeError, kText, what, range, value);
-  return false;
-}
-
-}  // namespace
-
-bool ToUnsigned(PyObject* value, const char* what, uint64_t* out) {
-  static const char* const kRange = "an integer from 0 to 2**64 - 1";
-  if (PyLong_CheckExact(value)) {
-    // Much faster than the unsigned conversion for what fits.
-    const Py_ssize_t number = PyLong_AsSsize_t(value);
-    if (number >= 0) {
-      *out = static_cast<uint64_t>(number);
-      return true;
-    }
-    if (PyErr_Occurred()) PyErr_Clear();
-  }
-  PyObject* index = ToInt(value, what, kRange);
-  if (index == nullptr) return false;
-  *out = PyLong_AsUnsignedLongLong(index);
-  Py_DECREF(index);
-  const bool fits = *out != static_cast<uint64_t>(-1) || !PyErr_Occurred();
-  return fits || RefuseRange(value, what, kRange);
-}
-
-bool ToSigned(PyObject* value, const char* what, int64_t* out) {
-  static const char* const kRange = "an integer from -2**63 to 2**63 - 1";
-  PyObject* index = ToInt(value, what, kRange);
-  if (index == nullptr) return false;
-  *out = PyLong_AsLongLong(index);
-  Py_DECREF(index);
-  return *out != -1 || !PyErr_Occurred() || RefuseRange(value, what, kRange);
-}
-
-bool ToWord(PyObject* value, const char* what, uint64_t* out) {
-  static const char* const kRange = "an integer from -2**63 to 2**64 - 1";
-  PyObject* index = ToInt(value, what, kRange);
-  if (index == nullptr) return false;
-  *out = PyLong_AsUnsignedLongLong(index);
-  if (*out == static_cast<uint64_t>(-1) && PyErr_Occurred()) {
-    PyErr_Clear();
-    *out = static_cast<uint64_t>(PyLong_AsLongLong(index));
-  }
-  Py_DECREF(index);
-  return !PyErr_Occurred() || RefuseRange(value, what, kRange);
-}
-
 namespace {
 
 template <typename Object, uint64_t Object::* member>
@@ -106,14 +36,6 @@ bool RefuseKeywords(const char* type, PyObject* keywords) {
 
 // ---------------------------------------------------------------------------------------------
 // QuerySample.
-
-PyObject* NewSample(const QuerySample& sample) {
-  SampleObject* object = PyObject_New(SampleObject, &SampleType);
-  if (object == nullptr) return nullptr;
-  object->id = sample.id;
-  object->index = sample.index;
-  return reinterpret_cast<PyObject*>(object);
-}
 
 PyObject* CallSample(PyObject*, PyObject* const* arguments, size_t flags, PyObject* keywords) {
   const Py_ssize_t count = PyVectorcall_NARGS(flags);
@@ -247,204 +169,6 @@ PyGetSetDef response_attributes[] = {
 PyMethodDef response_methods[] = {
     {"__reduce__", ReduceResponse, METH_NOARGS, "Pickles the response."}, {}};
 
-// ---------------------------------------------------------------------------------------------
-// SampleBatch: a sequence of QuerySample over a native array. What a list can do beyond that, it
-// does by becoming a list: the first such use makes the objects, and they stay.
-
-BatchObject* AsBatch(PyObject* self) { return reinterpret_cast<BatchObject*>(self); }
-
-// The batch as a list; a borrowed reference.
-PyObject* BatchList(PyObject* self) {
-  BatchObject* batch = AsBatch(self);
-  if (batch->list != nullptr) return batch->list;
-  const Py_ssize_t size = Py_SIZE(self);
-  PyObject* list = PyList_New(size);
-  if (list == nullptr) return nullptr;
-  for (Py_ssize_t i = 0; i < size; ++i) {
-    PyObject* sample = NewSample(batch->samples[i]);
-    if (sample == nullptr) {
-      Py_DECREF(list);
-      return nullptr;
-    }
-    PyList_SET_ITEM(list, i, sample);
-  }
-  // A garbage collection in between may have run code that needed the list as well.
-  if (batch->list != nullptr) {
-    Py_DECREF(list);
-    return batch->list;
-  }
-  batch->list = list;
-  return list;
-}
-
-void DeallocateBatch(PyObject* self) {
-  Py_XDECREF(AsBatch(self)->list);
-  delete AsBatch(self)->kept;
-  PyObject_Free(self);
-}
-
-Py_ssize_t BatchLength(PyObject* self) {
-  const PyObject* list = AsBatch(self)->list;
-  return list != nullptr ? PyList_GET_SIZE(list) : Py_SIZE(self);
-}
-
-PyObject* BatchItem(PyObject* self, Py_ssize_t i) {
-  if (i < 0 || i >= BatchLength(self)) {
-    PyErr_SetString(PyExc_IndexError, "sample index out of range");
-    return nullptr;
-  }
-  BatchObject* batch = AsBatch(self);
-  if (batch->list != nullptr) return Py_NewRef(PyList_GET_ITEM(batch->list, i));
-  return NewSample(batch->samples[i]);
-}
-
-PyObject* BatchSubscript(PyObject* self, PyObject* key) {
-  if (PyIndex_Check(key)) {
-    Py_ssize_t i = PyNumber_AsSsize_t(key, PyExc_IndexError);
-    if (i == -1 && PyErr_Occurred()) return nullptr;
-    if (i < 0) i += BatchLength(self);
-    return BatchItem(self, i);
-  }
-  PyObject* list = BatchList(self);
-  return list == nullptr ? nullptr : PyObject_GetItem(list, key);
-}
-
-int AssignBatchItem(PyObject* self, PyObject* key, PyObject* value) {
-  PyObject* list = BatchList(self);
-  if (list == nullptr) return -1;
-  return value == nullptr ? PyObject_DelItem(list, key) : PyObject_SetItem(list, key, value);
-}
-
-// Either side may be the batch.
-PyObject* ConcatBatch(PyObject* left, PyObject* right) {
-  PyObject* left_list = IsSampleBatch(left) ? BatchList(left) : left;
-  PyObject* right_list = IsSampleBatch(right) ? BatchList(right) : right;
-  if (left_list == nullptr || right_list == nullptr) return nullptr;
-  return PySequence_Concat(left_list, right_list);
-}
-
-PyObject* RepeatBatch(PyObject* left, PyObject* right) {
-  PyObject* list = BatchList(IsSampleBatch(left) ? left : right);
-  return list == nullptr ? nullptr : PyNumber_Multiply(list, IsSampleBatch(left) ? right : left);
-}
-
-PyObject* CompareBatch(PyObject* self, PyObject* other, int operation) {
-  PyObject* list = BatchList(self);
-  if (list == nullptr) return nullptr;
-  PyObject* right = IsSampleBatch(other) ? BatchList(other) : other;
-  return right == nullptr ? nullptr : PyObject_RichCompare(list, right, operation);
-}
-
-PyObject* ReprBatch(PyObject* self) {
-  return PyUnicode_FromFormat("<SampleBatch of %zd samples>", BatchLength(self));
-}
-
-// What the type does not have itself is looked up in the list: append, sort, index, ...
-PyObject* GetBatchAttribute(PyObject* self, PyObject* name) {
-  PyObject* found = PyObject_GenericGetAttr(self, name);
-  if (found != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
-  KeptError error;
-  if (!PyObject_HasAttr(reinterpret_cast<PyObject*>(&PyList_Type), name)) {
-    error.Restore();
-    return nullptr;
-  }
-  PyObject* list = BatchList(self);
-  return list == nullptr ? nullptr : PyObject_GetAttr(list, name);
-}
-
-PyObject* ReduceBatch(PyObject* self, PyObject*) {
-  PyObject* list = BatchList(self);
-  return list == nullptr ? nullptr : Py_BuildValue("O(O)", &PyList_Type, list);
-}
-
-// The two objects made last are kept: a loop holds one while it asks for the next, and the other
-// can be filled again if nobody else holds it.
-struct BatchIterator {
-  PyObject head;
-  PyObject* batch;
-  Py_ssize_t next;
-  SampleObject* made[2];
-};
-
-PyObject* IterateBatch(PyObject* self) {
-  BatchIterator* iterator = PyObject_New(BatchIterator, &BatchIteratorType);
-  if (iterator == nullptr) return nullptr;
-  iterator->batch = Py_NewRef(self);
-  iterator->next = 0;
-  iterator->made[0] = iterator->made[1] = nullptr;
-  return reinterpret_cast<PyObject*>(iterator);
-}
-
-PyObject* NextOfBatch(PyObject* self) {
-  BatchIterator* iterator = reinterpret_cast<BatchIterator*>(self);
-  const Py_ssize_t next = iterator->next;
-  if (next >= BatchLength(iterator->batch)) return nullptr;
-  ++iterator->next;
-  const BatchObject* batch = AsBatch(iterator->batch);
-  if (batch->list != nullptr) return Py_NewRef(PyList_GET_ITEM(batch->list, next));
-  SampleObject*& made = iterator->made[next & 1];
-  if (made == nullptr || Py_REFCNT(made) != 1) {
-    PyObject* sample = NewSample(batch->samples[next]);
-    if (sample == nullptr) return nullptr;
-    Py_XDECREF(made);
-    made = reinterpret_cast<SampleObject*>(sample);
-  } else {
-    made->id = batch->samples[next].id;
-    made->index = batch->samples[next].index;
-  }
-  return Py_NewRef(reinterpret_cast<PyObject*>(made));
-}
-
-void DeallocateIterator(PyObject* self) {
-  BatchIterator* iterator = reinterpret_cast<BatchIterator*>(self);
-  Py_DECREF(iterator->batch);
-  Py_XDECREF(iterator->made[0]);
-  Py_XDECREF(iterator->made[1]);
-  PyObject_Free(self);
-}
-
-PySequenceMethods batch_sequence = [] {
-  PySequenceMethods methods{};
-  methods.sq_length = BatchLength;
-  methods.sq_item = BatchItem;
-  return methods;
-}();
-
-// A number's slot, because only that is asked when a list stands on the left.
-PyNumberMethods batch_number = [] {
-  PyNumberMethods methods{};
-  methods.nb_add = ConcatBatch;
-  methods.nb_multiply = RepeatBatch;
-  return methods;
-}();
-
-PyMappingMethods batch_mapping = {BatchLength, BatchSubscript, AssignBatchItem};
-
-PyObject* GetIds(PyObject* self, void*) { return ViewOfBatch(self, offsetof(QuerySample, id)); }
-PyObject* GetIndices(PyObject* self, void*) {
-  return ViewOfBatch(self, offsetof(QuerySample, index));
-}
-
-PyGetSetDef batch_attributes[] = {
-    {"ids", GetIds, nullptr, "Response ids, uint64 array of shape (n,), not copied.", nullptr},
-    {"indices", GetIndices, nullptr, "Library indices, uint64 array of shape (n,), not copied.",
-     nullptr},
-    {}};
-
-PyMethodDef batch_methods[] = {
-    {"__reduce__", ReduceBatch, METH_NOARGS, "Pickles the batch as a list of samples."}, {}};
-
-PyTypeObject MakeType(const char* name, size_t size, const char* doc) {
-  PyTypeObject type = {};
-  Py_SET_REFCNT(reinterpret_cast<PyObject*>(&type), 1);
-  type.tp_name = name;
-  type.tp_basicsize = static_cast<Py_ssize_t>(size);
-  type.tp_flags = Py_TPFLAGS_DEFAULT;
-  type.tp_doc = doc;
-  type.tp_dealloc = [](PyObject* self) { PyObject_Free(self); };
-  return type;
-}
-
 PyTypeObject MakeSampleType() {
   PyTypeObject type =
       MakeType("mlperf_loadgen.QuerySample", sizeof(SampleObject),
@@ -472,41 +196,18 @@ PyTypeObject MakeResponseType() {
   return type;
 }
 
-PyTypeObject MakeBatchType() {
-  PyTypeObject type = MakeType(
-      "mlperf_loadgen.SampleBatch", offsetof(BatchObject, copied),
-      "The samples of one query, as a sequence of QuerySample; `ids` and `indices` give them as "
-      "NumPy arrays without copying.");
-  type.tp_itemsize = sizeof(QuerySample);
-  type.tp_dealloc = DeallocateBatch;
-  type.tp_as_sequence = &batch_sequence;
-  type.tp_as_mapping = &batch_mapping;
-  type.tp_as_number = &batch_number;
-  type.tp_iter = IterateBatch;
-  type.tp_repr = ReprBatch;
-  type.tp_richcompare = CompareBatch;
-  type.tp_hash = PyObject_HashNotImplemented;
-  type.tp_getattro = GetBatchAttribute;
-  type.tp_methods = batch_methods;
-  type.tp_getset = batch_attributes;
-  return type;
-}
-
-PyTypeObject MakeIteratorType() {
-  PyTypeObject type =
-      MakeType("mlperf_loadgen.SampleBatchIterator", sizeof(BatchIterator), nullptr);
-  type.tp_dealloc = DeallocateIterator;
-  type.tp_iter = PyObject_SelfIter;
-  type.tp_iternext = NextOfBatch;
-  return type;
-}
-
 }  // namespace
 
 PyTypeObject SampleType = MakeSampleType();
 PyTypeObject ResponseType = MakeResponseType();
-PyTypeObject BatchType = MakeBatchType();
-PyTypeObject BatchIteratorType = MakeIteratorType();
+
+PyObject* NewSample(const QuerySample& sample) {
+  SampleObject* object = PyObject_New(SampleObject, &SampleType);
+  if (object == nullptr) return nullptr;
+  object->id = sample.id;
+  object->index = sample.index;
+  return reinterpret_cast<PyObject*>(object);
+}
 
 PyObject* NewResponse(const QuerySampleResponse& response) {
   ResponseObject* object = PyObject_New(ResponseObject, &ResponseType);
@@ -517,27 +218,5 @@ PyObject* NewResponse(const QuerySampleResponse& response) {
   object->n_tokens = response.n_tokens;
   return reinterpret_cast<PyObject*>(object);
 }
-
-PyObject* NewSampleBatch(const QuerySample* samples, size_t count) {
-  BatchObject* batch = PyObject_NewVar(BatchObject, &BatchType, static_cast<Py_ssize_t>(count));
-  if (batch == nullptr) return nullptr;
-  batch->list = nullptr;
-  batch->kept = nullptr;
-  batch->samples = batch->copied;
-  std::memcpy(batch->copied, samples, count * sizeof(QuerySample));
-  return reinterpret_cast<PyObject*>(batch);
-}
-
-PyObject* NewSampleBatch(std::vector<QuerySample> samples) {
-  auto* batch = static_cast<BatchObject*>(PyObject_Malloc(sizeof(BatchObject)));
-  if (batch == nullptr) return PyErr_NoMemory();
-  PyObject_InitVar(&batch->head, &BatchType, static_cast<Py_ssize_t>(samples.size()));
-  batch->list = nullptr;
-  batch->kept = new std::vector<QuerySample>(std::move(samples));
-  batch->samples = batch->kept->data();
-  return reinterpret_cast<PyObject*>(batch);
-}
-
-bool IsSampleBatch(PyObject* object) { return Py_IS_TYPE(object, &BatchType); }
 
 }  // namespace mlperf::python
