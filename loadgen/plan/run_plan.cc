@@ -240,6 +240,7 @@ void PlanServer(const TestSettings& settings, RunPlan* plan) {
               kMaxIssueThreads);
   if (plan->mode == TestMode::FindPeakPerformance) CheckFindPeak(settings);
   plan->shape = LoopShape::kOpenLoop;
+  plan->arrival_process = "poisson";
   plan->target_qps = settings.server_target_qps;
   plan->target_latency_ns = settings.server_target_latency_ns;
   plan->target_latency_percentile = settings.server_target_latency_percentile;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "test_settings.h"
@@ -32,6 +33,8 @@ struct RunPlan {
   TestScenario scenario = TestScenario::SingleStream;
   TestMode mode = TestMode::PerformanceOnly;
   LoopShape shape = LoopShape::kClosedLoop;
+  // How the queries of an open loop are spaced: a name of the table in traffic/arrival_process.cc.
+  std::string_view arrival_process = {};
 
   uint64_t library_total_count = 0;
   uint64_t library_performance_count = 0;

@@ -1,43 +1,56 @@
-// When queries are due: the gaps between them, in ns. Pure: no clock, no thread.
+// When the queries of an open loop are due: the gaps between them, in ns. Pure: no clock, no
+// thread.
+//
+// A new process is one file like poisson_arrivals.h and one row of the table in arrival_process.cc.
 #ifndef MLPERF_LOADGEN_TRAFFIC_ARRIVAL_PROCESS_H_
 #define MLPERF_LOADGEN_TRAFFIC_ARRIVAL_PROCESS_H_
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
 
-#include "traffic/random.h"
+#include "plan/run_plan.h"
 
 namespace mlperf::loadgen {
 
-// Poisson arrivals at a mean rate, or a constant period where the schedule only counts queries.
 class ArrivalProcess {
  public:
-  static ArrivalProcess Poisson(double rate_per_s, uint64_t seed) {
-    return ArrivalProcess(rate_per_s, seed, true);
+  virtual ~ArrivalProcess() = default;
+
+  // The gaps that come next, each from 0 to 2^61 ns, into all of `gaps_ns`. They do not depend on
+  // how many are drawn at a time.
+  virtual void Draw(std::span<int64_t> gaps_ns) = 0;
+
+  // Another that draws the same gaps from here on.
+  virtual std::unique_ptr<ArrivalProcess> Copy() const = 0;
+};
+
+// The process that the plan names. Throws SettingsError if there is none of that name.
+std::unique_ptr<ArrivalProcess> MakeArrivalProcess(const RunPlan& plan);
+
+// The gaps of a process one by one, drawn in blocks.
+class ArrivalGaps {
+ public:
+  explicit ArrivalGaps(std::unique_ptr<ArrivalProcess> process) : process_(std::move(process)) {}
+  ArrivalGaps(const ArrivalGaps& other)
+      : process_(other.process_->Copy()), block_ns_(other.block_ns_), next_(other.next_) {}
+  ArrivalGaps& operator=(const ArrivalGaps&) = delete;
+
+  int64_t NextNs() {
+    if (next_ == block_ns_.size()) {
+      process_->Draw(block_ns_);
+      next_ = 0;
+    }
+    return block_ns_[next_++];
   }
-  static ArrivalProcess Constant(double rate_per_s) { return ArrivalProcess(rate_per_s, 0, false); }
-
-  bool is_constant() const { return !poisson_; }
-  int64_t period_ns() const { return period_ns_; }  // Constant arrivals only.
-
-  // The gap from one query to the next.
-  int64_t NextGapNs() { return poisson_ ? random_.ExponentialNs(rate_per_s_) : period_ns_; }
 
  private:
-  ArrivalProcess(double rate_per_s, uint64_t seed, bool poisson)
-      : rate_per_s_(rate_per_s),
-        poisson_(poisson),
-        period_ns_(poisson || rate_per_s <= 0 ? 0 : PeriodNs(rate_per_s)),
-        random_(seed) {}
-
-  static int64_t PeriodNs(double rate_per_s) {
-    return static_cast<int64_t>(std::min(1e9 * (1.0 / rate_per_s), 2305843009213693952.0));
-  }
-
-  double rate_per_s_;
-  bool poisson_;
-  int64_t period_ns_;
-  RandomEngine random_;
+  std::unique_ptr<ArrivalProcess> process_;
+  std::array<int64_t, 64> block_ns_{};
+  size_t next_ = block_ns_.size();  // All before this were handed out.
 };
 
 }  // namespace mlperf::loadgen

@@ -45,10 +45,16 @@ bool PermutationGrowth(const RunPlan& plan, Phase phase) {
          plan.shape != LoopShape::kOneShot;
 }
 
-ArrivalProcess Arrivals(const RunPlan& plan) {
-  return plan.shape == LoopShape::kOpenLoop
-             ? ArrivalProcess::Poisson(plan.target_qps, plan.schedule_rng_seed)
-             : ArrivalProcess::Constant(plan.target_qps);
+std::optional<ArrivalGaps> Arrivals(const RunPlan& plan) {
+  if (plan.shape != LoopShape::kOpenLoop) return std::nullopt;
+  return ArrivalGaps(MakeArrivalProcess(plan));
+}
+
+// What a schedule without due times counts its queries by.
+int64_t PeriodNs(double rate_per_s) {
+  if (rate_per_s <= 0) return 0;
+  return static_cast<int64_t>(
+      std::min(1e9 * (1.0 / rate_per_s), static_cast<double>(kFarFutureNs)));
 }
 
 }  // namespace
@@ -61,6 +67,7 @@ QuerySource::QuerySource(const RunPlan& plan, Phase phase, const LoadableSet& se
       samples_per_query_(SamplesPerQuery(plan, phase, set)),
       duration_ns_(ListDurationNs(plan, phase)),
       first_min_query_count_(MinQueryCount(plan, phase, set)),
+      period_ns_(PeriodNs(plan.target_qps)),
       arrivals_(Arrivals(plan)),
       selection_(plan, phase, set, first_min_query_count_, checkpoint) {
   if (permutation_growth_) {
@@ -73,12 +80,12 @@ bool QuerySource::ListEnded(const Progress& progress) const {
   return progress.last_ns >= duration_ns_ && progress.query_count >= progress.min_query_count;
 }
 
-void QuerySource::Advance(Progress* progress, ArrivalProcess* arrivals) const {
+void QuerySource::Advance(Progress* progress, std::optional<ArrivalGaps>* arrivals) const {
   ++progress->query_count;
   progress->last_ns = progress->next_ns;
-  // Only an open loop has due times; they stay far from overflow even at absurdly low rates.
-  if (!arrivals->is_constant()) {
-    progress->next_ns = std::min(progress->next_ns + arrivals->NextGapNs(), kFarFutureNs);
+  // Due times stay far from overflow even at absurdly low rates.
+  if (*arrivals) {
+    progress->next_ns = std::min(progress->next_ns + (*arrivals)->NextNs(), kFarFutureNs);
   }
   if (permutation_growth_ && progress->query_count >= progress->min_query_count &&
       progress->last_ns < duration_ns_) {
@@ -107,9 +114,9 @@ void QuerySource::Next(uint64_t max_queries, QueryBlock* block) {
 }
 
 GeneratedTotals QuerySource::Totals() const {
-  if (arrivals_.is_constant()) return ClosedLoopTotals();
+  if (!arrivals_) return ClosedLoopTotals();
   Progress progress = progress_;
-  ArrivalProcess arrivals = arrivals_;
+  std::optional<ArrivalGaps> arrivals = arrivals_;
   for (uint64_t i = 0; i < kMostCountedOn && !ListEnded(progress); ++i) {
     Advance(&progress, &arrivals);
   }
@@ -119,7 +126,7 @@ GeneratedTotals QuerySource::Totals() const {
 // The list of a constant period, counted without making it: the smallest count that reaches both
 // the minimum and the duration; in permutation mode in steps of whole sets.
 GeneratedTotals QuerySource::ClosedLoopTotals() const {
-  const uint64_t period_ns = static_cast<uint64_t>(arrivals_.period_ns());
+  const uint64_t period_ns = static_cast<uint64_t>(period_ns_);
   uint64_t count = first_min_query_count_;
   if (duration_ns_ > 0 && period_ns > 0) {
     const uint64_t until_due =

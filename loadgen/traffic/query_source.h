@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_TRAFFIC_QUERY_SOURCE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "plan/checkpoint.h"
@@ -52,7 +53,7 @@ class QuerySource {
   };
 
   bool ListEnded(const Progress& progress) const;
-  void Advance(Progress* progress, ArrivalProcess* arrivals) const;
+  void Advance(Progress* progress, std::optional<ArrivalGaps>* arrivals) const;
   GeneratedTotals ClosedLoopTotals() const;
 
   bool endless_;
@@ -62,7 +63,8 @@ class QuerySource {
   int64_t duration_ns_;  // The list goes on at least until this is due.
   uint64_t first_min_query_count_;
   Progress progress_;
-  ArrivalProcess arrivals_;
+  int64_t period_ns_;                    // Where there are no due times.
+  std::optional<ArrivalGaps> arrivals_;  // Only an open loop has due times.
   SampleSelection selection_;
   bool exhausted_ = false;
 };

@@ -98,6 +98,7 @@ TEST(RunPlanTest, Server) {
   s.min_duration_ms = 600000;
   const RunPlan plan = Plan(s);
   EXPECT_EQ(plan.shape, LoopShape::kOpenLoop);
+  EXPECT_EQ(plan.arrival_process, "poisson");
   EXPECT_EQ(plan.samples_per_query, 1u);
   EXPECT_EQ(plan.target_qps, 1000.5);
   EXPECT_EQ(plan.target_latency_ns, 15000000u);

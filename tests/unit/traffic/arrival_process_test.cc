@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <vector>
 
 #include "helpers/traffic_plan.h"
@@ -32,37 +32,46 @@ const std::vector<Schedule>& SchedulesAt1000Qps() {
   return schedules;
 }
 
+RunPlan PoissonPlan(double rate_per_s, uint64_t seed) {
+  RunPlan plan;
+  plan.arrival_process = "poisson";
+  plan.target_qps = rate_per_s;
+  plan.schedule_rng_seed = seed;
+  return plan;
+}
+
+std::vector<int64_t> PoissonGaps(double rate_per_s, uint64_t seed, size_t count) {
+  std::vector<int64_t> gaps_ns(count);
+  MakeArrivalProcess(PoissonPlan(rate_per_s, seed))->Draw(gaps_ns);
+  return gaps_ns;
+}
+
 TEST(ArrivalProcessTest, PoissonSchedulesAreTheReferences) {
   for (const Schedule& schedule : SchedulesAt1000Qps()) {
-    ArrivalProcess arrivals = ArrivalProcess::Poisson(1000, schedule.seed);
-    EXPECT_FALSE(arrivals.is_constant());
+    const std::vector<int64_t> gaps_ns = PoissonGaps(1000, schedule.seed, schedule.due_ns.size());
     int64_t due_ns = 0;
-    for (int64_t expected_ns : schedule.due_ns) {
-      EXPECT_EQ(due_ns, expected_ns) << schedule.seed;
-      due_ns += arrivals.NextGapNs();
+    for (size_t i = 0; i < gaps_ns.size(); ++i) {
+      EXPECT_EQ(due_ns, schedule.due_ns[i]) << schedule.seed;
+      due_ns += gaps_ns[i];
     }
   }
 }
 
 TEST(ArrivalProcessTest, PoissonGapsScaleWithTheRate) {
-  ArrivalProcess arrivals = ArrivalProcess::Poisson(1000, 5);
-  ArrivalProcess slower = ArrivalProcess::Poisson(10, 5);
-  for (int i = 0; i < 100; ++i) {
-    const int64_t gap_ns = arrivals.NextGapNs();
-    const int64_t slower_gap_ns = slower.NextGapNs();
+  const std::vector<int64_t> gaps_ns = PoissonGaps(1000, 5, 100);
+  const std::vector<int64_t> slower_gaps_ns = PoissonGaps(10, 5, 100);
+  for (size_t i = 0; i < gaps_ns.size(); ++i) {
     // Truncation takes up to 1 ns of the shorter gap.
-    EXPECT_GE(slower_gap_ns, 100 * gap_ns - 1);
-    EXPECT_LE(slower_gap_ns, 100 * (gap_ns + 1));
+    EXPECT_GE(slower_gaps_ns[i], 100 * gaps_ns[i] - 1);
+    EXPECT_LE(slower_gaps_ns[i], 100 * (gaps_ns[i] + 1));
   }
 }
 
 TEST(ArrivalProcessTest, PoissonKeepsTheMeanRate) {
   constexpr int kGaps = 100000;
-  ArrivalProcess arrivals = ArrivalProcess::Poisson(2000, 1);
   int64_t total_ns = 0;
   int above_mean = 0;
-  for (int i = 0; i < kGaps; ++i) {
-    const int64_t gap_ns = arrivals.NextGapNs();
+  for (const int64_t gap_ns : PoissonGaps(2000, 1, kGaps)) {
     total_ns += gap_ns;
     above_mean += gap_ns > 500000 ? 1 : 0;
   }
@@ -71,36 +80,31 @@ TEST(ArrivalProcessTest, PoissonKeepsTheMeanRate) {
   EXPECT_NEAR(static_cast<double>(above_mean) / kGaps, 0.3679, 0.005);
 }
 
-TEST(ArrivalProcessTest, ConstantPeriodIsTruncatedToNs) {
-  struct Case {
-    double rate_per_s;
-    int64_t period_ns;
-  };
-  const std::vector<Case> kCases = {
-      {1000, 1000000},   {1e9 / 300000, 300000},
-      {3, 333333333},    {7, 142857142},
-      {0.5, 2000000000}, {1e9, 1},
-      {2e9, 0},          {0, 0},
-      {-1, 0},           {1e-12, kBoundNs},
-  };
-  for (const Case& c : kCases) {
-    ArrivalProcess arrivals = ArrivalProcess::Constant(c.rate_per_s);
-    EXPECT_TRUE(arrivals.is_constant());
-    EXPECT_EQ(arrivals.period_ns(), c.period_ns) << c.rate_per_s;
-    EXPECT_EQ(arrivals.NextGapNs(), c.period_ns) << c.rate_per_s;
-    EXPECT_EQ(arrivals.NextGapNs(), c.period_ns) << c.rate_per_s;
-  }
-}
-
 TEST(ArrivalProcessTest, AbsurdRatesStayWithinBounds) {
   for (double rate_per_s : {1e-300, 1e-9, 1e9, 1e300}) {
-    ArrivalProcess arrivals = ArrivalProcess::Poisson(rate_per_s, 3);
-    for (int i = 0; i < 100; ++i) {
-      const int64_t gap_ns = arrivals.NextGapNs();
+    for (const int64_t gap_ns : PoissonGaps(rate_per_s, 3, 100)) {
       ASSERT_GE(gap_ns, 0) << rate_per_s;
       ASSERT_LE(gap_ns, kBoundNs) << rate_per_s;
     }
   }
+}
+
+TEST(ArrivalProcessTest, RefusesANameThatIsNotInTheTable) {
+  RunPlan plan = PoissonPlan(1000, 1);
+  plan.arrival_process = "every other day";
+  EXPECT_THROW(MakeArrivalProcess(plan), SettingsError);
+}
+
+TEST(ArrivalGapsTest, AreThoseOfTheProcessAcrossBlocks) {
+  ArrivalGaps gaps(MakeArrivalProcess(PoissonPlan(1000, 4)));
+  for (const int64_t gap_ns : PoissonGaps(1000, 4, 1000)) ASSERT_EQ(gaps.NextNs(), gap_ns);
+}
+
+TEST(ArrivalGapsTest, ACopyGoesOnWhereTheOriginalIs) {
+  ArrivalGaps gaps(MakeArrivalProcess(PoissonPlan(1000, 4)));
+  for (int i = 0; i < 100; ++i) gaps.NextNs();
+  ArrivalGaps copy = gaps;
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(copy.NextNs(), gaps.NextNs()) << i;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "helpers/traffic_plan.h"
@@ -515,6 +516,23 @@ TEST(QuerySourceTest, AbsurdRatesStayInOrderAndInRange) {
     EXPECT_EQ(list.due_ns.front(), 0) << qps;
     EXPECT_LE(list.due_ns.back(), totals.duration_ns) << qps;
     EXPECT_LE(totals.duration_ns, kFarFutureNs) << qps;
+  }
+}
+
+TEST(QuerySourceTest, ClosedLoopsAreCountedByAPeriodTruncatedToNs) {
+  const std::vector<std::pair<double, int64_t>> kPeriodsOfRates = {
+      {1000, 1000000},   {1e9 / 300000, 300000},
+      {3, 333333333},    {7, 142857142},
+      {0.5, 2000000000}, {1e9, 1},
+      {2e9, 0},          {0, 0},
+      {-1, 0},           {1e-12, int64_t{1} << 61},
+  };
+  RunPlan plan = MakeRunPlan(TrafficSettings(Scenario::SingleStream, kConfSeeds, 1), 1024, 128);
+  const LoadableSet set = PerformanceSet(plan);
+  for (const auto& [rate_per_s, period_ns] : kPeriodsOfRates) {
+    plan.target_qps = rate_per_s;
+    EXPECT_EQ(QuerySource(plan, Phase::kPerformance, set).Totals().duration_ns, period_ns)
+        << rate_per_s;
   }
 }
 
