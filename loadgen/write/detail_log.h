@@ -71,9 +71,6 @@ class DetailLog {
   std::vector<std::pair<std::string, JsonText>> own_settings_;  // Key and value.
 };
 
-// The error records of a contract violation: the text of one occurrence.
-std::string_view ViolationText(Violation kind);
-
 }  // namespace mlperf::loadgen
 
 #endif  // MLPERF_LOADGEN_WRITE_DETAIL_LOG_H_
