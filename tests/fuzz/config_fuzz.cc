@@ -19,6 +19,8 @@
 
 #include "fuzz_targets.h"
 #include "settings/config_file.h"
+#include "settings/config_names.h"
+#include "settings/config_text.h"
 #include "settings/number_text.h"
 #include "settings/settings_table.h"
 

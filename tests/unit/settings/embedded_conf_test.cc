@@ -5,7 +5,7 @@
 #include <iterator>
 #include <string>
 
-#include "settings/config_file.h"
+#include "settings/config_text.h"
 
 namespace mlperf::loadgen {
 namespace {
