@@ -1,7 +1,6 @@
 #include "search/peak_finder.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "search/control_queue.h"
 #include "search/option_range.h"
+#include "search/peak_finder_tuning.h"
 #include "search/peak_fit.h"
 #include "test_settings.h"
 
@@ -16,51 +16,6 @@ namespace mlperf::loadgen {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-// Bracketing.
-constexpr double kLeap = 8;            // Between rates while one side is open, ...
-constexpr double kShortLeap = 1.3;     // ... and where a rate has both failed and passed.
-constexpr double kBracketBounds = 30;  // A trial lasts for this many latency bounds, and ...
-constexpr double kLeapQueries = 20;    // ... this many queries, or, once both sides are known, ...
-constexpr double kBracketOver = 15;    // ... as many as would put this many over the bound.
-constexpr uint64_t kFewestOver = 3;    // Fewer over the bound say nothing, ...
-constexpr double kHardlyAny = 0.1;     // ... unless hardly any was to be expected.
-constexpr double kNarrow = 1.25;       // High over low: near enough to measure.
-constexpr double kIdleLoad = 0.25;     // Of what was sustained: few queries wait for another.
-constexpr uint64_t kFewestCompleted = 5;
-constexpr double kShortStep = 1.1;  // Above a rate that passed.
-constexpr double kNearLogOdds = 2;  // So is a share whose odds are 7 times off.
-constexpr double kFirstLoad =
-    0.7;  // Of the capacity an overloaded trial has shown: where to begin ...
-constexpr double kHighestLoad = 0.95;  // ... and where peaks end.
-constexpr double kMostOfRun = 0.25;    // Of min_duration_s: no bracketing trial is longer.
-constexpr double kFewestQueries = 10;  // At the lowest rate worth trying, in min_duration_s.
-
-// Measuring.
-constexpr size_t kFewestTrials = 6;        // For the variance between trials.
-constexpr double kMeasureOver = 100;       // Queries over the bound expected in a trial.
-constexpr double kMeasureBounds = 200;     // Latency bounds in a trial.
-constexpr double kConvergedBounds = 1000;  // In all trials: before that chance looks precise.
-constexpr double kShortestMeasure = 0.05;  // Of min_duration_s: nothing shorter is measured.
-constexpr double kSpreadLogOdds = 1.2;     // Trials lie this far above and below the target, ...
-constexpr double kStableLoad = 0.98;       // Of the capacity: no steady state is reached above.
-constexpr double kMostLoad = 0.92;         // Of the capacity, as a guess of what the peak is.
-constexpr double kMostSpread = 0.06;       // ... but, in log rate, not further than this.
-constexpr double kUsualSlope = 15;     // Of log odds over log rate, while nothing better is known.
-constexpr double kCliffLogOdds = 2.5;  // All trials below are this far below: a cliff.
-constexpr double kMostStep = 1.2;      // A solution further beyond the rates measured is none.
-
-// Confirming.
-constexpr std::array<double, 3> kChances = {0.8, 0.9, 0.97};  // Of passing: first, second, third.
-constexpr double kLeastConfirm = 0.75;                        // Of the estimate.
-constexpr double kMostConfirmStep = 0.1;                      // Down from a rate that was refused.
-constexpr double kConfirmShare = 0.9;  // Of a run must be left in the budget to repeat one.
-constexpr double kEarlyStoppingQuantile = 2.326;  // Of the confidence of 99 % it asks for.
-
-// Settling.
-constexpr double kSettlingBounds = 12000;  // Latency bounds that a search takes, ...
-constexpr double kSettlingGrowth = 4;      // ... but so many times what was too little, ...
-constexpr double kSettlingTrial = 300;     // ... in trials of so many bounds.
 
 double LogOdds(double share) { return std::log(share / (1 - share)); }
 

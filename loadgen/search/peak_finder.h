@@ -21,7 +21,7 @@ struct PeakConstraint {
   double over_share = 0.01;
 };
 
-// How long a search may take unless it is told, in minimum durations. Less than half of what a
+// How long a search may take where no time is given, in minimum durations. Less than half of what a
 // bisection to a tenth of a query takes, confirming run included.
 constexpr double kPeakBudgetDurations = 7;
 

@@ -986,7 +986,7 @@ def checked_option(name: str, value: object) -> float:
     SettingsError for one outside the option's range."""
 
 def peak_budget_durations() -> float:
-    """How long a peak search may take unless it is told, in minimum durations."""
+    """How long a peak search may take where no time is given, in minimum durations."""
 
 def check_trial(trial: object) -> None:
     """ValueError, with what is wrong, for what no trial of a search can be."""

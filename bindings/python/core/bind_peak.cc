@@ -175,7 +175,7 @@ loadgen::PeakSearchHooks PeakHooksFrom(const py::dict& options) {
 void BindPeak(py::module_& module) {
   module.def(
       "peak_budget_durations", [] { return loadgen::kPeakBudgetDurations; },
-      "How long a peak search may take unless it is told, in minimum durations.");
+      "How long a peak search may take where no time is given, in minimum durations.");
   module.def("checked_option", CheckedOption, "name"_a, "value"_a,
              "The value of an option of a search or a sweep as a number. TypeError for what is no "
              "number, SettingsError for one outside the option's range.");

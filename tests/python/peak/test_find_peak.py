@@ -417,3 +417,10 @@ def test_goodput_of_all_bounds(search):
     peak = search(System(), bound_ms=NEVER_MISSED_MS, goodput=0.7, max_qps=2000)
     assert [trial.over_share for trial in peak.trials if not trial.passed] == []
     assert peak.qps == 2000
+
+
+def test_texts_have_the_budget_of_the_core():
+    pages = [(ROOT / "docs" / name).read_text() for name in ("peak_search.md", "tutorial.md")]
+    for text in (lg.find_peak.__doc__, *pages):
+        (durations,) = re.findall(r"(\d+) times\s+`min_duration", text)
+        assert float(durations) == lg._core.peak_budget_durations()
