@@ -1057,6 +1057,11 @@ def models_in_config(text: bytes) -> list[str]:
 def models_met(settings: TestSettings) -> list[str]:
     """The models that FromConfig was called for and met entries of."""
 
+def log_setting_names() -> tuple[list[str], list[str]]:
+    """The names of the settings that change what is logged: of LogSettings, and of its
+    log_output.
+    """
+
 def earlier_log(log_settings: LogSettings) -> str:
     """Path of a log that a test with these settings would write over; empty if there is none."""
 

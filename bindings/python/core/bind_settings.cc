@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -350,6 +351,19 @@ void BindTestSettings(py::module_& module) {
   settings.attr("__hash__") = py::none();
 }
 
+// What the log settings of a class are called, but for those that change nothing and the one that
+// holds others.
+template <typename Struct>
+std::vector<std::string> LogSettingNames() {
+  static const std::set<std::string> kLeftOut = {"log_mode", "log_mode_async_poll_interval_ms",
+                                                 "log_output"};
+  std::vector<std::string> names;
+  for (const Field<Struct>& field : FieldsOf<Struct>()) {
+    if (!kLeftOut.contains(field.name)) names.push_back(field.name);
+  }
+  return names;
+}
+
 void BindLogSettings(py::module_& module) {
   ValueClass<LogOutputSettings>(module, "LogOutputSettings", "Where the log files go.")
       .def(py::init<>())
@@ -381,6 +395,13 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("max_free_space_share", &LogSettings::max_free_space_share,
                      "Share of the disk's free space that the trace and the sample log may take at "
                      "most, each of them; 0 is no limit.");
+  module.def(
+      "log_setting_names",
+      [] {
+        return py::make_tuple(LogSettingNames<LogSettings>(), LogSettingNames<LogOutputSettings>());
+      },
+      "The names of the settings that change what is logged: of LogSettings, and of its "
+      "log_output.");
 }
 
 }  // namespace

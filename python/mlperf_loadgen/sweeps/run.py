@@ -148,20 +148,8 @@ def _asked(table: Sweep, number: float, repeat: int) -> _core.TestSettings:
 
 
 def _copied(log_settings: _core.LogSettings | None) -> _core.LogSettings:
-    copied = _core.LogSettings()  # With the sample log, which the goodput is computed from.
-    if log_settings is None:
-        return copied
-    for name in ("enable_trace", "max_trace_mb", "max_sample_log_mb", "max_free_space_share"):
-        setattr(copied, name, getattr(log_settings, name))
-    for name in (
-        "prefix",
-        "suffix",
-        "prefix_with_datetime",
-        "copy_detail_to_stdout",
-        "copy_summary_to_stdout",
-        "exist_ok",
-    ):
-        setattr(copied.log_output, name, getattr(log_settings.log_output, name))
+    copied = copy.copy(log_settings) if log_settings is not None else _core.LogSettings()
+    copied.enable_sample_log = True  # The goodput is computed from it.
     return copied
 
 

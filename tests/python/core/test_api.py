@@ -1038,3 +1038,14 @@ def test_empty_completion_outside_a_test():
     lg.QuerySamplesComplete([])
     lg.FirstTokenComplete([])
     lg.complete([])
+
+
+def settable(cls):
+    return {name for name, value in vars(cls).items() if isinstance(value, property)}
+
+
+def test_log_setting_names_are_all_that_change_what_is_logged():
+    own, output = lg._core.log_setting_names()
+    unused = {"log_mode", "log_mode_async_poll_interval_ms"}
+    assert sorted(own) == sorted(settable(lg.LogSettings) - {"log_output"} - unused)
+    assert sorted(output) == sorted(settable(lg.LogOutputSettings))

@@ -14,21 +14,6 @@ _TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-LOG_NAMES = (
-    "enable_trace",
-    "enable_sample_log",
-    "max_trace_mb",
-    "max_sample_log_mb",
-    "max_free_space_share",
-)
-LOG_OUTPUT_NAMES = (
-    "prefix",
-    "suffix",
-    "prefix_with_datetime",
-    "copy_detail_to_stdout",
-    "copy_summary_to_stdout",
-    "exist_ok",
-)
 
 
 class Origin(Enum):
@@ -78,11 +63,13 @@ def no_setting(shown: str, name: str) -> Mistake:
 
 def assign_log_setting(settings: _core.LogSettings, asked: Assignment) -> None:
     """The same for what is logged."""
-    names = LOG_NAMES + LOG_OUTPUT_NAMES
+    own_names, output_names = _core.log_setting_names()
+    names = [*own_names, *output_names]
+    names.remove("outdir")  # It has an option of its own.
     if asked.name not in names:
         hint = near_or_all(asked.name, names)
         raise Mistake(f"{asked.shown}: there is no log setting {asked.name!r}{hint}")
-    owner = settings if asked.name in LOG_NAMES else settings.log_output
+    owner = settings if asked.name in own_names else settings.log_output
     setattr(owner, asked.name, _parsed(asked, getattr(owner, asked.name)))
 
 
