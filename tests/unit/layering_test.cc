@@ -251,6 +251,19 @@ TEST(LayeringTest, InstalledHeadersAreThePublicOnes) {
   EXPECT_EQ(installed, public_headers);
 }
 
+// A pair of a header and its source may stand there by the name that they share.
+TEST(LayeringTest, TheReadmeNamesEveryFile) {
+  const std::string readme = ReadFile(fs::path(LOADGEN_SOURCE_DIR) / "loadgen/README.md");
+  for (const auto& [file, source] : Sources()) {
+    const std::string name = fs::path(file).filename().string();
+    const std::string shared = name.substr(0, name.find('.'));
+    const bool named = readme.find("`" + name + "`") != readme.npos ||
+                       readme.find("`" + shared + "`") != readme.npos ||
+                       readme.find("`" + shared + ".h`") != readme.npos;
+    EXPECT_TRUE(named) << file << ": add it to the table of loadgen/README.md";
+  }
+}
+
 // ---- The check itself --------------------------------------------------------------------------
 
 TEST(LayeringTest, TheCheckSeesEachKindOfFault) {
