@@ -10,7 +10,7 @@ from ..text.units import counted, duration, share
 from .concerns import Concern
 from .measured import Measured
 
-_UNKNOWN = "not told"
+_UNKNOWN = "not known"
 
 
 def _of(value: object) -> str:
@@ -92,5 +92,5 @@ def diagnosis_text(found: Measured, warnings: tuple[Concern, ...]) -> str:
     """What was measured, the rate to trust, and what speaks against the machine."""
     lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
     for concern in warnings:
-        lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  cure: {concern.cure}"]
+        lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  fix: {concern.cure}"]
     return "\n".join(part for line in lines for part in wrapped(line, "    "))

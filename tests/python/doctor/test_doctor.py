@@ -317,7 +317,7 @@ def test_the_text_says_that_no_rate_is_to_be_trusted():
 
 def test_the_text_of_a_machine_that_tells_nothing_is_text():
     unknown = {field.name: None for field in dataclasses.fields(Machine) if field.name != "system"}
-    assert "not told" in str(healthy(**unknown, busy_cores=None))
+    assert "not known" in str(healthy(**unknown, busy_cores=None))
 
 
 def test_an_examination_of_this_machine(tmp_path):
