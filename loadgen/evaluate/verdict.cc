@@ -1,7 +1,6 @@
 #include "evaluate/verdict.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <limits>
 #include <span>
@@ -11,9 +10,9 @@
 #include <vector>
 
 #include "evaluate/early_stopping.h"
-#include "evaluate/latency_stats.h"
 #include "evaluate/lateness_caution.h"
-#include "evaluate/token_stats.h"
+#include "evaluate/metrics.h"
+#include "evaluate/violation_words.h"
 #include "record/failed_samples.h"
 #include "record/missing_samples.h"
 
@@ -48,48 +47,6 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
   return joined;
 }
 
-struct ViolationWords {
-  const char* one;
-  const char* many;
-  const char* cure;
-};
-
-// In the order of Violation.
-constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
-    {"unknown response id", "unknown response ids",
-     "answer with the ids given to IssueQuery, unchanged"},
-    {"response id of an earlier test or set", "response ids of earlier tests or sets",
-     "let no worker of an earlier test or set answer late"},
-    {"early completion", "early completions", "answer a sample only after it was issued"},
-    {"double completion", "double completions", "complete each sample exactly once"},
-    {"double first token", "double first tokens",
-     "call FirstTokenComplete exactly once for each sample"},
-    {"late first token", "late first tokens",
-     "call FirstTokenComplete before QuerySamplesComplete"},
-    {"missing first token", "missing first tokens",
-     "call FirstTokenComplete for each sample before QuerySamplesComplete, or turn "
-     "use_token_latencies off"},
-    {"missing token count", "missing token counts",
-     "set n_tokens of each response, or turn use_token_latencies off"},
-    {"negative token count", "negative token counts",
-     "set n_tokens to the number of tokens of the response"},
-    {"token count of 1", "token counts of 1",
-     "use_token_latencies needs responses of 2 tokens or more"},
-    {"completion after the end of its set", "completions after the end of their set",
-     "complete each sample exactly once"},
-    {"response without data", "responses without data",
-     "give the address of the data with each response of a size above 0"},
-    {"failed sample", "failed samples", ""},  // Their reason has words of its own.
-    {"fault reported by the system under test", "faults reported by the system under test",
-     ""},  // It has said why.
-}};
-
-std::string CountViolation(const ViolationRecord& violations, size_t kind) {
-  const uint64_t count = violations.counts[kind];
-  const ViolationWords& words = kViolationWords[kind];
-  return std::to_string(count) + " " + (count == 1 ? words.one : words.many);
-}
-
 bool IsFailure(size_t kind) { return static_cast<Violation>(kind) == Violation::kFailed; }
 
 // Why issuing ended before the minimums were met, to be appended to a reason; empty: unknown.
@@ -117,212 +74,6 @@ std::string_view WhyIssuingEnded(const RunRecord& record) {
     }
   }
   return "";
-}
-
-// ---------------------------------------------------------------------------------------------
-// Metrics.
-
-// Times of the last issued query, from the start of issuing.
-struct FinalQuery {
-  int64_t scheduled_ns = 0;
-  int64_t issued_ns = 0;
-  int64_t done_ns = 0;  // If it was not completed: the latest completion of any sample, or 0.
-};
-
-// What is judged and not reported. Percentiles are those of the target, with failed samples as the
-// slowest.
-struct Judged {
-  int64_t latency_ns = 0;
-  int64_t first_token_ns = 0;
-  int64_t time_per_token_ns = 0;
-  int64_t longest_ns = 0;  // From the schedule of a sample to its answer or failure.
-};
-
-int64_t LatestCompletionNs(const RunRecord& record) {
-  int64_t latest_ns = 0;
-  record.ForEachIssuedQuery([&](uint64_t query) {
-    const uint64_t begin = query * record.slots->samples_per_query;
-    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
-      latest_ns = std::max(latest_ns, record.CompletedNs(begin + i));
-    }
-  });
-  return latest_ns;
-}
-
-FinalQuery FindFinalQuery(const RunRecord& record) {
-  FinalQuery final_query;
-  if (record.queries_issued == 0) return final_query;
-  uint64_t last = 0;
-  record.ForEachIssuedQuery([&](uint64_t query) { last = query; });
-  final_query.scheduled_ns = record.ScheduledNs(last) - record.start_ns;
-  final_query.issued_ns = record.IssuedNs(last) - record.start_ns;
-  int64_t done_ns = QueryDoneNs(record, last);
-  if (done_ns == 0) done_ns = LatestCompletionNs(record);
-  if (done_ns != 0) final_query.done_ns = done_ns - record.start_ns;
-  return final_query;
-}
-
-int64_t LongestNs(const RunRecord& record, const LatencyStats& answered) {
-  int64_t longest_ns = answered.max_ns;
-  if (record.samples_failed == 0) return longest_ns;
-  record.ForEachIssuedQuery([&](uint64_t query) {
-    const uint64_t begin = query * record.slots->samples_per_query;
-    for (uint64_t i = 0; i < record.slots->samples_per_query; ++i) {
-      longest_ns = std::max(longest_ns, record.CompletedNs(begin + i) - record.ScheduledNs(query));
-    }
-  });
-  return longest_ns;
-}
-
-double Seconds(int64_t duration_ns) { return static_cast<double>(duration_ns) / 1e9; }
-
-// Of nothing, the rate is 0 whatever the time.
-double Rate(double count, double duration_s) { return count == 0 ? 0 : count / duration_s; }
-
-// The rate of what followed the first sample. 0 / 0 for a single sample that took no time.
-double RateAfterFirst(uint64_t sample_count, double duration_s) {
-  return sample_count == 0 ? 0 : static_cast<double>(sample_count - 1) / duration_s;
-}
-
-// What failed was scheduled, and took its time; it is no throughput.
-void ComputeRates(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
-  const uint64_t samples = result->sample_count;
-  const double tokens_per_sample =
-      plan.infer_token_latencies ? static_cast<double>(plan.token_latency_scaling_factor) : 0;
-  switch (plan.scenario) {
-    case TestScenario::SingleStream:
-      result->qps_with_overhead = RateAfterFirst(samples, result->final_query_issued_s);
-      result->qps_without_overhead = samples == 0 ? 0 : 1 / Seconds(result->sample_latency.mean_ns);
-      break;
-    case TestScenario::MultiStream:
-      break;
-    case TestScenario::Server:
-      result->scheduled_samples_per_second =
-          RateAfterFirst(samples + result->failed_sample_count, result->final_query_scheduled_s);
-      result->completed_samples_per_second = RateAfterFirst(samples, result->final_query_done_s);
-      result->inferred_tokens_per_second = result->completed_samples_per_second * tokens_per_sample;
-      break;
-    case TestScenario::Offline:
-      result->samples_per_second = Rate(static_cast<double>(samples), Seconds(judged.longest_ns));
-      result->inferred_tokens_per_second = result->samples_per_second * tokens_per_sample;
-      break;
-  }
-}
-
-void ComputeTokenRate(const RunPlan& plan, PerformanceResult* result) {
-  const bool offline = plan.scenario == TestScenario::Offline;
-  if (result->tokens) {
-    const TokenMetrics& tokens = *result->tokens;
-    result->tokens_per_second = offline ? tokens.per_second : tokens.completed_per_second;
-  } else if (plan.infer_token_latencies && (offline || plan.scenario == TestScenario::Server)) {
-    result->tokens_inferred = true;
-    result->tokens_per_second = result->inferred_tokens_per_second;
-  }
-}
-
-uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
-  return static_cast<uint64_t>(
-      std::count_if(values_ns.begin(), values_ns.end(),
-                    [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
-}
-
-// `failed_count`: of queries, beside those that `values_ns` are of. `bound_ns` only counts in
-// Server.
-EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_ns,
-                                 uint64_t failed_count, uint64_t bound_ns) {
-  const double percentile = plan.target_latency_percentile;
-  switch (plan.scenario) {
-    case TestScenario::SingleStream:
-      return EstimatePercentileAndP99(values_ns, failed_count, percentile);
-    case TestScenario::MultiStream:
-      return EstimatePercentile(values_ns, failed_count, percentile);
-    case TestScenario::Server:
-      return JudgeOverlatency(values_ns.size() + failed_count,
-                              CountOver(values_ns, bound_ns) + failed_count, percentile);
-    case TestScenario::Offline:
-      break;
-  }
-  return {};
-}
-
-TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
-                                 const PerformanceResult& result, Judged* judged) {
-  TokenMetrics metrics;
-  TokenTimes times = ComputeTokenTimes(record);
-  metrics.token_count = times.token_count;
-  metrics.first_token = ComputeLatencyStats(times.first_token_ns, plan.target_latency_percentile);
-  metrics.time_per_token =
-      ComputeLatencyStats(times.time_per_token_ns, plan.target_latency_percentile);
-
-  const auto tokens = static_cast<double>(times.token_count);
-  if (plan.scenario == TestScenario::Offline) {
-    metrics.per_second = Rate(tokens, Seconds(judged->longest_ns));
-    return metrics;
-  }
-  const LatencyStats& latency = result.sample_latency;
-  metrics.throughput_with_overhead = Rate(tokens, result.final_query_issued_s);
-  metrics.throughput = Rate(tokens, Seconds(latency.mean_ns) * static_cast<double>(latency.count));
-  metrics.completed_per_second = Rate(tokens, result.final_query_done_s);
-
-  // A query of several samples is as slow as its slowest.
-  if (plan.scenario == TestScenario::MultiStream) times = ComputeQueryTokenTimes(record);
-  const uint64_t failed = CountFailedQueries(record);
-  const double percentile = plan.target_latency_percentile;
-  judged->first_token_ns = PercentileWithFailures(times.first_token_ns, failed, percentile);
-  judged->time_per_token_ns = PercentileWithFailures(times.time_per_token_ns, failed, percentile);
-  metrics.early_stopping_ttft =
-      JudgeEarlyStopping(plan, times.first_token_ns, failed, plan.ttft_latency_ns);
-  metrics.early_stopping_tpot =
-      JudgeEarlyStopping(plan, times.time_per_token_ns, failed, plan.tpot_latency_ns);
-  return metrics;
-}
-
-Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQuery& final_query,
-                      PerformanceResult* result) {
-  result->query_count = record.queries_issued;
-  result->sample_count = record.samples_answered();
-  result->failed_sample_count = record.samples_failed;
-  result->failures = record.violations.failures;
-  result->target_qps = plan.target_qps;
-
-  // Before the latencies, so that only one list of a number a query is in memory at a time.
-  if (plan.shape == LoopShape::kOpenLoop) {
-    result->lateness = ComputeLateness(record);
-    result->lateness_held_up = ComputeLateness(record, LateQueries::kHeldUp);
-    result->lateness_others = ComputeLateness(record, LateQueries::kOthers);
-    result->pacing = plan.pacing;
-    result->spin_s = Seconds(record.spun_ns);
-  }
-
-  std::vector<int64_t> latencies_ns = SampleLatencies(record);
-  result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
-  if (plan.scenario == TestScenario::Server) {
-    result->overlatency_query_count =
-        CountOver(latencies_ns, plan.target_latency_ns) + record.samples_failed;
-  }
-  if (plan.scenario == TestScenario::MultiStream) {
-    latencies_ns = QueryLatencies(record);
-    result->query_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
-  }
-
-  result->final_query_scheduled_s = Seconds(final_query.scheduled_ns);
-  result->final_query_issued_s = Seconds(final_query.issued_ns);
-  result->final_query_done_s = Seconds(final_query.done_ns);
-  result->max_latency_s = Seconds(result->sample_latency.max_ns);
-  Judged judged;
-  judged.longest_ns = LongestNs(record, result->sample_latency);
-  ComputeRates(plan, judged, result);
-
-  if (plan.use_token_latencies) {
-    result->tokens = ComputeTokenMetrics(plan, record, *result, &judged);
-  } else {
-    const uint64_t failed = CountFailedQueries(record);
-    judged.latency_ns =
-        PercentileWithFailures(latencies_ns, failed, plan.target_latency_percentile);
-    result->early_stopping = JudgeEarlyStopping(plan, latencies_ns, failed, plan.target_latency_ns);
-  }
-  ComputeTokenRate(plan, result);
-  return judged;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -544,7 +295,7 @@ std::vector<std::string> ContractReasons(const RunRecord& record) {
     if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
     const bool fault = static_cast<Violation>(kind) == Violation::kFault;
     reasons.push_back(CountViolation(record.violations, kind) + ": " +
-                      (fault ? Join(record.violations.faults, "; ") : kViolationWords[kind].cure));
+                      (fault ? Join(record.violations.faults, "; ") : CureOfViolation(kind)));
   }
   if (record.aborted) {
     reasons.push_back("the test was aborted: only a run to the end can be VALID");
