@@ -16,7 +16,7 @@ from .. import _core
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..live.progress import Progress, read_progress, title_of
 from ..run import LogsOverwrittenWarning
-from .options.network_options import shown_headers
+from .options.network_options import shown_headers, shown_options
 from .options.options import Logs, Settings, Target
 from .options.run_file import RunFile, read_run_file
 from .options.setting_values import (
@@ -59,6 +59,9 @@ class Session:
     logs: Logs
     tables: Sequence[str] = ()
     """Files that the command writes beside the logs."""
+    mode: str | None = None
+    """As it was given on the command line."""
+    output_is_of_file: bool = False
     doing: str = "before anything was loaded"
     """What an interrupt comes into."""
 
@@ -78,13 +81,16 @@ class Session:
             "--model": self.asked.model,
         }
         pairs = [(name, value) for name, value in options.items() if value is not None]
-        pairs += [("--network", text) for text in self.target.network]
+        pairs += [("--network", text) for text in shown_options(self.target.network)]
         pairs += [("--header", text) for text in shown_headers(self.target.header)]
         pairs += [("--conf", path) for path in self.asked.conf]
         assigned = [split_assignment("--set", text) for text in self.asked.set]
         values = {asked.name: asked.text for asked in assigned}
         values |= {name: f"{value:.10g}" for name, value in changed.items()}
         pairs += [("--set", f"{name}={value}") for name, value in values.items()]
+        pairs += [("--log", text) for text in self.logs.log]
+        if self.output_is_of_file:  # Where the results of this run are now.
+            pairs.append(("--output", _numbered(self.output, 2)))
         return shlex.join([*words, *(str(part) for pair in pairs for part in pair), *more])
 
     def needed_sut(self) -> str:
@@ -280,7 +286,9 @@ def open_session(
         log_settings.log_output.outdir = str(output)
     except TypeError as error:
         raise Mistake(f"--output {output}: its name is no text; give another folder") from error
-    return Session(target, sut, qsl, sourced, log_settings, output, settings, logs, tables)
+    of_file = logs.output is None and file.output is not None
+    parts = (target, sut, qsl, sourced, log_settings, output, settings, logs)
+    return Session(*parts, tables, mode, of_file)
 
 
 def _check_scenario(asked: str | None, needed: str | None) -> None:
@@ -316,6 +324,11 @@ def _named_options(scenario: str | None, mode: str | None) -> Sequence[Assignmen
 def _fresh_folder(sut: str | None, kind: str) -> Path:
     """A folder that is not there yet, named by the time and the system."""
     parts = [time.strftime("%Y-%m-%d_%H-%M-%S"), kind, target_name(sut or "")]
-    stem = "-".join(part for part in parts if part)
-    numbered = (_RUNS / (stem if n == 1 else f"{stem}-{n}") for n in range(1, 1000))
-    return next((folder for folder in numbered if not folder.exists()), _RUNS / stem)
+    return _numbered(_RUNS / "-".join(part for part in parts if part), 1)
+
+
+def _numbered(folder: Path, first: int) -> Path:
+    """One that is not there yet, with a number from `first` on, of which 1 is none."""
+    numbers = range(first, 1000)
+    names = (folder.name if number == 1 else f"{folder.name}-{number}" for number in numbers)
+    return next((f for name in names if not (f := folder.with_name(name)).exists()), folder)

@@ -50,16 +50,52 @@ def detail_log(path: Path) -> Path:
         if not _is_detail_log(detail):
             raise NoRunError(_not_a_log(detail))
         return detail
-    files = sorted(file for file in path.glob("*detail*.txt") if file.is_file())
-    found = [file for file in files if _is_detail_log(file)]
-    if not found and files:
-        raise NoRunError(f"{path} holds no logs of a test: {_not_a_log(files[0])}")
+    found = detail_logs(path)
+    other = next(iter(sorted(path.glob("*detail*.txt"))), None)
+    if not found and other is not None:
+        raise NoRunError(f"{path} holds no logs of a test: {_not_a_log(other)}")
     if not found:
         summary = next((file for file in sorted(path.glob("*summary*.txt"))), None)
         beside = f", only {summary.name}, which is not enough" if summary else ""
         raise NoRunError(f"{path} holds no logs of a test: there is no detail log in it{beside}")
     if len(found) > 1:
         names = ", ".join(str(file) for file in found)
+        raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
+    return found[0]
+
+
+def detail_logs(folder: Path) -> list[Path]:
+    """One of each test whose logs are in a folder, by name."""
+    files = sorted(file for file in folder.glob("*detail*.txt") if file.is_file())
+    return [file for file in files if _is_detail_log(file)]
+
+
+def accuracy_log_of(detail: Path) -> Path:
+    """Where the same test writes its accuracy log."""
+    prefix, suffix = affixes(detail)
+    return detail.with_name(f"{prefix}accuracy{suffix}.json")
+
+
+def accuracy_log(path: Path) -> Path:
+    """That of the test whose logs are in a folder; a path that is none is given back. Raises
+    NoRunError, also for a file that is not there."""
+    if not path.is_dir():
+        if not path.is_file():
+            raise NoRunError(
+                f"there is no file {path}; give the accuracy log of a test, or its folder"
+            )
+        return path
+    usual = path / f"{DEFAULT_PREFIX}accuracy.json"
+    logged = map(accuracy_log_of, detail_logs(path))
+    found = sorted({usual, *logged})
+    found = [file for file in found if file.is_file()]
+    if not found:
+        raise NoRunError(
+            f"folder {path} has no {usual.name}, nor one of another prefix; give the accuracy log "
+            "of a test, or its folder"
+        )
+    if len(found) > 1:
+        names = ", ".join(map(str, found))
         raise NoRunError(f"{path} holds the logs of {len(found)} tests; give one of {names}")
     return found[0]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .readings import other_reading
 from .responses import AccuracyLog, read_accuracy
-from .run import read_run
+from .run import RunLogs, read_run
 
 
 class ScoreWarning(UserWarning):
@@ -37,7 +37,7 @@ def score(
         part = "the beginning and the end" if read.shortened else "the beginning"
         text = f"the score is of {len(read)} responses: the log holds only {part} of what it held"
         warnings.warn(text, ScoreWarning, stacklevel=2)
-    missing = 0 if isinstance(log, AccuracyLog) else missing_count(log, read)
+    missing = 0 if isinstance(log, AccuracyLog) else missing_count(run_beside(log), read)
     if missing:
         text = f"{missing} of {missing + len(read)} samples have no response to be scored"
         warnings.warn(text, ScoreWarning, stacklevel=2)
@@ -52,22 +52,28 @@ def score(
     return {key: float(value) for key, value in scores.items()}
 
 
+def run_beside(path: str | os.PathLike[str]) -> RunLogs | None:
+    """The other logs of the test that wrote the accuracy log at `path`, if they are there."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of other logs that were cut off.
+            return read_run(path)
+    except (OSError, ValueError):
+        return None
+
+
 def missing_count(
-    path: str | os.PathLike[str], log: AccuracyLog, labels: Mapping[int, int] | None = None
+    run: RunLogs | None, log: AccuracyLog, labels: Mapping[int, int] | None = None
 ) -> int:
     """How many samples of the data set have no response: they failed, or were never answered.
 
-    The logs beside the one at `path` tell how many there are. By itself it has one for each label.
-    Of a log that was cut off or shortened nobody knows.
+    `run`, what `run_beside` has, says how many there are. By itself the log has one for each label.
+    Of a log that was cut off or shortened it is not known.
     """
     if log.truncated:
         return 0
     answered = np.unique(log.indices)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of other logs that were cut off.
-            run = read_run(path)
-    except (OSError, ValueError):
+    if run is None:
         return len((labels or {}).keys() - set(answered.tolist()))
     if run.mode not in ("AccuracyOnly", "SubmissionRun"):  # It logs a choice of the responses.
         return 0

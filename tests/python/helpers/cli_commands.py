@@ -81,6 +81,17 @@ class Scores(lg.SystemUnderTest):
     def issue_query(self, samples):
         lg.complete(samples.ids, np.eye(10, dtype=np.float32)[samples.indices % 10])
 
+class Fails(lg.SystemUnderTest):
+    def issue_query(self, samples):
+        lg.fail(samples.ids, "status 503")
+
+class FailsOdd(lg.SystemUnderTest):
+    """Answers every second sample of the data set."""
+    def issue_query(self, samples):
+        odd = samples.indices % 2 == 1
+        lg.fail(samples.ids[odd], "status 503")
+        lg.complete(samples.ids[~odd], samples.indices[~odd].astype(np.int64))
+
 class NeedsMore(Good):
     def __init__(self, model, device): pass
 

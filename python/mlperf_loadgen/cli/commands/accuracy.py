@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +14,14 @@ from ...text.units import share
 from ..options.options import Shown, with_options
 from ..show.answer_files import Answers, read_answers, write_csv, write_jsonl, write_npz
 from ..show.outcome import Mistake, Outcome, Status
-from ..show.show import print_heading, print_table
+from ..show.show import print_heading, print_table, print_text
 from ..target.targets import find_function
 from ..target.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from ...logs.responses import AccuracyLog
+    from ...logs.run import RunLogs
 
-_LOG_NAME = "mlperf_log_accuracy.json"
 _BY_SIZE = {1: "uint8", 2: "int16", 4: "int32"}  # A class in so many bytes, likely.
 
 
@@ -77,7 +78,7 @@ class Files:
 @with_options
 def accuracy(
     log: Annotated[
-        Path, typer.Argument(metavar="LOG", help=f"Accuracy log, or a folder with {_LOG_NAME}.")
+        Path, typer.Argument(metavar="LOG", help="Accuracy log, or the folder of a test.")
     ],
     dtype: Annotated[
         str | None,
@@ -116,37 +117,38 @@ def accuracy(
     function of yours makes of it. A sample without a response is wrong: one that failed, or was
     never answered.
     """
-    from ...logs.scoring import missing_count
+    from ...logs.scoring import missing_count, run_beside
 
     file = _file(log)
     read = _read(file)
     files.check_apart_from(file, labels)
     answers = read_answers(read, dtype)
-    document = {"log": log, **_facts(read), "exit_status": Status.DONE}
-    if labels is not None:
-        classes = _labels(labels)
-        missing = missing_count(file, read, classes)
+    run = run_beside(file)
+    classes = None if labels is None else _labels(labels)
+    missing = missing_count(run, read, classes)
+    document = {"log": log, **_facts(read), "missing": missing, "exit_status": Status.DONE}
+    if labels is not None and classes is not None:
         correct = _correct_count(answers, dtype, classes, labels, missing)
         scored = len(read) + missing
         document["top1_accuracy"] = correct / scored
         document["top1_correct"], document["scored"] = correct, scored
-        document["missing"] = missing
     if score is not None:
         document["scores"] = _scores(read, score)
-        document["missing"] = missing_count(file, read)
     written = files.write(answers)
-    return Outcome(
-        Status.DONE, document, lambda: _show(log, document, written, dtype, answers.width, labels)
-    )
+
+    def show() -> None:
+        _show(log, document, dtype, answers.width, labels)
+        for reason in _why_missing(run) if missing and run is not None else ():
+            print_text(f"reason: {reason}")
+        for path in written:
+            print(f"wrote {path}")
+        _show_next(log, document, written, dtype, labels)
+
+    return Outcome(Status.DONE, document, show)
 
 
 def _show(
-    log: Path,
-    document: dict[str, Any],
-    written: list[Path],
-    dtype: str | None,
-    width: int,
-    labels: Path | None,
+    log: Path, document: dict[str, Any], dtype: str | None, width: int, labels: Path | None
 ) -> None:
     print_heading(f"Accuracy log {log}")
     low, high = document["bytes_min"], document["bytes_max"]
@@ -168,31 +170,46 @@ def _show(
         part = ", of the responses that are there" if document["truncated"] else ""
         rows.append(["top-1 accuracy", f"{accuracy} ({document['top1_correct']:,} right{part})"])
     rows += [[name, f"{value:.6g}"] for name, value in document.get("scores", {}).items()]
-    if document.get("missing"):
+    if document["missing"]:
         counts = "" if labels is None else ": they count as wrong"
         total = document["responses"] + document["missing"]
         rows.append(["without a response", f"{document['missing']:,} of {total:,}{counts}"])
     print_table(rows)
-    for path in written:
-        print(f"wrote {path}")
-    if not document["responses"]:
+
+
+def _show_next(
+    log: Path, document: dict[str, Any], written: list[Path], dtype: str | None, labels: Path | None
+) -> None:
+    low = document["bytes_min"]
+    if document["missing"] and not document["responses"]:
+        print("no responses: the system answered no sample; find out why before you score it")
+    elif not document["responses"]:
         print("no responses: a performance test logs none; run with --mode AccuracyOnly")
-    elif low != high and not written and "scores" not in document:
+    elif low != document["bytes_max"] and not written and "scores" not in document:
         print(f"next: mlperf-loadgen accuracy {log} --dtype text --jsonl answers.jsonl")
     elif not written and labels is None and "scores" not in document:
         hint = "" if dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
         print(f"next: mlperf-loadgen accuracy {log}{hint} --labels labels.csv")
 
 
+def _why_missing(run: RunLogs) -> Iterable[str]:
+    """Each once: a test says it of every part of the data set."""
+    from ...logs.run import is_failure
+
+    failures = [str(record.value) for record in run.all_records if is_failure(record)]
+    return dict.fromkeys(failures or run.reasons[:1])
+
+
 # ---- Reading -------------------------------------------------------------------------------------
 
 
 def _file(path: Path) -> Path:
-    file = path / _LOG_NAME if path.is_dir() else path
-    if not file.is_file():
-        what = f"folder {path} has no {_LOG_NAME}" if path.is_dir() else f"there is no file {path}"
-        raise Mistake(f"{what}; give the accuracy log of a test, or its folder")
-    return file
+    from ...logs.files import NoRunError, accuracy_log
+
+    try:
+        return accuracy_log(path)
+    except NoRunError as error:
+        raise Mistake(str(error)) from error
 
 
 def _read(file: Path) -> AccuracyLog:
@@ -269,7 +286,7 @@ def _correct_count(
     if len(read) == 0 and missing_count > 0:
         return 0
     if len(read) == 0 or not answers.width:
-        raise Mistake("--labels: the log has no responses to score; run with --mode accuracy")
+        raise Mistake("--labels: the log has no responses to score; run with --mode AccuracyOnly")
     if answers.rows is None:
         raise Mistake(
             f"--labels: responses of {dtype} that differ in size, or are text, name no class; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from typing import Annotated
 
 import typer
@@ -98,12 +97,13 @@ def _tell_default_rate(session: Session) -> None:
 
 
 def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
-    output = shlex.quote(str(session.output))
+    from ..show.result_view import accuracy_command, report_command
+
     commands = []
     if result.accuracy_sample_count:
-        commands.append(f"mlperf-loadgen accuracy {output}")
+        commands.append(accuracy_command(session.output))
     if result.performance:
-        commands.append(f"mlperf-loadgen report {output} -o report.html")
+        commands.append(report_command(session.output))
     if result.performance and not result.valid:
         missing = _EARLY_STOPPING.fullmatch("; ".join(result.reasons))
         if missing:
@@ -121,6 +121,6 @@ def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
 
 def _run_again(session: Session, **changed: float) -> str:
     """The command that runs the same with some settings changed."""
-    scenario = session.asked.scenario
-    more = [] if scenario is None else ["--scenario", scenario]
+    asked = {"--scenario": session.asked.scenario, "--mode": session.mode}
+    more = [part for name, value in asked.items() if value for part in (name, value)]
     return f"mlperf-loadgen run {session.words(*more, **changed)}"

@@ -70,6 +70,15 @@ def shown_headers(headers: Sequence[str]) -> list[str]:
     return [text if text.startswith("@") else f"{text.partition(':')[0]}: ..." for text in headers]
 
 
+def shown_options(assignments: Sequence[str]) -> list[str]:
+    """Likewise: query parameters may be keys."""
+    parts = [text.partition("=") for text in assignments]
+    return [
+        f"{name}=..." if name.startswith(_QUERY) else f"{name}{found}{value}"
+        for name, found, value in parts
+    ]
+
+
 def _header_lines(text: str) -> list[str]:
     """A header, or those of a file, a line each."""
     if not text.startswith("@"):
