@@ -26,7 +26,7 @@ from .show.show import drop, ready_streams, tell
 _HELP_NAMES = ["-h", "--help"]
 _CONTEXT = {"help_option_names": _HELP_NAMES}
 # \b: lines that stay as they are.
-_HELP = """Measures inference systems the MLPerf way.
+_HELP = """Measures how fast a system answers, by the rules of MLPerf Inference.
 
 \b
 New here? Three lines to a first result:
@@ -36,11 +36,11 @@ New here? Three lines to a first result:
 """
 _EPILOG = """\b
 Exit status:
-    0  done; of a test: VALID
-    1  INVALID; of compare: there is a difference
-    2  a mistake in what was asked
-    3  the system under test failed, as with an exception in its code
-  130  interrupted
+    0  the command succeeded; a test was VALID
+    1  a test was INVALID; compare: there is a difference
+    2  there is a mistake in the command
+    3  the system under test failed, for example by an exception
+  130  the command was interrupted
 """
 
 _COMMANDS = {
@@ -125,7 +125,7 @@ def _options(
 
 
 def _finish(command: Callable[[], Any], words: Sequence[str]) -> int:
-    """Runs it and prints what it came to. Returns the exit status."""
+    """Runs the command and prints its outcome. Returns the exit status."""
     ready_streams()
     as_json = "--json" in words and not set(_HELP_NAMES) & set(words)
     outcome = _outcome(command, words, as_json)

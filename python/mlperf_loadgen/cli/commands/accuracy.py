@@ -34,7 +34,8 @@ class Files:
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a line a response: hexadecimal digits, or what --dtype says.",
+            help="Write a line for each response: its values if --dtype is given, or else "
+            "hexadecimal digits.",
             show_default=False,
         ),
     ] = None
@@ -43,19 +44,20 @@ class Files:
         typer.Option(
             "--jsonl",
             metavar="FILE",
-            help="Write a JSON object a response, for texts and responses of different sizes.",
+            help="Write a JSON object for each response, for texts and for responses of different "
+            "sizes.",
             show_default=False,
         ),
     ] = None
     npz: Annotated[
         Path | None,
         typer.Option(
-            "--npz", metavar="FILE", help="Write the arrays for NumPy.", show_default=False
+            "--npz", metavar="FILE", help="Write the responses as NumPy arrays.", show_default=False
         ),
     ] = None
 
     def check_apart_from(self, *inputs: Path | None) -> None:
-        """Raises Mistake for a file that is read as well, and would be lost."""
+        """Raises Mistake if a file to write is also read by the command, and would be lost."""
         for name, path in (("--csv", self.csv), ("--jsonl", self.jsonl), ("--npz", self.npz)):
             if path is not None and path.exists() and any(i and path.samefile(i) for i in inputs):
                 raise Mistake(f"{name} {path}: is read by this command; give another file")
@@ -84,7 +86,8 @@ def accuracy(
         str | None,
         typer.Option(
             metavar="DTYPE",
-            help="What responses hold: text, or numbers in NumPy's names: int64, float32, ...",
+            help="Type of the responses: text, or numbers by their NumPy name, such as int64 or "
+            "float32.",
             show_default=False,
         ),
     ] = None,
@@ -92,8 +95,9 @@ def accuracy(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Score against the right classes, by sample index: .npy, or .csv with the class, "
-            "or index and class, a line. Responses hold the class, or a score a class.",
+            help="Score the responses against the right class of each sample: a .npy array in the "
+            "order of the sample indices, or a .csv with a class, or an index and a class, on each "
+            "line. A response holds the class, or a score for each class.",
             show_default=False,
         ),
     ] = None,
@@ -101,9 +105,9 @@ def accuracy(
         str | None,
         typer.Option(
             metavar="TARGET",
-            help="Score by a function of yours, package.module:function or path/file.py:function, "
-            "which is given the log as read_accuracy returns it, and returns a number or a dict of "
-            "names and numbers.",
+            help="Score the responses by your own function, package.module:function or "
+            "path/file.py:function. It gets the log as read_accuracy returns it, and returns a "
+            "number or a dict of names and numbers.",
             show_default=False,
         ),
     ] = None,
@@ -111,11 +115,11 @@ def accuracy(
     files: Files,
     shown: Shown,
 ) -> Outcome:
-    """Read an accuracy log: into files, and its score.
+    """Read an accuracy log, score it, and write it to other files.
 
-    What it holds, as CSV, JSON or NumPy arrays, and the top-1 accuracy against labels, or what a
-    function of yours makes of it. A sample without a response is wrong: one that failed, or was
-    never answered.
+    The score is the top-1 accuracy against labels, or the result of your own function. The files
+    are CSV, JSON or NumPy arrays. A sample without a response counts as wrong, because it failed or
+    was never answered.
     """
     from ...logs.scoring import missing_count, run_beside
 

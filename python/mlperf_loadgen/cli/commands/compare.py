@@ -16,22 +16,24 @@ _STATUSES = {"no difference": Status.DONE, "inconclusive": Status.INCONCLUSIVE}
 def compare(
     before: Annotated[
         str,
-        typer.Argument(metavar="A", help="Folder with the logs of a run; several with commas."),
+        typer.Argument(metavar="A", help="Folder with the logs of a run, or several with commas."),
     ],
-    after: Annotated[str, typer.Argument(metavar="B", help="The same of the other side.")],
+    after: Annotated[
+        str, typer.Argument(metavar="B", help="Folder, or folders, to compare with A.")
+    ],
     tolerance: Annotated[
-        float, typer.Option(metavar="SHARE", help="Changes up to this do not matter.")
+        float, typer.Option(metavar="SHARE", help="Largest change that does not matter.")
     ] = 0.02,
     confidence: Annotated[
-        float, typer.Option(metavar="SHARE", help="Of all intervals together.")
+        float, typer.Option(metavar="SHARE", help="Confidence of all intervals together.")
     ] = 0.95,
     *,
     shown: Shown,
 ) -> Outcome:
-    """Tell whether B is slower or faster than A, and by how much.
+    """Say whether B is slower or faster than A, and by how much.
 
-    The status is 1 if there is a difference that chance does not explain, and 4 if the runs are too
-    short or too noisy to show one that matters.
+    The exit status is 1 if there is a difference that chance does not explain, and 4 if the runs
+    are too short or too noisy to show a difference that matters.
     """
     from ...comparison.compare import compare as compare_runs
 

@@ -14,13 +14,15 @@ from ..show.show import tell
 
 @with_options
 def doctor(
-    seconds: Annotated[float, typer.Option(metavar="N", help="About how long to measure.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="N", help="About how many seconds to measure.")
+    ] = 10.0,
     *,
     shown: Shown,
 ) -> Outcome:
-    """Measure what rates this machine can issue on time.
+    """Measure up to which rate this machine issues queries on time.
 
-    Clocks, timers, interruptions, and short tests at rising rates.
+    The command measures clocks, timers and interruptions, and runs short tests at rising rates.
     """
     from ...doctor.examination import examine
 

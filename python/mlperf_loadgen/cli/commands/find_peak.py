@@ -31,28 +31,31 @@ class Search:
         float | None,
         typer.Option(
             metavar="QPS",
-            help="Rate to begin with; may be far off.",
+            help="Rate at which the search starts; it may be far from the peak.",
             show_default=False,
         ),
     ] = None
     max_qps: Annotated[
         float | None,
-        typer.Option(metavar="QPS", help="Try none above.", show_default=False),
+        typer.Option(metavar="QPS", help="Try no rate above this one.", show_default=False),
     ] = None
     precision: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Half the interval, of the rate."),
+        typer.Option(
+            metavar="SHARE",
+            help="Stop when half the confidence interval is at most this share of the rate.",
+        ),
     ] = 0.01
     confidence: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Of the interval."),
+        typer.Option(metavar="SHARE", help="Confidence of the interval of the peak."),
     ] = 0.95
     time_budget: Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help=f"For all trials; default: {_core.peak_budget_durations():g} times "
-            "min_duration_ms.",
+            help="Time for all trials together; default: "
+            f"{_core.peak_budget_durations():g} times min_duration_ms.",
             show_default=False,
         ),
     ] = None
@@ -68,14 +71,14 @@ class Search:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the trials in this file, and go on from those in it.",
+            help="Save the trials in this file, and continue from the trials it already has.",
             show_default=False,
         ),
     ] = None
 
     @property
     def resumes(self) -> bool:
-        """Whether there are trials to go on from."""
+        """Whether there are trials to continue from."""
         return self.resume is not None and self.resume.stat().st_size > 0
 
     def check(self) -> None:
@@ -91,7 +94,7 @@ class Search:
 
     @staticmethod
     def _check_resume(file: Path) -> None:
-        """Before the system is made, which may take long."""
+        """Opens the file before the system is made, which may take long."""
         try:
             with file.open("a+", encoding="utf-8") as opened:
                 opened.seek(0)
@@ -111,9 +114,10 @@ def find_peak(
 ) -> Outcome:
     """Find the highest rate that keeps the latency bound.
 
-    The scenario is Server. No start rate is needed. Each trial lasts min_duration_ms at most; the
-    logs are those of the confirming run. The status is 1 where the peak is not determined (and not
-    beyond --max-qps), where no rate is known that passes, or where no run confirmed it.
+    The scenario is Server. You need not give a start rate. Each trial lasts at most
+    min_duration_ms. The logs are those of the confirming run. The exit status is 1 if the peak is
+    not determined (and is not at --max-qps or above), if no rate passed, or if no run confirmed
+    the peak.
     """
     from ...peak import find as peak
 

@@ -14,36 +14,38 @@ from ..show.outcome import Mistake, Outcome, Status
 _STARTER = Path(__file__).parents[1] / "starter"
 _COPIED = ("sut.py", "qsl.py")
 _RUN_FILE = """\
-# Everything of a run: mlperf-loadgen run --file run.yaml
-# What the command line says goes before what is here.
+# This file describes a whole run: mlperf-loadgen run --file run.yaml
+# Options on the command line override what is written here.
 sut: sut.py:NearestCenter
 qsl: qsl.py:Points
 
 settings:
   scenario: Server                    # SingleStream, MultiStream, Server or Offline.
   mode: PerformanceOnly
-  server_target_qps: 1000             # Queries arrive at random, so many a second.
-  server_target_latency_ns: 50000000  # 99 % of them must be answered in 50 ms.
-  # offline_expected_qps: 1000000     # For Offline, in place of the two lines above.
+  server_target_qps: 1000             # Queries a second on average, at random times.
+  server_target_latency_ns: 50000000  # 99 % of them must be answered within 50 ms.
+  # offline_expected_qps: 1000000     # For Offline, instead of the two lines above.
   min_duration_ms: 1000               # An official run takes 600000.
 
 log:
   enable_trace: false
 
-# output: runs/first                  # Else a fresh folder in runs.
+# output: runs/first                  # Without this line: a new folder in runs.
 """
 
 
 @with_options
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made if missing.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder for the files; it is made if missing.")
+    ] = Path(),
     *,
     shown: Shown,
 ) -> Outcome:
-    """Write files to start from, which run at once.
+    """Write files to start from, which work at once.
 
-    A system under test, a sample library, its labels, and a run file. Nothing that is there already
-    is written over.
+    The files are a system under test, a sample library, its labels, and a run file. Files that are
+    already there are not overwritten.
     """
     files = [folder / name for name in (*_COPIED, "run.yaml", "labels.csv")]
     try:

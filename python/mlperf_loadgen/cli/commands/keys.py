@@ -1,4 +1,4 @@
-"""`mlperf-loadgen keys`: who may use a node, and that nobody reads along."""
+"""`mlperf-loadgen keys`: keys say who may use a node, and keep the traffic secret."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from ..show.outcome import Mistake, Outcome, Status
 
 @with_options
 def keys(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made if missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder for the keys; it is made if missing.")
+    ],
     *,
     shown: Shown,
 ) -> Outcome:
-    """Write keys for `serve`, and for who measures it.
+    """Write the keys of a node, and of the load generators that may use it.
 
-    Give both ends the folder with --keys.
+    Pass the folder to `mlperf-loadgen serve` and `mlperf-loadgen run` with --keys.
     """
     from ...qdl import make_keys
 

@@ -1,4 +1,4 @@
-"""`mlperf-loadgen report`: a page with the picture of runs."""
+"""`mlperf-loadgen report`: a page with charts of runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def report(
     *,
     shown: Shown,
 ) -> Outcome:
-    """Write a page with the picture of one or more runs."""
+    """Write a page with charts of one or more runs."""
     for folder in folders:
         if not folder.exists():
             raise Mistake(f"there is no folder {folder}; give those of finished runs")

@@ -28,7 +28,7 @@ def run(
             "--mode",
             "-m",
             metavar="NAME",
-            help="PerformanceOnly, AccuracyOnly, SubmissionRun or FindPeakPerformance.",
+            help="Mode: PerformanceOnly, AccuracyOnly, SubmissionRun or FindPeakPerformance.",
             show_default=False,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def run(
         bool,
         typer.Option(
             "--dry-run",
-            help="Show the settings, where each came from and the traffic they make, and stop.",
+            help="Show the settings, where each came from, and the traffic they make. Run nothing.",
         ),
     ] = False,
     *,
@@ -45,8 +45,8 @@ def run(
 ) -> Outcome:
     """Run one test, and judge its result.
 
-    SUT is a class derived from mlperf_loadgen.SystemUnderTest. It is called without arguments, or
-    with the sample library if its constructor takes one; if it is a context manager, it is entered
+    SUT names a class derived from mlperf_loadgen.SystemUnderTest. The class is called without
+    arguments, or with the sample library if its constructor takes one. A context manager is entered
     before the test and left after it.
 
     \b

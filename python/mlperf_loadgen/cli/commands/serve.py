@@ -20,14 +20,18 @@ from ..target.user_code import calling_user_code
 @with_options
 def serve(
     sut: Annotated[
-        str, typer.Argument(metavar="SUT", help="package.module:Class or path/file.py:Class.")
+        str,
+        typer.Argument(
+            metavar="SUT",
+            help="System under test: package.module:Class or path/file.py:Class.",
+        ),
     ],
     bind: Annotated[
         list[str],
         typer.Option(
             "--bind",
             metavar="ADDRESS",
-            help="Where to listen, as in tcp://127.0.0.1:8001. Repeatable.",
+            help="Address at which to listen, for example tcp://127.0.0.1:8001. Repeatable.",
         ),
     ],
     qsl: Annotated[
@@ -35,8 +39,8 @@ def serve(
         typer.Option(
             "--qsl",
             metavar="QSL",
-            help="Sample library of this machine, loaded whole, for a SUT that takes one. Else it "
-            "gets the samples that are sent.",
+            help="Sample library on this machine for the SUT, all of which is loaded. Default: a "
+            "library of the samples that load generators send.",
             show_default=False,
         ),
     ] = None,
@@ -45,12 +49,16 @@ def serve(
         typer.Option(
             "--keys",
             metavar="DIR",
-            help="Folder that `keys` made: only who has its keys is answered.",
+            help="Folder made by `mlperf-loadgen keys`. Only load generators with its keys are "
+            "answered.",
             show_default=False,
         ),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Answer whoever reaches the address.")
+        bool,
+        typer.Option(
+            "--insecure", help="Answer every program that can reach the address, without keys."
+        ),
     ] = False,
     *,
     shown: Shown,

@@ -34,7 +34,8 @@ def sweep(
             "--values",
             "-v",
             metavar="LIST",
-            help="100,200,400, or a range with a number of values, 100:1000:10.",
+            help="Values to run: a list such as 100,200,400, or a range such as 100:1000:10, which "
+            "stands for 10 values from 100 to 1000.",
             show_default=False,
         ),
     ],
@@ -43,20 +44,22 @@ def sweep(
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Setting that takes the values; default: the load of the scenario.",
+            help="Setting that the values are for; default: the load of the scenario.",
             show_default=False,
         ),
     ] = None,
     geometric: Annotated[
         bool,
-        typer.Option("--geometric", help="Ranges by equal factors."),
+        typer.Option(
+            "--geometric", help="Space the values of a range by equal factors, not equal distances."
+        ),
     ] = False,
-    repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each value.")] = 1,
+    repeats: Annotated[int, typer.Option(metavar="N", help="How often to run each value.")] = 1,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw the curve (.png, .svg, .pdf).",
+            help="Draw the curve to this file (.png, .svg, .pdf).",
             show_default=False,
         ),
     ] = None,
@@ -64,10 +67,10 @@ def sweep(
     logs: Logs,
     shown: Shown,
 ) -> Outcome:
-    """Run a test at each of some loads: the latency curve.
+    """Run a test at each load of a list, for the latency curve.
 
-    The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The status is 1
-    if no run was VALID.
+    The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The exit status
+    is 1 if no run was VALID.
     """
     from ...sweeps.run import sweep as run_sweep
 

@@ -17,7 +17,7 @@ from .network_options import read_network_options
 
 @dataclass
 class Shown:
-    """How a command speaks. Both are read before anything else, by `app`."""
+    """How a command shows its outcome. `app` reads both options before anything else."""
 
     json: Annotated[
         bool,
@@ -25,7 +25,7 @@ class Shown:
     ] = False
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show tracebacks of mistakes too."),
+        typer.Option("--debug", help="Show the traceback of an error as well."),
     ] = False
 
 
@@ -37,8 +37,8 @@ class Target:
         str | None,
         typer.Argument(
             metavar="SUT",
-            help="System under test: package.module:Class, path/file.py:Class, or an address, "
-            "scheme://host:port (several with commas).",
+            help="System under test: package.module:Class, path/file.py:Class, or an address "
+            "scheme://host:port, or several addresses with commas between them.",
             show_default=False,
         ),
     ] = None
@@ -46,8 +46,8 @@ class Target:
         str | None,
         typer.Argument(
             metavar="QSL",
-            help="Sample library, named likewise; not needed where the file or module of the SUT "
-            "has just one.",
+            help="Sample library: package.module:Class or path/file.py:Class. You may leave it out "
+            "if the file or module of the SUT has just one.",
             show_default=False,
         ),
     ] = None
@@ -57,7 +57,8 @@ class Target:
             "--file",
             "-f",
             metavar="RUN.yaml",
-            help="YAML file with sut, qsl, conf, model, settings, log and output.",
+            help="YAML file that describes the whole run: sut, qsl, conf, model, settings, log and "
+            "output.",
             show_default=False,
         ),
     ] = None
@@ -66,7 +67,7 @@ class Target:
         typer.Option(
             "--keys",
             metavar="DIR",
-            help="Keys for a SUT on the network, as `keys` makes them.",
+            help="Folder of keys for a SUT on the network, made by `mlperf-loadgen keys`.",
             show_default=False,
         ),
     ] = None
@@ -75,7 +76,7 @@ class Target:
         typer.Option(
             "--connect-timeout",
             metavar="SECONDS",
-            help="How long a SUT on the network may take to appear; default: 30.",
+            help="How many seconds a SUT on the network may take to appear; default: 30.",
             show_default=False,
         ),
     ] = None
@@ -85,8 +86,8 @@ class Target:
         typer.Option(
             "--network",
             metavar="NAME=VALUE",
-            help="Option of a SUT on the network, as in concurrency=8, inputs=x:FP32:-1x4, "
-            "ca_file=ca.pem or query.NAME=VALUE. Repeatable.",
+            help="Option of the connection to a SUT on the network, such as concurrency=8, "
+            "inputs=x:FP32:-1x4, ca_file=ca.pem or query.NAME=VALUE. Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -95,14 +96,14 @@ class Target:
         typer.Option(
             "--header",
             metavar="'NAME: VALUE'",
-            help="Header for a SUT on the network (http, kserve), or @FILE with a line each, "
-            "which keeps tokens out of the list of processes. Repeatable.",
+            help="Header of each request to a SUT on the network (http, kserve), or @FILE with a "
+            "header on each line, which keeps tokens out of the list of processes. Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)
 
     def network_options(self) -> dict[str, Any]:
-        """Those that were given, as NetworkQDL names them."""
+        """The options that were given, by the names that NetworkQDL uses."""
         given = {"keys": self.keys, "connect_timeout_s": self.connect_timeout}
         own = {name: value for name, value in given.items() if value is not None}
         return own | read_network_options(self.network, self.header)
@@ -110,14 +111,15 @@ class Target:
 
 @dataclass
 class Settings:
-    """What is asked of a test, but for its mode."""
+    """The settings of a test, without its mode."""
 
     conf: Annotated[
         list[Path],
         typer.Option(
             "--conf",
             metavar="FILE",
-            help="Config file (mlperf.conf, user.conf). Repeatable.",
+            help="Config file such as user.conf, applied after the built-in mlperf.conf. "
+            "Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -126,8 +128,9 @@ class Settings:
         typer.Option(
             "--model",
             metavar="NAME",
-            help="Model whose entries of the config files count; alone: of the built-in one, which "
-            f"has {', '.join(_core.built_in_models())}.",
+            help="Model whose entries in the config files are used. Without --conf, only the "
+            "built-in mlperf.conf is used; it has "
+            f"{', '.join(_core.built_in_models())}.",
             show_default=False,
         ),
     ] = None
@@ -137,7 +140,7 @@ class Settings:
             "--scenario",
             "-s",
             metavar="NAME",
-            help="SingleStream, MultiStream, Server or Offline.",
+            help="Scenario: SingleStream, MultiStream, Server or Offline.",
             show_default=False,
         ),
     ] = None
@@ -146,8 +149,8 @@ class Settings:
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any setting, as in server_target_qps=100. Repeatable; --dry-run of run lists "
-            "them.",
+            help="Set any setting, for example server_target_qps=100. Repeatable. "
+            "`mlperf-loadgen run --dry-run` shows the settings of a run.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -155,7 +158,7 @@ class Settings:
 
 @dataclass
 class Logs:
-    """Where logs go, and what is told meanwhile."""
+    """Where logs go, and what is shown during a test."""
 
     output: Annotated[
         Path | None,
@@ -163,7 +166,7 @@ class Logs:
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder of the logs, made if missing. Else a fresh one in ./runs.",
+            help="Folder for the logs; it is made if missing. Default: a new folder in ./runs.",
             show_default=False,
         ),
     ] = None
@@ -171,7 +174,7 @@ class Logs:
         bool,
         typer.Option(
             "--force",
-            help="Write over the results of an earlier run in the folder of the logs.",
+            help="Overwrite the results of an earlier run in the folder for the logs.",
         ),
     ] = False
     log: Annotated[
@@ -179,7 +182,7 @@ class Logs:
         typer.Option(
             "--log",
             metavar="KEY=VALUE",
-            help="What is logged, as in enable_trace=false. Repeatable.",
+            help="Set an option of the logs, for example enable_trace=false. Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -187,7 +190,7 @@ class Logs:
         bool | None,
         typer.Option(
             "--progress/--no-progress",
-            help="Tell how far it is, on stderr. Default: if that is a terminal.",
+            help="Show on stderr how far the test is. Default: only if stderr is a terminal.",
             show_default=False,
         ),
     ] = None
@@ -205,7 +208,7 @@ class Logs:
 
 
 def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """For typer: the fields of its dataclass parameters become parameters of the function."""
+    """Makes the fields of the function's dataclass parameters its own parameters, for typer."""
     hints = get_type_hints(function, include_extras=True)
     hints.pop("return")
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
