@@ -212,8 +212,9 @@ constexpr Setting kSettings[] = {
      "them turns the log off."},
 };
 
-// The scenario that a setting belongs to alone; empty: to several.
-std::string_view ScenarioOf(AppliesTo applies_to) {
+}  // namespace
+
+std::string_view OwnScenario(AppliesTo applies_to) {
   switch (applies_to) {
     case AppliesTo::kSingleStream:
       return "SingleStream";
@@ -231,11 +232,9 @@ std::string_view ScenarioOf(AppliesTo applies_to) {
   return {};
 }
 
-}  // namespace
-
 std::string WhyUnused(const Setting& setting, const TestSettings& settings) {
   const std::string_view scenario = ToString(settings.scenario);
-  const std::string_view own = ScenarioOf(setting.applies_to);
+  const std::string_view own = OwnScenario(setting.applies_to);
   if (!own.empty() && own != scenario) {
     return "it belongs to " + std::string(own) + ", and the scenario is " + std::string(scenario);
   }

@@ -80,6 +80,9 @@ std::span<const Setting> AllSettings();
 // The row called `name` (a Python attribute), or nullptr.
 const Setting* FindSetting(std::string_view name);
 
+// The name of the scenario that such a setting is used in alone; empty: in several.
+std::string_view OwnScenario(AppliesTo applies_to);
+
 // Why a test of `settings` makes no use of `setting`, as in "it belongs to Server, and the scenario
 // is Offline"; empty if it does.
 std::string WhyUnused(const Setting& setting, const TestSettings& settings);

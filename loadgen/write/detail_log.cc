@@ -28,23 +28,12 @@ std::string WithPlace(const ConfigDiagnostic& diagnostic) {
 
 bool IsRequested(const Setting& setting, const TestSettings& settings) {
   if (setting.log_name.empty()) return false;
-  switch (setting.applies_to) {
-    case AppliesTo::kAll:
-      return true;
-    case AppliesTo::kSingleStream:
-      return settings.scenario == TestScenario::SingleStream;
-    case AppliesTo::kMultiStream:
-      return settings.scenario == TestScenario::MultiStream;
-    case AppliesTo::kServer:
-      return settings.scenario == TestScenario::Server;
-    case AppliesTo::kOffline:
-      return settings.scenario == TestScenario::Offline;
-    case AppliesTo::kTokens:
-      return settings.use_token_latencies;
-    case AppliesTo::kServerTokens:
-      return settings.use_token_latencies && settings.scenario != TestScenario::Offline;
+  if (setting.applies_to == AppliesTo::kTokens) return settings.use_token_latencies;
+  if (setting.applies_to == AppliesTo::kServerTokens) {
+    return settings.use_token_latencies && settings.scenario != TestScenario::Offline;
   }
-  return false;
+  const std::string_view own = OwnScenario(setting.applies_to);
+  return own.empty() || own == ToString(settings.scenario);
 }
 
 JsonText MemberToJson(const TestSettings& settings, const SettingMember& member) {
