@@ -172,6 +172,12 @@ void DetailLog::WriteLeftOut(const std::string& key, uint64_t count, std::string
   block.Warning(warning);
 }
 
+void DetailLog::WriteReasons(const std::vector<std::string>& reasons, int64_t now_ns) {
+  DetailBlock block(log_, now_ns);
+  block.Add("result_reason_count", reasons.size());
+  for (const std::string& reason : reasons) block.Add("result_reason", reason);
+}
+
 void DetailLog::WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns) {
   DetailBlock block(log_, now_ns);
   WriteResultRecords(plan, result, &block);

@@ -59,6 +59,8 @@ class DetailLog {
   // <key>_left_out_sample_count, and the warning that says it in words.
   void WriteLeftOut(const std::string& key, uint64_t count, std::string_view warning,
                     int64_t now_ns);
+  // result_reason_count and so many result_reason: why the test is not VALID, as its result says.
+  void WriteReasons(const std::vector<std::string>& reasons, int64_t now_ns);
   // result_validity ... num_errors.
   void WriteResult(const RunPlan& plan, const PerformanceResult& result, int64_t now_ns);
 

@@ -81,6 +81,7 @@ void RunLogFiles::ReportLeftOut() {
 void RunLogFiles::Finish(TestResult* result) {
   AwaitWriter();
   ReportLeftOut();
+  detail_.WriteReasons(result->reasons, clock_.NowNs());
   accuracy_.Finish();
   if (trace_) trace_->Finish();
   if (samples_) samples_->Finish();

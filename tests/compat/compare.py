@@ -62,7 +62,7 @@ DROPPED_RECORDS = [
         "",
         "ours: lateness of the generator",
     ),
-    ("result_failed_sample_count|result_caution", "", "ours"),
+    ("result_failed_sample_count|result_caution|result_reason(_count)?", "", "ours"),
     ("result_peak_.*", "", "ours: the peak"),
     (
         "requested_(test05.*|infer_token_latencies|token_latency_scaling_factor|stall_timeout_ms"

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..text.units import percentile, share
+from ..text.units import share
 from .before_v1 import is_text_log, parse_text_log
 from .detail import LogRecord, number_or_none, parse_records
 from .encoding import UnreadableLogWarning, decode_log
 from .files import DEFAULT_PREFIX, HEAD_BYTES, affixes, detail_log, run_name, shown_path
 from .peak import LoggedPeak, peak_of
+from .reasons import is_failure, reasons_of
 from .samples import (
     PERFORMANCE_PHASE,
     SAMPLE_FOLDER,
@@ -40,7 +41,6 @@ _SHOWN_CHARACTERS = 200
 _TOKEN_RATE = "result_{}tokens_per_second"
 _TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
 """Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
-_FAILURE = re.compile(r"(?:warm-up: )?\d+ of \d+ samples failed \(")
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,6 @@ class RunLogs:
         return number_or_none(self.records.get(key))
 
 
-def is_failure(record: LogRecord) -> bool:
-    """Whether a record says how many samples of a set failed, and why."""
-    return record.key == "error_runtime" and _FAILURE.match(str(record.value)) is not None
-
-
 def read_run(path: str | os.PathLike[str]) -> RunLogs:
     """Reads the logs of one test: of this library or of the reference.
 
@@ -183,7 +178,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         sut_name=str(last.get("sut_name", "")),
         valid=last["result_validity"] == "VALID" if "result_validity" in last else None,
         finished=finished,
-        reasons=tuple(_reasons(last, records, mode, finished)),
+        reasons=tuple(reasons_of(last, records, mode, finished)),
         cautions=tuple(str(record.value) for record in records if record.key in _CAUTIONS),
         errors=tuple(str(record.value) for record in records if record.is_error),
         warnings=tuple(str(record.value) for record in records if record.is_warning),
@@ -251,80 +246,6 @@ def _started(text: Any) -> datetime | None:
     except ValueError:
         return None
     return parsed.replace(tzinfo=timezone.utc)
-
-
-def _reasons(
-    last: Mapping[str, Any], records: tuple[LogRecord, ...], mode: str, finished: bool
-) -> list[str]:
-    errors = [r for r in records if r.key == "error_runtime"]
-    failures = [str(r.value) for r in errors if is_failure(r)]
-    conduct = [str(r.value) for r in errors if not is_failure(r)]
-    if "result_validity" not in last:
-        spoilt = [*failures, *conduct]
-        if mode == "AccuracyOnly" and finished:
-            return spoilt
-        if finished:
-            return [*spoilt, "the test ended without a result"]
-        return [*spoilt, "the logs end before the test did: it was killed or is still running"]
-    if last["result_validity"] == "VALID":
-        return []
-    reasons = [*failures, *_broken_rules(last), *conduct]
-    return reasons or [str(last.get("result_invalid_reason", ""))]
-
-
-def _broken_rules(last: Mapping[str, Any]) -> list[str]:
-    """The rules of the verdict that were not kept, with their numbers as far as they are logged."""
-    reasons = []
-    if last.get("result_perf_constraints_met") is False:
-        reasons.append(_broken_bound(last))
-    if last.get("result_min_duration_met") is False:
-        reasons.append(
-            f"the run was shorter than min_duration, {last.get('effective_min_duration_ms')} ms"
-        )
-    if last.get("result_min_queries_met") is False:
-        reasons.append(_broken_minimum(last))
-    if last.get("early_stopping_met") is False:
-        kinds = {"early_stopping_ttft_result": " of TTFT", "early_stopping_tpot_result": " of TPOT"}
-        for key in ("early_stopping_result", *kinds):
-            missing = re.search(
-                r"at least (\d+) more queries|at least (\d+) queries for",
-                str(last.get(key, "")),
-            )
-            if missing:
-                count = f"{missing[1]} more queries" if missing[1] else f"{missing[2]} queries"
-                reasons.append(f"early stopping{kinds.get(key, '')} needs {count}")
-    return reasons
-
-
-def _broken_bound(last: Mapping[str, Any]) -> str:
-    target = number_or_none(last.get("effective_target_latency_percentile")) or 0.99
-    shown = percentile(target)
-    if last.get("requested_use_token_latencies"):
-        return f"the {shown} of TTFT or TPOT is above its bound"
-    bound_ns = number_or_none(last.get("effective_target_latency_ns")) or 0
-    bound = f"the bound of {bound_ns / 1e6:g} ms"
-    # MultiStream had a bound, on whole queries, until v1.0 of the reference.
-    found = (
-        number_or_none(last.get(f"result_{100 * target:.2f}_percentile_{kind}_ns"))
-        for kind in ("per_query_latency", "latency")
-    )
-    measured_ns = next((ns for ns in found if ns is not None), None)
-    if measured_ns is None:
-        return f"{shown} latency is above {bound}"
-    if measured_ns <= bound_ns and last.get("result_failed_sample_count"):
-        return f"{shown} latency is above {bound}, with failed samples counted as slower than any"
-    if measured_ns <= bound_ns:
-        return f"{shown} latency is unknown: nothing was measured against {bound}"
-    return f"{shown} latency {measured_ns / 1e6:.4g} ms is above {bound}"
-
-
-def _broken_minimum(last: Mapping[str, Any]) -> str:
-    issued = number_or_none(last.get("result_query_count")) or 0
-    least = number_or_none(last.get("effective_min_query_count")) or 0
-    if issued < least:
-        return f"{issued} queries were issued, min_query_count asks for {least}"
-    samples = last.get("effective_min_sample_count")
-    return f"fewer samples were completed than the {samples} that the test asks for"
 
 
 # ---- Samples -------------------------------------------------------------------------------------

@@ -202,6 +202,9 @@ def test_detail_keys(runs, scenario, mode, token_mode):
     tokens, inferred = token_mode in ("tokens", "both"), token_mode in ("inferred", "both")
     keys = [record["key"] for record in run.detail]
     keys = [key for key in keys if key != "error_uncommitted_loadgen_changes"]
+    end = keys.index("result_reason_count")
+    assert keys[end:] == ["result_reason_count", *["result_reason"] * len(run.result.reasons)]
+    del keys[end:]
     valid = run.result.performance is not None and run.result.performance.valid
     expected = expected_keys(scenario, mode, tokens, inferred, valid, accuracy_sets=3)
     assert keys[: len(expected)] == expected
@@ -291,6 +294,7 @@ FORMS = {
     "FIXED": r"\d+\.\d\d",
     "NUMBER": r"\d+(\.\d+)?(e[+-]\d+)?",
     "YES": "(Yes|NO)",
+    "CAUTION": r"Caution +: .+",
     "OWN": r"[A-Z][\w. ()]*: (-?\d+(\.\d+)?(e-\d+)?|Auto)",
 }
 
@@ -359,7 +363,7 @@ def summary_lines(run, scenario, mode, tokens, inferred):
         lines += ["Early Stopping Result:", *performance.early_stopping.text.split("\n")]
     lines += ["", RULE, "Additional Stats", RULE, *additional_lines(scenario, tokens)]
     if scenario == "Server":
-        lines += LATENESS_BLOCK + ["OWN"] * len(run.result.cautions)
+        lines += LATENESS_BLOCK + ["CAUTION"] * len(run.result.cautions)
     lines += ["", RULE, "Test Parameters Used", RULE, "samples_per_query : INT"]
     lines.append("target_qps : NUMBER")
     bounds = ["ttft_latency", "tpot_latency"] if tokens else ["target_latency"]

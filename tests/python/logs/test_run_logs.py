@@ -158,13 +158,45 @@ def test_a_query_of_which_a_sample_is_missing_has_no_latency(run_test):
     assert (read_run(run.outdir).latencies_ns() == np.delete(whole, 3)).all()
 
 
+def without_reasons(folder):
+    """Makes the logs those of a version that did not record the reasons."""
+    detail = folder / "mlperf_log_detail.txt"
+    lines = detail.read_text().splitlines(keepends=True)
+    detail.write_text("".join(line for line in lines if '"key": "result_reason' not in line))
+
+
+def fail_one(samples):
+    lg.fail([samples[0].id], "the model ran out of memory")
+    lg.complete([sample.id for sample in samples[1:]])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scenario": "SingleStream", "min_query_count": 10},
+        {"scenario": "SingleStream", "min_query_count": 10, "mode": "SubmissionRun"},
+        {"scenario": "Offline", "issue": fail_one},
+        {"scenario": "Offline", "issue": fail_one, "mode": "AccuracyOnly"},
+        {"scenario": "Offline", "issue": fail_one, "mode": "SubmissionRun"},
+        {"scenario": "Server", "server_target_latency_ns": 1, **RATE},
+        {"scenario": "Server", "min_duration_ms": 100_000, "max_query_count": 5, **RATE},
+        {"scenario": "SingleStream", "issue": lambda samples: lg.AbortTest()},
+        {"scenario": "MultiStream", "issue": lambda samples: None, "stall_timeout_ms": 100},
+    ],
+)
+def test_reasons_are_those_of_the_result(run_test, settings):
+    run = run_test(**settings)
+    assert read_run(run.outdir).reasons == tuple(run.result.reasons)
+
+
 def test_reasons_of_a_test_in_which_nothing_was_measured(run_test):
     settings = {"scenario": "Server", "min_query_count": 12, "stall_timeout_ms": 200}
     run = run_test(issue=lambda samples: None, **settings, **RATE)
+    without_reasons(run.outdir)
     reasons = read_run(run.outdir).reasons
     assert len(reasons) == len(run.result.reasons)
     assert reasons[0] == (
-        "p99 latency is unknown: nothing was measured against the bound of 100 ms"
+        "p99 latency is unknown, nothing was measured against the bound of 100 ms"
     )
     assert reasons[1] == "fewer samples were completed than the 12 that the test asks for"
 

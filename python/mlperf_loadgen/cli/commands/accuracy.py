@@ -198,7 +198,7 @@ def _show_next(
 
 def _why_missing(run: RunLogs) -> Iterable[str]:
     """Each once: a test says it of every part of the data set."""
-    from ...logs.run import is_failure
+    from ...logs.reasons import is_failure
 
     failures = [str(record.value) for record in run.all_records if is_failure(record)]
     return dict.fromkeys(failures or run.reasons[:1])
