@@ -57,13 +57,13 @@ int mlperf_start_test(mlperf_sut* sut, mlperf_qsl* qsl, const mlperf_settings* s
 
 void mlperf_query_samples_complete(const mlperf_query_sample_response* responses, size_t count);
 void mlperf_first_token_complete(const mlperf_query_sample_response* responses, size_t count);
-/* Ends samples that cannot be answered, for a reason (text, UTF-8); the result is INVALID. With no
+/* Ends samples that cannot be answered, for a reason (text, UTF-8); the result is INVALID. Without
  * ids it reports a fault that cost no sample. */
 void mlperf_fail_samples(const uintptr_t* ids, size_t count, const char* reason);
 void mlperf_abort_test(void);
 void mlperf_register_issue_query_thread(void);
 
-/* What the last failed function of this thread complained of. */
+/* The message of the last function that failed on this thread. */
 const char* mlperf_last_error(void);
 
 #ifdef __cplusplus

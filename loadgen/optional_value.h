@@ -23,13 +23,13 @@ class Optional {
   bool has_value() const noexcept { return has_value_; }
   explicit operator bool() const noexcept { return has_value_; }
 
-  // Only where there is a value.
+  // To be called only if there is a value.
   T& operator*() noexcept { return value_; }
   const T& operator*() const noexcept { return value_; }
   T* operator->() noexcept { return &value_; }
   const T* operator->() const noexcept { return &value_; }
 
-  // Throws std::logic_error where there is none.
+  // Throws std::logic_error if there is no value.
   T& value() {
     Require();
     return value_;

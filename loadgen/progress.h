@@ -1,4 +1,4 @@
-// How far the running test is, read from outside: no thread of the test does anything for it.
+// Reads from outside how far the running test is: no thread of the test does any work for it.
 #ifndef MLPERF_LOADGEN_PROGRESS_H_
 #define MLPERF_LOADGEN_PROGRESS_H_
 
@@ -9,40 +9,41 @@
 
 namespace mlperf {
 
-// What a set of queries is issued for.
+// The purpose of a set of queries.
 enum class ProgressPhase { WarmUp, Accuracy, Performance, PeakTrial };
 
-// Of the latest up to 2048 answered samples: from the time they were due (open loop) or issued to
-// their completion. Where very many are outstanding, or were completed far out of order, those
-// looked at are a part of them.
+// The latency of the latest answered samples, at most 2048: from the time they were due (open loop)
+// or issued to their completion. If very many samples are outstanding, or were completed far out of
+// order, only some of the latest are looked at.
 struct RecentLatency {
   uint64_t count = 0;
   int64_t p50_ns = 0, p99_ns = 0;
 };
 
-// Of the latest up to 2048 issued queries of an open loop: issue time minus due time.
+// The lateness of the latest issued queries of an open loop, at most 2048: issue time minus due
+// time.
 struct RecentLateness {
   uint64_t count = 0;
   int64_t p50_ns = 0, p99_ns = 0, max_ns = 0;
 };
 
-// A set of queries while it is issued, or as it was at its end. A test issues one set for each
+// The state of a set of queries while it is issued, or at its end. A test issues one set for each
 // phase, for each part of the library that fits into memory, and for each trial of a peak search.
 struct Progress {
-  uint64_t set_number = 0;  // Of the sets issued in this process, from 1.
+  uint64_t set_number = 0;  // Counts the sets issued in this process, from 1.
   ProgressPhase phase = ProgressPhase::Performance;
-  uint64_t trial = 0;  // Of a peak search, from 1; 0: this is none.
+  uint64_t trial = 0;  // Number of the trial of a peak search, from 1; 0: this set is no trial.
   TestScenario scenario = TestScenario::SingleStream;
   TestMode mode = TestMode::PerformanceOnly;
   bool finished = false;  // The set has ended.
 
   double start_time_s = 0;  // Wall clock, since the Unix epoch.
-  double elapsed_s = 0;     // Since then; of a set that has ended, to its last completion.
-  // Until enough is issued (open loop) or completed; without what is outstanding then. None: there
-  // is nothing yet to tell it from.
+  double elapsed_s = 0;     // Time since then; if the set has ended, to its last completion.
+  // Estimated time until enough queries are issued (open loop) or completed; the time to answer
+  // outstanding samples is not included. None: there is not yet enough to estimate it from.
   Optional<double> remaining_s;
 
-  // The set goes on at least until both are reached. A duration of 0: only the queries count.
+  // The set goes on at least until both are reached. With a duration of 0, only the number counts.
   double min_duration_s = 0;
   uint64_t min_query_count = 0;
 
@@ -52,24 +53,25 @@ struct Progress {
   uint64_t samples_failed = 0;
   uint64_t samples_outstanding = 0;
 
-  Optional<double> offered_samples_per_second;  // Open loop: what the schedule asks for.
-  double completed_samples_per_second = 0;      // Answered, since the start of the set.
+  Optional<double> offered_samples_per_second;  // Open loop: the rate of the schedule.
+  double completed_samples_per_second = 0;      // The rate of answers since the start of the set.
 
-  // Nothing was completed for this long while samples were outstanding, and for how long the oldest
-  // of them is. None: less than ten seconds, or nothing is outstanding.
+  // How long no sample was completed while some were outstanding, and how long the oldest of them
+  // has been outstanding. None: less than ten seconds, or no sample is outstanding.
   Optional<double> silent_s;
   Optional<double> oldest_outstanding_s;
 
-  Optional<RecentLatency> latency;    // None: nothing is answered.
-  Optional<RecentLateness> lateness;  // None: nothing is issued, or no open loop.
+  Optional<RecentLatency> latency;    // None: no sample is answered.
+  Optional<RecentLateness> lateness;  // None: no query is issued, or the loop is not open.
 };
 
-// The set that is being issued, or else the last one of this process; nothing before the first.
-// From any thread, callbacks included; takes the calling thread a few tenths of a millisecond.
+// Reads the set that is being issued, or if there is none, the last set of this process; None
+// before the first set. It may be called from any thread, callbacks included, and takes the calling
+// thread a few tenths of a millisecond.
 Optional<Progress> ReadProgress();
 
-// Somebody shows the progress on stderr (true), or no longer does (false): for as many as do, tests
-// do not write there that nothing is completed.
+// Says that the caller now shows the progress on stderr (true), or no longer does (false). While
+// any caller shows it, tests do not write on stderr that no sample is completed.
 void SetProgressShown(bool shown);
 bool ProgressIsShown();
 

@@ -8,9 +8,10 @@
 
 namespace mlperf {
 
-// Names one sample of one query of the running test. Opaque: it is checked, never dereferenced.
+// Identifies one sample of one query of the running test. It is opaque: checked, never
+// dereferenced.
 typedef uintptr_t ResponseId;
-// Never given to a sample.
+// An id that no sample ever has.
 constexpr ResponseId kResponseIdReserved = 0;
 
 // Position of a sample in the QuerySampleLibrary, from 0.
@@ -24,9 +25,9 @@ struct QuerySample {
   QuerySampleIndex index;
 };
 
-// The answer to one sample. `data` is the address of `size` bytes, which are read only where the
-// test logs them (accuracy runs and sampled performance runs), and only during the call that
-// hands them over.
+// The answer to one sample. `data` is the address of `size` bytes. They are read only if the test
+// logs them (accuracy runs and sampled performance runs), and only during the call that hands them
+// over.
 struct QuerySampleResponse {
   QuerySampleResponse() : id(kResponseIdReserved), data(0), size(0), n_tokens(0) {}
   QuerySampleResponse(ResponseId id_, uintptr_t data_, size_t size_)

@@ -1,4 +1,4 @@
-// What a test means: metrics, verdict, reasons. Returned by StartTest.
+// The result of a test, which StartTest returns: metrics, verdict and reasons.
 #ifndef MLPERF_LOADGEN_TEST_RESULT_H_
 #define MLPERF_LOADGEN_TEST_RESULT_H_
 
@@ -13,7 +13,7 @@
 
 namespace mlperf {
 
-// The percentiles every list of latencies is reported at.
+// The percentiles that are reported for every list of latencies.
 constexpr std::array<double, 6> kReportedPercentiles = {0.50, 0.90, 0.95, 0.97, 0.99, 0.999};
 
 // Statistics of a list of durations, in ns. The value at percentile p of n values is the element
@@ -31,21 +31,22 @@ struct LatencyStats {
 struct Lateness {
   uint64_t count = 0;
   int64_t p50_ns = 0, p90_ns = 0, p99_ns = 0, p999_ns = 0, max_ns = 0;
-  // Queries that were already due when the system under test returned from the IssueQuery before.
+  // Number of queries that were already due when the system under test returned from the IssueQuery
+  // of the query before.
   uint64_t held_up_by_sut = 0;
 };
 
-// The early stopping verdict: enough queries for the stated confidence?
+// The early stopping verdict: whether there were enough queries for the stated confidence.
 struct EarlyStopping {
   bool met = true;
   std::string text;              // As printed; lines start with a space; empty: nothing to print.
-  int64_t estimate_ns = 0;       // At the target percentile; 0: none.
-  int64_t estimate_p99_ns = 0;   // SingleStream: at the 99th percentile; 0: none.
-  uint64_t queries_missing = 0;  // How many more it needs at least; 0 if met.
+  int64_t estimate_ns = 0;       // Latency at the target percentile; 0: no estimate.
+  int64_t estimate_p99_ns = 0;   // SingleStream: latency at the 99th percentile; 0: no estimate.
+  uint64_t queries_missing = 0;  // How many more queries are needed at least; 0 if met.
 };
 
-// Token metrics of a performance phase (use_token_latencies). Offline asks for no first tokens:
-// there, the times are those of the samples that sent one, and `count` says how many did.
+// Token metrics of a performance phase (use_token_latencies). Offline needs no first tokens: its
+// times are those of the samples that sent one, and `count` says how many samples did.
 struct TokenMetrics {
   int64_t token_count = 0;
   LatencyStats first_token;             // TTFT, ns.
@@ -75,36 +76,36 @@ struct PeakTrial {
 struct PeakSearchResult {
   bool found = false;       // False: no rate is known that passes.
   bool determined = false;  // The peak is known from both sides.
-  bool at_limit = false;    // Nothing failed up to the limit: the peak is that or more.
-  // What the trials point to, a peak only where it is determined. Bisection: the highest rate that
-  // passed. Estimate: the rate at which the bound is just kept in the long run.
+  bool at_limit = false;    // No rate up to the limit failed: the peak is the limit or more.
+  // The rate that the trials point to; it is the peak only if `determined` is true. Bisection: the
+  // highest rate that passed. Estimate: the rate at which the bound is just kept in the long run.
   double qps = 0;
   double at_least_qps = 0;  // What is known of the peak; 0: nothing.
   double at_most_qps = 0;
   double low_qps = 0;  // Estimate: the confidence interval; 0 where there is none.
   double high_qps = 0;
   double valid_qps = 0;  // Estimate: the rate of the confirming run that was VALID; 0: none was.
-  // What is likely to determine it: a time budget, with trials (min_duration) of at least so long;
-  // 0: that is not what is missing.
+  // A time budget, and a duration of trials (min_duration), that are likely to determine the peak;
+  // 0: a longer search is not needed, or would not help.
   double settling_budget_s = 0;
   double settling_min_duration_s = 0;
   std::string statement;  // What was found, in words.
   std::string end;        // Why the search ended, in words.
-  // What a reader must know before trusting it.
+  // Sentences that a reader must know before trusting the peak.
   std::vector<std::string> cautions;
   std::vector<PeakTrial> trials;
 };
 
-// Everything a performance phase means.
+// The result of a performance phase.
 struct PerformanceResult {
   bool valid = false;
   bool perf_constraints_met = true;
   bool min_duration_met = false;
   bool min_queries_met = false;
   bool early_stopping_met = false;
-  // What speaks against the performance constraints; empty if they are met.
+  // Why the performance constraints are not met; empty if they are met.
   std::string perf_constraints_reason;
-  // What to change, one line each.
+  // Advice on what to change, a line each.
   std::vector<std::string> recommendations;
   // The same as the summary has it, without the leading " * ": in the words of the reference.
   std::vector<std::string> logged_recommendations;
@@ -112,8 +113,8 @@ struct PerformanceResult {
   std::string invalid_reason;
   // Why the result is not VALID, in words, one a reason; empty if VALID.
   std::vector<std::string> reasons;
-  // What a reader must know before trusting the numbers, one a sentence, with what to do. They do
-  // not make a result INVALID.
+  // Sentences that a reader must know before trusting the numbers, each with the fix. They do not
+  // make a result INVALID.
   std::vector<std::string> cautions;
 
   uint64_t query_count = 0;              // Issued.
@@ -128,8 +129,8 @@ struct PerformanceResult {
   EarlyStopping early_stopping;          // Outside token mode.
   Optional<TokenMetrics> tokens;         // Token mode.
   Lateness lateness;
-  Lateness lateness_held_up;  // Of the queries that IssueQuery of an earlier one held up.
-  Lateness lateness_others;   // Of all others: the generator's own, and the machine's.
+  Lateness lateness_held_up;  // The queries that IssueQuery of an earlier query held up.
+  Lateness lateness_others;   // All other queries: late because of the generator or the machine.
   Pacing pacing = Pacing::Auto;
   double spin_s = 0;  // CPU time spent on waiting.
 
@@ -139,12 +140,12 @@ struct PerformanceResult {
   double completed_samples_per_second = 0;  // Server.
   double samples_per_second = 0;            // Offline.
   double inferred_tokens_per_second = 0;    // infer_token_latencies, Server and Offline.
-  // In every scenario, of all tokens from the start to the end of the last query: as counted in
-  // token mode, else as inferred (then `tokens_inferred` is true); 0 without tokens.
+  // All tokens from the start to the end of the last query, in every scenario: as counted in token
+  // mode, or as inferred, and then `tokens_inferred` is true; 0 without tokens.
   double tokens_per_second = 0;
   bool tokens_inferred = false;
 
-  // Offline, where the duration was too short: the offline_expected_qps that would have been enough
+  // Offline, if the duration was too short: the offline_expected_qps that would have been enough
   // at this speed; 0: none is known.
   double sufficient_offline_qps = 0;
 
@@ -156,10 +157,10 @@ struct PerformanceResult {
 
 // What the probe of an Offline test measured (offline_probe_duration_ms).
 struct OfflineProbe {
-  uint64_t sample_count = 0;  // Of its last and largest query; 0: there was no probe.
-  double duration_s = 0;      // From its issue to the last completion.
+  uint64_t sample_count = 0;  // Samples of its last and largest query; 0: there was no probe.
+  double duration_s = 0;      // From the issue of that query to its last completion.
   double samples_per_second = 0;
-  double expected_qps = 0;  // What the test took in place of offline_expected_qps.
+  double expected_qps = 0;  // The rate that the test used in place of offline_expected_qps.
 };
 
 struct LogPaths {
@@ -175,11 +176,11 @@ struct TestResult {
   Optional<PeakSearchResult> peak;          // FindPeakPerformance.
   bool aborted = false;  // By AbortTest, an interrupt or an exception of a callback.
   bool stalled = false;  // The system under test stopped answering (stall_timeout_ms).
-  // Why valid() is false, in words: what spoilt an accuracy phase, and what speaks against the
+  // Why valid() is false, in words: the faults of an accuracy phase, and the reasons of the
   // performance result.
   std::vector<std::string> reasons;
-  // What a reader must know before trusting the numbers: those of the performance result and of the
-  // search for the peak.
+  // Sentences that a reader must know before trusting the numbers: the cautions of the performance
+  // result and of the search for the peak.
   std::vector<std::string> cautions;
   uint64_t accuracy_sample_count = 0;  // Responses in the accuracy log.
   uint64_t error_count = 0;            // Error records of the detail log.

@@ -1,7 +1,7 @@
 // What the user asks for: the test itself (TestSettings) and its log files (LogSettings).
 //
-// Every member of TestSettings has its row in settings_table.cc, which says its unit, its key in
-// config files and what it does; docs/settings.md is made from that table.
+// Every member of TestSettings has a row in settings_table.cc with its unit, its key in config
+// files and its meaning; docs/settings.md is made from that table.
 #ifndef MLPERF_LOADGEN_TEST_SETTINGS_H_
 #define MLPERF_LOADGEN_TEST_SETTINGS_H_
 
@@ -16,7 +16,7 @@ namespace mlperf {
 enum class TestScenario {
   SingleStream,  // One sample at a time, the next when the last is answered.
   MultiStream,   // One query of several samples at a time.
-  Server,        // Single samples that arrive as a Poisson process, whatever is outstanding.
+  Server,        // Single samples at random times (Poisson), even if others are outstanding.
   Offline,       // All samples at once, in one query.
 };
 
@@ -32,7 +32,7 @@ enum class LoggingMode { AsyncPoll, EndOfTestOnly, Synchronous };
 
 // How the generator waits for the time a query is due (Server).
 enum class Pacing {
-  Auto,   // Sleep, then spin for a stretch that follows how late wake-ups were so far.
+  Auto,   // Sleep, then spin; how long it spins depends on how late wake-ups were so far.
   Sleep,  // Sleep only: costs the least CPU, some ten microseconds late.
   Spin,   // Never sleep: costs a CPU.
 };
@@ -43,16 +43,16 @@ enum class PeakStrategy {
   Estimate,   // From any rate, by trials of fresh arrivals, to an estimate with its interval.
 };
 
-// Something a config file said that was refused, ignored or read in an unexpected way.
+// A line of a config file that was refused, ignored or read in an unexpected way.
 struct ConfigDiagnostic {
   enum class Severity { kError, kWarning };
   Severity severity;
   std::string file;
-  uint64_t line;        // From 1; 0 where the whole file is meant.
-  std::string message;  // What was found, and the cure.
+  uint64_t line;        // From 1; 0 stands for the whole file.
+  std::string message;  // What was found, and the fix.
 };
 
-// Thrown for a value that cannot be used: the message names the setting, its value and the cure.
+// Thrown for a value that cannot be used: the message names the setting, its value and the fix.
 class SettingsError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
@@ -131,18 +131,18 @@ struct TestSettings {
   // Sets members from a config file. `conf_type` 0 reads the mlperf.conf built into the library,
   // 1 a user's file (the first one on this object loads the built-in mlperf.conf before it), 2 an
   // audit file. Returns 0; -2 if the file cannot be opened; -22 if a line is malformed, and then
-  // nothing of that file is applied. What was found is appended to `config_diagnostics`.
+  // nothing of that file is applied. Diagnostics are appended to `config_diagnostics`.
   int FromConfig(const std::string& path, const std::string& model, const std::string& scenario,
                  int conf_type = 1);
 
-  // What FromConfig met on this object; logged by the next test that uses it.
+  // The diagnostics of FromConfig on this object; the next test that uses the object logs them.
   std::vector<ConfigDiagnostic> config_diagnostics = {};
   // How many user config files (conf_type 1) this object has read.
   uint64_t config_user_file_count = 0;
   // Where the value of each setting that FromConfig set came from, by the name of its row in the
   // table: "user.conf:3", or "built-in mlperf.conf".
   std::map<std::string, std::string> config_origins = {};
-  // The models that FromConfig was called for and met entries of.
+  // The models that FromConfig was called for and found entries of.
   std::vector<std::string> config_models = {};
 };
 
@@ -153,7 +153,7 @@ struct LogOutputSettings {
   bool prefix_with_datetime = false;
   bool copy_detail_to_stdout = false;
   bool copy_summary_to_stdout = false;
-  // Write over the logs of an earlier test, with a warning; false: refuse to start.
+  // Overwrite the logs of an earlier test, with a warning; false: refuse to start.
   bool exist_ok = true;
 };
 
@@ -164,9 +164,9 @@ struct LogSettings {
   bool enable_trace = true;
   // Write every sample to `loadgen_samples/<prefix>samples.npy` in the folder of the logs.
   bool enable_sample_log = true;
-  // The trace and the sample log each end at their size, or at this share of what is free on their
-  // disk when they are opened; what is left out is counted. Megabytes are of 1,000,000 bytes; 0: no
-  // limit.
+  // The trace and the sample log each end at their largest size, or at this share of the space that
+  // is free on their disk when they are opened; samples that are left out are counted. A megabyte
+  // is 1,000,000 bytes; 0: no limit.
   uint64_t max_trace_mb = 500;
   uint64_t max_sample_log_mb = 4000;
   double max_free_space_share = 0.25;

@@ -161,149 +161,163 @@ class TestSettings:
         enable_sample_log: bool = ...,
     ) -> None: ...
     scenario: TestScenario
-    """How samples arrive: SingleStream, MultiStream, Server or Offline."""
+    """The pattern in which samples arrive: SingleStream, MultiStream, Server or Offline."""
     mode: TestMode
-    """What is run: SubmissionRun (accuracy, then performance), AccuracyOnly, PerformanceOnly or
-    FindPeakPerformance. Config files use the numbers 0 to 3 in this order.
+    """The kind of test: SubmissionRun (accuracy, then performance), AccuracyOnly, PerformanceOnly
+    or FindPeakPerformance. Config files use the numbers 0 to 3 in this order.
     """
     single_stream_expected_latency_ns: float
-    """Expected latency of a query. It sizes the traffic and is no bound. Unit: ns."""
+    """Expected latency of a query. It determines how much traffic is made; it is not a bound. Unit:
+    ns.
+    """
     single_stream_target_latency_percentile: float
-    """The latency percentile that is reported and that early stopping estimates. Unit: fraction."""
+    """The percentile of latencies that is reported and that early stopping estimates. Unit:
+    fraction.
+    """
     multi_stream_expected_latency_ns: float
-    """Expected latency of a whole query. It sizes the traffic and is no bound. Unit: ns."""
+    """Expected latency of a whole query. It determines how much traffic is made; it is not a bound.
+    Unit: ns.
+    """
     multi_stream_target_latency_percentile: float
     """The percentile of query latencies that is reported and that early stopping estimates. Unit:
     fraction.
     """
     multi_stream_samples_per_query: int
-    """Samples in each query. Unit: samples."""
+    """Number of samples in each query. Unit: samples."""
     server_target_qps: float
-    """Mean rate of the Poisson arrivals. FindPeakPerformance starts its search here. Unit:
+    """Mean rate of the Poisson arrivals. FindPeakPerformance starts its search at this rate. Unit:
     queries/s.
     """
     server_target_latency_ns: int
-    """Latency bound that the target percentile of queries must keep. In config files whole
+    """Latency bound that the target percentile of queries must keep. Config files give it in whole
     milliseconds. Unit: ns.
     """
     server_target_latency_percentile: float
     """Share of queries that must keep the latency bound. Unit: fraction."""
     server_coalesce_queries: bool
-    """Issue all queries that are due in one call of IssueQuery."""
+    """Issue all queries that are due at the moment in one call of IssueQuery."""
     server_find_peak_qps_decimals_of_precision: int
-    """Decimals to which FindPeakPerformance determines the highest rate. Unit: decimals."""
+    """Number of decimals to which FindPeakPerformance determines the highest rate. Unit: decimals.
+    """
     server_find_peak_qps_boundary_step_size: float
     """FindPeakPerformance multiplies the rate by 1 + this value until the bound is missed."""
     server_max_async_queries: int
-    """Stop the run when more queries than this are outstanding; 0 is no limit. Unit: queries."""
+    """Stop the run when more queries than this are outstanding; 0 stands for no limit. Unit:
+    queries.
+    """
     server_num_issue_query_threads: int
-    """Registered threads that issue the queries; with 0 the thread that called StartTest does.
-    Unit: threads.
+    """Number of registered threads that issue the queries; with 0, the thread that called StartTest
+    issues them. Unit: threads.
     """
     offline_expected_qps: float
-    """Expected throughput. It sizes the one query so that it lasts min_duration_ms and 10 % more.
-    Unit: samples/s.
+    """Expected throughput. The one query gets as many samples as take min_duration_ms and 10 % more
+    at this rate. Unit: samples/s.
     """
     min_duration_ms: int
     """A performance run lasts at least this long. Unit: ms."""
     max_duration_ms: int
-    """Stop issuing after this time, with an error; 0 is no limit. Unit: ms."""
+    """Stop issuing after this time, with an error; 0 stands for no limit. Unit: ms."""
     min_query_count: int
-    """A performance run issues at least this many queries; in Offline, samples. Unit: queries."""
+    """A performance run issues at least this many queries, or in Offline this many samples. Unit:
+    queries.
+    """
     max_query_count: int
-    """Stop issuing after this many queries, with an error; 0 is no limit. Unit: queries."""
+    """Stop issuing after this many queries, with an error; 0 stands for no limit. Unit: queries."""
     qsl_rng_seed: int
-    """Seed of the order in which samples are loaded. Only its low 32 bits count."""
+    """Seed for the order in which samples are loaded. Only its low 32 bits count."""
     sample_index_rng_seed: int
-    """Seed of the choice of samples. Only its low 32 bits count."""
+    """Seed for the choice of samples. Only its low 32 bits count."""
     schedule_rng_seed: int
-    """Seed of the Server arrival times. Only its low 32 bits count."""
+    """Seed for the arrival times in Server. Only its low 32 bits count."""
     accuracy_log_rng_seed: int
-    """Seed of the choice of responses that a performance run logs. Only its low 32 bits count."""
+    """Seed for the choice of responses that a performance run logs. Only its low 32 bits count."""
     accuracy_log_probability: float
     """Share of the responses of a performance run that goes to the accuracy log. Unit: fraction."""
     accuracy_log_sampling_target: int
-    """About how many responses of a performance run go to the accuracy log; unless 0, it replaces
-    accuracy_log_probability. Unit: samples.
+    """Approximate number of responses of a performance run that go to the accuracy log. If it is
+    not 0, it replaces accuracy_log_probability. Unit: samples.
     """
     test05: bool
-    """Run PerformanceOnly with the three test05 seeds in place of the usual ones."""
+    """Run PerformanceOnly with the three test05 seeds in place of the usual seeds."""
     test05_qsl_rng_seed: int
-    """Replaces qsl_rng_seed where test05 is on."""
+    """Replaces qsl_rng_seed if test05 is on."""
     test05_sample_index_rng_seed: int
-    """Replaces sample_index_rng_seed where test05 is on."""
+    """Replaces sample_index_rng_seed if test05 is on."""
     test05_schedule_rng_seed: int
-    """Replaces schedule_rng_seed where test05 is on."""
+    """Replaces schedule_rng_seed if test05 is on."""
     print_timestamps: bool
     """Print a comparison of the timers to the standard output during a performance run."""
     performance_issue_unique: bool
-    """Issue every loaded sample once and none twice."""
+    """Issue every loaded sample exactly once."""
     performance_issue_same: bool
-    """Issue one and the same sample again and again."""
+    """Issue the same sample again and again."""
     performance_issue_same_index: int
-    """Which sample performance_issue_same repeats: its position in the loaded set, from 0."""
+    """Position in the loaded set, from 0, of the sample that performance_issue_same repeats."""
     performance_sample_count_override: int
-    """Samples that are loaded at once; 0 is the library's performance sample count. Unit: samples.
+    """Number of samples that are loaded at once; 0 stands for the library's performance sample
+    count. Unit: samples.
     """
     accuracy_sample_count_override: int
-    """Samples of an accuracy run, the first ones of the library; 0 is all of them. Unit: samples.
+    """Number of samples in an accuracy run, taken from the start of the library; 0 stands for all
+    samples. Unit: samples.
     """
     sample_concatenate_permutation: bool
-    """Issue every loaded sample equally often, in permutations one after the other."""
+    """Issue every loaded sample equally often, as one permutation of all samples after another."""
     use_token_latencies: bool
-    """Count the tokens of each sample, and measure the time to its first token (TTFT) and per
-    output token (TPOT). Offline needs no first tokens.
+    """Count the tokens of each sample, and measure the time to the first token (TTFT) and the time
+    per output token (TPOT). Offline needs no first tokens.
     """
     ttft_latency: int
-    """Server bound on the time to the first token, kept by the target percentile of samples. Unit:
-    ns.
+    """Bound on the time to the first token that the target percentile of samples must keep in
+    Server. Unit: ns.
     """
     tpot_latency: int
-    """Server bound on the time per output token, kept by the target percentile of samples. Unit:
-    ns/token.
+    """Bound on the time per output token that the target percentile of samples must keep in Server.
+    Unit: ns/token.
     """
     infer_token_latencies: bool
-    """Server and Offline also report token rates, inferred from the sample rate."""
+    """In Server and Offline, also report token rates that are inferred from the sample rate."""
     token_latency_scaling_factor: int
-    """Tokens of a sample, as assumed by infer_token_latencies. Unit: tokens/sample."""
+    """Number of tokens in a sample that infer_token_latencies assumes. Unit: tokens/sample."""
     server_find_peak_strategy: PeakStrategy
-    """How FindPeakPerformance searches: Bisection as the reference does, from a rate that passes;
-    Estimate from any rate, by trials of fresh arrivals, to an estimate with its interval.
+    """How FindPeakPerformance searches. Bisection is the reference's way: it starts from a rate
+    that passes. Estimate starts from any rate, runs trials with new arrival times, and gives an
+    estimate with an interval.
     """
     server_find_peak_max_qps: float
-    """FindPeakPerformance tries no rate above this. Unit: queries/s."""
+    """FindPeakPerformance tries no rate above this one. Unit: queries/s."""
     server_pacing: Pacing
-    """How to wait for the time a query is due: Auto sleeps and spins the last stretch, Sleep only
-    sleeps and costs the least CPU, Spin never sleeps and costs a CPU.
+    """How the generator waits for the time a query is due. Auto sleeps, and spins just before that
+    time. Sleep only sleeps and costs the least CPU. Spin never sleeps and costs a CPU.
     """
     stall_timeout_ms: int
     """End the test, INVALID, when no sample was completed for this long while some are outstanding;
-    0 waits for ever. In Offline the default counts only after the first completion, and not before
-    twice the longest silence so far; any other value, and any in a config file, counts from the
-    issue. Unit: ms.
+    0 waits for ever. In Offline the default counts from the first completion only, and the silence
+    must also be twice as long as the longest one so far. Any other value, and any value in a config
+    file, counts from the issue. Unit: ms.
     """
     warmup_query_count: int
-    """Queries (in Offline, samples of one query) that are issued and answered before the
-    performance phase begins, and count for nothing. Unit: queries.
+    """Number of queries (in Offline, samples of one query) that are issued and answered before the
+    performance phase begins. They do not count. Unit: queries.
     """
     offline_probe_duration_ms: int
-    """Before the test, measure the throughput for about this long, and size the query by what was
-    measured and 20 % more, in place of offline_expected_qps; 0 is no probe. Unit: ms.
+    """Before the test, measure the throughput for about this long. The measured rate and 20 % more
+    then takes the place of offline_expected_qps. 0 stands for no probe. Unit: ms.
     """
     enable_sample_log: bool
     """Write every sample to the sample log. LogSettings has a setting of the same name; either of
     them turns the log off.
     """
     def FromConfig(self, path: str, model: str, scenario: str, conf_type: int = 1) -> int:
-        """Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be
-        opened) or -22 (a malformed line; nothing of the file is applied). What was refused, ignored
-        or read unexpectedly is warned about with ConfigWarning.
+        """Sets the values that a config file has for a model and a scenario. Returns 0, -2 (the
+        file cannot be opened) or -22 (a line is malformed, and nothing of the file is applied). A
+        ConfigWarning names each line that was refused, ignored or read in an unexpected way.
         """
     def to_dict(self) -> dict[str, Any]:
         """All settings by name."""
     @staticmethod
     def from_dict(values: dict[str, Any]) -> TestSettings:
-        """Settings by name; the rest keep their defaults."""
+        """Makes settings from a dict of names and values. Other settings keep their defaults."""
     def __copy__(self) -> TestSettings: ...
     def __deepcopy__(self, memo: dict[int, Any], /) -> TestSettings: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -319,11 +333,11 @@ class LogOutputSettings:
     suffix: str
     """End of each file name, before the extension."""
     prefix_with_datetime: bool
-    """Put the UTC time after the prefix."""
+    """Put the UTC time after the prefix of each file name."""
     copy_detail_to_stdout: bool
     copy_summary_to_stdout: bool
     exist_ok: bool
-    """Write over the logs of an earlier test, with a warning; False refuses."""
+    """Overwrite the logs of an earlier test, with a warning. If False, such a test is refused."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -338,14 +352,15 @@ class LogSettings:
     enable_trace: bool
     """Write the trace file (Chrome trace event format)."""
     enable_sample_log: bool
-    """Write every sample to loadgen_samples/<prefix>samples.npy."""
+    """Write the times of every sample to loadgen_samples/<prefix>samples.npy."""
     max_trace_mb: int
-    """Megabytes (1,000,000 bytes) of the trace at most; 0 is no limit."""
+    """Largest size of the trace in megabytes (1,000,000 bytes); 0 stands for no limit."""
     max_sample_log_mb: int
-    """Megabytes (1,000,000 bytes) of the sample log at most; 0 is no limit."""
+    """Largest size of the sample log in megabytes (1,000,000 bytes); 0 stands for no limit."""
     max_free_space_share: float
-    """Share of the disk's free space that the trace and the sample log may take at most, each of
-    them; 0 is no limit."""
+    """Largest share of the disk's free space that each of the trace and the sample log may take; 0
+    stands for no limit.
+    """
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -361,10 +376,10 @@ class LatencyStats:
     def max_ns(self) -> int: ...
     @property
     def mean_ns(self) -> int:
-        """Truncated to whole ns."""
+        """The mean, truncated to whole ns."""
     @property
     def target_percentile_ns(self) -> int:
-        """At the scenario's target percentile."""
+        """The duration at the scenario's target percentile."""
     @property
     def percentiles_ns(self) -> dict[float, int]:
         """Duration by percentile (0.5, 0.9, 0.95, 0.97, 0.99, 0.999): element floor(n * p) of the n
@@ -390,7 +405,7 @@ class Lateness:
     def max_ns(self) -> int: ...
     @property
     def held_up_by_sut(self) -> int:
-        """Queries already due when IssueQuery returned from the one before."""
+        """Number of queries already due when IssueQuery returned from the query before."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -401,16 +416,16 @@ class EarlyStopping:
     def met(self) -> bool: ...
     @property
     def text(self) -> str:
-        """As printed in the summary."""
+        """The text that the summary prints."""
     @property
     def estimate_ns(self) -> int:
-        """Of the target percentile's latency; 0: none."""
+        """The estimate of the latency at the target percentile; 0: there is none."""
     @property
     def estimate_p99_ns(self) -> int:
-        """SingleStream: of the 99th percentile's latency; 0: none."""
+        """SingleStream: the estimate of the latency at the 99th percentile; 0: there is none."""
     @property
     def queries_missing(self) -> int:
-        """0 if met."""
+        """How many more queries are needed; 0 if met."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -421,22 +436,24 @@ class TokenMetrics:
     def token_count(self) -> int: ...
     @property
     def first_token(self) -> LatencyStats:
-        """Time to first token, ns. In Offline of the samples that sent one, perhaps none."""
+        """Time to first token (TTFT), ns. In Offline only of the samples that sent a first token;
+        there may be none.
+        """
     @property
     def time_per_token(self) -> LatencyStats:
-        """Time per output token after the first, ns."""
+        """Time per output token after the first (TPOT), ns."""
     @property
     def throughput_with_overhead(self) -> float:
         """Tokens per second, generator included."""
     @property
     def throughput(self) -> float:
-        """Tokens per second of latency."""
+        """Tokens per second of latency, without the time of the generator."""
     @property
     def completed_per_second(self) -> float:
-        """Server."""
+        """Server: tokens per second."""
     @property
     def per_second(self) -> float:
-        """Offline."""
+        """Offline: tokens per second."""
     @property
     def early_stopping_ttft(self) -> EarlyStopping: ...
     @property
@@ -459,60 +476,63 @@ class PerformanceResult:
     def early_stopping_met(self) -> bool: ...
     @property
     def recommendations(self) -> list[str]:
-        """What to change, one line each."""
+        """Advice on what to change, a line each."""
     @property
     def reasons(self) -> list[str]:
         """Why the result is not VALID, in words."""
     @property
     def cautions(self) -> list[str]:
-        """What a reader must know before trusting the numbers, a sentence each, with what to do.
-        They do not make the result INVALID."""
+        """Sentences that a reader must know before trusting the numbers, each with the fix. They do
+        not make the result INVALID.
+        """
     @property
     def query_count(self) -> int:
-        """Issued."""
+        """Number of queries that were issued."""
     @property
     def sample_count(self) -> int:
-        """Answered."""
+        """Number of samples that were answered."""
     @property
     def failed_sample_count(self) -> int:
-        """Ended by `fail`, or lost on the way; in no latency and no throughput."""
+        """Number of samples that `fail` ended or that were lost on the way. They are in no latency
+        and no throughput.
+        """
     @property
     def failures(self) -> list[str]:
-        """Why they failed: the first few different texts."""
+        """Why samples failed: the first few different texts."""
     @property
     def overlatency_query_count(self) -> int:
-        """Server: over the latency bound, or failed."""
+        """Server: number of queries that were over the latency bound or failed."""
     @property
     def target_qps(self) -> float: ...
     @property
     def sample_latency(self) -> LatencyStats: ...
     @property
     def query_latency(self) -> LatencyStats | None:
-        """MultiStream, else None."""
+        """MultiStream: the latency of whole queries; None in other scenarios."""
     @property
     def early_stopping(self) -> EarlyStopping: ...
     @property
     def tokens(self) -> TokenMetrics | None:
-        """Token mode, else None."""
+        """The token metrics in token mode; None in other modes."""
     @property
     def lateness(self) -> Lateness:
-        """Server: of all queries."""
+        """Server: the lateness of all queries."""
 
     @property
     def lateness_held_up(self) -> Lateness:
-        """Server: of queries that IssueQuery of an earlier one held up."""
+        """Server: the lateness of queries that the IssueQuery of an earlier query held up."""
 
     @property
     def lateness_others(self) -> Lateness:
-        """Server: of all others; the generator's own, and the machine's."""
+        """Server: the lateness of all other queries, which the generator or the machine caused."""
 
     @property
     def pacing(self) -> Pacing:
-        """Server."""
+        """Server: how the generator waited for the time a query was due."""
 
     @property
     def spin_s(self) -> float:
-        """Server: CPU time spent on waiting, s."""
+        """Server: CPU time that the generator spent on waiting, s."""
 
     @property
     def qps_with_overhead(self) -> float:
@@ -522,26 +542,27 @@ class PerformanceResult:
         """SingleStream, queries/s."""
     @property
     def scheduled_samples_per_second(self) -> float:
-        """Server."""
+        """Server: the rate of the schedule, samples/s."""
     @property
     def completed_samples_per_second(self) -> float:
-        """Server."""
+        """Server: the rate of completions, samples/s."""
     @property
     def samples_per_second(self) -> float:
-        """Offline."""
+        """Offline: the throughput, samples/s."""
     @property
     def tokens_per_second(self) -> float | None:
-        """In every scenario, from the start to the end of the last query: of the tokens that were
-        counted (use_token_latencies), else of those that were inferred (infer_token_latencies in
-        Server and Offline); None without tokens."""
+        """Tokens per second from the start to the end of the last query, in every scenario. They
+        are the tokens that were counted (use_token_latencies) or inferred (infer_token_latencies in
+        Server and Offline); None without tokens.
+        """
     @property
     def tokens_inferred(self) -> bool:
-        """tokens_per_second takes each sample for token_latency_scaling_factor tokens."""
+        """Whether tokens_per_second counts each sample as token_latency_scaling_factor tokens."""
     @property
     def inferred_tokens_per_second(self) -> float: ...
     @property
     def sufficient_offline_qps(self) -> float:
-        """Offline, where the duration was too short: the offline_expected_qps that would have been
+        """Offline, if the duration was too short: the offline_expected_qps that would have been
         enough at this speed; 0: none is known.
         """
     @property
@@ -569,16 +590,18 @@ class PeakTrial:
     def query_count(self) -> int: ...
     @property
     def over_share(self) -> float:
-        """Share of the queries over the bound (of the worst one, if several), or failed."""
+        """Share of the queries that failed or were over the bound (the bound with the largest
+        share, if there are several).
+        """
     @property
     def failed_share(self) -> float:
         """Share of the queries that failed."""
     @property
     def failures(self) -> list[str]:
-        """Why they failed: the first few different texts."""
+        """Why samples failed: the first few different texts."""
     @property
     def duration_s(self) -> float:
-        """Of issuing."""
+        """How long issuing took, s."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -587,27 +610,28 @@ class PeakSearchResult:
 
     @property
     def found(self) -> bool:
-        """False: no rate is known that passes."""
+        """Whether a rate is known that passes."""
     @property
     def determined(self) -> bool:
         """Whether the peak is known from both sides."""
     @property
     def at_limit(self) -> bool:
-        """Nothing failed up to the limit: the peak is that or more."""
+        """Whether no rate up to the limit failed: the peak is then the limit or more."""
     @property
     def qps(self) -> float:
-        """What the trials point to, a peak only where it is `determined`. Bisection: the highest
-        rate that passed. Estimate: the rate at which the bound is just kept in the long run.
+        """The rate that the trials point to; it is the peak only if `determined` is true.
+        Bisection: the highest rate that passed. Estimate: the rate at which the bound is just kept
+        in the long run.
         """
     @property
     def at_least_qps(self) -> float:
-        """What is known of the peak; 0: nothing."""
+        """The peak is at least this rate; 0: not known."""
     @property
     def at_most_qps(self) -> float:
-        """What is known of the peak; 0: nothing."""
+        """The peak is at most this rate; 0: not known."""
     @property
     def low_qps(self) -> float:
-        """Estimate: the confidence interval; 0 where there is none."""
+        """Estimate: the low end of the confidence interval; 0: there is none."""
     @property
     def high_qps(self) -> float: ...
     @property
@@ -615,19 +639,21 @@ class PeakSearchResult:
         """Estimate: the rate of the confirming run that was VALID; 0: none was."""
     @property
     def settling_budget_s(self) -> float:
-        """A time budget that is likely to determine it; 0: that is not what is missing."""
+        """A time budget that is likely to determine the peak; 0: none is needed or would help."""
     @property
     def settling_min_duration_s(self) -> float:
-        """The min_duration that goes with it; 0: that of the search will do."""
+        """The min_duration to use with settling_budget_s; 0: the min_duration of the search is
+        enough.
+        """
     @property
     def statement(self) -> str:
-        """What was found, in words: first whether the peak is determined."""
+        """The outcome in words, which say first whether the peak is determined."""
     @property
     def end(self) -> str:
         """Why the search ended, in words."""
     @property
     def cautions(self) -> list[str]:
-        """What a reader must know before trusting it, a sentence each."""
+        """Sentences that a reader must know before trusting the peak."""
     @property
     def trials(self) -> list[PeakTrial]: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -685,29 +711,32 @@ class TestResult:
         """Why valid is false, in words; empty if it is true."""
     @property
     def cautions(self) -> list[str]:
-        """What a reader must know before trusting the numbers, a sentence each, with what to do.
-        They do not make the result INVALID."""
+        """Sentences that a reader must know before trusting the numbers, each with the fix. They do
+        not make the result INVALID.
+        """
     @property
     def performance(self) -> PerformanceResult | None:
-        """None where no query was timed."""
+        """The performance result; None if no query was timed."""
     @property
     def peak(self) -> PeakSearchResult | None:
-        """FindPeakPerformance, else None."""
+        """The outcome of FindPeakPerformance; None in other modes."""
     @property
     def offline_probe(self) -> OfflineProbe | None:
-        """Offline with offline_probe_duration_ms, else None."""
+        """The outcome of the probe (offline_probe_duration_ms); None without a probe."""
     @property
     def aborted(self) -> bool:
-        """Ended by AbortTest, an interrupt or an exception of a callback."""
+        """Whether AbortTest, an interrupt or an exception of a callback ended the test."""
     @property
     def stalled(self) -> bool:
-        """Ended because the system under test stopped answering (stall_timeout_ms)."""
+        """Whether the test ended because the system under test stopped answering
+        (stall_timeout_ms).
+        """
     @property
     def accuracy_sample_count(self) -> int:
-        """Responses in the accuracy log."""
+        """Number of responses in the accuracy log."""
     @property
     def error_count(self) -> int:
-        """Error records of the detail log."""
+        """Number of error records in the detail log."""
     @property
     def warning_count(self) -> int: ...
     @property
@@ -725,7 +754,7 @@ class TestResult:
     def samples(self) -> npt.NDArray[np.void]:
         """Every sample as a NumPy structured array, mapped from the sample log."""
     def to_dict(self) -> dict[str, Any]:
-        """Everything as dicts, lists and numbers."""
+        """The whole result as dicts, lists and numbers."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -949,13 +978,14 @@ def complete(
     data: npt.NDArray[Any] | Buffer | Iterable[Buffer | str] | None = None,
     n_tokens: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int] | None = None,
 ) -> None:
-    """Completes a whole batch from arrays, at one time. `ids`: response ids, 1-D array of 64-bit
-    integers (samples.ids or a part of it) or a sequence of ints. `data`: None, one C-contiguous
-    array with a row a sample, or, for responses of different sizes, a list with bytes, str (logged
-    as UTF-8) or a contiguous buffer for each; nothing is copied. Of a 1-D array of NumPy's texts
-    (dtypes S and U) each is logged without its padding, and U as UTF-8. `n_tokens`: None or as many
-    integers. Raises TypeError and ValueError before anything is completed; TypeError also for what
-    holds addresses instead of responses, such as an array of dtype object.
+    """Completes a whole batch of samples at one time. `ids`: the response ids, as a 1-D array of
+    64-bit integers (samples.ids or a part of it) or a sequence of ints. `data`: None; or one
+    C-contiguous array with a row for each sample; or, if responses differ in size, a list with
+    bytes, str (logged as UTF-8) or a contiguous buffer for each sample. The data is not copied. If
+    `data` is a 1-D array of NumPy texts (dtypes S and U), each text is logged without its padding,
+    and U as UTF-8. `n_tokens`: None, or an integer for each sample. Raises TypeError and ValueError
+    before any sample is completed; TypeError also for an array of addresses instead of responses,
+    such as one of dtype object.
     """
 
 def make_list_sut(
@@ -1002,10 +1032,10 @@ def make_batches(
     """
 
 def fail(ids: npt.ArrayLike, reason: str) -> bool:
-    """Ends samples that cannot be answered: they are in no latency and no throughput, and the
-    result is INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that cost no
-    sample. False if nothing is being issued: then it counts for the set that has just ended, if one
-    has.
+    """Ends samples that cannot be answered. They are in no latency and no throughput, and the
+    result is INVALID for `reason`. `ids`: response ids, shape (n,); empty to report a fault that
+    cost no sample. Returns False if no query is being issued; the call then counts for the set that
+    has just ended, if there is one.
     """
 
 def describe_records() -> None:
@@ -1066,7 +1096,7 @@ def earlier_log(log_settings: LogSettings) -> str:
     """Path of a log that a test with these settings would write over; empty if there is none."""
 
 def AbortTest() -> None:
-    """Ends the running test from any thread: nothing more is issued, the logs are written and
+    """Ends the running test, from any thread. No more queries are issued, the logs are written, and
     StartTest returns a result marked aborted.
     """
 

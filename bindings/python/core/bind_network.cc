@@ -158,13 +158,11 @@ void BindNetwork(py::module_& module) {
              "numbers in `queries`.");
   module.def("describe_records", DescribeRecordsOnce,
              "Prepares what the queues give; to be called once, before threads use them.");
-  module.def(
-      "fail", Fail, py::arg("ids"), py::arg("reason"),
-      "Ends samples that cannot be answered: they are in no latency and no throughput, and the "
-      "result is INVALID for `reason`. `ids`: response ids, shape (n,); empty for a fault that "
-      "cost no "
-      "sample. False if nothing is being issued: then it counts for the set that has just "
-      "ended, if one has.");
+  module.def("fail", Fail, py::arg("ids"), py::arg("reason"),
+             "Ends samples that cannot be answered. They are in no latency and no throughput, and "
+             "the result is INVALID for `reason`. `ids`: response ids, shape (n,); empty to report "
+             "a fault that cost no sample. Returns False if no query is being issued; the call "
+             "then counts for the set that has just ended, if there is one.");
   module.def("raise_in_test", RaiseInTest, py::arg("exception"),
              "Ends the running test; StartTest raises `exception`. False if nothing is being "
              "issued.");

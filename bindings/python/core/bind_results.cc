@@ -157,9 +157,9 @@ void BindStatistics(py::module_& module) {
       .def_readonly("count", &LatencyStats::count, "How many durations there are.")
       .def_readonly("min_ns", &LatencyStats::min_ns)
       .def_readonly("max_ns", &LatencyStats::max_ns)
-      .def_readonly("mean_ns", &LatencyStats::mean_ns, "Truncated to whole ns.")
+      .def_readonly("mean_ns", &LatencyStats::mean_ns, "The mean, truncated to whole ns.")
       .def_readonly("target_percentile_ns", &LatencyStats::target_percentile_ns,
-                    "At the scenario's target percentile.")
+                    "The duration at the scenario's target percentile.")
       .def_property_readonly(
           "percentiles_ns",
           [](const LatencyStats& self) {
@@ -177,31 +177,36 @@ void BindStatistics(py::module_& module) {
       .def_readonly("p999_ns", &Lateness::p999_ns)
       .def_readonly("max_ns", &Lateness::max_ns)
       .def_readonly("held_up_by_sut", &Lateness::held_up_by_sut,
-                    "Queries already due when IssueQuery returned from the one before.");
+                    "Number of queries already due when IssueQuery returned from the "
+                    "query before.");
   ValueClass<EarlyStopping>(module, "EarlyStopping",
                             "Whether enough queries were seen for the stated confidence.")
       .def_readonly("met", &EarlyStopping::met)
-      .def_readonly("text", &EarlyStopping::text, "As printed in the summary.")
+      .def_readonly("text", &EarlyStopping::text, "The text that the summary prints.")
       .def_readonly("estimate_ns", &EarlyStopping::estimate_ns,
-                    "Of the target percentile's latency; 0: none.")
-      .def_readonly("estimate_p99_ns", &EarlyStopping::estimate_p99_ns,
-                    "SingleStream: of the 99th percentile's latency; 0: none.")
-      .def_readonly("queries_missing", &EarlyStopping::queries_missing, "0 if met.");
+                    "The estimate of the latency at the target percentile; 0: there is none.")
+      .def_readonly(
+          "estimate_p99_ns", &EarlyStopping::estimate_p99_ns,
+          "SingleStream: the estimate of the latency at the 99th percentile; 0: there is none.")
+      .def_readonly("queries_missing", &EarlyStopping::queries_missing,
+                    "How many more queries are needed; 0 if met.");
 }
 
 void BindPerformance(py::module_& module) {
   ValueClass<TokenMetrics>(module, "TokenMetrics", "Token metrics of a performance phase.")
       .def_readonly("token_count", &TokenMetrics::token_count)
-      .def_readonly(
-          "first_token", &TokenMetrics::first_token,
-          "Time to first token, ns. In Offline of the samples that sent one, perhaps none.")
+      .def_readonly("first_token", &TokenMetrics::first_token,
+                    "Time to first token (TTFT), ns. In Offline only of the samples that sent a "
+                    "first token; there may be none.")
       .def_readonly("time_per_token", &TokenMetrics::time_per_token,
-                    "Time per output token after the first, ns.")
+                    "Time per output token after the first (TPOT), ns.")
       .def_readonly("throughput_with_overhead", &TokenMetrics::throughput_with_overhead,
                     "Tokens per second, generator included.")
-      .def_readonly("throughput", &TokenMetrics::throughput, "Tokens per second of latency.")
-      .def_readonly("completed_per_second", &TokenMetrics::completed_per_second, "Server.")
-      .def_readonly("per_second", &TokenMetrics::per_second, "Offline.")
+      .def_readonly("throughput", &TokenMetrics::throughput,
+                    "Tokens per second of latency, without the time of the generator.")
+      .def_readonly("completed_per_second", &TokenMetrics::completed_per_second,
+                    "Server: tokens per second.")
+      .def_readonly("per_second", &TokenMetrics::per_second, "Offline: tokens per second.")
       .def_readonly("early_stopping_ttft", &TokenMetrics::early_stopping_ttft)
       .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot);
   using P = PerformanceResult;
@@ -213,47 +218,58 @@ void BindPerformance(py::module_& module) {
       .def_readonly("early_stopping_met", &P::early_stopping_met)
       .keep("perf_constraints_reason", &P::perf_constraints_reason)
       .keep("invalid_reason", &P::invalid_reason)
-      .def_readonly("recommendations", &P::recommendations, "What to change, one line each.")
+      .def_readonly("recommendations", &P::recommendations,
+                    "Advice on what to change, a line each.")
       .def_readonly("reasons", &P::reasons, "Why the result is not VALID, in words.")
       .def_readonly("cautions", &P::cautions,
-                    "What a reader must know before trusting the numbers, a sentence each, with "
-                    "what to do. They do not make the result INVALID.")
-      .def_readonly("query_count", &P::query_count, "Issued.")
-      .def_readonly("sample_count", &P::sample_count, "Answered.")
+                    "Sentences that a reader must know before trusting the numbers, each with the "
+                    "fix. They do not make the result INVALID.")
+      .def_readonly("query_count", &P::query_count, "Number of queries that were issued.")
+      .def_readonly("sample_count", &P::sample_count, "Number of samples that were answered.")
       .def_readonly("failed_sample_count", &P::failed_sample_count,
-                    "Ended by `fail`, or lost on the way; in no latency and no throughput.")
-      .def_readonly("failures", &P::failures, "Why they failed: the first few different texts.")
+                    "Number of samples that `fail` ended or that were lost on the way. They are in "
+                    "no latency and no throughput.")
+      .def_readonly("failures", &P::failures, "Why samples failed: the first few different texts.")
       .def_readonly("overlatency_query_count", &P::overlatency_query_count,
-                    "Server: over the latency bound, or failed.")
+                    "Server: number of queries that were over the latency bound or failed.")
       .def_readonly("target_qps", &P::target_qps)
       .def_readonly("sample_latency", &P::sample_latency)
-      .def_readonly("query_latency", &P::query_latency, "MultiStream, else None.")
+      .def_readonly("query_latency", &P::query_latency,
+                    "MultiStream: the latency of whole queries; None in other scenarios.")
       .def_readonly("early_stopping", &P::early_stopping)
-      .def_readonly("tokens", &P::tokens, "Token mode, else None.")
-      .def_readonly("lateness", &P::lateness, "Server: of all queries.")
-      .def_readonly("lateness_held_up", &P::lateness_held_up,
-                    "Server: of queries that IssueQuery of an earlier one held up.")
-      .def_readonly("lateness_others", &P::lateness_others,
-                    "Server: of all others; the generator's own, and the machine's.")
-      .def_readonly("pacing", &P::pacing, "Server.")
-      .def_readonly("spin_s", &P::spin_s, "Server: CPU time spent on waiting, s.")
+      .def_readonly("tokens", &P::tokens, "The token metrics in token mode; None in other modes.")
+      .def_readonly("lateness", &P::lateness, "Server: the lateness of all queries.")
+      .def_readonly(
+          "lateness_held_up", &P::lateness_held_up,
+          "Server: the lateness of queries that the IssueQuery of an earlier query held up.")
+      .def_readonly(
+          "lateness_others", &P::lateness_others,
+          "Server: the lateness of all other queries, which the generator or the machine caused.")
+      .def_readonly("pacing", &P::pacing,
+                    "Server: how the generator waited for the time a query was due.")
+      .def_readonly("spin_s", &P::spin_s,
+                    "Server: CPU time that the generator spent on waiting, s.")
       .def_readonly("qps_with_overhead", &P::qps_with_overhead, "SingleStream, queries/s.")
       .def_readonly("qps_without_overhead", &P::qps_without_overhead, "SingleStream, queries/s.")
-      .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second, "Server.")
-      .def_readonly("completed_samples_per_second", &P::completed_samples_per_second, "Server.")
-      .def_readonly("samples_per_second", &P::samples_per_second, "Offline.")
-      .def_property_readonly("tokens_per_second", TokensPerSecond,
-                             "In every scenario, from the start to the end of the last query: of "
-                             "the tokens that were counted (use_token_latencies), else of those "
-                             "that were inferred (infer_token_latencies in Server and Offline); "
-                             "None without tokens.")
+      .def_readonly("scheduled_samples_per_second", &P::scheduled_samples_per_second,
+                    "Server: the rate of the schedule, samples/s.")
+      .def_readonly("completed_samples_per_second", &P::completed_samples_per_second,
+                    "Server: the rate of completions, samples/s.")
+      .def_readonly("samples_per_second", &P::samples_per_second,
+                    "Offline: the throughput, samples/s.")
+      .def_property_readonly(
+          "tokens_per_second", TokensPerSecond,
+          "Tokens per second from the start to the end of the last query, in every scenario. They "
+          "are the tokens that were counted (use_token_latencies) or inferred "
+          "(infer_token_latencies in Server and Offline); None without tokens.")
       .keep("tokens_per_second", &P::tokens_per_second)
-      .def_readonly("tokens_inferred", &P::tokens_inferred,
-                    "tokens_per_second takes each sample for token_latency_scaling_factor tokens.")
+      .def_readonly(
+          "tokens_inferred", &P::tokens_inferred,
+          "Whether tokens_per_second counts each sample as token_latency_scaling_factor tokens.")
       .def_readonly("inferred_tokens_per_second", &P::inferred_tokens_per_second)
       .def_readonly("sufficient_offline_qps", &P::sufficient_offline_qps,
-                    "Offline, where the duration was too short: the offline_expected_qps that "
-                    "would have been enough at this speed; 0: none is known.")
+                    "Offline, if the duration was too short: the offline_expected_qps that would "
+                    "have been enough at this speed; 0: none is known.")
       .def_readonly("final_query_scheduled_s", &P::final_query_scheduled_s)
       .def_readonly("final_query_issued_s", &P::final_query_issued_s)
       .def_readonly("final_query_done_s", &P::final_query_done_s)
@@ -269,41 +285,42 @@ void BindTestResult(py::module_& module) {
       .def_readonly("passed", &PeakTrial::passed)
       .def_readonly("query_count", &PeakTrial::query_count)
       .def_readonly("over_share", &PeakTrial::over_share,
-                    "Share of the queries over the bound (of the worst one, if several), or "
-                    "failed.")
+                    "Share of the queries that failed or were over the bound (the bound with the "
+                    "largest share, if there are several).")
       .def_readonly("failed_share", &PeakTrial::failed_share, "Share of the queries that failed.")
       .def_readonly("failures", &PeakTrial::failures,
-                    "Why they failed: the first few different texts.")
-      .def_readonly("duration_s", &PeakTrial::duration_s, "Of issuing.");
+                    "Why samples failed: the first few different texts.")
+      .def_readonly("duration_s", &PeakTrial::duration_s, "How long issuing took, s.");
   ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
-      .def_readonly("found", &PeakSearchResult::found, "False: no rate is known that passes.")
+      .def_readonly("found", &PeakSearchResult::found, "Whether a rate is known that passes.")
       .def_readonly("determined", &PeakSearchResult::determined,
                     "Whether the peak is known from both sides.")
       .def_readonly("at_limit", &PeakSearchResult::at_limit,
-                    "Nothing failed up to the limit: the peak is that or more.")
-      .def_readonly(
-          "qps", &PeakSearchResult::qps,
-          "What the trials point to, a peak only where it is `determined`. Bisection: the "
-          "highest rate that passed. Estimate: the rate at which the bound is just kept in "
-          "the long run.")
+                    "Whether no rate up to the limit failed: the peak is then the limit or more.")
+      .def_readonly("qps", &PeakSearchResult::qps,
+                    "The rate that the trials point to; it is the peak only if `determined` is "
+                    "true. Bisection: the highest rate that passed. Estimate: the rate at which "
+                    "the bound is just kept in the long run.")
       .def_readonly("at_least_qps", &PeakSearchResult::at_least_qps,
-                    "What is known of the peak; 0: nothing.")
+                    "The peak is at least this rate; 0: not known.")
       .def_readonly("at_most_qps", &PeakSearchResult::at_most_qps,
-                    "What is known of the peak; 0: nothing.")
+                    "The peak is at most this rate; 0: not known.")
       .def_readonly("low_qps", &PeakSearchResult::low_qps,
-                    "Estimate: the confidence interval; 0 where there is none.")
+                    "Estimate: the low end of the confidence interval; 0: there is none.")
       .def_readonly("high_qps", &PeakSearchResult::high_qps)
       .def_readonly("valid_qps", &PeakSearchResult::valid_qps,
                     "Estimate: the rate of the confirming run that was VALID; 0: none was.")
-      .def_readonly("settling_budget_s", &PeakSearchResult::settling_budget_s,
-                    "A time budget that is likely to determine it; 0: that is not what is missing.")
+      .def_readonly(
+          "settling_budget_s", &PeakSearchResult::settling_budget_s,
+          "A time budget that is likely to determine the peak; 0: none is needed or would help.")
       .def_readonly("settling_min_duration_s", &PeakSearchResult::settling_min_duration_s,
-                    "The min_duration that goes with it; 0: that of the search will do.")
+                    "The min_duration to use with settling_budget_s; 0: the min_duration of the "
+                    "search is enough.")
       .def_readonly("statement", &PeakSearchResult::statement,
-                    "What was found, in words: first whether the peak is determined.")
+                    "The outcome in words, which say first whether the peak is determined.")
       .def_readonly("end", &PeakSearchResult::end, "Why the search ended, in words.")
       .def_readonly("cautions", &PeakSearchResult::cautions,
-                    "What a reader must know before trusting it, a sentence each.")
+                    "Sentences that a reader must know before trusting the peak.")
       .def_readonly("trials", &PeakSearchResult::trials);
   ValueClass<OfflineProbe>(module, "OfflineProbe",
                            "What the probe of an Offline test measured, and what became of it.")
@@ -335,24 +352,27 @@ void BindTestResult(py::module_& module) {
                              "contract, and the performance result, if there is one, is VALID.")
       .def_readonly("reasons", &R::reasons, "Why valid is false, in words; empty if it is true.")
       .def_readonly("cautions", &R::cautions,
-                    "What a reader must know before trusting the numbers, a sentence each, with "
-                    "what to do. They do not make the result INVALID.")
-      .def_readonly("performance", &R::performance, "None where no query was timed.")
-      .def_readonly("peak", &R::peak, "FindPeakPerformance, else None.")
+                    "Sentences that a reader must know before trusting the numbers, each with the "
+                    "fix. They do not make the result INVALID.")
+      .def_readonly("performance", &R::performance,
+                    "The performance result; None if no query was timed.")
+      .def_readonly("peak", &R::peak, "The outcome of FindPeakPerformance; None in other modes.")
       .def_property_readonly(
           "offline_probe",
           [](const R& self) -> py::object {
             if (self.offline_probe.sample_count == 0) return py::none();
             return py::cast(self.offline_probe);
           },
-          "Offline with offline_probe_duration_ms, else None.")
+          "The outcome of the probe (offline_probe_duration_ms); None without a "
+          "probe.")
       .def_readonly("aborted", &R::aborted,
-                    "Ended by AbortTest, an interrupt or an exception of a callback.")
+                    "Whether AbortTest, an interrupt or an exception of a callback ended the test.")
       .def_readonly("stalled", &R::stalled,
-                    "Ended because the system under test stopped answering (stall_timeout_ms).")
+                    "Whether the test ended because the system under test stopped answering "
+                    "(stall_timeout_ms).")
       .def_readonly("accuracy_sample_count", &R::accuracy_sample_count,
-                    "Responses in the accuracy log.")
-      .def_readonly("error_count", &R::error_count, "Error records of the detail log.")
+                    "Number of responses in the accuracy log.")
+      .def_readonly("error_count", &R::error_count, "Number of error records in the detail log.")
       .def_readonly("warning_count", &R::warning_count)
       .def_readonly("errors", &R::errors, "Texts of the first few errors.")
       .def_readonly("warnings", &R::warnings, "Texts of the first few warnings.")
@@ -362,7 +382,7 @@ void BindTestResult(py::module_& module) {
       .def_property_readonly(
           "samples", [](const R& self) { return Hook("read_samples")(Path(self.logs.samples)); },
           "Every sample as a NumPy structured array, mapped from the sample log.")
-      .def("to_dict", ResultAsDict, "Everything as dicts, lists and numbers.")
+      .def("to_dict", ResultAsDict, "The whole result as dicts, lists and numbers.")
       .def("__str__", [](const py::object& self) { return Hook("describe")(self); })
       .def("__repr__", [](const R& self) {
         return "<TestResult " + py::str(py::cast(self.scenario)).cast<std::string>() + " " +

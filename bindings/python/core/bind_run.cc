@@ -235,8 +235,8 @@ void BindRun(py::module_& module) {
              "warnings of these, and numbers of the plan. Raises SettingsError as start_test "
              "does.");
   module.def("AbortTest", AbortTest,
-             "Ends the running test from any thread: nothing more is issued, the logs are written "
-             "and StartTest returns a result marked aborted.");
+             "Ends the running test, from any thread. No more queries are issued, the logs are "
+             "written, and StartTest returns a result marked aborted.");
   module.def("finish_tests", FinishTests, py::call_guard<py::gil_scoped_release>(),
              "Ends the running test and waits for it, before the interpreter goes away.");
   module.def(

@@ -324,9 +324,10 @@ void BindTestSettings(py::module_& module) {
   settings
       .def("FromConfig", FromConfig, py::arg("path"), py::arg("model"), py::arg("scenario"),
            py::arg("conf_type") = 1,
-           "Sets what a config file says for (model, scenario). Returns 0, -2 (the file cannot be "
-           "opened) or -22 (a malformed line; nothing of the file is applied). What was refused, "
-           "ignored or read unexpectedly is warned about with ConfigWarning.")
+           "Sets the values that a config file has for a model and a scenario. Returns 0, -2 (the "
+           "file cannot be opened) or -22 (a line is malformed, and nothing of the file is "
+           "applied). A ConfigWarning names each line that was refused, ignored or read in an "
+           "unexpected way.")
       .def("to_dict", AsDict, "All settings by name.")
       .def_static(
           "from_dict",
@@ -335,7 +336,8 @@ void BindTestSettings(py::module_& module) {
             SetFromDict(&made, values);
             return made;
           },
-          py::arg("values"), "Settings by name; the rest keep their defaults.")
+          py::arg("values"),
+          "Makes settings from a dict of names and values. Other settings keep their defaults.")
       .def("__repr__", Repr)
       .def("__copy__", [](const TestSettings& self) { return TestSettings(self); })
       .def("__deepcopy__",
@@ -373,11 +375,12 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("suffix", &LogOutputSettings::suffix,
                      "End of each file name, before the extension.")
       .def_readwrite("prefix_with_datetime", &LogOutputSettings::prefix_with_datetime,
-                     "Put the UTC time after the prefix.")
+                     "Put the UTC time after the prefix of each file name.")
       .def_readwrite("copy_detail_to_stdout", &LogOutputSettings::copy_detail_to_stdout)
       .def_readwrite("copy_summary_to_stdout", &LogOutputSettings::copy_summary_to_stdout)
       .def_readwrite("exist_ok", &LogOutputSettings::exist_ok,
-                     "Write over the logs of an earlier test, with a warning; False refuses.");
+                     "Overwrite the logs of an earlier test, with a warning. If False, such a test "
+                     "is refused.");
   ValueClass<LogSettings>(module, "LogSettings", "What is logged, and where to.")
       .def(py::init<>())
       .def_readwrite("log_output", &LogSettings::log_output)
@@ -387,14 +390,16 @@ void BindLogSettings(py::module_& module) {
       .def_readwrite("enable_trace", &LogSettings::enable_trace,
                      "Write the trace file (Chrome trace event format).")
       .def_readwrite("enable_sample_log", &LogSettings::enable_sample_log,
-                     "Write every sample to loadgen_samples/<prefix>samples.npy.")
-      .def_readwrite("max_trace_mb", &LogSettings::max_trace_mb,
-                     "Megabytes (1,000,000 bytes) of the trace at most; 0 is no limit.")
-      .def_readwrite("max_sample_log_mb", &LogSettings::max_sample_log_mb,
-                     "Megabytes (1,000,000 bytes) of the sample log at most; 0 is no limit.")
+                     "Write the times of every sample to loadgen_samples/<prefix>samples.npy.")
+      .def_readwrite(
+          "max_trace_mb", &LogSettings::max_trace_mb,
+          "Largest size of the trace in megabytes (1,000,000 bytes); 0 stands for no limit.")
+      .def_readwrite(
+          "max_sample_log_mb", &LogSettings::max_sample_log_mb,
+          "Largest size of the sample log in megabytes (1,000,000 bytes); 0 stands for no limit.")
       .def_readwrite("max_free_space_share", &LogSettings::max_free_space_share,
-                     "Share of the disk's free space that the trace and the sample log may take at "
-                     "most, each of them; 0 is no limit.");
+                     "Largest share of the disk's free space that each of the trace and the sample "
+                     "log may take; 0 stands for no limit.");
   module.def(
       "log_setting_names",
       [] {

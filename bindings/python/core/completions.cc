@@ -201,15 +201,14 @@ PyMethodDef functions[] = {
      "for compatibility and never called."},
     {"complete", AsMethod(Guarded<Complete, PyObject*, PyObject*, PyObject*>),
      METH_VARARGS | METH_KEYWORDS,
-     "complete(ids, data=None, n_tokens=None)\n\n"
-     "Completes a whole batch from arrays, at one time. `ids`: response ids, 1-D array of 64-bit "
-     "integers (samples.ids or a part of it) or a sequence of ints. `data`: None, one C-contiguous "
-     "array with a row a sample, or, for responses of different sizes, a list with bytes, str "
-     "(logged as UTF-8) or a contiguous buffer for each; nothing is copied. Of a 1-D array of "
-     "NumPy's texts (dtypes S and U) each is logged without its padding, and U as UTF-8. "
-     "`n_tokens`: None or as many integers. Raises TypeError and ValueError before anything is "
-     "completed; TypeError also for what holds addresses instead of responses, such as an array "
-     "of dtype object."},
+     "complete(ids, data=None, n_tokens=None)\n\nCompletes a whole batch of samples at one time. "
+     "`ids`: the response ids, as a 1-D array of 64-bit integers (samples.ids or a part of it) or "
+     "a sequence of ints. `data`: None; or one C-contiguous array with a row for each sample; or, "
+     "if responses differ in size, a list with bytes, str (logged as UTF-8) or a contiguous buffer "
+     "for each sample. The data is not copied. If `data` is a 1-D array of NumPy texts (dtypes S "
+     "and U), each text is logged without its padding, and U as UTF-8. `n_tokens`: None, or an "
+     "integer for each sample. Raises TypeError and ValueError before any sample is completed; "
+     "TypeError also for an array of addresses instead of responses, such as one of dtype object."},
     {}};
 
 }  // namespace
