@@ -20,7 +20,7 @@ LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneIn
   unsigned long) { return 0; }' | \
   clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1
 
-.PHONY: help demo test test-cpp test-python sanitize fuzz soak bench lint format clean gtest browser libfuzzer
+.PHONY: help demo test quick test-cpp test-python sanitize fuzz soak bench lint format clean gtest browser libfuzzer
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -36,7 +36,19 @@ test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/ctest --preset dev -j $(JOBS)
 
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# The development build has the extension module, too: nothing is installed.
+QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
+         repository/test_public_names.py
+quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without installing anything
+	$(BIN)/cmake --preset dev -DLOADGEN_BUILD_PYTHON=ON -DPython_EXECUTABLE=$(BIN)/python \
+	  -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
+	$(BIN)/cmake --build --preset dev -j $(JOBS)
+	$(BIN)/ctest --preset dev -j $(JOBS)
+	cp build/dev/bindings/_core*.so python/mlperf_loadgen/
+	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+	  $(addprefix tests/python/,$(QUICK))
 
 sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers
 	set -e; for preset in asan-ubsan tsan; do \
