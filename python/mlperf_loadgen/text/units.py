@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
-MISSING = "-"
+_MISSING = "-"
 
 
 def duration(ns: float | None, padded: bool = False) -> str:
@@ -16,7 +16,7 @@ def duration(ns: float | None, padded: bool = False) -> str:
     seconds all digits. As "12.35 us". `padded`: with zeros, so that times below each other compare.
     """
     if ns is None or not math.isfinite(ns):
-        return MISSING
+        return _MISSING
     if abs(ns) >= 1e12:
         return f"{ns / 1e9:,.0f} s"
     scale, unit = unit_of(abs(ns))
@@ -32,14 +32,14 @@ def unit_of(ns: float) -> tuple[float, str]:
 def rate(per_second: float | None) -> str:
     """A number with four significant digits, or all of its whole ones. As "1,235"."""
     if per_second is None or not math.isfinite(per_second):
-        return MISSING
+        return _MISSING
     return f"{per_second:,.0f}" if abs(per_second) >= 1000 else f"{per_second:.4g}"
 
 
 def number(value: object) -> str:
     """A value of a log: whole numbers with all digits, others as rates are."""
     if value is None:
-        return MISSING
+        return _MISSING
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else rate(value)
