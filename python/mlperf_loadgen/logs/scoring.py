@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..text.units import share
 from .readings import other_reading
 from .responses import AccuracyLog, read_accuracy
 from .run import RunLogs, read_run
@@ -125,7 +126,7 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
     if other is not None:
         warnings.warn(
             f"responses make sense as {rows.dtype} and as {other.dtype}, which gives "
-            f"{other.changed:.1%} of them another class: check that the dtype is the one they "
+            f"{share(other.changed)} of them another class: check that the dtype is the one they "
             "were made of",
             ScoreWarning,
             stacklevel=2,
