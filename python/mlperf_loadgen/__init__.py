@@ -1,7 +1,7 @@
-"""Load generator for MLPerf-style inference benchmarks.
+"""Load generator for benchmarks of inference systems, by the rules of MLPerf Inference.
 
-A test takes a system under test (SUT), which answers queries, a sample library (QSL), which loads
-the samples, and settings; `StartTest` issues the traffic of a scenario, records every query and
+A test needs a system under test (SUT), which answers queries; a sample library (QSL), which loads
+the samples; and settings. `StartTest` issues the traffic of a scenario, records every query and
 judges the result.
 """
 

@@ -1,7 +1,7 @@
-"""Names that a package hands on: one table, and each is imported when it is first asked for.
+"""The public names of a package: one table, from which each name is imported when it is first used.
 
-A benchmark starts without what it does not use. `__init__.pyi` says the same to type checkers;
-tests/python/repository/test_public_names.py holds it to the table.
+So a benchmark does not load parts that it does not use. `__init__.pyi` lists the same names for
+type checkers; tests/python/repository/test_public_names.py compares it with the table.
 """
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ def attach(
 ) -> "tuple[Callable[[str], object], Callable[[], list[str]], list[str]]":
     """Makes `__getattr__`, `__dir__` and `__all__` of the package whose globals are `package`.
 
-    `table` names the modules, relative to the package, and what is handed on from each.
+    `table` maps modules, relative to the package, to the names that the package exports from them.
     """
     name = package["__name__"]
     module_of = {public: module for module, names in table.items() for public in names}
@@ -32,5 +32,6 @@ def attach(
 
 
 def later(package: str, module: str, name: str) -> "Callable[[], object]":
-    """Gives something of a module of the package, which is imported when that is asked for."""
+    """Returns a function that returns an object of a module of the package; the module is imported
+    at the call."""
     return lambda: getattr(__import__(f"{package}.{module}", fromlist=[name]), name)

@@ -1,5 +1,5 @@
-"""Functions of which a plain call does nothing: async ones, which somebody must await, and
-generators, which somebody must iterate over. As callbacks they would be dropped in silence."""
+"""Functions whose plain call does nothing: async functions, which the caller must await, and
+generators, which the caller must iterate over. As callbacks they would silently do nothing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ OF_CALLBACK = "pass a function that is written with def"
 
 
 def require_plain(function: object, name: str, cure: str) -> None:
-    """Raises TypeError for a function of which a plain call does nothing.
+    """Raises TypeError for a function whose plain call does nothing.
 
-    `name`: what it is called for; `cure`: what to do instead. Methods, functools.partial and
-    objects with a `__call__` are looked into. What is not callable passes.
+    `name`: the name of the callback; `cure`: what to do instead. Methods, functools.partial and
+    objects with a `__call__` are looked into. An object that is not callable passes.
     """
     kind = _kind(_innermost(function))
     if kind:
@@ -33,8 +33,7 @@ def require_plain(function: object, name: str, cure: str) -> None:
 
 
 def refuse_unawaited(returned: object, name: str, cure: str) -> None:
-    """Raises TypeError if what a callback returned is something that somebody must await or iterate
-    over."""
+    """Raises TypeError if a callback returned something that must be awaited or iterated over."""
     if returned is None:
         return
     import types

@@ -1,7 +1,7 @@
 """The reference's handles: plain integers for systems under test and sample libraries.
 
-A handle is never used twice in a process, so one that was destroyed or never existed is told from
-a good one and refused.
+A handle is never used twice in a process, so a handle that was destroyed or never existed is
+recognised and refused.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _callable(function: object, name: str) -> Callable[..., Any]:
 
 
 def require_plain_system(issue_query: object, flush_queries: object) -> None:
-    """Raises TypeError for callbacks of a system that nobody would await."""
+    """Raises TypeError for callbacks of a system that return something to be awaited."""
     require_plain(issue_query, "issue_query", OF_SYSTEM)
     require_plain(flush_queries, "flush_queries", OF_SYSTEM)
 
@@ -71,9 +71,10 @@ def _require_plain_library(load: object, unload: object) -> None:
 def ConstructSUT(
     issue_query: Callable[[_core.SampleBatch], object], flush_queries: Callable[[], object]
 ) -> int:
-    """A SUT of two callables, `issue_query(samples)` and `flush_queries()`. Returns its handle.
+    """Makes a SUT of two callables, `issue_query(samples)` and `flush_queries()`, and returns its
+    handle.
 
-    Raises TypeError for what is not callable, and for async functions, which nothing would await.
+    Raises TypeError if one is not callable, or is an async function, which would never be awaited.
     """
     require_plain_system(issue_query, flush_queries)
     return _register("SUT", _core.CallbackSut(issue_query, flush_queries, "PySUT"))
@@ -82,7 +83,7 @@ def ConstructSUT(
 def ConstructFastSUT(
     issue_query: Callable[[list[int], list[int]], object], flush_queries: Callable[[], object]
 ) -> int:
-    """A SUT whose `issue_query(ids, indices)` gets two lists. Returns its handle.
+    """Makes a SUT whose `issue_query(ids, indices)` gets two lists, and returns its handle.
 
     Raises TypeError as ConstructSUT does.
     """
@@ -95,7 +96,8 @@ def ConstructQDL(
     flush_queries: Callable[[], object],
     client_get_sut_name: Callable[[], str],
 ) -> int:
-    """A SUT that forwards to others, whose name `client_get_sut_name()` asks for.
+    """Makes a SUT that forwards queries to other systems, and returns its handle.
+    `client_get_sut_name()` returns the name of those systems.
 
     Raises TypeError as ConstructSUT does.
     """
@@ -110,10 +112,11 @@ def ConstructQSL(
     load: Callable[[list[int]], object],
     unload: Callable[[list[int]], object],
 ) -> int:
-    """A sample library of two counts and two callables that get lists of indices.
+    """Makes a sample library of two counts and two callables that get lists of indices, and returns
+    its handle.
 
-    Raises TypeError for counts that are no integers, for what is not callable, and for async
-    functions, which nothing would await.
+    Raises TypeError if a count is not an integer, if an argument is not callable, or if it is an
+    async function, which would never be awaited.
     """
     _require_plain_library(load, unload)
     made = _core.CallbackQsl(total_sample_count, performance_sample_count, load, unload, "PyQSL")
@@ -121,22 +124,22 @@ def ConstructQSL(
 
 
 def DestroySUT(sut: int) -> None:
-    """Forgets a SUT and its callables. ValueError if the handle is not a SUT's."""
+    """Forgets a SUT and its callables. Raises ValueError if the handle is not a SUT's."""
     _destroy("SUT", sut)
 
 
 def DestroyFastSUT(sut: int) -> None:
-    """Forgets a FastSUT and its callables. ValueError if the handle is not a FastSUT's."""
+    """Forgets a FastSUT and its callables. Raises ValueError if the handle is not a FastSUT's."""
     _destroy("FastSUT", sut)
 
 
 def DestroyQDL(qdl: int) -> None:
-    """Forgets a QDL and its callables. ValueError if the handle is not a QDL's."""
+    """Forgets a QDL and its callables. Raises ValueError if the handle is not a QDL's."""
     _destroy("QDL", qdl)
 
 
 def DestroyQSL(qsl: int) -> None:
-    """Forgets a sample library. ValueError if the handle is not a QSL's."""
+    """Forgets a sample library. Raises ValueError if the handle is not a QSL's."""
     _destroy("QSL", qsl)
 
 
@@ -149,7 +152,7 @@ def _find(handle: int, native: type[_Native], kind: str) -> _Native:
 
 
 def is_queued(sut: object) -> TypeGuard[Queued]:
-    """True for a system with a queue, without importing what most programs do not need."""
+    """Whether a system has a queue, without an import that most programs do not need."""
     return isinstance(sut, SystemUnderTest) and getattr(sut, "_is_queued", False) is True
 
 

@@ -1,4 +1,4 @@
-"""Classes to subclass: what a user plugs into the load generator."""
+"""The classes that a user derives from to plug a system into the load generator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SystemUnderTest(ABC):
 
     @property
     def name(self) -> str:
-        """Reported in the logs; the class's name unless overridden."""
+        """The name that the logs report. The default is the name of the class."""
         return type(self).__name__
 
     @abstractmethod
@@ -33,25 +33,28 @@ class SystemUnderTest(ABC):
         """Takes one query.
 
         Each sample must be completed exactly once (`mlperf_loadgen.complete` or
-        `QuerySamplesComplete`), before this returns or later from any thread. `samples` is a
-        sequence of `QuerySample`; `samples.ids` and `samples.indices` give the same as uint64
-        arrays of shape (n,). In the Server scenario the next query waits for the return.
+        `QuerySamplesComplete`), before this method returns or later from any thread. `samples` is a
+        sequence of `QuerySample`; `samples.ids` and `samples.indices` have the same values as
+        uint64 arrays of shape (n,). In the Server scenario the next query waits until this method
+        returns.
         """
 
     def flush_queries(self) -> None:  # noqa: B027  (an optional hook)
-        """Called when no more queries follow for now: send what is held back for batching."""
+        """Called when no more queries follow for now: send the queries that are held back for
+        batching."""
 
 
 class QueryDispatchLibrary(SystemUnderTest):
-    """A system under test that forwards its queries to other machines; `name` is theirs."""
+    """A system under test that forwards its queries to other machines; `name` is the name of those
+    systems."""
 
 
 class QuerySampleLibrary(ABC):
-    """The data set: how many samples there are, and which are held in memory."""
+    """The data set. It says how many samples there are, and loads them into memory."""
 
     @property
     def name(self) -> str:
-        """Reported in the logs; the class's name unless overridden."""
+        """The name that the logs report. The default is the name of the class."""
         return type(self).__name__
 
     @property

@@ -13,13 +13,12 @@ atexit.register(_core.finish_tests)
 
 
 class ConfigWarning(UserWarning):
-    """A config file said something that was refused, ignored or read in an unexpected way, or a
-    setting was given that the test does not use.
-    """
+    """A line of a config file was refused, ignored or read in an unexpected way, or a setting was
+    given that the test does not use."""
 
 
 class LogsOverwrittenWarning(UserWarning):
-    """A test wrote over the logs of an earlier one (`log_output.exist_ok`)."""
+    """A test overwrote the logs of an earlier one (`log_output.exist_ok`)."""
 
 
 class LogWriteError(OSError):
@@ -41,14 +40,15 @@ def StartTest(
 ) -> _core.TestResult:
     """Runs one test with the default log settings and blocks until it ends.
 
-    `sut` and `qsl` are instances of the classes to subclass, or handles. Returns what the test
-    means; the logs are in the current directory.
+    `sut` and `qsl` are instances of `SystemUnderTest` and `QuerySampleLibrary`, or handles. Returns
+    the result; the logs are in the current directory.
 
-    Before the test: raises SettingsError for settings no test can be run with, TypeError and
-    ValueError for wrong handles, OSError if the logs cannot be opened, RuntimeError if a test is
-    running already. After it, with the logs complete: whatever a callback raised, and
-    KeyboardInterrupt if Ctrl-C or SIGTERM ended it; a second one ends the process at once.
-    LogWriteError, which has the result, if the logs could not be written.
+    Before the test: raises SettingsError for settings with which no test can run, TypeError and
+    ValueError for wrong handles, OSError if the logs cannot be opened, and RuntimeError if a test
+    is already running. After the test, when the logs are complete: raises any exception of a
+    callback, and KeyboardInterrupt if Ctrl-C or SIGTERM ended the test; a second signal ends the
+    process at once. Raises LogWriteError, which carries the result, if the logs could not be
+    written completely.
     """
     return run_test(sut, qsl, test_settings, _core.LogSettings(), audit_config_filename)
 
@@ -60,7 +60,7 @@ def StartTestWithLogSettings(
     log_settings: _core.LogSettings,
     audit_config_filename: str = "audit.config",
 ) -> _core.TestResult:
-    """`StartTest` with settings of what is logged, and where to."""
+    """Runs one test as `StartTest` does, with settings for what is logged and where the logs go."""
     return run_test(sut, qsl, test_settings, log_settings, audit_config_filename)
 
 
@@ -72,7 +72,7 @@ def run_test(
     audit_config_filename: str,
     peak: _core._PeakOptions | None = None,
 ) -> _core.TestResult:
-    """Runs a test on behalf of a public function, whose caller a warning is addressed to."""
+    """Runs a test on behalf of a public function; a warning points to the caller of that function."""
     if is_queued(sut):
         sut.begin_test()
     result = None

@@ -1,4 +1,5 @@
-"""For tests of a system's speed: run it, and assert that it is valid and no slower than before."""
+"""Functions for tests of a system's speed: they run it, and assert that it is valid and no slower
+than before."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ def run(
     """Runs a test and returns its result.
 
     `settings` are attributes of `TestSettings`; `scenario` and `mode` may be names such as
-    "Server". The logs go to `outdir`, which is created if missing; without one they are kept until
-    the process ends. There is no trace log, and audit.config is not read. Raises what `StartTest`
-    raises.
+    "Server". The logs go to `outdir`, which is created if missing. Without `outdir` the logs are
+    deleted when the process ends. There is no trace log, and audit.config is not read. Raises the
+    exceptions of `StartTest`.
     """
     for name, kind in (("scenario", _core.TestScenario), ("mode", _core.TestMode)):
         if isinstance(settings.get(name), str):
@@ -61,15 +62,16 @@ def assert_no_slower(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Comparison:
-    """Raises AssertionError, with the table, if a run is slower than a baseline, or samples failed.
+    """Raises AssertionError, with the table, if a run is slower than a baseline, or if samples
+    failed.
 
-    `result`: what `run` returned, or a folder of logs; `baseline`: a folder, as of `save_baseline`.
-    Slower is what `compare` finds slower, in any of its statistics, by more than the share
-    `tolerance`. What `compare` calls inconclusive fails, too, for such a run shows nothing: make it
-    longer, or raise the tolerance to what it can tell. Returns the comparison.
+    `result`: the result of `run`, or a folder of logs; `baseline`: a folder, such as one made by
+    `save_baseline`. The run is slower if `compare` finds it slower, in any statistic, by more than
+    the share `tolerance`. An inconclusive comparison fails too, because such a run shows nothing:
+    make it longer, or raise the tolerance to a change that it can show. Returns the comparison.
 
-    Raises ValueError if the two cannot be compared: other scenario, other settings, no sample log,
-    failed samples in the baseline.
+    Raises ValueError if the two cannot be compared: the scenario or settings differ, there is no
+    sample log, or samples of the baseline failed.
     """
     __tracebackhide__ = True
     found = compare(baseline, _logs_of(result), tolerance=tolerance, confidence=confidence)
@@ -97,10 +99,10 @@ def assert_no_slower(
 def save_baseline(
     result: _core.TestResult, folder: str | os.PathLike[str], *, replace: bool = False
 ) -> None:
-    """Copies the logs that `assert_no_slower` needs to `folder`: detail, summary, sample log.
+    """Copies the logs that `assert_no_slower` needs to `folder`: detail, summary and sample log.
 
-    Raises FileExistsError if `folder` exists, unless `replace` is True: then it is replaced, if it
-    holds nothing but logs; and ValueError if the result is not VALID or has no sample log.
+    Raises FileExistsError if `folder` exists. With `replace` True the folder is replaced instead,
+    if it holds nothing but logs. Raises ValueError if the result is not VALID or has no sample log.
     """
     logs = result.logs
     if not result.valid or not logs.samples:

@@ -1,4 +1,4 @@
-"""Whether two runs differ for real: `compare`."""
+"""Whether two runs really differ: `compare`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .stats import (
 )
 
 Run = str | os.PathLike[str] | RunLogs
-"""A folder with the logs of a test, or what `read_run` made of it."""
+"""A folder with the logs of a test, or what `read_run` returned for it."""
 
 _FRACTIONS = (0.1, 0.5, 0.9, 0.99)
 """The first is what a query takes that meets neither a queue nor a burst of other work."""
@@ -53,16 +53,19 @@ def compare(
 ) -> Comparison:
     """Says whether B differs from A, and by how much.
 
-    `a`, `b`: a run each, or several runs of the same system a side. With several, what varies
-    between runs is measured; with one, it is judged by what varies slowly within the runs.
-    `tolerance`: changes up to this share do not matter: "slower" and "faster" are said where the
-    whole confidence interval lies beyond it. `confidence`: the chance that all intervals together
-    hold what they estimate; each is widened for that (Bonferroni). docs/compare.md has the method.
+    `a`, `b`: a run each, or for each side a list of several runs of the same system. With several
+    runs, the variation from run to run is measured; with one, it is estimated from the slow
+    variation within the runs. `tolerance`: changes up to this share do not matter; a side is called
+    slower or faster only if the whole confidence interval lies beyond it. `confidence`: the chance
+    that all intervals together hold the true values; each interval is widened for that
+    (Bonferroni). docs/compare.md describes the method.
 
-    Samples that failed are in no row; where more of B's did, nothing is called faster.
+    Samples that failed are in no row. If a larger share of B's samples failed, no statistic is
+    called faster.
 
     Raises ValueError for runs of different scenarios or modes, for runs without a sample log or
-    queries, and for a tolerance or confidence out of range; and what `read_run` raises.
+    without queries, and for a tolerance or confidence out of range. Also raises the exceptions of
+    `read_run`.
     """
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance is a share from 0 to below 1, not {tolerance!r}")

@@ -1,4 +1,4 @@
-"""What `compare` gives its caller: the findings, and the same in words."""
+"""The result that `compare` returns: the findings, and the same in words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .text import comparison_text, summary_text
 
 @dataclass(frozen=True)
 class Comparison(Findings):
-    """What `compare` found; print it for the whole."""
+    """The result of `compare`; print it to see everything."""
 
     @property
     def summary(self) -> str:
-        """The outcome in a line, with its numbers."""
+        """The outcome in one line, with its numbers."""
         return summary_text(self)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The numbers that `compare` finds, and what they say as a whole."""
+"""The numbers that `compare` finds, and their meaning as a whole."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ _CENTRES = (" mean", " p50", THROUGHPUT)
 @dataclass(frozen=True)
 class Difference:
     """One statistic of both sides. Latencies are in ns, throughput is in queries/s (Offline:
-    samples/s); of several runs a side, the geometric mean."""
+    samples/s). With several runs for each side, the numbers are geometric means."""
 
     metric: str
-    """Such as "latency p99", "service p50", "TTFT p50" or "throughput"."""
+    """The name, such as "latency p99", "service p50", "TTFT p50" or "throughput"."""
     a: float
     b: float
     change: float
     """b / a - 1."""
     low: float | None
-    """Of the confidence interval of `change`; all intervals hold together. None: unknown."""
+    """Low end of the confidence interval of `change`; all intervals hold together. None: not known.
+    """
     high: float | None
     visible: float | None
-    """A change of this share would have been found nine times in ten. None: unknown, or a factor
+    """A change of this share would have been found nine times in ten. None: not known, or a factor
     above 1000."""
     verdict: str
-    """"slower" or "faster": B, by more than the tolerance; "same": within it; "unclear": the
-    interval is too wide to tell, or B seems faster and a larger share of its samples failed."""
+    """"slower" or "faster": B, by more than the tolerance. "same": within the tolerance. "unclear":
+    the interval is too wide to tell, or B seems faster but a larger share of its samples failed."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the numbers of two sides of runs say of their difference."""
+    """The findings about the difference between two sides of runs."""
 
     a: tuple[str, ...]
     """Names of the runs."""
@@ -50,26 +51,27 @@ class Findings:
     tolerance: float
     confidence: float
     paired: bool
-    """Both sides issued the same queries in the same order, so that what these share cancels."""
+    """Whether both sides issued the same queries in the same order, so that common effects cancel.
+    """
     rows: tuple[Difference, ...]
     settings_differ: Mapping[str, tuple[Any, Any]]
-    """Settings as they took effect, of the first runs: name to (a, b)."""
+    """Settings that differ, as they took effect in the first runs: name to (a, b)."""
     failed: tuple[float, float]
-    """The shares of the samples of each side that failed, 0 to 1; they are in no row."""
+    """The share of the samples of each side that failed, 0 to 1; these samples are in no row."""
     valid: tuple[bool | None, bool | None]
-    """Whether all runs of a side are VALID; None: one has no verdict."""
+    """Whether all runs of a side are VALID; None: a run has no verdict."""
     tokens_per_second: tuple[float | None, float | None]
-    """Of token runs, as in their results; of several a side, the geometric mean. None: a run of the
-    side has none."""
+    """The token rates of the results; with several runs for each side, the geometric mean. None: a
+    run of the side has no token rate."""
     cautions: tuple[str, ...]
-    """What a reader must know before trusting the rows."""
+    """Sentences that a reader must know before trusting the rows."""
 
     @property
     def outcome(self) -> str:
-        """The one statement: "slower", "faster" (B, by more than the tolerance, in some statistic),
-        "mixed" (slower in one and faster in another), "no difference", or "inconclusive": a
-        difference that matters could be there and not be seen, more samples of one side failed, or
-        all did."""
+        """The outcome: "slower", "faster" (B, by more than the tolerance, in some statistic),
+        "mixed" (slower in one and faster in another), "no difference", or "inconclusive". It is
+        inconclusive if a difference that matters could be there without being seen, if more samples
+        of one side failed, or if all samples failed."""
         found = {row.verdict for row in self.rows} & {"slower", "faster"}
         if found:
             return "mixed" if len(found) == 2 else found.pop()

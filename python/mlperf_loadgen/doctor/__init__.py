@@ -1,4 +1,4 @@
-"""What this machine can be trusted to measure: `examine`."""
+"""How far this machine can be trusted to measure: `examine`."""
 
 from .diagnosis import Diagnosis
 from .examination import examine

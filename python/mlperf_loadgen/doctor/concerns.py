@@ -1,4 +1,4 @@
-"""What speaks against measuring on a machine, why, and what helps."""
+"""The problems of a machine for measurements: why each matters, and what helps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEW_OPEN_FILES = 4096
 
 @dataclass(frozen=True)
 class Concern:
-    """Something that makes measurements here worth less."""
+    """A problem that makes measurements on this machine less reliable."""
 
     what: str
     why: str
@@ -30,7 +30,7 @@ class Concern:
 
 
 def warnings_of(found: Measured) -> tuple[Concern, ...]:
-    """What speaks against the machine, the gravest first."""
+    """The problems of the machine, the most serious first."""
     return tuple(warning for check in _CHECKS if (warning := check(found)) is not None)
 
 

@@ -1,4 +1,4 @@
-"""What `examine` gives its caller: what was measured, and what that means."""
+"""The result that `examine` returns: what was measured, and what that means."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .text import diagnosis_text
 
 @dataclass(frozen=True)
 class Diagnosis(Measured):
-    """What `examine` found; print it for the whole."""
+    """The result of `examine`; print it to see everything."""
 
     warnings: tuple[Concern, ...]
 

@@ -1,4 +1,4 @@
-"""What rates this machine can be trusted with: `examine`."""
+"""Up to which rate this machine can be trusted: `examine`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def examine(
     progress: Callable[[str], object] | None = None,
     root: Path = Path("/"),
 ) -> Diagnosis:
-    """Measures for about `seconds` what load this machine can issue on time.
+    """Measures for about `seconds` up to which rate this machine issues queries on time.
 
-    A tenth of the time goes to sleeping, a fifth to a spinning thread, the rest to short Server
-    tests of a system that answers at once, at rising rates until the 99th percentile of lateness
-    passes `lateness_bound_us` microseconds or queries are left behind. Their logs are temporary.
-    What the machine says of itself is read below `root`; what it does not tell is None.
-    `progress(text)` gets a line for each step.
+    A tenth of the time goes to sleeping, a fifth to a spinning thread, and the rest to short Server
+    tests of a system that answers at once. The rate rises until the 99th percentile of lateness
+    passes `lateness_bound_us` microseconds or queries are left behind. The logs of these tests are
+    temporary. Facts about the machine are read below `root`; a fact that it does not report is
+    None. `progress(text)` gets a line for each step.
 
     Raises ValueError if `seconds` or the bound is not positive and finite, and RuntimeError if a
     test is running in this process.

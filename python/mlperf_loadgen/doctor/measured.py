@@ -1,4 +1,4 @@
-"""What `examine` measures, before anything is said of it."""
+"""The measurements of `examine`, without their interpretation."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from .timing import ClockCost, Gaps, ServerRate, TimerJitter
 
 @dataclass(frozen=True)
 class Measured:
-    """What a machine says of itself, and what its clocks, timers and short tests showed."""
+    """The facts that a machine reports about itself, and the behaviour of its clocks, timers and
+    short tests."""
 
     machine: Machine
     clock: ClockCost
     sleep: TimerJitter
     gaps: Gaps
     busy_cores: float | None
-    """Cores that others kept busy while this process slept; None: unknown."""
+    """Number of cores that other processes kept busy while this process slept; None: not known."""
     lateness_bound_ns: int
-    """What the 99th percentile of lateness had to keep."""
+    """The bound that the 99th percentile of lateness had to keep."""
     rates: tuple[ServerRate, ...]
     """Every short Server test of a system that answers at once, in the order of the tests."""
 
     @property
     def trusted(self) -> ServerRate | None:
-        """The run of the highest rate that left on time; None: none did."""
+        """The run with the highest rate that was on time; None: no rate was."""
         good = [rate for rate in self.rates if rate.keeps(self.lateness_bound_ns)]
         return max(good, key=lambda rate: rate.qps, default=None)

@@ -89,7 +89,7 @@ def _conclusion(found: Measured) -> Iterator[str]:
 
 
 def diagnosis_text(found: Measured, warnings: tuple[Concern, ...]) -> str:
-    """What was measured, the rate to trust, and what speaks against the machine."""
+    """The measurements, the rate to trust, and the problems of the machine."""
     lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
     for concern in warnings:
         lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  fix: {concern.cure}"]

@@ -1,4 +1,4 @@
-"""What the machine says of itself: processor, clock, quotas, limits, neighbours."""
+"""The facts that the machine reports about itself: processor, clock, quotas, limits, other load."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ _KERNEL_UNLIMITED = 1 << 60
 
 @dataclass(frozen=True)
 class Machine:
-    """What could be read; None where the system does not tell."""
+    """The facts that could be read; None if the system does not report one."""
 
     system: str
     """Operating system and release."""
     cpu_model: str | None
     cores_online: int | None
     cores_usable: int | None
-    """That this process may run on (its affinity)."""
+    """Number of cores on which this process may run (its affinity)."""
     cores_quota: float | None
     """Share of cores that the control groups of the process allow; None: no quota."""
     governor: str | None
-    """Of frequency scaling; several, with commas, if cores differ."""
+    """Governor of frequency scaling; several, with commas, if cores differ."""
     turbo: bool | None
     hypervisor: bool | None
-    """The processor says that it is virtual."""
+    """Whether the processor says that it is virtual."""
     product: str | None
     """Vendor and product of the machine, as its firmware says."""
     clocksource: str | None
     load_average: float | None
-    """Processes that wanted to run, mean of the last minute; this one is among them."""
+    """Number of processes that wanted to run, mean of the last minute; this process is among them.
+    """
     memory_total_bytes: int | None
     memory_available_bytes: int | None
-    """What is left of the machine's memory, or of the control groups' limit if that is less."""
+    """Free memory of the machine, or within the limit of the control groups if that is less."""
     open_files_limit: int | None
     """RLIMIT_NOFILE, soft; None: unlimited or unknown."""
     locked_memory_limit_bytes: int | None
@@ -44,7 +45,7 @@ class Machine:
 
 
 def read_machine(root: Path = Path("/")) -> Machine:
-    """Reads `root`/proc and `root`/sys; what is not there, or not as expected, is None."""
+    """Reads `root`/proc and `root`/sys; a fact that is missing, or in an unexpected form, is None."""
     cpu_info = _text(root / "proc/cpuinfo") or ""
     model = _field(cpu_info, "model name") or _field(cpu_info, "Model") or platform.processor()
     flags = _field(cpu_info, "flags")

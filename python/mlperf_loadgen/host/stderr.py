@@ -1,4 +1,4 @@
-"""What is said beside the work: it must neither end the work nor hold it up."""
+"""Messages beside the work, which must neither end the work nor delay it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _CHUNK_BYTES = select.PIPE_BUF  # A pipe that is ready takes as many at once.
 
 
 def say(text: str) -> None:
-    """Writes to stderr what that takes without waiting. A stream that is closed, or whose disk or
-    pipe is full, does not get it."""
+    """Writes a text to stderr, as far as that is possible without waiting. If the stream is closed,
+    or its disk or pipe is full, the text is lost."""
     stream = sys.stderr
     with contextlib.suppress(OSError, ValueError, AttributeError):  # It is closed, or None.
         try:
@@ -31,5 +31,5 @@ def say(text: str) -> None:
 
 
 def say_traceback() -> None:
-    """Of the exception that is being handled."""
+    """Writes the traceback of the exception that is being handled."""
     say(traceback.format_exc())

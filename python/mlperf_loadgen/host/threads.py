@@ -10,11 +10,11 @@ _PATCHERS = ("gevent", "eventlet")
 
 
 def require_unpatched(what: str, *parts: str) -> None:
-    """Raises RuntimeError where gevent or eventlet has replaced parts of the standard library by
-    its own: "threads", "queues" or "selectors".
+    """Raises RuntimeError if gevent or eventlet has replaced parts of the standard library:
+    "threads", "queues" or "selectors".
 
-    Its threads take turns within the one that runs the test, which is in native code meanwhile:
-    they would not run before the test has ended.
+    Their threads take turns within the thread that runs the test. That thread is in native code
+    during the test, so the others would not run before the test has ended.
     """
     # Looked up now: a program may be patched at any time.
     found = {

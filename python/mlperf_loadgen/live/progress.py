@@ -1,4 +1,4 @@
-"""How far the running test is: `read_progress` tells it, `show_progress` shows it."""
+"""How far the running test is: `read_progress` returns it, and `show_progress` shows it."""
 
 from __future__ import annotations
 
@@ -21,62 +21,64 @@ _LONGEST_FAREWELL_S = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """A set of queries while it is issued, or as it was at its end.
+    """The state of a set of queries while it is issued, or at its end.
 
     A test issues one set for each phase, for each part of the library that fits into memory, and
     for each trial of a peak search. Latencies and lateness are those of the latest 2048 samples and
-    queries (of fewer, where very many are outstanding).
+    queries (fewer if very many are outstanding).
     """
 
     set_number: int
-    """Of the sets issued in this process, from 1."""
+    """Number of the set among those issued in this process, from 1."""
     phase: str
     """"warm_up", "accuracy", "performance" or "peak_trial"."""
     trial: int | None
-    """Of a peak search, from 1; None: this is none."""
+    """Number of the trial of a peak search, from 1; None: this set is no trial."""
     scenario: _core.TestScenario
     mode: _core.TestMode
     finished: bool
-    """The set has ended; nothing is issued now."""
+    """Whether the set has ended; no query is issued now."""
     start_time_s: float
-    """Since the Unix epoch."""
+    """When the set started, in seconds since the Unix epoch."""
     elapsed_s: float
-    """Since the start; of a set that has ended, to its last completion."""
+    """Time since the start; if the set has ended, to its last completion."""
     remaining_s: float | None
-    """Until enough is issued (Server) or completed, without what is outstanding then. None: there
-    is nothing yet to tell it from."""
+    """Estimated time until enough queries are issued (Server) or completed; the time to answer
+    outstanding samples is not included. None: there is not yet enough to estimate it from."""
     min_duration_s: float
-    """The set goes on at least as long, and until `min_query_count` queries are issued."""
+    """The set goes on at least this long, and until `min_query_count` queries are issued."""
     min_query_count: int
     queries_issued: int
     samples_issued: int
     samples_completed: int
-    """Answered."""
+    """Number of samples that were answered."""
     samples_failed: int
     samples_outstanding: int
     offered_samples_per_second: float | None
-    """What the schedule asks for; None: there is no schedule (all but Server)."""
+    """The rate of the schedule; None: there is no schedule (all scenarios but Server)."""
     completed_samples_per_second: float
-    """Answered, since the start of the set."""
+    """The rate of answers since the start of the set."""
     silent_s: float | None
-    """How long nothing was completed while samples were outstanding. None: less than ten seconds,
-    or nothing is outstanding."""
+    """How long no sample was completed while some were outstanding. None: less than ten seconds, or
+    no sample is outstanding."""
     oldest_outstanding_s: float | None
-    """How long ago the oldest outstanding sample was issued; None as `silent_s`."""
+    """How long ago the oldest outstanding sample was issued. None in the same cases as `silent_s`.
+    """
     latency_p50_ns: int | None
-    """From due time (Server) or issue to the answer. None: nothing is answered."""
+    """Time from due time (Server) or issue to the answer. None: no sample is answered."""
     latency_p99_ns: int | None
     lateness_p50_ns: int | None
-    """Issue time minus due time. None: nothing is issued, or there is no schedule."""
+    """Issue time minus due time. None: no query is issued, or there is no schedule."""
     lateness_p99_ns: int | None
     lateness_max_ns: int | None
 
 
 def read_progress() -> Progress | None:
-    """The set that is being issued, or else the last one of this process; None before the first.
+    """Returns the set that is being issued, or if there is none, the last set of this process; None
+    before the first set.
 
-    From any thread, callbacks included. Everything is worked out from the records of the test by
-    the caller, in a few tenths of a millisecond: the test itself does nothing for it.
+    It may be called from any thread, callbacks included. The caller works everything out from the
+    records of the test, in a few tenths of a millisecond; the test itself does no work for it.
     """
     found = _core.read_progress()
     return None if found is None else Progress(**found)
@@ -86,13 +88,13 @@ def read_progress() -> Progress | None:
 def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iterator[None]:
     """Shows the progress of the tests that run inside the `with` block.
 
-    `stream`: sys.stderr unless given. On a terminal it is a panel, read again every `interval_s`
-    seconds; elsewhere a line every five seconds and one for the end of a set. Whatever happens to
-    the stream, the tests go on.
+    `stream`: sys.stderr unless given. On a terminal it shows a panel that is updated every
+    `interval_s` seconds; elsewhere it writes a line every five seconds and one at the end of a set.
+    Faults of the stream do not affect the tests.
 
-    Raises ValueError for an interval that is not above 0, ImportError if the stream is a terminal
-    and rich is not installed, and RuntimeError where gevent or eventlet has replaced the threads of
-    the process, so that nothing would be shown before the end of a test.
+    Raises ValueError if the interval is not above 0, ImportError if the stream is a terminal and
+    rich is not installed, and RuntimeError if gevent or eventlet has replaced the threads of the
+    process, because the progress would then appear only after the end of a test.
     """
     if not interval_s > 0:
         raise ValueError(f"interval_s must be above 0, not {interval_s!r}")
@@ -216,7 +218,7 @@ class _Panel:
 
 
 def title_of(progress: Progress) -> str:
-    """What is being issued, as in "Server peak trial 3"."""
+    """The phase that is being issued, such as "Server peak trial 3"."""
     phase = progress.phase.replace("_", " ")
     return f"{progress.scenario.name} {phase}{f' {progress.trial}' if progress.trial else ''}"
 

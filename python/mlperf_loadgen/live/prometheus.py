@@ -13,13 +13,14 @@ from ..host.threads import require_unpatched
 def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
     """Serves the progress of the tests of this process at `http://addr:port/metrics`.
 
-    For the time of a `with` block, whose value is that URL; port 0 takes any free one. The figures
-    are those of `read_progress`, worked out when they are asked for; a set that has ended is told
-    of until the next one starts, with `mlperf_loadgen_running` 0. Times are in seconds.
+    The server runs for the time of a `with` block, whose value is that URL; port 0 takes any free
+    port. The numbers are those of `read_progress`, computed at each request. A set that has ended
+    is shown until the next one starts, with `mlperf_loadgen_running` 0. Times are in seconds.
 
-    Raises ValueError for what is no port, OSError if the port cannot be had, ImportError if
-    prometheus_client is not installed, and RuntimeError where gevent or eventlet has replaced the
-    threads or sockets of the process, so that nothing would be served before the end of a test.
+    Raises ValueError for an invalid port, OSError if the port cannot be used, ImportError if
+    prometheus_client is not installed, and RuntimeError if gevent or eventlet has replaced the
+    threads or sockets of the process, because the metrics would then be served only after the end
+    of a test.
     """
     require_unpatched("serve_metrics", "threads", "selectors")
     from .prometheus_server import start  # Says what is to be installed.

@@ -21,7 +21,8 @@ _NS_PER_S = 1e9
 
 
 def start(port: int, addr: str) -> tuple[WSGIServer, threading.Thread]:
-    """Starts the server on a thread of its own; what others registered is none of its business."""
+    """Starts the server on a thread of its own. It does not serve metrics that other code has
+    registered."""
     registry = CollectorRegistry()
     registry.register(_ProgressCollector())
     return start_http_server(port, addr, registry)

@@ -30,26 +30,26 @@ class LogRecord:
     key: str
     value: Any
     time_ms: float
-    """Since the start of logging."""
+    """Time since the start of logging."""
     is_error: bool
     is_warning: bool
 
 
 @dataclass(frozen=True)
 class ParsedLog:
-    """The records of a detail log, and what is none."""
+    """The records of a detail log, and the lines that are not records."""
 
     records: tuple[LogRecord, ...]
     cut_off: bool
-    """Its last line has no end."""
+    """Whether the last line has no end."""
     unreadable: tuple[tuple[int, str], ...]
     """Lines that begin a record which cannot be read: number, from 1, and text. The line that was
     cut off is not among them."""
 
 
 def parse_records(data: bytes) -> ParsedLog:
-    """Reads a detail log. A record may go on over several lines, as the reference escapes no line
-    ends in texts; lines before the first record are left."""
+    """Reads a detail log. A record may extend over several lines, because the reference does not
+    escape line ends in texts. Lines before the first record are ignored."""
     text = decode_log(data)
     cut_off = text != "" and not text.endswith("\n")
     records: list[LogRecord] = []
@@ -69,7 +69,7 @@ def parse_records(data: bytes) -> ParsedLog:
 
 
 def number_or_none(value: object) -> float | None:
-    """A value of a log, if it is a finite number."""
+    """A value of a log if it is a finite number, or else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if math.isfinite(value) else None

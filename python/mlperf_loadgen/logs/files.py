@@ -1,4 +1,4 @@
-"""Which files are the logs of a test, and how they are called."""
+"""Which files are the logs of a test, and their names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NoRunError(ValueError):
 
 
 def affixes(file: Path) -> tuple[str, str]:
-    """What a log's name has before and after the part that tells which log it is."""
+    """The parts of a log's name before and after the part that says which log it is."""
     found = _LOG_NAME.fullmatch(file.name)
     if found is None:
         raise NoRunError(
@@ -35,7 +35,7 @@ def affixes(file: Path) -> tuple[str, str]:
 
 
 def detail_log(path: Path) -> Path:
-    """That of the test whose logs are at a path. Raises FileNotFoundError and NoRunError."""
+    """The detail log of the test whose logs are at a path. Raises FileNotFoundError and NoRunError."""
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
     if path.name == SAMPLE_FOLDER and path.is_dir() and not any(path.glob("*detail*.txt")):
@@ -65,20 +65,20 @@ def detail_log(path: Path) -> Path:
 
 
 def detail_logs(folder: Path) -> list[Path]:
-    """One of each test whose logs are in a folder, by name."""
+    """The detail log of each test whose logs are in a folder, by name."""
     files = sorted(file for file in folder.glob("*detail*.txt") if file.is_file())
     return [file for file in files if _is_detail_log(file)]
 
 
 def accuracy_log_of(detail: Path) -> Path:
-    """Where the same test writes its accuracy log."""
+    """The path at which the same test writes its accuracy log."""
     prefix, suffix = affixes(detail)
     return detail.with_name(f"{prefix}accuracy{suffix}.json")
 
 
 def accuracy_log(path: Path) -> Path:
-    """That of the test whose logs are in a folder; a path that is none is given back. Raises
-    NoRunError, also for a file that is not there."""
+    """The accuracy log of the test whose logs are in a folder. A path that is not a folder is
+    returned as it is. Raises NoRunError, also if the file does not exist."""
     if not path.is_dir():
         if not path.is_file():
             raise NoRunError(
@@ -112,7 +112,7 @@ def _not_a_log(file: Path) -> str:
 
 
 def run_name(detail: Path) -> str:
-    """Of the run: its folder, and its prefix and suffix if they are not the usual."""
+    """The name of a run: its folder, with its prefix and suffix if they are not the usual ones."""
     name = detail.parent.resolve().name
     prefix, suffix = affixes(detail)
     if (prefix, suffix) != (DEFAULT_PREFIX, ""):
@@ -121,10 +121,10 @@ def run_name(detail: Path) -> str:
 
 
 def is_log_name(name: str) -> bool:
-    """Whether a log of a test, or the folder of its sample log, can be called so."""
+    """Whether a log of a test, or the folder of its sample log, can have this name."""
     return name == SAMPLE_FOLDER or _LOG_NAME.fullmatch(name) is not None
 
 
 def shown_path(path: str | os.PathLike[str]) -> str:
-    """A path in characters that can be written, which a file's name need not be made of."""
+    """A path in characters that can be written; the name of a file may have others."""
     return os.fspath(path).encode(errors="backslashreplace").decode()

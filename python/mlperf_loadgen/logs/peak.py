@@ -1,4 +1,4 @@
-"""What the logs say of a peak search: its result and its trials."""
+"""The result and the trials of a peak search, as the logs have them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class LoggedTrial:
     qps: float
     """The rate that was tried, in queries per second."""
     purpose: str
-    """Such as "bracket", "measure" or "confirm"; of a bisection "start", "boundary", "middle"."""
+    """The purpose, such as "bracket", "measure" or "confirm"; in a bisection "start", "boundary" or
+    "middle"."""
     passed: bool | None
-    """Whether a bisection went on above this rate; None: such a search does not judge one trial."""
+    """Whether a bisection continued above this rate. None: other searches do not judge single
+    trials."""
     over_percent: float | None
-    """Percentage of the queries that were over the bound; None: was not logged."""
+    """Percentage of the queries that were over the bound; None: not logged."""
     query_count: int | None
 
 
@@ -29,11 +31,11 @@ class LoggedPeak:
     """What a FindPeakPerformance test logged."""
 
     qps: float | None
-    """The peak, in queries per second; None: none was found, or it was not determined."""
+    """The peak, in queries per second; None: no peak was found, or it was not determined."""
     statement: str
-    """What was found, in words; empty: the log has none, as those of the reference."""
+    """The outcome in words; empty if the log has none, as the logs of the reference."""
     low_qps: float | None
-    """Of the confidence interval; None: the search makes none."""
+    """Low end of the confidence interval; None: the search makes no interval."""
     high_qps: float | None
     valid_qps: float | None
     """The rate of the confirming run that was VALID."""
@@ -41,7 +43,7 @@ class LoggedPeak:
 
 
 def peak_of(records: Sequence[LogRecord]) -> LoggedPeak | None:
-    """What the records say of a peak search; None: there was none."""
+    """The peak search that the records describe; None: there was none."""
     last = {record.key: record.value for record in records}
     if last.get("effective_test_mode") != "FindPeakPerformance":
         return None

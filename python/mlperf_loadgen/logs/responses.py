@@ -20,9 +20,9 @@ class Payloads:
     """The bytes of many responses in one array."""
 
     data: npt.NDArray[np.uint8]
-    """All bytes, one response after another, shape (offsets[-1],)."""
+    """The bytes of all responses, one after another, shape (offsets[-1],)."""
     offsets: npt.NDArray[np.uint64]
-    """Where each response starts, and the end: shape (n + 1,)."""
+    """The position at which each response starts, and the end: shape (n + 1,)."""
 
     def __len__(self) -> int:
         return max(len(self.offsets) - 1, 0)
@@ -56,9 +56,10 @@ class Payloads:
         return self.data.view(item).reshape(len(sizes), -1)
 
     def arrays(self, dtype: npt.DTypeLike) -> list[npt.NDArray[Any]]:
-        """Each response as an array of shape (items,), without copying: they may differ in size.
+        """Each response as an array of shape (items,), without copying; responses may differ in
+        size.
 
-        Raises ValueError, naming the first one, if a response does not hold whole items.
+        Raises ValueError, naming the first such response, if one does not hold whole items.
         """
         item = np.dtype(dtype)
         sizes = np.diff(self.offsets)
@@ -72,7 +73,8 @@ class Payloads:
         return [self.data[start:end].view(item) for start, end in bounds]
 
     def texts(self) -> list[str]:
-        """Each response as text. Raises ValueError, naming the first one, for what is no UTF-8."""
+        """Each response as text. Raises ValueError, naming the first such response, if one is not
+        valid UTF-8."""
         texts = []
         for i, data in enumerate(self):
             try:
@@ -84,33 +86,34 @@ class Payloads:
 
 @dataclass(frozen=True)
 class AccuracyLog:
-    """`mlperf_log_accuracy.json` as arrays with an entry a record, in file order."""
+    """The records of `mlperf_log_accuracy.json` as arrays with an entry for each record, in file
+    order."""
 
     sequence_ids: npt.NDArray[np.uint64]
     indices: npt.NDArray[np.uint64]
     """Sample indices in the library."""
     payloads: Payloads
     token_payloads: Payloads
-    """What FirstTokenComplete handed over; empty if no record has any."""
+    """The data that was given to FirstTokenComplete; empty if no record has any."""
     token_counts: npt.NDArray[np.int64]
-    """Empty if no record has any."""
+    """The token counts; empty if no record has one."""
     truncated: bool
-    """Records are missing: the file was cut off or shortened, and only its whole records are
-    here."""
+    """Whether records are missing, because the file was cut off or shortened; only its whole
+    records are here."""
     shortened: bool = False
-    """The middle of the file was replaced by three dots: only records of its beginning and its end
-    are here, of the sequence ids between them none."""
+    """Whether the middle of the file was replaced by three dots. Only records of its beginning and
+    its end are then here, and none of the sequence ids between them."""
 
     def __len__(self) -> int:
         return len(self.sequence_ids)
 
 
 def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
-    """Reads an accuracy log, as written by this library or by the reference.
+    """Reads an accuracy log written by this library or by the reference.
 
-    Takes the memory of the arrays and no more. Raises OSError if the file cannot be read and
-    AccuracyFormatError (a ValueError), naming the position, if it is no accuracy log. Of a file
-    that was cut off, or shortened to its beginning and its end as the logs of submissions are, the
+    It needs no more memory than the arrays take. Raises OSError if the file cannot be read, and
+    AccuracyFormatError (a ValueError), naming the position, if it is not an accuracy log. If the
+    file was cut off, or shortened to its beginning and its end as the logs of submissions are, the
     whole records are read, with a TruncatedLogWarning.
     """
     values = _core.read_accuracy(os.fspath(path))

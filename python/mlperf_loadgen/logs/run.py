@@ -1,4 +1,4 @@
-"""Reading the logs of one test back as one value: `read_run`."""
+"""Reading the logs of one test into one object: `read_run`."""
 
 from __future__ import annotations
 
@@ -45,61 +45,64 @@ _TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
 
 @dataclass(frozen=True)
 class RunLogs:
-    """What the logs of one test say."""
+    """The contents of the logs of one test."""
 
     name: str
-    """The folder's name; with the prefix and suffix of the files, if they are not the usual."""
+    """The folder's name, with the prefix and suffix of the files if they are not the usual ones."""
     folder: Path
     records: Mapping[str, Any]
-    """Of the detail log: the last value of each key."""
+    """The last value of each key in the detail log."""
     all_records: tuple[LogRecord, ...]
-    """Of the detail log, in order."""
+    """All records of the detail log, in order."""
     summary: str
     """Text of the summary; empty if there is none."""
     settings: Mapping[str, Any]
-    """As they took effect, by name without "effective_"."""
+    """The settings that took effect, by name without "effective_"."""
     requested: Mapping[str, Any]
-    """As they were asked for, by name without "requested_"."""
+    """The settings that were asked for, by name without "requested_"."""
     scenario: str
-    """Such as "Server"; empty if the logs end before it."""
+    """The scenario, such as "Server"; empty if the logs end before it."""
     mode: str
-    """Such as "PerformanceOnly"; empty if the logs end before it."""
+    """The mode, such as "PerformanceOnly"; empty if the logs end before it."""
     sut_name: str
     valid: bool | None
-    """The verdict; None: there is none, as in an accuracy test or one that was killed."""
+    """The verdict. None: there is no verdict, because it was an accuracy test or the test was
+    killed."""
     finished: bool
-    """The test ran to its end, so that its logs are whole."""
+    """Whether the test ran to its end, so that its logs are whole."""
     reasons: tuple[str, ...]
-    """Why not VALID, in words; empty if it is, or if nothing was to be judged."""
+    """Why the result is not VALID, in words; empty if it is VALID or was not judged."""
     cautions: tuple[str, ...]
-    """What a reader must know before trusting the numbers, a sentence each."""
+    """Sentences that a reader must know before trusting the numbers."""
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     samples: npt.NDArray[np.void] | None
-    """The rows of the performance phase, as of `read_samples`: shape (n,). Where there is no sample
-    log, from a trace of up to 1 GiB of a PerformanceOnly test without warm-up, without tokens.
-    None: there is neither, or the test had no such phase."""
+    """The rows of the performance phase, as `read_samples` returns them: shape (n,). If there is no
+    sample log, they are read from the trace, without tokens, if it has at most 1 GiB and is from a
+    PerformanceOnly test without warm-up. None: there is no such log, or the test had no such phase.
+    """
     samples_left_out: int
-    """How many samples of the test the log has not that `samples` is from, because it had reached
-    the size it may have: `samples` are then the first ones only."""
+    """How many samples of the test are missing in `samples`, because the log had reached its
+    largest size; `samples` are then the first ones only."""
     peak: LoggedPeak | None
-    """Of a FindPeakPerformance test."""
+    """The peak search of a FindPeakPerformance test."""
     version: str
-    """Of the load generator."""
+    """Version of the load generator."""
     started: datetime | None
-    """As logged. The reference logs its local time and calls it UTC."""
+    """Start of the test, as logged. The reference logs its local time and calls it UTC."""
     prefix: str = DEFAULT_PREFIX
-    """Of the names of the log files."""
+    """Prefix of the names of the log files."""
     suffix: str = ""
-    """Likewise, before the extension."""
+    """Suffix of the names of the log files, before the extension."""
     unread: tuple[str, ...] = ()
-    """What of the logs could not be read, in words."""
+    """Which parts of the logs could not be read, in words."""
 
     def latencies_ns(self) -> npt.NDArray[np.int64]:
         """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
 
-        From schedule to completion: in MultiStream of whole queries, otherwise of samples. What
-        failed or was never completed is left out. Empty without `samples`.
+        They are measured from schedule to completion, in MultiStream for whole queries, and in
+        other scenarios for samples. Samples that failed or were never completed are left out. The
+        array is empty if there are no `samples`.
         """
         rows = self.samples
         if rows is None or len(rows) == 0:
@@ -114,26 +117,28 @@ class RunLogs:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Of a test that counted tokens, or else inferred them; None: it did neither, or the logs
-        end before its result."""
+        """The token rate, if the test counted tokens or inferred them. None: it did neither, or the
+        logs end before its result."""
         rates = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES)
         return next((rate for rate in rates if rate is not None), None)
 
     @property
     def tokens_inferred(self) -> bool:
-        """Whether `tokens_per_second` takes a sample for `token_latency_scaling_factor` tokens."""
+        """Whether `tokens_per_second` counts each sample as `token_latency_scaling_factor` tokens."""
         counted = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES[:2])
         return self.tokens_per_second is not None and not any(rate is not None for rate in counted)
 
     @property
     def failed_share(self) -> float:
-        """Of the samples of the performance phase, from 0 to 1; 0 without `samples`."""
+        """Share of the samples of the performance phase that failed, from 0 to 1; 0 without
+        `samples`."""
         rows = self.samples
         return 0.0 if rows is None or len(rows) == 0 else float(np.mean(rows["failed"]))
 
     @property
     def failures(self) -> str:
-        """How many samples of the performance phase failed and why, in words; empty: none did."""
+        """How many samples of the performance phase failed and why, in words; empty if no sample
+        failed."""
         if self.samples is None or self.failed_share == 0:
             return ""
         count = int(np.count_nonzero(self.samples["failed"]))
@@ -147,13 +152,13 @@ class RunLogs:
 
 
 def read_run(path: str | os.PathLike[str]) -> RunLogs:
-    """Reads the logs of one test: of this library or of the reference.
+    """Reads the logs of one test, written by this library or by the reference.
 
-    `path`: the folder of the logs, or any one of the log files. Logs of a test that was killed are
+    `path`: the folder of the logs, or any one of the log files. If a test was killed, its logs are
     read as far as they go, with a TruncatedLogWarning. Raises FileNotFoundError if there is no such
-    path and NoRunError (a ValueError) if it holds no logs, or those of several tests, which it
-    lists. Warns of records that cannot be read, and of logs before MLPerf v1.0, of which only part
-    is read, with an UnreadableLogWarning.
+    path, and NoRunError (a ValueError) if it holds no logs, or the logs of several tests, which the
+    message lists. Warns with an UnreadableLogWarning if records cannot be read, and of logs from
+    before MLPerf v1.0, which are read only in part.
     """
     detail = detail_log(Path(path))
     prefix, suffix = affixes(detail)

@@ -1,6 +1,6 @@
-"""Reading a sample log, and what its rows say of samples and queries: `read_samples`.
+"""Reading a sample log, and the meaning of its rows for samples and queries: `read_samples`.
 
-What a row is, the core defines: loadgen/record/sample_row.h.
+The core defines a row: loadgen/record/sample_row.h.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ PERFORMANCE_PHASE = 1
 
 
 class TruncatedLogWarning(UserWarning):
-    """A log ends early, as one does whose test was killed or that reached the size it may have, or
-    lacks its middle, as those of submissions do; what is whole was read."""
+    """A log is incomplete, and only its whole records were read. It may end early, because its test
+    was killed or it reached its largest size, or its middle may be missing, as in the logs of
+    submissions."""
 
 
 def warn_of_truncation(path: str, found: str) -> None:
-    """On behalf of a function that users call."""
+    """Warns on behalf of a function that users call."""
     warnings.warn(f"{path}: {found}", TruncatedLogWarning, stacklevel=3)
 
 
@@ -64,7 +65,7 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
 
 
 def left_out_text(path: str | os.PathLike[str], count: int, left_out: int) -> str:
-    """What to say of a sample log or trace that has `count` samples and not `left_out` more."""
+    """The text for a sample log or trace that holds `count` samples and lacks `left_out` more."""
     return (
         f"{os.fspath(path)}: holds the first {count} samples of the test; {left_out} more were "
         "left out, for which it had no room (LogSettings.max_sample_log_mb, max_trace_mb and "
@@ -85,7 +86,8 @@ def sample_log_at(path: Path) -> Path:
 def open_samples(
     path: str | os.PathLike[str],
 ) -> tuple[npt.NDArray[np.void], int, bool]:
-    """The rows as of `read_samples`; how many samples were left out; whether the file is whole."""
+    """Returns the rows as `read_samples` does, how many samples were left out, and whether the file
+    is whole."""
     name = os.fspath(sample_log_at(Path(path)))
     if not stat.S_ISREG(Path(name).stat().st_mode):  # To open a pipe could wait for ever.
         raise _core.SampleLogFormatError(
@@ -111,7 +113,7 @@ def open_samples(
 
 
 def query_starts(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
-    """Where in the rows of a sample log the queries start; there must be a row."""
+    """The positions in the rows of a sample log at which queries start; there must be a row."""
     return np.flatnonzero(np.diff(rows["query"], prepend=rows["query"][0] + 1))
 
 
@@ -123,6 +125,6 @@ def answered_ns_of(rows: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
 def last_by_query(
     times_ns: npt.NDArray[np.int64], starts: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.int64]:
-    """The last of the times of each query; -1: one of them is."""
+    """The last of the times of each query; -1 if one of them is -1."""
     whole = np.minimum.reduceat(times_ns, starts) >= 0
     return np.where(whole, np.maximum.reduceat(times_ns, starts), -1)

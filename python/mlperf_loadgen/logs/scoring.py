@@ -18,7 +18,7 @@ from .run import RunLogs, read_run
 
 
 class ScoreWarning(UserWarning):
-    """A score is not of all responses, or the responses are hardly what they were taken for."""
+    """A score does not cover all responses, or the responses probably have another dtype."""
 
 
 def score(
@@ -26,12 +26,13 @@ def score(
 ) -> dict[str, float]:
     """Scores the responses of an accuracy log, or of the log at a path, by a function of the user.
 
-    `function(log)` returns a number, or a mapping from names to numbers; see `AccuracyLog`, and
+    `function(log)` returns a number, or a mapping from names to numbers. See `AccuracyLog`, and
     `Payloads.texts` and `Payloads.arrays` for responses of different sizes. Returns the numbers by
-    name, the function's own for a single one. Raises TypeError if it returns something else, what
-    it raises itself, and what `read_accuracy` raises. Warns with a ScoreWarning if the log was cut
-    off or shortened, as not all responses are scored then, and, of a log at a path, if the logs
-    beside it say that samples have no response: what such a sample counts is up to the function.
+    name; a single number has the name of the function. Raises TypeError if the function returns
+    anything else, and the exceptions of the function and of `read_accuracy`. Warns with a
+    ScoreWarning if the log was cut off or shortened, because not all responses are then scored. For
+    a log at a path, it also warns if the logs beside it say that samples have no response; how such
+    a sample counts is up to the function.
     """
     read = log if isinstance(log, AccuracyLog) else read_accuracy(log)
     if read.truncated:
@@ -54,7 +55,7 @@ def score(
 
 
 def run_beside(path: str | os.PathLike[str]) -> RunLogs | None:
-    """The other logs of the test that wrote the accuracy log at `path`, if they are there."""
+    """The other logs of the test that wrote the accuracy log at `path`, if they exist."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of other logs that were cut off.
@@ -66,10 +67,11 @@ def run_beside(path: str | os.PathLike[str]) -> RunLogs | None:
 def missing_count(
     run: RunLogs | None, log: AccuracyLog, labels: Mapping[int, int] | None = None
 ) -> int:
-    """How many samples of the data set have no response: they failed, or were never answered.
+    """How many samples of the data set have no response, because they failed or were never
+    answered.
 
-    `run`, what `run_beside` has, says how many there are. By itself the log has one for each label.
-    Of a log that was cut off or shortened it is not known.
+    `run`, from `run_beside`, says how many samples there are. Without it there is one for each
+    label. For a log that was cut off or shortened the number is not known.
     """
     if log.truncated:
         return 0

@@ -18,21 +18,21 @@ from .trial_file import TrialFile, search_identity
 
 @dataclass(frozen=True)
 class PeakResult:
-    """What `find_peak` found; print it for the whole."""
+    """The result of `find_peak`; print it to see everything."""
 
     estimate_qps: float
-    """The rate, in queries per second, that the trials point to, determined or not: no result to
-    quote. `qps` is."""
+    """The rate, in queries per second, that the trials point to, even if the peak is not
+    determined. Quote `qps`, not this rate, as a result."""
     interval: tuple[float, float]
-    """The confidence interval of the peak; (0, inf) as far as nothing bounds it."""
+    """The confidence interval of the peak; an end that is not known is 0 or inf."""
     valid_qps: float | None
-    """The rate of the confirming run that was VALID; None: none was."""
+    """The rate of the confirming run that was VALID; None: no such run was VALID."""
     trials: list[_core.PeakTrial]
     end: str
     """Why the search ended, in words."""
     result: _core.TestResult
-    """Of the confirming run, whose logs are the search's; its `performance` is None where the
-    search ended without one."""
+    """The result of the confirming run, whose logs the search leaves. If there was no such run, its
+    `performance` is None."""
 
     @property
     def determined(self) -> bool:
@@ -41,15 +41,15 @@ class PeakResult:
 
     @property
     def at_limit(self) -> bool:
-        """Nothing failed up to the limit (`max_qps`): the peak is that or more."""
+        """Whether no rate up to the limit (`max_qps`) failed: the peak is then the limit or more."""
         return self._peak.at_limit
 
     @property
     def qps(self) -> float:
         """The peak: the rate, in queries per second, at which the bound is just kept in the long
-        run; where nothing failed up to the limit, the limit.
+        run. If no rate up to the limit failed, it is the limit.
 
-        Raises PeakNotDeterminedError where the search ended before that was known.
+        Raises PeakNotDeterminedError if the search ended before the peak was known.
         """
         if not self.determined and not self.at_limit:
             raise PeakNotDeterminedError(f"the peak is {self.statement}", self.result)
@@ -57,32 +57,33 @@ class PeakResult:
 
     @property
     def at_least_qps(self) -> float | None:
-        """The peak is known to be no lower: by its interval or a VALID run. None: unknown."""
+        """The peak is at least this rate, by its interval or a VALID run. None: not known."""
         return self._peak.at_least_qps or None
 
     @property
     def at_most_qps(self) -> float | None:
-        """The peak is known to be no higher: by its interval or a failing rate. None: unknown."""
+        """The peak is at most this rate, by its interval or a rate that failed. None: not known."""
         return self._peak.at_most_qps or None
 
     @property
     def settling_budget_s(self) -> float | None:
-        """A `time_budget_s` that is likely to determine the peak; None: time is not missing."""
+        """A `time_budget_s` that is likely to determine the peak; None: more time is not needed."""
         return self._peak.settling_budget_s or None
 
     @property
     def settling_min_duration_s(self) -> float | None:
-        """The `min_duration_ms` that goes with it, in seconds; None: that of the search will do."""
+        """The `min_duration_ms` to use with `settling_budget_s`, in seconds; None: the one of the
+        search is enough."""
         return self._peak.settling_min_duration_s or None
 
     @property
     def statement(self) -> str:
-        """What was found, in words: first whether the peak is determined."""
+        """The outcome in words, which say first whether the peak is determined."""
         return self._peak.statement
 
     @property
     def cautions(self) -> list[str]:
-        """What a reader must know before trusting it, a sentence each."""
+        """Sentences that a reader must know before trusting the peak."""
         return self.result.cautions
 
     def __str__(self) -> str:
@@ -110,7 +111,7 @@ class PeakNotFoundError(RuntimeError):
 
 
 class PeakNotDeterminedError(PeakNotFoundError):
-    """The search ended before the peak was known from both sides: there is no rate to quote."""
+    """The search ended before the peak was known from both sides, so there is no rate to quote."""
 
 
 def find_peak(
@@ -132,23 +133,27 @@ def find_peak(
     """Finds the highest Server rate at which the bounds of `settings` are kept in the long run.
 
     The bounds are those of the Server verdict: the target percentile of latencies, or of TTFT and
-    TPOT with `use_token_latencies`; with `goodput`, that share of the queries must keep all of
-    them. No start rate is needed; `start_qps` may be far off. The search tries rates with fresh
-    arrivals, no longer than `min_duration_ms` each, until half the confidence interval is within
-    `precision` of the rate or the budget is used (7 times `min_duration_ms` unless given), and then
-    confirms with a run of the settings' own seeds and duration, whose logs it leaves. No rate above
-    `max_qps` is tried. docs/peak_search.md has the method.
+    TPOT with `use_token_latencies`. With `goodput`, that share of the queries must keep all of
+    them. You need not give a start rate; `start_qps` may be far from the peak. The search runs
+    trials with new arrival times, each no longer than `min_duration_ms`, until half the confidence
+    interval is within `precision` of the rate or the time budget is used up (7 times
+    `min_duration_ms` unless given). Then it makes a confirming run with the settings' own seeds and
+    duration, whose logs it leaves. No rate above `max_qps` is tried. docs/peak_search.md describes
+    the method.
 
-    `trial_file`: trials are written there as they end, and a search that was interrupted goes on
-    from it; what a crash cut off is removed, with a TruncatedLogWarning. `progress`: True prints a
-    line a trial to the standard error; a callable gets the line.
+    `trial_file`: each trial is written to this file when it ends, and a search that was interrupted
+    continues from it. If a crash cut the file off, the last line is removed, with a
+    TruncatedLogWarning. `progress`: True prints a line for each trial to the standard error; a
+    callable gets the line.
 
-    Where the time was not enough to know the peak from both sides, the result says so first:
-    `determined` is False, `at_least_qps` and `at_most_qps` are what is known, and `qps` raises.
+    If the time was not enough to know the peak from both sides, the result says so first:
+    `determined` is False, `at_least_qps` and `at_most_qps` say what is known, and `qps` raises an
+    exception.
 
-    Raises PeakNotFoundError if no rate passes, ValueError if `trial_file` is of another search or
-    no such file, SettingsError (a ValueError) for an option outside its range and TypeError for one
-    that is no number, before anything is run, and what `StartTest` raises.
+    Raises PeakNotFoundError if no rate passes. Before the first trial, raises ValueError if
+    `trial_file` belongs to another search or is not such a file, SettingsError (a ValueError) for
+    an option outside its range, and TypeError for an option that is not a number. Also raises the
+    exceptions of `StartTest`.
     """
     start_qps = _given("start_qps", start_qps)
     max_qps = _given("max_qps", max_qps)

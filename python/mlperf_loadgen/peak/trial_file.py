@@ -1,4 +1,4 @@
-"""The trials of a peak search in a file, from which an interrupted search goes on."""
+"""The trials of a peak search in a file, from which an interrupted search continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _ANOTHER = "remove it or give another trial_file"
 
 
 def search_identity(settings: _core.TestSettings, goodput: float | None) -> dict[str, Any]:
-    """What two searches must agree in for the trials of one to say something of the other."""
+    """The facts in which two searches must agree, so that the trials of one are of use to the
+    other."""
     values = {
         name: getattr(value, "name", value)
         for name, value in settings.to_dict().items()
@@ -29,11 +30,10 @@ def search_identity(settings: _core.TestSettings, goodput: float | None) -> dict
 
 
 class TrialFile:
-    """Trials as lines of JSON behind a first line that says what they are trials of.
+    """Trials as lines of JSON, after a first line that says which search they belong to.
 
-    A write may be cut off anywhere. What is not a whole line then is removed, with a
-    TruncatedLogWarning; whatever else is not as it was written raises ValueError, and the file is
-    left alone.
+    If a write was cut off, the incomplete line is removed, with a TruncatedLogWarning. Any other
+    damage raises ValueError, and the file is not changed.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> None:

@@ -16,14 +16,14 @@ def write_report(
 ) -> None:
     """Writes a report on runs and sweeps into one file.
 
-    `paths`: one or more folders of logs, log files, or sweeps (`sweep.json` or its folder); several
-    runs are laid over each other. `out`: the file. `format`: "html", a page with charts that needs
-    no network; "md", its tables as Markdown; "png", its charts as a picture; None: as the suffix of
-    `out` says. See docs/report.md.
+    `paths`: one or more folders of logs, log files, or sweeps (`sweep.json` or its folder). With
+    several runs, each chart shows all of them. `out`: the file. `format`: "html", a page with
+    charts that needs no network; "md", the tables as Markdown; "png", the charts as a picture;
+    None: the format that the suffix of `out` names. See docs/report.md.
 
-    Raises ValueError for another format, ImportError without plotly (html:
-    `mlperf_loadgen[report]`) or matplotlib (png: `mlperf_loadgen[plots]`), OSError if `out` cannot
-    be written, and what `read_run` and `Sweep.load` raise.
+    Raises ValueError for any other format, ImportError without plotly (html:
+    `mlperf_loadgen[report]`) or matplotlib (png: `mlperf_loadgen[plots]`), and OSError if `out`
+    cannot be written. Also raises the exceptions of `read_run` and `Sweep.load`.
     """
     kind = format or _FORMATS.get(Path(out).suffix.lower(), "")
     if kind not in _FORMATS.values():

@@ -17,23 +17,25 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p97": 0.97, "p99": 0.99, "p
 
 @dataclass(frozen=True, kw_only=True)
 class SweepMetrics:
-    """What a run measured. None: does not exist in the scenario, or nothing was measured."""
+    """The numbers that a run measured. None: the scenario does not have the number, or nothing was
+    measured."""
 
     query_count: float
-    """Queries issued."""
+    """Number of queries that were issued."""
     sample_count: float
-    """Samples answered."""
+    """Number of samples that were answered."""
     failed_share: float | None = None
-    """The share of the completed samples, 0 to 1, that failed: they are in no latency and no
-    throughput. None: nothing was completed, or the table is of a version that did not know."""
+    """The share of the completed samples, 0 to 1, that failed; they are in no latency and no
+    throughput. None: no sample was completed, or the table is from a version that did not record
+    it."""
     offered_queries_per_second: float | None
     """Server: the rate of the schedule."""
     achieved_queries_per_second: float | None
     achieved_samples_per_second: float | None
-    """As in the summary, of what was answered: completed in Server and Offline, with overhead in
-    SingleStream, and in MultiStream likewise."""
+    """The rate of answered samples, as in the summary: the completed rate in Server and Offline,
+    and the rate with overhead in SingleStream. MultiStream is computed like SingleStream."""
     achieved_tokens_per_second: float | None = None
-    """As of `PerformanceResult.tokens_per_second`."""
+    """The same as `PerformanceResult.tokens_per_second`."""
     goodput_share: float | None
     """Server: the share of the queries, 0 to 1, that were answered within the latency bound; in
     token mode within the bounds on TTFT and TPOT."""
@@ -41,14 +43,14 @@ class SweepMetrics:
     """Server: how late queries were issued."""
     lateness_p99_ns: float | None
     latency_p50_ns: float | None
-    """Latencies of queries."""
+    """Percentiles of the latency of queries."""
     latency_p90_ns: float | None
     latency_p95_ns: float | None
     latency_p97_ns: float | None
     latency_p99_ns: float | None
     latency_p999_ns: float | None
     latency_target_ns: float | None
-    """At the scenario's target percentile."""
+    """The latency at the scenario's target percentile."""
     ttft_p50_ns: float | None
     """Token mode: times to first token."""
     ttft_p90_ns: float | None
@@ -72,16 +74,16 @@ class Point(SweepMetrics):
     """One run of a sweep."""
 
     value: float
-    """Of the parameter that is swept."""
+    """The value of the parameter in this run."""
     repeat: int
-    """From 0."""
+    """Number of the repeat, from 0."""
     valid: bool
     reasons: tuple[str, ...]
-    """Why not VALID; empty if it is."""
+    """Why the run is not VALID; empty if it is VALID."""
     logs: str
-    """Folder of the logs; gone after a sweep without an `outdir`."""
+    """Folder of the logs; it is deleted after a sweep without an `outdir`."""
     cautions: tuple[str, ...] = ()
-    """What a reader must know before trusting the numbers, a sentence each."""
+    """Sentences that a reader must know before trusting the numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,17 +94,17 @@ class SweepRow:
     run_count: int
     valid_count: int
     reasons: tuple[str, ...]
-    """Of all runs that are not VALID."""
+    """The reasons of all runs that are not VALID."""
     cautions: tuple[str, ...]
-    """Of all runs that have one: the first of each."""
+    """The first caution of each run that has one."""
     median: SweepMetrics
-    """Of each metric for itself, like `min` and `max`."""
+    """The median of each metric, taken separately, as are `min` and `max`."""
     min: SweepMetrics
     max: SweepMetrics
 
     @property
     def valid(self) -> bool:
-        """Whether more than half of the runs were VALID, as goes with the medians."""
+        """Whether more than half of the runs were VALID."""
         return 2 * self.valid_count > self.run_count
 
 
@@ -113,19 +115,19 @@ class Curve:
     parameter: str
     """Name of the setting."""
     settings: _core.TestSettings
-    """What all runs have in common."""
+    """The settings that all runs have in common."""
     sut_name: str = ""
     points: tuple[Point, ...] = ()
-    """One for each run, in the order they were run."""
+    """A point for each run, in the order in which they were run."""
 
     @property
     def scenario(self) -> _core.TestScenario:
-        """Of all runs."""
+        """The scenario of all runs."""
         return self.settings.scenario
 
     @property
     def target_percentile(self) -> float:
-        """Of `latency_target_ns` and its like, as a fraction."""
+        """The percentile of `latency_target_ns` and the token times at the target, as a fraction."""
         prefix = {
             _core.TestScenario.SingleStream: "single_stream",
             _core.TestScenario.MultiStream: "multi_stream",
@@ -137,8 +139,8 @@ class Curve:
 
     @property
     def latency_kinds(self) -> tuple[str, ...]:
-        """What the curve is about: "latency", or in token mode "ttft" and "tpot". Not in Offline,
-        where no sample needs to send a first token."""
+        """The times that the curve shows: "latency", or in token mode "ttft" and "tpot". Offline
+        has no token times, because its samples need not send a first token."""
         tokens = self.settings.use_token_latencies
         if tokens and self.scenario != _core.TestScenario.Offline:
             return ("ttft", "tpot")
@@ -146,8 +148,9 @@ class Curve:
 
     @property
     def bounds_ns(self) -> dict[str, int]:
-        """The bounds all runs must keep at the target percentile: in Server of "latency", or of
-        "ttft" and "tpot" in token mode. One that is itself varied is left out."""
+        """The bounds that all runs must keep at the target percentile: in Server the bound of
+        "latency", or in token mode those of "ttft" and "tpot". A bound that is itself varied is
+        left out."""
         if self.scenario != _core.TestScenario.Server:
             return {}
         names = {
@@ -170,13 +173,14 @@ class Curve:
     def knee(self) -> SweepRow | None:
         """The load after which latency rises out of proportion to throughput, or None.
 
-        Kneedle on the medians of samples per second and of the logarithm of the latency at the
-        target percentile; where there are several `latency_kinds`, of the first. See docs/sweep.md.
+        It is found by Kneedle on the medians of samples per second and of the logarithm of the
+        latency at the target percentile. If there are several `latency_kinds`, the first is used.
+        See docs/sweep.md.
         """
         return self.find_knee()[0]
 
     def find_knee(self) -> tuple[SweepRow | None, str]:
-        """`knee`, and if it is None, why."""
+        """Returns `knee`, and the reason if it is None."""
         kind = self.latency_kinds[0]
         measured: list[tuple[SweepRow, float, float]] = []
         for row in self.rows():

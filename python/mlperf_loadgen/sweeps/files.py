@@ -17,7 +17,7 @@ _FORMAT = "mlperf_loadgen sweep 1"
 
 
 def write_json(curve: Curve, path: str | os.PathLike[str]) -> None:
-    """Writes everything, for `read_json`. A file that exists is replaced at once."""
+    """Writes everything to a file, for `read_json`. An existing file is replaced in one step."""
     values = {
         "format": _FORMAT,
         "parameter": curve.parameter,
@@ -44,9 +44,9 @@ def write_csv(curve: Curve, path: str | os.PathLike[str]) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The fields of the curve that `write_json` wrote, each point as its fields.
+    """Reads the fields of the curve that `write_json` wrote, each point as its fields.
 
-    Raises OSError if the file cannot be read, ValueError if it holds no sweep.
+    Raises OSError if the file cannot be read, and ValueError if it does not hold a sweep.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def no_sweep(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """What is raised for a file that holds no sweep."""
+    """The exception for a file that does not hold a sweep."""
     return ValueError(f"{os.fspath(path)} is no sweep as Sweep.to_json writes it: {error!r}")
 
 

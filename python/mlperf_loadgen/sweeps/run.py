@@ -1,4 +1,4 @@
-"""Running a test again and again while one setting varies: the latency-throughput curve."""
+"""Runs a test again and again while one setting varies, which gives the latency-throughput curve."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ def sweep(
 ) -> Sweep:
     """Runs a PerformanceOnly test for each of `values` of one setting, and returns the table.
 
-    `values`: numbers, as in `[100, 200, 400]`, `range(1, 9)` or `numpy.geomspace(100, 10_000, 9)`.
-    `parameter`: any setting that is a number. None is the load: server_target_qps (Server),
-    multi_stream_samples_per_query (MultiStream), or the number of samples, min_query_count
-    (Offline, where this sets min_duration_ms to 0). `repeats`: how often the whole curve is run,
-    with the schedule seeds of `settings` increased by 0, 1, ...; `settings.warmup_query_count`
+    `values`: numbers, such as `[100, 200, 400]`, `range(1, 9)` or `numpy.geomspace(100, 10_000,
+    9)`. `parameter`: any setting that is a number. None stands for the load: server_target_qps
+    (Server), multi_stream_samples_per_query (MultiStream), or min_query_count, the number of
+    samples (Offline, with min_duration_ms set to 0). `repeats`: how often the whole curve is run;
+    the schedule seeds of `settings` are increased by 0, 1, ... `settings.warmup_query_count`
     queries come before each run. Audit configs are not read.
 
-    `outdir`: gets a folder with the logs of each run, and the table as `sweep.json` and
-    `sweep.csv`, rewritten after each run; created if missing. None: the logs are temporary.
-    `log_settings`: all but its `outdir` and `enable_sample_log` is kept. `progress(point)` is
-    called after each run; `print` will do.
+    `outdir`: a folder that gets a folder with the logs of each run, and the table as `sweep.json`
+    and `sweep.csv`, which are rewritten after each run. It is created if missing. None: the logs
+    are temporary. `log_settings`: all of them are used except `outdir` and `enable_sample_log`.
+    `progress(point)` is called after each run; `print` is a suitable function.
 
-    Raises ValueError for a parameter that is no such setting, for values that are missing, twice
-    there or not numbers of its kind, SettingsError (a ValueError) for those that no test can be run
-    with and for `repeats` outside 1 to 10,000, and TypeError for what is no number, before the
-    first run. Whatever a run or `progress` raises, KeyboardInterrupt too, ends the sweep and is
-    passed on; so is RuntimeError, for a run that AbortTest ended. Its attribute `sweep` is the
-    Sweep of the runs before.
+    Before the first run, raises ValueError for a parameter that is no such setting, and for values
+    that are missing, occur twice or are not numbers of the parameter's kind; SettingsError (a
+    ValueError) for values with which no test can run, and for `repeats` outside 1 to 10,000; and
+    TypeError for a value that is not a number. An exception of a run or of `progress`,
+    KeyboardInterrupt included, ends the sweep and is raised; so is a RuntimeError for a run that
+    AbortTest ended. The attribute `sweep` of the exception is the Sweep of the runs before.
     """
     if progress is not None:
         progress = plain(progress, "progress")

@@ -1,4 +1,4 @@
-"""A sweep as its users hold it: the numbers, in words, in a picture and in files."""
+"""A sweep as its users see it: the numbers, in words, in a picture and in files."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Sweep(Curve):
     """Runs of one system under a setting that was varied. `print` it for the table."""
 
     points: tuple[SweepPoint, ...] = ()
-    """One for each run, in the order they were run."""
+    """A point for each run, in the order in which they were run."""
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Writes everything, for `load`. A file that exists is replaced at once."""
+        """Writes everything to a file, for `load`. An existing file is replaced in one step."""
         write_json(self, path)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -36,7 +36,8 @@ class Sweep(Curve):
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Sweep:
-        """Reads what `to_json` wrote. OSError if that fails, ValueError if it is no sweep."""
+        """Reads the file that `to_json` wrote. Raises OSError if it cannot be read, and ValueError
+        if it does not hold a sweep."""
         values = read_json(path)
         try:
             points = tuple(SweepPoint(**point) for point in values.pop("points"))
@@ -49,10 +50,11 @@ class Sweep(Curve):
     ) -> None:
         """Draws latency against achieved throughput into a file: .png, .svg or .pdf.
 
-        Each of `latency_kinds` is drawn: in token mode TTFT and TPOT in place of the latency.
-        `percentiles`: fractions, of the reported ones (0.5, 0.9, 0.95, 0.97, 0.99, 0.999) or the
-        target percentile; None: the median and the target percentile. Raises ImportError without
-        matplotlib, ValueError for other percentiles and where nothing was measured.
+        Each of `latency_kinds` is drawn: in token mode TTFT and TPOT instead of the latency.
+        `percentiles`: fractions among those that are reported (0.5, 0.9, 0.95, 0.97, 0.99, 0.999)
+        or the target percentile; None: the median and the target percentile. Raises ImportError if
+        matplotlib is not installed, and ValueError for other percentiles or if nothing was
+        measured.
         """
         from .plot import draw
 

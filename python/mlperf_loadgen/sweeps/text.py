@@ -28,12 +28,12 @@ _WHERE_NOT_ZERO = ("failed_share",)
 
 
 def number_text(value: float) -> str:
-    """A value of the parameter: whole numbers with all their digits, others with six."""
+    """A value of the parameter: whole numbers with all their digits, other numbers with six."""
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e16 else f"{value:.6g}"
 
 
 def point_text(point: Point) -> str:
-    """A run in a line."""
+    """Describes a run in one line."""
     tokens = point.achieved_tokens_per_second
     return (
         f"{number_text(point.value)} (repeat {point.repeat}): "
@@ -45,7 +45,7 @@ def point_text(point: Point) -> str:
 
 
 def sweep_text(sweep: Curve) -> str:
-    """A table of the medians, a line for each value; the knee; what speaks against runs."""
+    """The table of the medians, with a line for each value; the knee; and the faults of runs."""
     rows = sweep.rows()
     runs = counted(len(sweep.points), "run")
     lines = [f"{sweep.scenario.name} sweep of {sweep.sut_name}: {sweep.parameter}, {runs}"]
@@ -71,7 +71,7 @@ def sweep_text(sweep: Curve) -> str:
 
 
 def failed_text(metrics: SweepMetrics) -> str:
-    """Such as "12 % failed, "; empty: nothing did."""
+    """A text such as "12 % failed, "; empty if no sample failed."""
     return f"{share(metrics.failed_share)} failed, " if metrics.failed_share else ""
 
 

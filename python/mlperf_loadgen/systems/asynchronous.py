@@ -15,12 +15,12 @@ _ALL = 1 << 62  # Taken from the queue at a time: a query must not be cut.
 
 
 class AsyncSystemUnderTest(QueuedSystem):
-    """A system under test whose `issue_query` is a coroutine: the way to write clients of servers.
+    """A system under test whose `issue_query` is a coroutine. Use it to write clients of servers.
 
-    All of it runs on one event loop in a thread of its own (uvloop's loop if that is installed), so
-    that queries overlap without threads or locks. An exception of a coroutine ends the test and is
-    raised from `StartTest`. So is a RuntimeError, before the test, where gevent or eventlet has
-    replaced the threads of the process.
+    All coroutines run on one event loop in a thread of its own (uvloop's loop if that is
+    installed), so queries overlap without threads or locks. An exception of a coroutine ends the
+    test, and `StartTest` raises it. If gevent or eventlet has replaced the threads of the process,
+    `StartTest` raises a RuntimeError before the test.
     """
 
     @abstractmethod
@@ -31,7 +31,8 @@ class AsyncSystemUnderTest(QueuedSystem):
         """
 
     async def flush(self) -> None:
-        """Called when no more queries follow for now: send what is held back for batching."""
+        """Called when no more queries follow for now: send the queries that are held back for
+        batching."""
 
     async def start(self) -> None:
         """Called in the loop before each test: the place to open connections."""

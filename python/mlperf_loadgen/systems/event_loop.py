@@ -38,9 +38,9 @@ class EventLoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, _Value], timeout_s: float | None = None) -> _Value:
-        """Runs it in the loop and waits for what it returns.
+        """Runs a coroutine in the loop, waits for it and returns its result.
 
-        Raises TimeoutError, and cancels it, after `timeout_s`.
+        After `timeout_s` it is cancelled, and TimeoutError is raised.
         """
         future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
@@ -53,11 +53,11 @@ class EventLoopThread:
             raise
 
     def call(self, function: Callable[[], object]) -> None:
-        """Calls it in the loop, soon."""
+        """Has the loop call a function soon."""
         self.loop.call_soon_threadsafe(function)
 
     def stop(self, wait: bool = True) -> None:
-        """Cancels what runs and ends the thread: now, or, without waiting for it, when the loop
+        """Cancels all tasks and ends the thread: at once, or, without waiting for it, when the loop
         gets to it. May be called more than once."""
         if self._thread.is_alive() and not self.loop.is_closed():
             self._stopping = True

@@ -1,4 +1,4 @@
-"""Systems under test whose queries are fetched by a thread of their own."""
+"""Systems under test whose queries a thread of their own fetches."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ _core.describe_records()
 
 
 class QueuedSystem(SystemUnderTest):
-    """Its queries wait in `loadgen_queue`; issuing one takes no interpreter lock and no time.
+    """A system whose queries wait in `loadgen_queue`; issuing a query takes no interpreter lock and
+    next to no time.
 
-    `begin_test` and `end_test` surround each test, in the thread that runs it. Subclasses keep the
-    names of this class, and those that begin with `_loadgen`, for it.
+    `begin_test` and `end_test` surround each test, in the thread that runs it. The names of this
+    class, and names that begin with `_loadgen`, are reserved: subclasses must not use them.
     """
 
     _is_queued = True  # For `is_queued`; a system may have methods of the names below.
 
     fail_samples: Callable[[Any, str], None] | None = None
-    """Set by a node that hosts the system: takes response ids (None: of all samples), of which some
-    may be completed, and why the others never will be."""
+    """Set by a node that hosts the system. It takes response ids (None: all samples), some of which
+    may already be completed, and the reason why the others never will be."""
 
     @property
     def loadgen_queue(self) -> _core.QueueSut:
-        """The native side. Made when first asked for, so that subclasses need not call __init__."""
+        """The native side. It is made when it is first used, so that subclasses need not call
+        __init__."""
         made: tuple[int, _core.QueueSut] | None = self.__dict__.get("_loadgen_queue")
         # A forked process must not use its parent's, which would wake both.
         if made is None or made[0] != os.getpid():
@@ -40,7 +42,7 @@ class QueuedSystem(SystemUnderTest):
         return made[1]
 
     def require_idle(self) -> None:
-        """Raises RuntimeError if the system is in a test, of which it has the event loop."""
+        """Raises RuntimeError if the system is in a test, which then uses its event loop."""
         if "_loadgen_loop" in self.__dict__:
             raise RuntimeError(
                 f"{type(self).__name__} is in a test already: wait until it has ended, or make "
@@ -51,4 +53,5 @@ class QueuedSystem(SystemUnderTest):
         """Called before a test, or a run on behalf of another machine's test."""
 
     def end_test(self, result: _core.TestResult | None) -> None:
-        """Called after it; `result` is None if it raised, or is another machine's."""
+        """Called after the test; `result` is None if the test raised, or belongs to another
+        machine."""

@@ -1,5 +1,4 @@
-"""What a test's result says, in words: the one list of facts that `str(result)` and the command
-line show."""
+"""A test's result in words: the one list of facts that `str(result)` and the command line show."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from .units import counted, duration, percentile, rate, share
 
 _PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 STATISTICS = ("mean", *map(percentile, _PERCENTILES), "max")
-"""What `times_of` shows of each kind of time."""
+"""The columns of `times_of`."""
 _NOTHING = "nothing was measured"
 
 Fact = tuple[str, str]
@@ -30,7 +29,7 @@ def describe(result: _core.TestResult) -> str:
 
 
 def title_of(result: _core.TestResult) -> str:
-    """Such as "Server PerformanceOnly of my system"."""
+    """A title such as "Server PerformanceOnly of my system"."""
     return f"{result.scenario.name} {result.mode.name} of {result.sut_name}"
 
 
@@ -40,7 +39,7 @@ def verdict_of(result: _core.TestResult) -> str:
 
 
 def facts_of(result: _core.TestResult) -> Iterator[Fact]:
-    """What was measured and counted, without the times."""
+    """The facts that were measured and counted, without the times."""
     if result.performance is not None:
         yield from _performance(result.performance, result.scenario)
         for name, stats in _kinds(result).items():
@@ -68,7 +67,7 @@ def times_of(result: _core.TestResult) -> list[list[str]]:
 
 
 def remarks_of(result: _core.TestResult) -> Iterator[Fact]:
-    """What was found, what speaks against the result, and what to do about it, in sentences."""
+    """Findings, problems of the result, and what to do about them, in sentences."""
     if result.peak is not None:
         yield "peak", f"{result.peak.statement} ({counted(len(result.peak.trials), 'trial')})"
     if result.offline_probe is not None:
