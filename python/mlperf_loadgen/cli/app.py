@@ -37,9 +37,11 @@ New here? Three lines to a first result:
 _EPILOG = """\b
 Exit status:
     0  the command succeeded; a test was VALID
-    1  a test was INVALID; compare: there is a difference
+    1  a test was INVALID, or the peak was not determined; compare: there is a
+       difference
     2  there is a mistake in the command
     3  the system under test failed, for example by an exception
+    4  compare: inconclusive, the runs are too short or vary too much to tell
   130  the command was interrupted
 """
 

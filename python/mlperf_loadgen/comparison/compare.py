@@ -60,8 +60,8 @@ def compare(
     that all intervals together hold the true values; each interval is widened for that
     (Bonferroni). docs/compare.md describes the method.
 
-    Samples that failed are in no row. If a larger share of B's samples failed, no statistic is
-    called faster.
+    Samples that failed are in no row. The side of which a larger share failed is called faster in
+    no statistic.
 
     Raises ValueError for runs of different scenarios or modes, for runs without a sample log or
     without queries, and for a tolerance or confidence out of range. Also raises the exceptions of
@@ -156,10 +156,11 @@ def _without_survivors(
     rows: tuple[Difference, ...], failed: tuple[float, float]
 ) -> tuple[Difference, ...]:
     """A system that answers less may be fast in what it answers: that shows nothing."""
-    if failed[1] <= failed[0]:
+    if failed[0] == failed[1]:
         return rows
+    of_survivors = "faster" if failed[1] > failed[0] else "slower"  # Whichever side they are of.
     return tuple(
-        replace(row, verdict="unclear") if row.verdict == "faster" else row for row in rows
+        replace(row, verdict="unclear") if row.verdict == of_survivors else row for row in rows
     )
 
 
@@ -343,7 +344,8 @@ def _row(statistic: _Statistic, tolerance: float, probability: float) -> Differe
 
 
 def _share(log_ratio: float) -> float:
-    return math.expm1(min(log_ratio, math.log(LARGEST_FACTOR)))
+    most = math.log(LARGEST_FACTOR)
+    return math.expm1(min(max(log_ratio, -most), most))
 
 
 def _visible(log_ratio: float) -> float | None:

@@ -37,7 +37,7 @@ class Difference:
     above 1000."""
     verdict: str
     """"slower" or "faster": B, by more than the tolerance. "same": within the tolerance. "unclear":
-    the interval is too wide to tell, or B seems faster but a larger share of its samples failed."""
+    the interval is too wide to tell, or the side that seems faster has more failed samples."""
 
 
 @dataclass(frozen=True)

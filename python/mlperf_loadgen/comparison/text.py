@@ -17,6 +17,8 @@ from .findings import (
 
 _LARGEST_PERCENT = 9.995
 """A larger share is shown as a factor."""
+_LEAST_SHARE = 1 / LARGEST_FACTOR - 1 + 1e-9
+"""Lower ones are not shown any closer either."""
 
 
 def summary_text(found: Findings) -> str:
@@ -73,19 +75,44 @@ def _seen(found: Findings) -> str:
     """How large a difference would have been found."""
     row = sharpest_row(found.rows)
     if row is None or row.visible is None:
-        return "too few queries to see any difference"
+        return _why_blind(found)
     return f"differences above {_extent(row.visible)} in {row.metric} would be seen"
+
+
+def _why_blind(found: Findings) -> str:
+    """Why no difference would be seen, whatever its size."""
+    if all(row.low is None for row in found.rows):
+        return "too few queries to see any difference"
+    where = "between the runs of a side" if _has_several(found) else "within the runs"
+    return f"what varies {where} would hide any difference"
+
+
+def _has_several(found: Findings) -> bool:
+    """Whether a side has several runs."""
+    return len(found.a) + len(found.b) > 2
 
 
 def _inconclusive(found: Findings) -> str:
     row = widest_apart(found.rows)
     numbers = ""
     if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
-        numbers = f"; by its numbers alone, {row.metric} is {_signed(row.change)}"
+        numbers = f"; by its numbers alone, {row.metric} is {_compared(row.change)}"
+    cure = (
+        "more runs a side, or longer ones"
+        if _has_several(found)
+        else "longer runs, or several a side"
+    )
     return (
         f"inconclusive ({_seen(found)}, and {_extent(found.tolerance)} matter{numbers}): give "
-        "longer runs, or several a side"
+        f"{cure}"
     )
+
+
+def _compared(difference: float) -> str:
+    """How B's number is, beside A's."""
+    if difference >= _LARGEST_PERCENT:
+        return f"{_extent(difference)} as high"
+    return f"{_extent(difference)} {'lower' if difference < 0 else 'higher'}"
 
 
 def _interval(row: Difference) -> str:
@@ -100,6 +127,8 @@ def _bounds(row: Difference) -> str:
 
 def _extent(difference: float) -> str:
     """How large a difference is, without its sign: a share, or a factor where that is large."""
+    if difference <= _LEAST_SHARE:
+        return f"over {change(_LEAST_SHARE).lstrip('-')}"
     if abs(difference) < _LARGEST_PERCENT:
         return change(difference).lstrip("+-")
     factor = 1 + abs(difference)
@@ -120,9 +149,9 @@ def _value(value: object) -> str:
 
 
 def _signed(difference: float) -> str:
-    if abs(difference) < _LARGEST_PERCENT:
-        return change(difference)
-    return f"{'-' if difference < 0 else ''}{_extent(difference)}"
+    if difference <= _LEAST_SHARE:
+        return f"below {change(_LEAST_SHARE)}"
+    return change(difference) if difference < _LARGEST_PERCENT else _extent(difference)
 
 
 def _valid(valid: bool | None) -> str:
@@ -135,21 +164,26 @@ def _table(found: Findings) -> list[str]:
     for row in found.rows:
         is_rate = row.metric == "throughput"
         unit, digits = (1.0, 5) if is_rate else (1e6, 4)
-        interval = "unknown"
-        if row.low is not None and row.high is not None:
-            interval = f"{_percent(row.low)} to {_percent(row.high)}"
         cells.append(
             (
                 f"{row.metric} {'/s' if is_rate else 'ms'}",
                 _plain(row.a / unit, digits),
                 _plain(row.b / unit, digits),
                 _percent(row.change),
-                interval,
+                _interval_cell(row),
                 "-" if row.visible is None else _percent(row.visible).lstrip("+"),
                 row.verdict,
             )
         )
     return aligned(cells, "<>>>>><")
+
+
+def _interval_cell(row: Difference) -> str:
+    if row.low is None or row.high is None:
+        return "unknown"
+    if row.low <= _LEAST_SHARE and row.high >= LARGEST_FACTOR - 1 - 1e-6:
+        return "unlimited"
+    return f"{_percent(row.low)} to {_percent(row.high)}"
 
 
 def _percent(difference: float) -> str:

@@ -41,7 +41,7 @@ import mlperf_loadgen as lg
 from mlperf_loadgen.cli.app import _COMMANDS
 from mlperf_loadgen.cli.options.setting_values import assign_setting, split_assignment
 from mlperf_loadgen.cli.options.sweep_values import sweep_values
-from mlperf_loadgen.cli.show.outcome import Mistake, json_text
+from mlperf_loadgen.cli.show.outcome import Mistake, Status, json_text
 from mlperf_loadgen.text.columns import aligned
 
 pytest_plugins = ["cli_fixtures"]
@@ -893,6 +893,14 @@ def test_compare_of_runs_that_are_too_short_has_a_status_of_its_own(folder):
     document(*RUN, *few, "-o", "b")
     assert document("compare", "a", "b", status=4)["outcome"] == "inconclusive"
     assert "inconclusive" in done("compare", "a", "b", status=4).stdout
+
+
+def test_every_exit_status_is_in_the_table_of_every_help():
+    for command in ("", *_COMMANDS):
+        shown = done(*([command] if command else []), "--help").stdout
+        table = shown[shown.index("Exit status:") :].splitlines()[1:]
+        listed = {int(line.split()[0]) for line in table if line.strip()[:1].isdigit()}
+        assert listed == {status.value for status in Status}, command
 
 
 @pytest.mark.parametrize(

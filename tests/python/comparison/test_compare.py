@@ -549,7 +549,9 @@ def test_too_few_queries_give_no_interval_and_are_inconclusive(folder_of):
     found = compare(folder_of(noisy(1, MS, 60)), folder_of(noisy(2, 17 * MS, 60)))
     assert all(row.low is None and row.verdict == "unclear" for row in found.rows)
     assert found.outcome == "inconclusive"
-    assert re.search(r"by its numbers alone, latency \w+ is 1\d(\.\d)? times", found.summary)
+    assert re.search(
+        r"by its numbers alone, latency \w+ is 1\d(\.\d)? times as high", found.summary
+    )
     assert found.to_dict()["outcome"] == "inconclusive"
 
 
@@ -572,7 +574,33 @@ def test_a_median_that_is_many_times_larger_and_too_uncertain_to_tell_is_inconcl
     assert rows["latency p10"].verdict == "same"
     assert rows["latency p50"].verdict == "unclear" and rows["latency p50"].change > 10
     assert found.outcome == "inconclusive"
-    assert "by its numbers alone, latency p50 is 17 times" in found.summary
+    assert "by its numbers alone, latency p50 is 17 times as high" in found.summary
+    assert "latency p50 is 94.1 % lower" in compare(folder_of(b), folder_of(a)).summary
+
+
+def test_runs_that_vary_among_each_other_are_named_as_what_hides_a_difference(folder_of):
+    a, b = (folder_of(noisy(seed, MS)) for seed in (1, 2)), (noisy(3, MS), noisy(4, 17 * MS))
+    found = compare(list(a), [folder_of(latencies) for latencies in b])
+    assert found.outcome == "inconclusive"
+    assert "what varies between the runs of a side would hide any difference" in found.summary
+    assert found.summary.endswith("give more runs a side, or longer ones")
+    assert "too few queries" not in found.summary
+
+
+def test_both_ends_of_an_interval_are_limited_and_what_has_no_limit_says_so(folder_of):
+    wide = [folder_of(noisy(3, MS)), folder_of(noisy(4, 17 * MS))]
+    found = compare([folder_of(noisy(seed, MS)) for seed in (1, 2)], wide)
+    mean = next(row for row in found.rows if row.metric == "latency mean")
+    assert (mean.low, mean.high) == pytest.approx((-0.999, 999))
+    line = next(line for line in str(found).splitlines() if line.startswith("latency mean"))
+    assert line.split()[-3:] == ["unlimited", "-", "unclear"]
+
+
+def test_what_is_thousands_of_times_faster_is_not_one_hundred_percent(folder_of):
+    found = compare(folder_of(noisy(1, 3000 * MS)), folder_of(noisy(1, MS)))
+    assert found.summary.startswith("B is over 99.9 % faster (latency ")
+    assert "below -99.9 % [below -99.9 %, below -99.9 %]" in found.summary
+    assert "100.0" not in str(found)
 
 
 NUMBERS = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
