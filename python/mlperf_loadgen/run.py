@@ -72,7 +72,7 @@ def run_test(
     audit_config_filename: str,
     peak: _core._PeakOptions | None = None,
 ) -> _core.TestResult:
-    """Runs a test on behalf of a public function; a warning points to the caller of that function."""
+    """Runs a test on behalf of a public function, to whose caller a warning points."""
     if is_queued(sut):
         sut.begin_test()
     result = None

@@ -45,7 +45,7 @@ class Machine:
 
 
 def read_machine(root: Path = Path("/")) -> Machine:
-    """Reads `root`/proc and `root`/sys; a fact that is missing, or in an unexpected form, is None."""
+    """Reads `root`/proc and `root`/sys; a fact that is missing or malformed is None."""
     cpu_info = _text(root / "proc/cpuinfo") or ""
     model = _field(cpu_info, "model name") or _field(cpu_info, "Model") or platform.processor()
     flags = _field(cpu_info, "flags")

@@ -35,7 +35,7 @@ def affixes(file: Path) -> tuple[str, str]:
 
 
 def detail_log(path: Path) -> Path:
-    """The detail log of the test whose logs are at a path. Raises FileNotFoundError and NoRunError."""
+    """The detail log of the test at a path. Raises FileNotFoundError and NoRunError."""
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}; give the folder of the logs of a test")
     if path.name == SAMPLE_FOLDER and path.is_dir() and not any(path.glob("*detail*.txt")):

@@ -1,8 +1,8 @@
-"""Measuring systems on other machines.
+"""Measures systems on other machines.
 
 `NetworkQDL` is a system under test that forwards its queries to nodes; `serve` makes a node of any
-SystemUnderTest. docs/network.md has the transports, what happens when something breaks, and how the
-time spent in the network is told from the model's.
+SystemUnderTest. docs/network.md describes the transports, the behaviour when something breaks, and
+how the time in the network is separated from the time in the model.
 """
 
 from .. import _lazy

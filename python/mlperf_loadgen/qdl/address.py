@@ -1,4 +1,4 @@
-"""Addresses of nodes: what is wrong with one is found before it is bound or connected to."""
+"""Addresses of nodes. An invalid address is found before it is bound or connected to."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address of the network, right or wrong: `scheme://...`."""
+    """Whether a text is a network address, valid or not: `scheme://...`."""
     return _WITH_SCHEME.match(text) is not None
 
 
 @dataclass(frozen=True)
 class HostPort:
-    """Where a socket is. `port` is None where the address leaves it to the scheme."""
+    """The place of a socket. `port` is None if the address leaves it to the scheme."""
 
     host: str
     port: int | None
 
     @property
     def is_ipv6(self) -> bool:
-        """Whether it is reached by IPv6: an address of it, or a name that has no other."""
+        """Whether the host is reached by IPv6, because it is an IPv6 address or a name that has no
+        other."""
         with contextlib.suppress(ValueError):
             return ipaddress.ip_address(self.host.partition("%")[0]).version == 6
         try:
@@ -61,7 +62,8 @@ def is_loopback(address: str) -> bool:
 
 
 def shown_address(address: str) -> str:
-    """For logs and messages: without a password or the values of a query, which may be tokens."""
+    """The address for logs and messages, without a password or the values of a query, which may be
+    tokens."""
     try:
         url = urlsplit(address)
     except ValueError:
@@ -79,9 +81,9 @@ def _joined(url: SplitResult, netloc: str, query: str) -> str:
 def host_and_port(address: str, *, to_bind: bool = False, needs_port: bool = True) -> HostPort:
     """The host and port of `scheme://host:port...`.
 
-    `to_bind`: port 0 stands for any that is free, as `*` does for ZeroMQ. `needs_port`: the scheme
-    has no port of its own. Raises ValueError, which names the address, what is wrong with it and
-    how it should be.
+    `to_bind`: port 0 stands for any free port, as `*` does for ZeroMQ. `needs_port`: the scheme has
+    no port of its own. Raises ValueError, which names the address, what is wrong with it and the
+    correct form.
     """
     try:
         url = urlsplit(address)
@@ -108,7 +110,8 @@ def host_and_port(address: str, *, to_bind: bool = False, needs_port: bool = Tru
 
 
 def check_socket_address(address: str, *, to_bind: bool = False) -> None:
-    """Of a ZeroMQ node: tcp://host:port or ipc://path. Raises ValueError as `host_and_port`."""
+    """Checks the address of a ZeroMQ node: tcp://host:port or ipc://path. Raises ValueError as
+    `host_and_port` does."""
     scheme, _, rest = address.partition("://")
     if scheme not in ("tcp", "ipc"):
         raise ValueError(f"{address!r} is no address of a node: give tcp://host:port or ipc://path")
@@ -128,10 +131,11 @@ _HOST_AND_PORT = re.compile(r"(\[[^\]\s]+\]|[\w.-]+):\d+(/\S*)?", re.ASCII)
 
 
 def corrected_address(text: str, schemes: Collection[str]) -> str | None:
-    """The address that a text without a whole `scheme://` must mean; None if it may be none.
+    """The address that a text without a complete `scheme://` must mean; None if it may not be an
+    address.
 
-    `schemes`: those that are known; where the text has none, it is taken for tcp. Where it has no
-    port, the answer has PORT in its place.
+    `schemes`: the schemes that are known. A text without a scheme is taken for tcp. If it has no
+    port, the result has PORT in its place.
     """
     if is_address(text) or text.rpartition(":")[0].endswith(".py"):
         return None
@@ -169,7 +173,8 @@ def _is_ipv6(host: str) -> bool:
 
 
 def check_address(address: str) -> None:
-    """Of a node of any of the own transports, to connect to. Raises ValueError."""
+    """Checks the address of a node to connect to, of any of the built-in transports. Raises
+    ValueError."""
     scheme = address.partition("://")[0]
     if scheme in ("tcp", "ipc"):
         check_socket_address(address)
@@ -185,8 +190,9 @@ def _no_address(address: str, what: str, host: str = "host") -> ValueError:
 
 
 def is_ipv6_socket(address: str) -> bool:
-    """Whether ZeroMQ has to be told that an address of `check_socket_address` is of IPv6. It is not
-    told so otherwise: it would name and look up all addresses as those of IPv6."""
+    """Whether ZeroMQ needs its IPv6 option for an address of `check_socket_address`. The option is
+    not set for other addresses, because ZeroMQ would then name and look up all of them as IPv6
+    addresses."""
     if not address.startswith("tcp://"):
         return False
     return host_and_port(address, to_bind=True).is_ipv6

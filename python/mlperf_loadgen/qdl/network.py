@@ -71,7 +71,7 @@ _OWN_TRANSPORTS = dict(_TRANSPORTS)
 
 
 def register_transport(scheme: str, make_link: LinkFactory) -> None:
-    """Makes addresses of a scheme, `scheme://...`, known: `make_link(address, events, **options)`
+    """Registers a scheme for addresses, `scheme://...`: `make_link(address, events, **options)`
     returns the Link to a node."""
     _TRANSPORTS[scheme] = make_link
 
@@ -80,29 +80,31 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     """Forwards queries to nodes, and their answers to the load generator.
 
     `addresses`: one or more of
+
     - "tcp://host:port" or "ipc://path": a node of `mlperf-loadgen serve`;
     - "http://host:port": a node with the endpoints of the reference's network demo;
     - "kserve+http://host:port/model", "kserve+grpc://...": a server of the Open Inference Protocol;
       with TLS "https://...", "kserve+https://..." and "kserve+grpcs://...";
     - any scheme of `register_transport`.
 
-    An IPv6 address stands in brackets, as in "tcp://[::1]:8001". Raises ValueError for an address
-    that is none.
+    An IPv6 address is written in brackets, as in "tcp://[::1]:8001". Raises ValueError for an
+    invalid address.
 
     `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
-    called in another thread than `load_samples`, for loaded samples only.
+    called for loaded samples only, in a different thread from `load_samples`.
 
     `balance`: "least_outstanding" or "round_robin". `max_outstanding`, `max_outstanding_bytes`: how
-    many samples, and bytes of payloads, may be on their way to a node; what is beyond waits here,
-    its latency grows, and nothing is dropped. `on_loss`: when a node is lost, its outstanding
-    samples fail and the result is INVALID; "continue" goes on with the remaining nodes, "end" ends
-    the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how long
-    it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of `make_keys`), or
-    those of the other transports, `headers` and `ca_file` among them (docs/network.md).
+    many samples, and bytes of payloads, may be outstanding at a node. Samples beyond that wait
+    here: their latency grows, and none is dropped. `on_loss`: when a node is lost, its outstanding
+    samples fail and the result is INVALID; "continue" goes on with the remaining nodes, and "end"
+    ends the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how
+    long it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of
+    `make_keys`), or those of the other transports, such as `headers` and `ca_file`
+    (docs/network.md).
 
-    A test raises NetworkError if a node is not there at its start, or when the last one is lost.
-    After it, also when it ended by an error here or at a node, `report` says where the time went;
-    `mlperf_log_network.json` is the same beside the other logs, and `mlperf_log_network.npy` has
+    A test raises NetworkError if a node is not there at its start, or when the last node is lost.
+    After the test, even if an error here or at a node ended it, `report` says where the time went.
+    `mlperf_log_network.json` has the same beside the other logs, and `mlperf_log_network.npy` has
     the times of each sample.
     """
 
@@ -152,11 +154,11 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     @property
     def name(self) -> str:
-        """The nodes' names, each once."""
+        """The names of the nodes, each of them once."""
         return self._name
 
     def issue_query(self, samples: _core.SampleBatch) -> None:
-        """Not called: queries wait in `loadgen_queue`."""
+        """Never called, because queries wait in `loadgen_queue`."""
         raise NotImplementedError
 
     def flush_queries(self) -> None:
@@ -230,7 +232,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
 
 def schemes() -> list[str]:
-    """Those of the addresses that are known."""
+    """The schemes of addresses that are known."""
     return list(_TRANSPORTS)
 
 

@@ -127,7 +127,7 @@ class Curve:
 
     @property
     def target_percentile(self) -> float:
-        """The percentile of `latency_target_ns` and the token times at the target, as a fraction."""
+        """The percentile of `latency_target_ns` and its counterparts, as a fraction."""
         prefix = {
             _core.TestScenario.SingleStream: "single_stream",
             _core.TestScenario.MultiStream: "multi_stream",

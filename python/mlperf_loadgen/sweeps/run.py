@@ -1,4 +1,4 @@
-"""Runs a test again and again while one setting varies, which gives the latency-throughput curve."""
+"""Runs a test again and again while one setting varies, for the latency-throughput curve."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The transport to nodes with the HTTP endpoints of the reference's network demo.
 
-`POST /predict/` with `{"query": payload, "id": number}` is answered by `{"result": ...}`, and
-`POST /getname/` by `{"name": ...}`. Numbers travel as decimal text, so that large arrays cost more
-time here than by the binary transport.
+`POST /predict/` with `{"query": payload, "id": number}` is answered by `{"result": ...}`, and `POST
+/getname/` by `{"name": ...}`. Numbers are sent as decimal text, so large arrays take more time here
+than over the binary transport.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def result_bytes(result: Any) -> bytes:
 def to_json(payload: Payload, number: int) -> bytes:
     """The body of a request.
 
-    Raises TypeError or ValueError for what JSON cannot hold, such as NaN.
+    Raises TypeError or ValueError for values that JSON cannot hold, such as NaN.
     """
     body = {"query": payload, "id": number}
     return json.dumps(body, default=_plain, allow_nan=False, separators=(",", ":")).encode()

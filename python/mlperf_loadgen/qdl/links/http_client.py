@@ -1,4 +1,4 @@
-"""HTTP requests to one server, over connections that are kept."""
+"""HTTP requests to one server, over connections that are kept open."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ except ImportError as error:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered, whatever its status."""
+    """The answer of a server, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     received_ns: int
-    """When its head was here, monotonic clock."""
+    """When the head of the answer arrived, monotonic clock."""
 
     @property
     def is_good(self) -> bool:
@@ -49,15 +49,15 @@ class _Attempt:
 class HttpClient:
     """Keeps as many connections as there are requests at a time.
 
-    A server may close a kept connection at any moment, also just when a request is on its way to
-    it. So a request is made once more if its connection was a kept one and was closed before
-    anything of the answer came; and it is made over a new connection, since other kept ones may be
-    closed as well. Nothing else is repeated: a new connection that is closed, or an answer that
-    breaks off, is a failure of the server.
+    A server may close a kept connection at any moment, even when a request is on its way to it. So
+    a request is sent once more if its connection had been kept and was closed before any part of
+    the answer came. It is then sent over a new connection, because other kept connections may be
+    closed as well. No other request is repeated: if a new connection is closed, or an answer breaks
+    off, it is a failure of the server.
 
-    `connect_timeout_s`: of a new connection. `most_bytes`: of an answer's content; None: any.
-    `heard` is called when a head of an answer comes, `repeated` when a request is made once more.
-    Made, used and closed in one event loop.
+    `connect_timeout_s`: the time limit for a new connection. `most_bytes`: the largest content of
+    an answer; None: any size. `heard` is called when the head of an answer comes, and `repeated`
+    when a request is sent once more. A client is made, used and closed in one event loop.
     """
 
     def __init__(
@@ -96,13 +96,14 @@ class HttpClient:
         await asyncio.sleep(0)  # The connections are closed by then.
 
     async def get(self, url: str) -> HttpAnswer:
-        """As `post`."""
+        """Sends a GET request; in all else like `post`."""
         return await self._ask("GET", url)
 
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:
-        """Raises NoAnswer where none came, and SampleFailed for one that is too large."""
+        """Sends a POST request. Raises NoAnswer if no answer came, and SampleFailed if it is too
+        large."""
         return await self._ask("POST", url, data=body, headers=headers)
 
     async def _ask(self, method: str, url: str, **request: Any) -> HttpAnswer:

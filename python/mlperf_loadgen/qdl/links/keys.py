@@ -1,7 +1,7 @@
-"""CURVE keys: who may talk to a node, and that nobody else reads along.
+"""CURVE keys: they say who may talk to a node, and keep the traffic secret.
 
 A folder made by `make_keys` has a pair of keys for nodes and one for load generators. Nodes get
-`node.key_secret` and `client.key`, load generators `client.key_secret` and `node.key`.
+`node.key_secret` and `client.key`; load generators get `client.key_secret` and `node.key`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .link import NetworkError
 
 @dataclass(frozen=True)
 class Keys:
-    """One end's keys; all are 40 characters of ZeroMQ's Z85 encoding."""
+    """The keys of one end; each has 40 characters of ZeroMQ's Z85 encoding."""
 
     public: bytes
     secret: bytes
     peer: bytes
-    """The other end's public key: the only one that is talked to."""
+    """The other end's public key. No other peer is accepted."""
 
 
 def make_keys(folder: str | os.PathLike[str]) -> Path:
@@ -60,10 +60,10 @@ def _load(folder: str | os.PathLike[str], own: str, other: str) -> Keys:
 
 
 def node_keys(folder: str | os.PathLike[str]) -> Keys:
-    """What a node needs. Raises NetworkError if it is not there."""
+    """The keys that a node needs. Raises NetworkError if they are not there."""
     return _load(folder, "node", "client")
 
 
 def client_keys(folder: str | os.PathLike[str]) -> Keys:
-    """What a load generator needs. Raises NetworkError if it is not there."""
+    """The keys that a load generator needs. Raises NetworkError if they are not there."""
     return _load(folder, "client", "node")

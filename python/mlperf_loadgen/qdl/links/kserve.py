@@ -1,4 +1,4 @@
-"""The transport to servers of the Open Inference Protocol, as MLServer and Triton."""
+"""The transport to servers of the Open Inference Protocol, such as MLServer and Triton."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ class KServeLink(RequestLink):
     "kserve+https://..." and "kserve+grpcs://...".
 
     A payload that is one array goes to the model's one input, a list of arrays to its inputs in
-    order, a dict to those it names; str and bytes to an input of BYTES. dtypes and shapes must be
-    the model's, but for a leading dimension of the model's that the sample lacks. A response is the
-    bytes of the outputs, one after the other, each in C order.
+    order, and a dict to the inputs with those names; str and bytes go to an input of BYTES. dtypes
+    and shapes must be those of the model, except for a leading dimension of the model that the
+    sample lacks. A response is the bytes of the outputs, one after the other, each in C order.
 
     `inputs`: the inputs, in the order of a list's arrays; None: as the model describes them. Each
     is a name, or a name, datatype and shape: ("x", "FP32", (-1, 4)) or "x:FP32:-1x4". They are
     needed for a server that does not describe its model; an input with a name alone then has the
-    dtype and shape of what is sent. `outputs`: the names of the outputs wanted; None: all, in the
-    model's order. `decode(outputs)`: the response's bytes from a dict of the outputs' arrays.
-    `headers`, `query`, `ca_file` and `insecure` are those of Access, the other options those of
-    RequestLink.
+    dtype and shape of the data that is sent. `outputs`: the names of the wanted outputs; None: all,
+    in the model's order. `decode(outputs)` returns the bytes of the response from a dict of the
+    outputs' arrays. `headers`, `query`, `ca_file` and `insecure` are those of Access; the other
+    options are those of RequestLink.
     """
 
     def __init__(

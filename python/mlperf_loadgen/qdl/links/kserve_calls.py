@@ -1,4 +1,4 @@
-"""The calls of the Open Inference Protocol, whatever they travel by."""
+"""The calls of the Open Inference Protocol, over any transport."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class NoSuchCall(SampleFailed):
-    """The server does not have the call, or does not know what it is about."""
+    """The server does not have the call, or does not know its subject."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A tensor to be sent; `array` has objects, str or bytes, for BYTES."""
+    """A tensor to be sent; for BYTES, `array` has objects that are str or bytes."""
 
     name: str
     datatype: str
@@ -29,23 +29,24 @@ class Input:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model answered."""
+    """The answer of a model."""
 
     arrays: dict[str, Array]
     received_ns: int
-    """When it began to come, monotonic clock."""
+    """When the answer began to arrive, monotonic clock."""
 
 
 class Calls(ABC):
-    """To one model of one server. All raise NoAnswer if nothing came, SampleFailed for an error of
-    the server, and of that NoSuchCall where it knows no such thing."""
+    """Calls to one model of one server. All of them raise NoAnswer if no answer came, and
+    SampleFailed for an error of the server; NoSuchCall is the SampleFailed of a server that does
+    not know the call or the model."""
 
     @abstractmethod
     async def is_live(self) -> bool: ...
 
     @abstractmethod
     async def is_ready(self) -> bool:
-        """The model."""
+        """Whether the model is ready."""
 
     @abstractmethod
     async def describe_server(self) -> dict[str, Any]: ...
@@ -55,11 +56,11 @@ class Calls(ABC):
 
     @abstractmethod
     async def infer(self, inputs: Sequence[Any], outputs: Sequence[str]) -> Outputs:
-        """`inputs`: of `tensor`. `outputs`: those wanted; none: all."""
+        """Runs the model. `inputs`: from `tensor`. `outputs`: the wanted outputs; none: all."""
 
     @abstractmethod
     def tensor(self, one: Input) -> Any:
-        """As `infer` takes it. Raises TypeError or ValueError for what cannot be sent."""
+        """An input for `infer`. Raises TypeError or ValueError for data that cannot be sent."""
 
     @abstractmethod
     async def close(self) -> None: ...

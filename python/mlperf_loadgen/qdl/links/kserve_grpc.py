@@ -20,8 +20,8 @@ _Value = TypeVar("_Value")
 
 
 class GrpcCalls(Calls):
-    """`heard` is called when an answer comes, `repeated` when a request is made once more: one
-    whose connection broke, which is then made over a new one."""
+    """`heard` is called when an answer comes, and `repeated` when a request whose connection broke
+    is sent once more over a new connection."""
 
     def __init__(
         self,

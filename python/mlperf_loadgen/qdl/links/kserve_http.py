@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over HTTP: tensors as JSON, or as bytes where the server can."""
+"""The Open Inference Protocol over HTTP: tensors as JSON, or as bytes if the server reads them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNKNOWN = (404, 405, 501)
 
 
 class HttpCalls(Calls):
-    """Over a client, which it closes."""
+    """Makes its calls over a client, which it closes."""
 
     def __init__(self, client: HttpClient, server: Server, model: str, version: str) -> None:
         self._client = client

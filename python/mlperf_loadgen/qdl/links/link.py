@@ -1,8 +1,8 @@
 """How queries reach a node: the interface that a transport implements.
 
-A transport is a subclass of `Link`, one object a node. All of its methods are called in one event
-loop, and it calls its `LinkEvents` in the same loop, so that nothing needs a lock. Those of this
-package are `WatchedLink`s (watched.py), which time their node out.
+A transport is a subclass of `Link`, with one object for each node. All of its methods are called in
+one event loop, and it calls its `LinkEvents` in the same loop, so no lock is needed. The links of
+this package are `WatchedLink`s (watched.py), which give up a silent node.
 """
 
 from __future__ import annotations
@@ -25,50 +25,51 @@ Payload: TypeAlias = (
 
 
 DEFAULT_MAX_ANSWER_BYTES = 64 << 20
-"""The largest response of a sample that a link takes, unless it is told otherwise."""
+"""The largest response of a sample that a link accepts by default."""
 
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 1000
 
 
 class NetworkError(RuntimeError):
-    """Nodes cannot be reached, or do not do what was agreed on."""
+    """Nodes cannot be reached, or do not keep to the protocol."""
 
 
 def encodable(text: str) -> str:
-    """With ? for what UTF-8 cannot hold, as names of files may have it, and JSON."""
+    """The text with ? for characters that UTF-8 cannot hold, which names of files and JSON may
+    contain."""
     return text.encode(errors="replace").decode()
 
 
 def shown(text: str, most: int = _LONGEST_TEXT) -> str:
-    """What the other end said, for logs and terminals: one line of at most `most` characters, and
-    some dots. Whatever is not printable is a space or ?."""
+    """A text from the other end, for logs and terminals: one line of at most `most` characters, and
+    some dots. Characters that are not printable are a space or ?."""
     cut = text if len(text) <= most else text[:most] + " ..."
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in cut)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a node is told of the test that begins."""
+    """The facts about a beginning test that a node is given."""
 
     id: int
-    """Differs between all tests; answers of another one are told apart by it."""
+    """Different for every test; it distinguishes answers of this test from those of another."""
     total_sample_count: int
     performance_sample_count: int
     connect_timeout_s: float
-    """How long a node may take to appear."""
+    """How many seconds a node may take to appear."""
     node_timeout_s: float
-    """How long it may be silent before it counts as lost (see watched.py)."""
+    """How many seconds a node may be silent before it counts as lost (see watched.py)."""
 
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """What a node says of itself."""
+    """The facts that a node reports about itself."""
 
     name: str
-    """Of its system under test."""
+    """Name of its system under test."""
     max_payload_bytes: int | None = None
-    """The largest sample it takes; None: it did not say."""
+    """The largest sample that it accepts; None: the node did not say."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", shown(self.name, _LONGEST_NAME))
@@ -76,14 +77,15 @@ class NodeInfo:
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples to be sent to a node together. All arrays have shape (n,)."""
+    """Samples that are sent to a node together. All arrays have shape (n,)."""
 
     keys: Uint64s
-    """What the node's answers name the samples by."""
+    """The keys by which the node's answers identify the samples."""
     indices: Uint64s
-    """In the sample library."""
+    """Indices in the sample library."""
     queries: Uint64s
-    """Samples of one query have the same number, and follow one another."""
+    """Number of each sample's query. Samples of one query have the same number and follow one
+    another."""
     payloads: list[Payload]
 
     def __len__(self) -> int:
@@ -96,39 +98,40 @@ class Answers:
 
     keys: Uint64s
     data: Sequence[bytes | memoryview]
-    """The responses' bytes."""
+    """The bytes of the responses."""
     n_tokens: Int64s
     received_ns: int
-    """When the first byte of them was seen here, monotonic clock."""
+    """When their first byte arrived here, monotonic clock."""
     node_times_ns: Int64s | None = None
-    """Shape (n, 4), this machine's clock: the sample was received by the node, issued to the
-    system under test, completed by it, and its answer sent. None: the node does not say."""
+    """Times on this machine's clock, shape (n, 4): when the sample was received by the node, issued
+    to the system under test, and completed by it, and when its answer was sent. None: the node does
+    not report them."""
 
 
 class LinkEvents(Protocol):
-    """What a link tells its owner."""
+    """The events that a link reports to its owner."""
 
     def completed(self, link: Link, answers: Answers) -> None:
         """Samples were answered."""
 
     def first_tokens(self, link: Link, keys: Uint64s, data: Sequence[bytes | memoryview]) -> None:
-        """The first tokens of samples are there."""
+        """The first tokens of samples have arrived."""
 
     def failed(self, link: Link, keys: Uint64s, reason: str) -> None:
-        """Samples will not be answered, as the node said or as this end found out."""
+        """Samples will not be answered, as the node reported or as this end found out."""
 
     def fault(self, link: Link, text: str) -> None:
-        """Something that costs no sample but must not happen: the result is INVALID for it."""
+        """A fault happened that costs no sample; it makes the result INVALID."""
 
     def lost(self, link: Link, reason: str) -> None:
-        """The node is gone, and with it the samples it had."""
+        """The node is lost, with the samples it had."""
 
     def back(self, link: Link, info: NodeInfo) -> None:
         """A node that was lost can be used again."""
 
     def sent(self, link: Link, keys: Uint64s, sent_ns: int, begun_ns: int | None = None) -> None:
-        """Samples were serialised and handed to the network. `begun_ns`: when the link turned to
-        them, having kept them waiting for a connection; None: at once."""
+        """Samples were serialised and handed to the network. `begun_ns`: when the link started on
+        them, if they had to wait for a connection; None: at once."""
 
 
 class Link(ABC):
@@ -140,28 +143,29 @@ class Link(ABC):
 
     @abstractmethod
     async def begin(self, run: Run) -> NodeInfo:
-        """Connects if need be and announces a test. Raises NetworkError if the node is not there
-        within `run.connect_timeout_s`, or does not want to."""
+        """Connects if necessary, and announces a test. Raises NetworkError if the node is not there
+        within `run.connect_timeout_s`, or refuses the test."""
 
     @abstractmethod
     def send(self, batch: Batch) -> None:
-        """Starts sending samples, without waiting. Each is reported to the events in the end."""
+        """Starts sending samples, without waiting. Each of them is reported to the events in the
+        end."""
 
     def flush(self) -> None:  # noqa: B027  (an optional hook)
         """No more queries follow for now."""
 
     @abstractmethod
     async def end(self) -> None:
-        """The test is over: forget what is outstanding, and let go of the connection."""
+        """The test is over: forgets outstanding samples, and releases the connection."""
 
     def report(self) -> dict[str, Any]:
-        """What is worth knowing after a test, for the network log."""
+        """Facts about the test for the network log."""
         return {}
 
 
 async def guarded(task: Coroutine[Any, Any, None]) -> None:
-    """For a link's tasks: what goes wrong at this end, as in a sample library, is told to the loop
-    at once, which ends the test."""
+    """Guards a link's task: an error at this end, for example in a sample library, is reported to
+    the loop at once, which ends the test."""
     try:
         await task
     except Exception as error:

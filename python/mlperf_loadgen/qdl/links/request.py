@@ -1,4 +1,4 @@
-"""What the transports with one request a sample have in common."""
+"""The common part of the transports that send one request for each sample."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class NoAnswer(Exception):
 
 
 class SampleFailed(Exception):
-    """The sample cannot be sent, or was answered by something else than a result."""
+    """The sample cannot be sent, or the answer was not a result."""
 
 
 def decoded_bytes(answer: object) -> bytes:
-    """What a user's `decode` returned, str as UTF-8. Raises TypeError unless it is text or bytes,
-    since not of every object the memory is a response."""
+    """The response that a user's `decode` returned, a str as UTF-8. Raises TypeError unless it is
+    text or bytes, because the memory of other objects is not always a response."""
     if isinstance(answer, str):
         return answer.encode()
     if isinstance(answer, (bytes, bytearray, memoryview)):
@@ -52,9 +52,9 @@ def decoded_bytes(answer: object) -> bytes:
 
 
 class RequestLink(WatchedLink):
-    """`concurrency`: requests on their way at a time; further samples wait here in order.
-    `request_timeout_s`: how long an answer may take; None: as long as the node is there. A sample
-    whose answer has more than `max_answer_bytes` fails.
+    """`concurrency`: how many requests may be outstanding at a time; further samples wait here in
+    order. `request_timeout_s`: how long an answer may take; None: as long as the node is there. A
+    sample fails if its answer has more than `max_answer_bytes`.
 
     A node is there while it answers: samples or, when it is silent, probes.
     """

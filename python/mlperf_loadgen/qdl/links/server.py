@@ -1,4 +1,4 @@
-"""A server of other software: its address, and what it asks of its clients."""
+"""A server of other software: its address, and the options that its clients need."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _OWN_HEADERS = ("content-length", "content-type", "transfer-encoding", "accept-e
 class Access:
     """Options of the transports to servers of other software.
 
-    `headers`: sent with every request, such as {"Authorization": "Bearer ..."}; no log and no
-    message has them. `query`: likewise, in the URL, with what the address has behind a `?`.
-    `ca_file`: whom to trust, in PEM, instead of the system's authorities. `insecure`: a server's
-    certificate is not checked.
+    `headers`: sent with every request, such as {"Authorization": "Bearer ..."}; their values are in
+    no log and no message. `query`: added to the URL of every request, after the part of the address
+    behind its `?`; its values are in no log and no message either. `ca_file`: a PEM file of the
+    authorities to trust, instead of the system's. `insecure`: the certificate of the server is not
+    checked.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -43,8 +44,8 @@ class Access:
 
 
 class Server:
-    """`scheme://[user:password@]host[:port][/path][?query]`. Raises ValueError for an address that
-    is none, and for options that do not fit it or cannot be used."""
+    """A server at `scheme://[user:password@]host[:port][/path][?query]`. Raises ValueError for an
+    invalid address, and for options that do not fit it or cannot be used."""
 
     def __init__(self, address: str, access: Access, *, needs_port: bool = False) -> None:
         url = urlsplit(address)
@@ -71,15 +72,15 @@ class Server:
         """For HTTP; gRPC takes `root_certificates`."""
 
     def url(self, path: str) -> str:
-        """Of HTTP."""
+        """The URL for HTTP."""
         return f"http{'s' if self.is_tls else ''}://{self._netloc}{self.target(path)}"
 
     def target(self, path: str) -> str:
-        """What is asked for in a request for a path."""
+        """The target of a request for a path."""
         return f"{path}?{self._query}" if self._query else path
 
     def root_certificates(self) -> bytes | None:
-        """What is in `ca_file`; None: the system's are to be used."""
+        """The content of `ca_file`; None: the system's certificates are used."""
         file = self._access.ca_file
         return None if file is None else Path(file).read_bytes()
 

@@ -1,4 +1,4 @@
-"""What listens at a place, where it is not what was expected: a server of another kind."""
+"""Finds out which kind of server listens at an address, if it is not the expected kind."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _HTTP2_SETTINGS = 4  # The kind of frame that begins HTTP/2, in the fourth byte 
 
 
 class Kind(NamedTuple):
-    """What a server was found to be."""
+    """The kind of server that was found."""
 
     name: str
     text: str
 
     @property
     def is_sure(self) -> bool:
-        """It stays what it is, so that waiting is of no use; what else speaks HTTP may be a proxy
-        whose server is still starting."""
+        """Whether the kind cannot change, so that waiting is of no use. Other HTTP servers may be a
+        proxy whose server is still starting."""
         return self.name not in ("page", "http")
 
 
 async def find_kind(server: Server, expected: str, most_s: float = _LIMIT_S) -> Kind | None:
-    """What a server is instead of `expected`: "demo", "kserve", "grpc" or "node". None: that is
-    just what it is, or it is not known within that time."""
+    """The kind of the server if it is not `expected`: "demo", "kserve", "grpc" or "node". None: it
+    is the expected kind, or the kind is not known within that time."""
     if server.is_grpc and server.is_tls:  # Whom to trust is known to gRPC alone.
         return None
     with contextlib.suppress(OSError, asyncio.TimeoutError, ValueError):

@@ -1,6 +1,6 @@
-"""Who times out a node, and takes it back: what all transports here do about silence.
+"""Decides when a silent node is lost, and takes it back, for all transports of this package.
 
-(A node times out its load generator in turn: qdl/node/session.py.)
+(A node gives up its load generator in turn: qdl/node/session.py.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHORTEST_TRY_S = 1.0
 
 
 class WatchedLink(Link):
-    """A link that gives its node up when it is silent for longer than `node_timeout_s`, or the
+    """A link that gives up its node when it is silent for longer than `node_timeout_s` or the
     connection breaks, and takes it back when it returns."""
 
     _run: Run

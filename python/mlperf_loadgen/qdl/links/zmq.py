@@ -1,4 +1,4 @@
-"""The binary transport, the load generator's end: ZeroMQ, with CURVE where there are keys."""
+"""The binary transport at the load generator's end: ZeroMQ, with CURVE if there are keys."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ _MOST_ANSWER_BYTES = 1 << 62
 
 
 class ZmqLink(WatchedLink):
-    """`keys`: a folder of `make_keys`, or Keys; needed by nodes that have keys. A sample whose
-    answer has more than `max_answer_bytes` fails."""
+    """`keys`: a folder of `make_keys`, or Keys; nodes with keys need them. A sample fails if its
+    answer has more than `max_answer_bytes`."""
 
     def __init__(
         self,

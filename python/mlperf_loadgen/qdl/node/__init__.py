@@ -1,1 +1,1 @@
-"""What answers at the other end."""
+"""The other end: nodes, which answer load generators."""

@@ -1,8 +1,8 @@
-"""Runs a system under test on behalf of a test elsewhere: the part of a node that knows nothing of
-networks.
+"""Runs a system under test on behalf of a test on another machine: the part of a node that knows
+nothing of networks.
 
-One thread, that of `work`, is the only one that calls the system; another one, the node's, hands
-samples in and takes events out.
+Only one thread, that of `work`, calls the system. Another thread, the node's, hands samples in and
+takes events out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _working = threading.Lock()  # Of a process, as completions do not say which sys
 
 @contextlib.contextmanager
 def signals_to_stop() -> Iterator[threading.Event]:
-    """Has SIGINT and SIGTERM set the event; a second one of them ends the process as ever. Does
+    """Makes SIGINT and SIGTERM set the event; a second signal ends the process as usual. Does
     nothing outside the main thread."""
     asked = threading.Event()
     before: dict[signal.Signals, Any] = {}
@@ -131,12 +131,13 @@ class SutHost:
         self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", None))
 
     def end(self) -> None:
-        """The run is over, or its load generator is gone."""
+        """Ends the run, because it is over or its load generator is lost."""
         self.forget()
         self._jobs.put(self._end_test)
 
     def forget(self) -> None:
-        """Answers to what was issued so far are not wanted any more, and what was not, never is."""
+        """Drops the samples issued so far: their answers are not wanted any more, and the others
+        are never issued to the system."""
         self._run += 1
         self.served.clear()
         self._samples.clear()
@@ -146,7 +147,7 @@ class SutHost:
         self._jobs.put(None)
 
     def take(self) -> tuple[npt.NDArray[Any], bytes]:
-        """What happened since, as rows of ANSWER_ROW, and the bytes of all."""
+        """The events since the last call, as rows of ANSWER_ROW, and the bytes of all responses."""
         served, data = self.served.take()
         rows = np.zeros(len(served), ANSWER_ROW)
         for name in ("key", "event", "n_tokens", "size"):
@@ -168,7 +169,7 @@ class SutHost:
     def work(self, stopped: Callable[[], bool]) -> None:
         """Calls the system until `stop`, or until `stopped()`.
 
-        Raises NetworkError if another one of the process is at work.
+        Raises NetworkError if another host of this process is at work.
         """
         if not _working.acquire(blocking=False):
             raise NetworkError(

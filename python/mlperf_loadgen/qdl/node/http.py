@@ -1,4 +1,4 @@
-"""A node with the HTTP endpoints of the reference's network demo (see http_link.py)."""
+"""A node with the HTTP endpoints of the reference's network demo (see links/http.py)."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def serve_http(
 ) -> None:
     """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
 
-    As `serve`, for clients that speak HTTP: every request is a query of one sample, with an index
-    of its own, and whoever reaches the port can use the node, which `insecure` must allow beyond
-    loopback. There are no runs: the system's `flush_queries` is called after requests that came
-    together. A response's bytes are answered as {"result": {"b64": ...}}.
+    It works like `serve`, for clients that speak HTTP. Every request is a query of one sample, with
+    an index of its own. Any program that can reach the port can use the node, so an address beyond
+    loopback needs `insecure`. There are no runs: the system's `flush_queries` is called after
+    requests that came together. The bytes of a response are answered as {"result": {"b64": ...}}.
 
-    `bind`: as "http://127.0.0.1:8000"; port 0 takes a free one. `ready` is called with the address.
-    Raises NetworkError for an address that cannot be bound or is not allowed, for a system that
-    cannot begin, and where this process hosts a system already. RuntimeError where gevent or
-    eventlet has replaced its threads.
+    `bind`: an address such as "http://127.0.0.1:8000"; port 0 takes a free port. `ready` is called
+    with the address. Raises NetworkError if the address cannot be bound or is not allowed, if the
+    system cannot begin, or if this process already hosts a system. Raises RuntimeError if gevent or
+    eventlet has replaced the threads of the process.
     """
     require_unpatched("a node", "threads", "queues")
     try:
@@ -170,9 +170,9 @@ class _Failed(str):
 
 
 def from_json(query: Any) -> Payload:
-    """What `to_json` of http_link.py was given; arrays are of int64, float64 or bool.
+    """The value that `to_json` of links/http.py was given; arrays are of int64, float64 or bool.
 
-    Raises ValueError or TypeError for what is no payload.
+    Raises ValueError or TypeError for a value that is not a payload.
     """
     if isinstance(query, str):
         return query

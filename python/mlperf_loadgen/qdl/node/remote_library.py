@@ -9,7 +9,7 @@ from ..links.link import Payload
 class RemoteLibrary(QuerySampleLibrary):
     """Has the payloads of the samples that are being worked on: `library[index]`.
 
-    They came with the queries, so nothing is loaded here.
+    The payloads came with the queries, so loading does nothing here.
     """
 
     name = "RemoteLibrary"
@@ -29,10 +29,10 @@ class RemoteLibrary(QuerySampleLibrary):
         return self.performance
 
     def load_samples(self, indices: list[int]) -> None:
-        """Nothing to do: the load generator has loaded them."""
+        """Does nothing: the load generator has loaded the samples."""
 
     def unload_samples(self, indices: list[int]) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def __getitem__(self, index: int) -> Payload:
         """What the load generator's `qsl[index]` gave. Arrays are read-only.
@@ -45,7 +45,7 @@ class RemoteLibrary(QuerySampleLibrary):
         return held[0]  # type: ignore[return-value]
 
     def hold(self, indices: list[int], payloads: list[Payload]) -> None:
-        """Keeps payloads until as many `release`s."""
+        """Keeps payloads until `release` was called as often."""
         for index, payload in zip(indices, payloads, strict=True):
             held = self._held.get(index)
             if held is None:
@@ -54,13 +54,13 @@ class RemoteLibrary(QuerySampleLibrary):
                 held[1] += 1  # type: ignore[operator]
 
     def release(self, index: int) -> None:
-        """Lets go of a payload once."""
+        """Releases a payload once."""
         held = self._held[index]
         held[1] -= 1  # type: ignore[operator]
         if held[1] == 0:
             del self._held[index]
 
     def begin(self, total: int, performance: int) -> None:
-        """Another run begins, with a library of so many samples."""
+        """Begins another run, with a library of this many samples."""
         self.total, self.performance = total, performance
         self._old, self._held = self._held, {}

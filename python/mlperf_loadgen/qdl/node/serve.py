@@ -1,4 +1,5 @@
-"""A node: hosts a system under test for load generators elsewhere (`mlperf-loadgen serve`)."""
+"""A node: it hosts a system under test for load generators on other machines (`mlperf-loadgen
+serve`)."""
 
 from __future__ import annotations
 
@@ -32,15 +33,16 @@ def serve(
 ) -> None:
     """Hosts a system under test until SIGINT or SIGTERM, or until `stopped()`.
 
-    `make_sut(library)` makes it; `library[index]` has the payloads of the samples it is given. The
-    system's methods are called in this thread. `bind`: addresses such as "tcp://127.0.0.1:8001" or
-    "tcp://[::1]:8001"; port 0 takes a free one. `ready` is called with the addresses once load
-    generators may come.
-    `keys`: a folder of `make_keys`, or Keys. Beyond loopback keys are needed, unless `insecure`:
-    then whoever reaches the port can use the node.
+    `make_sut(library)` makes the system; `library[index]` has the payloads of the samples that are
+    sent to it. The system's methods are called in this thread. `bind`: addresses such as
+    "tcp://127.0.0.1:8001" or "tcp://[::1]:8001"; port 0 takes a free port. `ready` is called with
+    the addresses once load generators may connect. `keys`: a folder of `make_keys`, or Keys.
+    Addresses beyond loopback need keys, unless `insecure` is true: any program that can reach the
+    port can then use the node.
 
-    Raises NetworkError for addresses that cannot be bound or are not allowed, and where this
-    process hosts a system already. RuntimeError where gevent or eventlet has replaced its threads.
+    Raises NetworkError if an address cannot be bound or is not allowed, or if this process already
+    hosts a system. Raises RuntimeError if gevent or eventlet has replaced the threads of the
+    process.
     """
     require_unpatched("a node", "threads", "queues")
     addresses = [bind] if isinstance(bind, str) else list(bind)

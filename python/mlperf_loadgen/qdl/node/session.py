@@ -1,6 +1,6 @@
 """The load generator that a node works for, and how long it may be silent.
 
-(How long a node may be silent, its load generator decides: qdl/links/watched.py.)
+(The load generator decides how long the node may be silent: qdl/links/watched.py.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcom
 
 @dataclasses.dataclass
 class Session:
-    """The load generator that is being worked for."""
+    """The load generator that the node works for."""
 
     identity: bytes
     run: int
@@ -23,7 +23,7 @@ class Session:
     last_heard_s: float
     welcomed: bool = False
     proven: bool = False
-    """It said more than HELLO."""
+    """Whether it has sent more than HELLO."""
 
     @property
     def silence_limit_s(self) -> float:
@@ -31,9 +31,9 @@ class Session:
 
     @property
     def silent_s(self) -> float:
-        """Since it was heard."""
+        """How long it has been silent."""
         return time.monotonic() - self.last_heard_s
 
     def hear(self) -> None:
-        """It said something."""
+        """Notes that it has sent a message."""
         self.last_heard_s = time.monotonic()

@@ -147,12 +147,12 @@ class Talker:
         self._context.destroy(linger=linger_ms)
 
     def stop(self) -> None:
-        """Ends the thread, from another one."""
+        """Ends the thread; called from another one."""
         self._stopped = True
         self._wake()
 
     def close(self) -> None:
-        """After the thread has ended."""
+        """Releases what the thread used, after it has ended."""
         os.close(self._wake_read)
         os.close(self._wake_write)
 
