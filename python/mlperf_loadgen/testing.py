@@ -90,8 +90,8 @@ def assert_no_slower(
         raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")
     if found.outcome == "inconclusive":
         raise AssertionError(
-            f"whether it is slower than the baseline (A) by more than {share(tolerance)} cannot "
-            f"be told; make both runs longer, or raise the tolerance\n{found}"
+            "the runs cannot show whether it is slower than the baseline (A) by more than "
+            f"{share(tolerance)}; make both runs longer, or raise the tolerance\n{found}"
         )
     return found
 

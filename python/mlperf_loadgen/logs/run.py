@@ -124,7 +124,7 @@ class RunLogs:
 
     @property
     def tokens_inferred(self) -> bool:
-        """Whether `tokens_per_second` takes each sample for `token_latency_scaling_factor` tokens."""
+        """Whether `tokens_per_second` is inferred, by `token_latency_scaling_factor`."""
         counted = (self.number(_TOKEN_RATE.format(which)) for which in _TOKEN_RATES[:2])
         return self.tokens_per_second is not None and not any(rate is not None for rate in counted)
 

@@ -41,7 +41,7 @@ class PeakResult:
 
     @property
     def at_limit(self) -> bool:
-        """Whether no rate up to the limit (`max_qps`) failed; the peak is then at least the limit."""
+        """Whether no rate up to the limit (`max_qps`) failed: the peak is at least the limit."""
         return self._peak.at_limit
 
     @property

@@ -378,7 +378,10 @@ MISTAKES = {
     "sweep without values": (("sweep", *RUN[1:]), "missing option '--values'"),
     "sweep's values": (("sweep", *RUN[1:], "-v", "1:9"), "'1:9' is neither a number nor"),
     "sweep's parameter": (("sweep", *RUN[1:], "-v", "1"), "SingleStream has no load to vary"),
-    "sweep's plot": (("sweep", *RUN[1:], "-v", "1", "--plot", "a.gif"), "End it in .png, .svg"),
+    "sweep's plot": (
+        ("sweep", *RUN[1:], "-v", "1", "--plot", "a.gif"),
+        "a name that ends in .png, .svg",
+    ),
     "precision": (("find-peak", *RUN[1:], "--precision", "0"), "--precision 0: give a share"),
     "goodput": (("find-peak", *RUN[1:], "--goodput", "0"), "--goodput 0: give a share between"),
     "budget": (("find-peak", *RUN[1:], "--time-budget", "nan"), "--time-budget nan: give a num"),

@@ -39,7 +39,9 @@ def test_a_node_and_its_users_meet_over_ipv6(run):
         system = qdl.NetworkQDL(node.address, NUMBERS)
         assert errors_of(run(system, NUMBERS)) == []
         assert system.report.nodes[0]["address"] == node.address
-    with pytest.raises(qdl.NetworkError, match=r"tcp://\[::\]:0 can be reached by strangers"):
+    with pytest.raises(
+        qdl.NetworkError, match=r"tcp://\[::\]:0 can be reached from other machines"
+    ):
         qdl.serve(Digest, "tcp://[::]:0")
     with Node("Digest", "tcp://[::]:0", insecure=True) as node:
         for host in ("[::1]", "127.0.0.1"):

@@ -796,7 +796,7 @@ def test_requests_that_are_none_are_refused(node, body):
 def test_a_node_beyond_loopback_must_be_asked_for():
     from mlperf_loadgen.qdl import serve_http
 
-    with pytest.raises(NetworkError, match="can be reached by strangers"):
+    with pytest.raises(NetworkError, match="can be reached from other machines"):
         serve_http(lambda library: None, "http://0.0.0.0:0")
 
 

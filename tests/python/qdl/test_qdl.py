@@ -427,7 +427,7 @@ def test_keys_are_not_overwritten(tmp_path):
 
 def test_strangers_are_kept_out_unless_they_are_welcome(run):
     for address in ("tcp://0.0.0.0:0", "tcp://*:0", "tcp://lo:0"):
-        with pytest.raises(qdl.NetworkError, match="can be reached by strangers: give keys"):
+        with pytest.raises(qdl.NetworkError, match="can be reached from other machines: give keys"):
             qdl.serve(Digest, address)
     with Node("Digest", "tcp://0.0.0.0:0", insecure=True) as node:
         here = node.address.replace("0.0.0.0", "127.0.0.1")

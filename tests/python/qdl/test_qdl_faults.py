@@ -207,9 +207,9 @@ def seconds_to_look_up(name):
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("tcp://127.0.0.1:{port}", "not ready after 0.5 s: nobody listens there"),
+        ("tcp://127.0.0.1:{port}", "not ready after 0.5 s: nothing listens there"),
         ("tcp://name.invalid:1", "not ready after 0.5 s: its host is not known"),
-        ("ipc:///nowhere/node", "not ready after 0.5 s: nobody listens there"),
+        ("ipc:///nowhere/node", "not ready after 0.5 s: nothing listens there"),
     ],
 )
 def test_a_node_that_never_comes_is_named(address, words, run):

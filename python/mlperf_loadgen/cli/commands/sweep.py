@@ -126,7 +126,7 @@ def _say(point: SweepPoint) -> None:
 def _check_plot(plot: Path) -> None:
     """Before a long sweep, not after it."""
     if plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise Mistake(f"--plot {plot}: what is that to be? End it in .png, .svg or .pdf")
+        raise Mistake(f"--plot {plot}: the picture needs a name that ends in .png, .svg or .pdf")
     if not plot.parent.is_dir():
         raise Mistake(f"--plot {plot}: there is no folder {plot.parent}; make it")
     try:

@@ -22,7 +22,7 @@ METHOD = (
 
 
 _IMPOSSIBLE = (
-    "times that no clock shows were told by a node; its components do not have these samples"
+    "a node reported times that no clock shows; samples with such times are in no component"
 )
 
 

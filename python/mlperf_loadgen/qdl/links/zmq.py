@@ -248,7 +248,7 @@ class ZmqLink(WatchedLink):
             elif event["event"] == zmq.EVENT_CONNECT_RETRIED:
                 self._lose(self._trouble or "the connection was closed")
                 # It follows a failed handshake as well, which says more.
-                self._trouble = self._trouble or "nobody listens there"
+                self._trouble = self._trouble or "nothing listens there"
             elif event["event"] in _TROUBLES:
                 self._trouble = _TROUBLES[event["event"]]
                 if event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -259,7 +259,7 @@ class ZmqLink(WatchedLink):
         if self._socket is disconnected:
             self._lose(
                 "it sent a message of more than max_answer_bytes "
-                f"({self._max_answer_bytes}), or what is none of ZeroMQ"
+                f"({self._max_answer_bytes}), or data that is not ZeroMQ"
             )
 
     # ---- Sending ---------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def serve_http(
         raise NetworkError(str(error)) from None
     if not insecure and not is_loopback(bind):
         raise NetworkError(
-            f"{bind} can be reached by strangers: bind to 127.0.0.1, or say that it may be insecure"
+            f"{bind} can be reached from other machines: bind to 127.0.0.1, or allow it by "
+            "insecure=True"
         )
     library = RemoteLibrary()
     host = SutHost(make_sut(library), library)

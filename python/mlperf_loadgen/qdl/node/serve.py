@@ -54,8 +54,8 @@ def serve(
     open_doors = [address for address in addresses if not is_loopback(address)]
     if open_doors and keys is None and not insecure:
         raise NetworkError(
-            f"{open_doors[0]} can be reached by strangers: give keys (`mlperf-loadgen keys DIR`), "
-            "bind to 127.0.0.1, or allow it by insecure=True (--insecure)"
+            f"{open_doors[0]} can be reached from other machines: give keys (`mlperf-loadgen keys "
+            "DIR`), bind to 127.0.0.1, or allow it by insecure=True (--insecure)"
         )
     own_keys = node_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
     library = RemoteLibrary()
