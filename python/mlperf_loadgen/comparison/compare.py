@@ -112,6 +112,11 @@ def _runs(given: Run | Sequence[Run], side: str) -> list[RunLogs]:
 
 
 def _refuse_unlike(runs: Sequence[RunLogs]) -> None:
+    for run in runs:
+        if not run.scenario:
+            reason = run.unread[-1] if run.unread else "its logs do not say the scenario"
+            folder = shown_path(run.folder)
+            raise ValueError(f"{run.name} cannot be compared: {reason} (see {folder})")
     for what in ("scenario", "mode"):
         found = {getattr(run, what) for run in runs}
         if len(found) > 1:

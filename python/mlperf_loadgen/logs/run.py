@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..text.units import share
+from ..text.units import counted, share
 from .before_v1 import is_text_log, parse_text_log
 from .detail import LogRecord, number_or_none, parse_records
 from .encoding import UnreadableLogWarning, decode_log
@@ -35,6 +35,7 @@ from .samples import (
 )
 from .trace import MAX_TRACE_BYTES, traced_samples
 
+_SCENARIOS = ("effective_scenario", "requested_scenario")
 _CAUTIONS = ("result_caution", "result_peak_caution")
 _TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE)  # Of a summary.
 _SHOWN_CHARACTERS = 200
@@ -168,7 +169,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     last = {record.key: record.value for record in records}
     finished = _TRAILER.search(summary) is not None
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
-    scenario = str(last.get("effective_scenario", last.get("requested_scenario", "")))
+    scenario = next((str(last[key]) for key in _SCENARIOS if key in last), "")
     samples, samples_left_out = _samples(detail, records, mode)
     return RunLogs(
         name=run_name(detail),
@@ -213,11 +214,27 @@ def _records(detail: Path, summary: str) -> tuple[tuple[LogRecord, ...], tuple[s
     else:
         parsed = parse_records(data)
         records, unread = parsed.records, _unreadable(parsed.unreadable)
+        lacking = _lacking(data, records)
+        if lacking:
+            warnings.warn(f"{detail}: {lacking}", TruncatedLogWarning, stacklevel=3)
+            return records, (*unread, lacking)
         if parsed.cut_off:
             _warn_cut_off(detail, f"holds {len(records)} whole records")
     for text in unread:
         warnings.warn(f"{detail}: {text}", UnreadableLogWarning, stacklevel=3)
     return records, unread
+
+
+def _lacking(data: bytes, records: Sequence[LogRecord]) -> str:
+    """What a detail log lacks without which it says nothing of a test; empty: it has that."""
+    if not data.strip(b"\0 \r\n\t"):
+        return "the detail log is empty: its records were not written, or were lost"
+    if not any(record.key in _SCENARIOS for record in records):
+        return (
+            f"the detail log has {counted(len(records), 'record')} and no scenario among them: it "
+            "was cut off, or the test did not start"
+        )
+    return ""
 
 
 def _unreadable(lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:

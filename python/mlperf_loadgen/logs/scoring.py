@@ -59,9 +59,10 @@ def run_beside(path: str | os.PathLike[str]) -> RunLogs | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of other logs that were cut off.
-            return read_run(path)
+            run = read_run(path)
     except (OSError, ValueError):
         return None
+    return run if run.mode else None  # Of a detail log that is empty.
 
 
 def missing_count(

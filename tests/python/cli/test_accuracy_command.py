@@ -43,6 +43,14 @@ def test_nothing_is_missing_from_a_whole_log_and_from_a_performance_test(folder)
     assert "a performance test logs none" in done("accuracy", "fast").stdout
 
 
+def test_a_log_without_responses_and_without_other_logs_is_no_known_mistake(folder):
+    accuracy_run("Fails")
+    (folder / "logs/mlperf_log_detail.txt").write_bytes(b"")
+    shown = " ".join(done("accuracy", "logs").stdout.split())
+    assert "no responses: the other logs of the test, which would show why, are not there" in shown
+    assert "run with --mode" not in shown
+
+
 def test_logs_with_a_prefix_are_found_in_their_folder(folder):
     ran = accuracy_run("Good", "--log", "prefix=z_")
     assert "next: mlperf-loadgen accuracy logs\n" in ran.stdout

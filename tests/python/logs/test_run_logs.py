@@ -20,6 +20,7 @@ import mlperf_loadgen as lg
 from mlperf_loadgen.logs.detail import parse_records
 from mlperf_loadgen.logs.files import NoRunError
 from mlperf_loadgen.logs.run import read_run
+from mlperf_loadgen.report import write_report
 
 RATE = {"server_target_qps": 1e4}
 
@@ -124,7 +125,8 @@ def test_logs_that_are_cut_off_are_read_as_far_as_they_go(run_test, tmp_path):
             warnings.simplefilter("always")
             logs = read_run(tmp_path)
         ends_in_a_line = size > 0 and whole[size - 1] != ord("\n")
-        assert [w.category for w in caught] == [lg.TruncatedLogWarning] * ends_in_a_line
+        is_noticed = ends_in_a_line or b'"requested_scenario"' not in whole[:size]
+        assert [w.category for w in caught] == [lg.TruncatedLogWarning] * is_noticed
         # A record that lacks nothing but the end of its line is whole.
         assert len(logs.all_records) == whole[: size + 1].count(b"\n")
         assert not logs.finished
@@ -133,6 +135,54 @@ def test_logs_that_are_cut_off_are_read_as_far_as_they_go(run_test, tmp_path):
     samples.write_bytes(rows[:-20])
     with pytest.warns(lg.TruncatedLogWarning):
         assert len(read_run(tmp_path).samples) == len(np.load(run.result.logs.samples)) - 1
+
+
+EMPTY = r"detail\.txt: the detail log is empty: its records were not written, or were lost"
+ENDS = r"detail\.txt: the detail log has {} and no scenario among them: it was cut off"
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (lambda lines: b"", EMPTY),
+        (lambda lines: b"\n\n", EMPTY),
+        (lambda lines: bytes(512), EMPTY),
+        (lambda lines: lines[0][:30], ENDS.format("0 records")),
+        (lambda lines: lines[0], ENDS.format("1 record")),
+        (lambda lines: b"".join(lines[:2]), ENDS.format("2 records")),
+    ],
+    ids=["empty", "blank", "zeros", "part of a line", "first line", "header"],
+)
+def test_a_detail_log_that_says_nothing_of_a_test_is_not_taken_for_one(run_test, kept, message):
+    run = run_test()
+    other = run_test()
+    detail = run.outdir / "mlperf_log_detail.txt"
+    detail.write_bytes(kept(detail.read_bytes().splitlines(keepends=True)))
+    with pytest.warns(lg.TruncatedLogWarning, match=message):
+        logs = read_run(run.outdir)
+    text = logs.unread[-1]
+    with pytest.warns(lg.TruncatedLogWarning):
+        write_report(run.outdir, run.outdir / "report.md")
+    assert text in (run.outdir / "report.md").read_text()
+    with (
+        pytest.warns(lg.TruncatedLogWarning),
+        pytest.raises(ValueError, match="cannot be compared: the detail log") as refused,
+    ):
+        lg.compare(other.outdir, run.outdir)
+    assert text in str(refused.value)
+
+
+def test_a_log_of_which_the_settings_are_missing_is_named_in_a_comparison(run_test):
+    """As one whose records of the settings were removed."""
+    run = run_test()
+    detail = run.outdir / "mlperf_log_detail.txt"
+    lines = detail.read_text().splitlines(keepends=True)
+    detail.write_text("".join(line for line in lines if "_scenario" not in line))
+    with (
+        pytest.warns(lg.TruncatedLogWarning, match="and no scenario among them"),
+        pytest.raises(ValueError, match="cannot be compared: the detail log"),
+    ):
+        lg.compare(run.outdir, run_test().outdir)
 
 
 def test_what_was_never_completed_has_no_latency(run_test):

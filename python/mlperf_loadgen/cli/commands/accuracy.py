@@ -146,7 +146,10 @@ def accuracy(
             print_text(f"reason: {reason}")
         for path in written:
             print(f"wrote {path}")
-        _show_next(log, document, written, dtype, labels)
+        if len(read) > 0:
+            _show_next(log, document, written, dtype, labels)
+        else:
+            print(f"no responses: {_why_none(run, missing)}")
 
     return Outcome(Status.DONE, document, show)
 
@@ -185,15 +188,22 @@ def _show_next(
     log: Path, document: dict[str, Any], written: list[Path], dtype: str | None, labels: Path | None
 ) -> None:
     low = document["bytes_min"]
-    if document["missing"] and not document["responses"]:
-        print("no responses: the system answered no sample; find out why before you score it")
-    elif not document["responses"]:
-        print("no responses: a performance test logs none; run with --mode AccuracyOnly")
-    elif low != document["bytes_max"] and not written and "scores" not in document:
+    if low != document["bytes_max"] and not written and "scores" not in document:
         print(f"next: mlperf-loadgen accuracy {log} --dtype text --jsonl answers.jsonl")
     elif not written and labels is None and "scores" not in document:
         hint = "" if dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
         print(f"next: mlperf-loadgen accuracy {log}{hint} --labels labels.csv")
+
+
+def _why_none(run: RunLogs | None, missing: int) -> str:
+    if missing:
+        return "the system answered no sample; find out why before you score it"
+    if run is None:
+        return (
+            "the other logs of the test, which would show why, are not there or cannot be read; a "
+            "performance test logs none"
+        )
+    return "a performance test logs none; run with --mode AccuracyOnly"
 
 
 def _why_missing(run: RunLogs) -> Iterable[str]:
