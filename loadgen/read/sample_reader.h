@@ -1,4 +1,5 @@
-// mlperf_log_samples.npy found again: where its rows are, whatever bytes the file holds.
+// mlperf_log_samples.npy found again: where its rows (record/sample_row.h) are, whatever bytes the
+// file holds.
 #ifndef MLPERF_LOADGEN_READ_SAMPLE_READER_H_
 #define MLPERF_LOADGEN_READ_SAMPLE_READER_H_
 

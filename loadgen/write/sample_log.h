@@ -1,4 +1,5 @@
-// mlperf_log_samples.npy: every sample of every query as a NumPy structured array.
+// mlperf_log_samples.npy: every sample of every query as a NumPy structured array, of the rows that
+// record/sample_row.h defines.
 #ifndef MLPERF_LOADGEN_WRITE_SAMPLE_LOG_H_
 #define MLPERF_LOADGEN_WRITE_SAMPLE_LOG_H_
 

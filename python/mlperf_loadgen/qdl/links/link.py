@@ -2,7 +2,7 @@
 
 A transport is a subclass of `Link`, with one object for each node. All of its methods are called in
 one event loop, and it calls its `LinkEvents` in the same loop, so no lock is needed. The links of
-this package are `WatchedLink`s (watched.py), which give up a silent node.
+this package are `WatchedLink`s (node_timeout.py), which give up a silent node.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Run:
     connect_timeout_s: float
     """How many seconds a node may take to appear."""
     node_timeout_s: float
-    """How many seconds a node may be silent before it counts as lost (see watched.py)."""
+    """How many seconds a node may be silent before it counts as lost (see node_timeout.py)."""
 
 
 @dataclass(frozen=True)

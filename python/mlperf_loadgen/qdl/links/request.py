@@ -23,7 +23,7 @@ from .link import (
 )
 from .server import Server
 from .server_kind import find_kind
-from .watched import QUESTIONS_A_TIMEOUT, WatchedLink
+from .node_timeout import QUESTIONS_A_TIMEOUT, WatchedLink
 
 DEFAULT_CONCURRENCY = 64
 SHOWN_CHARACTERS = 200

@@ -30,7 +30,7 @@ from .link import (
 )
 from .server import Access, Server
 from .server_kind import find_kind
-from .watched import WatchedLink
+from .node_timeout import WatchedLink
 
 try:
     import zmq

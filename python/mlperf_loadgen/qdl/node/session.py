@@ -1,6 +1,6 @@
 """The load generator that a node works for, and how long it may be silent.
 
-(The load generator decides how long the node may be silent: qdl/links/watched.py.)
+(The load generator decides how long the node may be silent: qdl/links/node_timeout.py.)
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Decides when a silent node is lost, and takes it back, for all transports of this package.
+"""Watches nodes: one that is silent for longer than `node_timeout_s` is lost, and may come back.
 
-(A node gives up its load generator in turn: qdl/node/session.py.)
+Each transport says when it last heard of its node (`_look` in zmq.py and request.py). In the other
+direction, a node gives up a silent load generator: `_forget_the_silent` in qdl/node/talker.py.
 """
 
 from __future__ import annotations
