@@ -1050,8 +1050,8 @@ def read_progress() -> _Progress | None: ...
 _SAMPLE_FOLDER: str
 
 def set_progress_shown(shown: bool) -> None:
-    """Somebody shows the progress on stderr, or no longer does: tests do not write there
-    meanwhile.
+    """Says that the caller now shows the progress on stderr, or no longer does. While any caller
+    shows it, tests do not write there.
     """
 
 def sample_columns() -> list[tuple[str, str]]: ...

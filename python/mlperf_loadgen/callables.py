@@ -42,7 +42,7 @@ def refuse_unawaited(returned: object, name: str, cure: str) -> None:
     if not is_generator and not hasattr(type(returned), "__await__"):
         return
     if isinstance(returned, types.GeneratorType | types.CoroutineType):
-        returned.close()  # So that nobody warns that it was never awaited.
+        returned.close()  # So that Python does not warn that it was never awaited.
     kind = type(returned).__name__
     waits = "iterates over it" if is_generator else "awaits it"
     raise TypeError(f"{name} returned an object of type {kind}, and nothing {waits}: {cure}")

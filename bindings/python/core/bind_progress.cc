@@ -71,8 +71,8 @@ py::object Read() {
 void BindProgress(py::module_& module) {
   module.def("read_progress", Read);
   module.def("set_progress_shown", SetProgressShown, py::arg("shown"),
-             "Somebody shows the progress on stderr, or no longer does: tests do not write there "
-             "meanwhile.");
+             "Says that the caller now shows the progress on stderr, or no longer does. While any "
+             "caller shows it, tests do not write there.");
 }
 
 }  // namespace mlperf::python

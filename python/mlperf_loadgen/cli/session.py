@@ -1,4 +1,4 @@
-"""What `run`, `find-peak` and `sweep` share: from options to a test that can start."""
+"""The common part of `run`, `find-peak` and `sweep`: from options to a test that can start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _AUDIT_CONFIG = "audit.config"  # Which StartTest reads, too.
 
 @dataclass
 class Session:
-    """All that was asked, from the file and from the options."""
+    """All that was asked for, in the file and in the options."""
 
     target: Target
     sut: str | None
@@ -60,19 +60,18 @@ class Session:
     tables: Sequence[str] = ()
     """Files that the command writes beside the logs."""
     mode: str | None = None
-    """As it was given on the command line."""
+    """The mode as it was given on the command line."""
     output_is_of_file: bool = False
     doing: str = "before anything was loaded"
-    """What an interrupt comes into."""
+    """The work that an interrupt would end."""
 
     def make_library(self) -> Any:
         """The sample library, not entered."""
         return make_library(self.needed_sut(), self.qsl)
 
     def words(self, *more: str, **changed: float) -> str:
-        """The target and the settings as they were given, for another command on them, which
-        changes some settings.
-        """
+        """The target and the settings as they were given, for a command that repeats them with some
+        settings changed."""
         words = [shown_target(word) for word in (self.target.sut, self.target.qsl) if word]
         options = {
             "--file": self.target.file,
@@ -104,9 +103,8 @@ class Session:
         )
 
     def resolved(self, counts: tuple[int, int]) -> tuple[_core.TestSettings, dict[str, Any]]:
-        """What StartTest would make of the settings, for a library of these sample counts (all,
-        loaded at once): those that count, and numbers of the plan. Raises Mistake as a run does.
-        """
+        """The settings that StartTest would use, for a library of these sample counts (all, loaded
+        at once), and numbers of the plan. Raises Mistake as a run does."""
         with self.checking():
             settings, told, plan = _core.resolve_test(self.sourced.settings, _AUDIT_CONFIG, *counts)
         for text in told:
@@ -114,9 +112,8 @@ class Session:
         return settings, plan
 
     def check_system(self, library: object) -> None:
-        """Raises Mistake for a system that cannot be made, as far as it shows before it is made.
-        `library`: None where it is not known what it will be.
-        """
+        """Raises Mistake for a system that cannot be made, as far as that shows before it is made.
+        `library`: None if it is not known yet."""
         with self.checking():
             check_system(self.needed_sut(), library, self._network_options())
 
@@ -132,9 +129,8 @@ class Session:
 
     @contextlib.contextmanager
     def output_folder(self) -> Iterator[None]:
-        """Makes the folder of the logs; what nothing came into is removed again. Raises Mistake
-        where it cannot be made, or has results that would be lost.
-        """
+        """Makes the folder for the logs; a folder that stays empty is removed again. Raises Mistake
+        if it cannot be made, or has results that would be lost."""
         self._check_earlier_results()
         made: list[Path] = []
         try:
@@ -206,7 +202,7 @@ class Session:
 
     @contextlib.contextmanager
     def checking(self) -> Iterator[None]:
-        """Tells mistakes in what was asked from failures of the system."""
+        """Distinguishes mistakes in the command from failures of the system."""
         try:
             with calling_user_code():
                 yield
@@ -247,7 +243,7 @@ class Session:
 
     @property
     def shows_progress(self) -> bool:
-        """Whether to tell how far it is."""
+        """Whether to show how far the test is."""
         wanted = self.logs.progress
         return sys.stderr.isatty() if wanted is None else wanted
 
@@ -262,9 +258,8 @@ def open_session(
     kind: str = "",
     tables: Sequence[str] = (),
 ) -> Session:
-    """Reads the file and the options. `scenario`: one that the command needs; `kind`: of the
-    folder's name; `tables`: files that it writes beside the logs.
-    """
+    """Reads the file and the options. `scenario`: the scenario that the command needs; `kind`: part
+    of the folder's name; `tables`: files that the command writes beside the logs."""
     file = RunFile(Path()) if target.file is None else read_run_file(target.file)
     _check_scenario(settings.scenario, scenario)
     options = [*_named_options(scenario or settings.scenario, mode)]

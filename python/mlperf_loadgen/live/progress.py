@@ -138,7 +138,7 @@ class _View(Protocol):
 
 
 def _watch(view: _View, last: Progress | None, interval_s: float, stop: threading.Event) -> None:
-    """Shows what follows on `last` until told to stop; of a broken stream, nothing."""
+    """Shows the sets after `last` until it is stopped; nothing if the stream is broken."""
     with contextlib.suppress(Exception):
         try:
             stopping = False

@@ -36,21 +36,24 @@ def warn_of_truncation(path: str, found: str) -> None:
 
 
 def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
-    """Opens a sample log: a structured array with a row a sample, shape (n,), mapped into memory.
+    """Opens a sample log: a structured array with a row for each sample, shape (n,), mapped into
+    memory.
 
     Fields: query (uint64); sample_index (uint32); phase (uint16: 0 accuracy, 1 performance, 2
-    warm-up); failed (bool: ended at completed_ns without an answer, so that this is no latency);
-    held_up (bool: its query was due when `issue_query` returned from the one before); scheduled_ns,
-    issued_ns, first_token_ns, completed_ns (int64, ns since the start of the first set; -1: did not
-    happen); tokens (int64). In logs of versions that did not log them, failed and held_up are False
-    throughout. Raises OSError if the file cannot be read,
-    SampleLogFormatError (a ValueError), naming the position, if it is no sample log, and ValueError
-    if none was written (`LogSettings.enable_sample_log`). Of a file that was cut off, the whole
-    rows are opened, with a TruncatedLogWarning; likewise of one that the test left samples out of
-    (`LogSettings.max_sample_log_mb`), which is said with their number.
+    warm-up); failed (bool: the sample ended at completed_ns without an answer, so its times give no
+    latency); held_up (bool: its query was already due when the previous `issue_query` returned);
+    scheduled_ns, issued_ns, first_token_ns, completed_ns (int64, ns since the start of the first
+    set; -1: did not happen); tokens (int64). Logs of versions without failed and held_up are
+    returned with both fields False.
 
-    Where there is no such file, it is looked for in the folder loadgen_samples beside it, and
-    outside of that folder, where earlier versions wrote it.
+    Raises OSError if the file cannot be read, SampleLogFormatError (a ValueError), naming the
+    position, if it is not a sample log, and ValueError if none was written
+    (`LogSettings.enable_sample_log`). If the file was cut off, the whole rows are opened, with a
+    TruncatedLogWarning. If the test left samples out (`LogSettings.max_sample_log_mb`), the warning
+    says how many.
+
+    If there is no such file, it is looked for in the folder loadgen_samples beside it, and outside
+    of that folder, where earlier versions wrote it.
     """
     if not os.fspath(path):
         raise ValueError("no sample log was written; set LogSettings.enable_sample_log = True")

@@ -59,7 +59,7 @@ def _is_sweep(path: Path) -> bool:
 
 
 def _told_apart(runs: Sequence[RunLogs]) -> list[str]:
-    """The names of the runs; as paths where they do not differ otherwise."""
+    """The names of the runs, as paths if the plain names do not differ."""
     names = [run.name for run in runs]
     if len(set(names)) == len(names):
         return names

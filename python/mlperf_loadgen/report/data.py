@@ -1,4 +1,4 @@
-"""What a report says, before it is written as a page, as text or as a picture."""
+"""The content of a report, before it is written as a page, as text or as a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Cell:
 
     text: str
     value: float | None = None
-    """The exact value of what is shown rounded."""
+    """The exact value, if the cell shows a rounded one."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Table:
     """A table with a heading for each column and, in the first cell, for each row."""
 
     key: str
-    """Names the table in the page."""
+    """Name of the table in the page."""
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Finding:
-    """What speaks against a run, and what to do about it."""
+    """A problem of a run, and what to do about it."""
 
     text: str
     cure: str
@@ -49,49 +49,49 @@ class Distribution:
     """A kind of duration: how it is distributed, and over time."""
 
     key: str
-    """Such as "latency"."""
+    """The key, such as "latency"."""
     name: str
-    """Such as "Latency of queries"."""
+    """The name, such as "Latency of queries"."""
     histogram: Histogram
     tail: Tail
     bands: Bands | None
     target: float | None
-    """The percentile that counts, as a fraction."""
+    """The percentile that is judged, as a fraction."""
     target_ns: float | None
-    """The duration at it."""
+    """The duration at the target percentile."""
     bound_ns: float | None
-    """What it must not be above."""
+    """The largest duration that the target percentile may have."""
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is said of one run."""
+    """The report on one run."""
 
     name: str
     sut_name: str
     about: str
-    """Scenario, mode, when and with what, in a line."""
+    """Scenario, mode, time and version, in a line."""
     verdict: str
     tone: str
-    """Of the verdict: "good", "bad" or "none"."""
+    """Tone of the verdict: "good", "bad" or "none"."""
     headline: str
     findings: tuple[Finding, ...]
     cautions: tuple[str, ...]
-    """What a reader must know before trusting the numbers, a sentence each."""
+    """Sentences that a reader must know before trusting the numbers."""
     tiles: tuple[Tile, ...]
     percentiles: Table | None
     distributions: tuple[Distribution, ...]
     flow: Flow | None
     flow_unit: str
-    """What the flow is counted in: "queries" or "samples"."""
+    """The unit of the flow: "queries" or "samples"."""
     offers_load: bool
-    """Arrivals do not wait for completions, so that both rates are worth showing."""
+    """Whether arrivals do not wait for completions, so that both rates are worth showing."""
     lateness: Table | None
     settings: Table
     messages: Table | None
     """Errors and warnings."""
     network: tuple[Table, ...]
-    """Of a test over the network: where the time went, the nodes, faults."""
+    """For a test over the network: where the time went, the nodes, and faults."""
     peak: PeakReport | None
 
 
@@ -127,7 +127,7 @@ class SweepReport:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it."""
+    """The whole report."""
 
     title: str
     runs: tuple[RunReport, ...]

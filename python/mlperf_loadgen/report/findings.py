@@ -1,4 +1,4 @@
-"""The verdict on a run in words, and what to do about what speaks against it."""
+"""The verdict on a run in words, and what to do about its problems."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def verdict_of(logs: RunLogs) -> tuple[str, str]:
 
 
 def headline_of(metrics: RunMetrics) -> str:
-    """What the verdict is about, in a sentence."""
+    """The number that the verdict is about, in a sentence."""
     logs = metrics.logs
     if logs.valid is None:
         if logs.mode == "AccuracyOnly" and logs.finished:
@@ -101,8 +101,8 @@ def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
 
 
 def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
-    """Why a run is not VALID, each with a cure; of several in turn with the same, the last. Then
-    what the page does not show."""
+    """Why a run is not VALID, each reason with a fix; if successive reasons have the same fix, only
+    the last one shows it. Then facts that the page does not show."""
     cures = [_cure(reason, logs) for reason in logs.reasons]
     following = [*cures[1:], ""]
     reasons = tuple(

@@ -66,5 +66,5 @@ def _table(table: Table, before: str = "") -> Iterable[str]:
 
 
 def _text(text: str) -> str:
-    """On one line, with nothing in it that Markdown or HTML would read otherwise."""
+    """The text on one line; characters that Markdown or HTML would interpret are escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))

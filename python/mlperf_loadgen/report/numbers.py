@@ -1,4 +1,4 @@
-"""The numbers of a run, as logged; computed from the samples where the log ends before them."""
+"""The numbers of a run, as logged; if the log ends before them, computed from the samples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LATENESS = Kind("lateness", "Lateness of issue", "", "")
 
 
 class RunMetrics:
-    """What is computed of a run once, and used in several places."""
+    """Numbers that are computed once for a run, and used in several places."""
 
     def __init__(self, logs: RunLogs) -> None:
         self.logs = logs
@@ -99,7 +99,7 @@ class RunMetrics:
 
     @cached_property
     def durations(self) -> Mapping[Kind, Ints]:
-        """In ascending order, those kinds of which there are any."""
+        """The durations in ascending order, for each kind of which there are any."""
         kinds = (self.latency_kind, TTFT, TPOT, LATENESS)
         found = {kind: np.sort(self.timed(kind)[1]) for kind in kinds}
         return {kind: values for kind, values in found.items() if len(values) > 0}
@@ -110,12 +110,12 @@ class RunMetrics:
 
     @property
     def kinds(self) -> list[Kind]:
-        """Those that were measured."""
+        """The kinds of durations that were measured."""
         known = [self.latency_kind, TTFT, TPOT]
         return [kind for kind in known if self.at(kind, 0.5) is not None]
 
     def target_of(self, kind: Kind) -> float | None:
-        """The percentile that counts, as a fraction; None: none does."""
+        """The percentile that is judged, as a fraction; None: no percentile is judged."""
         return None if kind is LATENESS else self.target
 
     def at(self, kind: Kind, p: float | None) -> int | None:
@@ -148,7 +148,7 @@ class RunMetrics:
         return kind in self.durations or any(self.logs.number(key) for key in logged)
 
     def bound_ns(self, kind: Kind) -> float | None:
-        """What the target percentile must not be above."""
+        """The largest duration that the target percentile may have."""
         # MultiStream had a bound until v1.0 of the reference.
         judged = self.logs.scenario == "Server"
         judged |= "multi_stream_target_latency_ns" in self.logs.requested
@@ -160,7 +160,7 @@ class RunMetrics:
 
     @property
     def failed_count(self) -> int:
-        """Samples that failed."""
+        """Number of samples that failed."""
         count = self.logs.number("result_failed_sample_count")
         if count is not None:
             return int(count)
@@ -169,7 +169,7 @@ class RunMetrics:
 
     @property
     def query_count(self) -> int | None:
-        """Queries issued."""
+        """Number of queries that were issued."""
         count = self.logs.number("result_query_count")
         if count is not None:
             return int(count)
@@ -180,7 +180,7 @@ class RunMetrics:
 
     @property
     def duration_ns(self) -> int | None:
-        """From the first schedule to the last completion."""
+        """Time from the first schedule to the last completion."""
         samples = self.logs.samples
         if samples is None or len(samples) == 0 or self.logs.samples_left_out:
             return None
@@ -203,5 +203,5 @@ class RunMetrics:
 
     @property
     def target_name(self) -> str:
-        """Such as "p99"."""
+        """Name of the target percentile, such as "p99"."""
         return percentile(self.target if self.target is not None else 0.99)

@@ -1,7 +1,7 @@
-"""What charts show, computed from the rows of a sample log.
+"""The series that charts show, computed from the rows of a sample log.
 
-All of it is downsampled here: a chart has a few hundred points whether the log has a thousand rows
-or a hundred million.
+All of them are downsampled here: a chart has a few hundred points, whether the log has a thousand
+rows or a hundred million.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Histogram:
     edges_ns: Floats
     """Shape (bins + 1,)."""
     percent: Floats
-    """Of all durations, shape (bins,)."""
+    """Percentage of all durations in each bin, shape (bins,)."""
     logarithmic: bool
     """The bins are equally wide on a logarithmic axis."""
 
@@ -58,7 +58,7 @@ class Bands:
 
 @dataclass(frozen=True)
 class Flow:
-    """What came, what was done and what was waiting, over time."""
+    """Arrivals, completions and outstanding work over time."""
 
     seconds: Floats
     """Middles of the windows, since the start of the phase."""
@@ -66,7 +66,8 @@ class Flow:
     arrivals_per_s: Floats
     completions_per_s: Floats
     most_outstanding: Floats
-    """The most that was issued and neither answered nor failed at a time within the window."""
+    """The largest number of queries within the window that were issued and neither answered nor
+    failed."""
 
 
 def percentile_of(ascending: Ints, p: float) -> int:
@@ -85,21 +86,21 @@ def bin_edges(low_ns: float, high_ns: float, count: int) -> tuple[Floats, bool]:
 
 
 def histogram(ascending: Ints, edges_ns: Floats, logarithmic: bool) -> Histogram:
-    """Of durations in ascending order, which must not be above the last edge."""
+    """The histogram of durations in ascending order, which must not be above the last edge."""
     below = np.searchsorted(ascending, edges_ns)
     below[0], below[-1] = 0, len(ascending)
     return Histogram(edges_ns, 100 * np.diff(below) / len(ascending), logarithmic)
 
 
 def tail(ascending: Ints) -> Tail:
-    """Of durations in ascending order; there must be some."""
+    """The tail of durations in ascending order; there must be at least one."""
     n = len(ascending)
     remaining = np.unique(np.geomspace(n, 1, _TAIL_POINTS).round().astype(np.int64))[::-1]
     return Tail(n / remaining, ascending[n - remaining].astype(np.float64))
 
 
 def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
-    """Of durations at times since the start of the phase."""
+    """The bands of durations at times since the start of the phase."""
     end_ns = int(at_ns.max())
     width_ns, count = _windows(end_ns, len(at_ns) / _DURATIONS_A_WINDOW)
     window = np.minimum(at_ns // width_ns, count - 1)
@@ -119,7 +120,8 @@ def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
 
 
 def flow(arrived_ns: Ints, issued_ns: Ints, answered_ns: Ints, ended_ns: Ints) -> Flow:
-    """Of times since the start of the phase; what ended was answered or failed. Never: below 0."""
+    """The flow from times since the start of the phase; a query ends when it is answered or fails.
+    A time below 0 stands for never."""
     done = ended_ns[ended_ns >= 0]
     end_ns = int(max(arrived_ns.max(), issued_ns.max(), done.max(initial=0)))
     width_ns, count = _windows(end_ns, len(arrived_ns) / _ARRIVALS_A_WINDOW)

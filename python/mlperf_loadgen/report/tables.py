@@ -57,7 +57,7 @@ def percentile_table(metrics: RunMetrics) -> Table | None:
 
 
 def lateness_table(logs: RunLogs) -> Table | None:
-    """How late queries were issued, and whose doing that was."""
+    """How late queries were issued, and what caused it."""
     get = logs.number
     if get("result_lateness_p50_ns") is None:
         return None
@@ -87,7 +87,8 @@ def _part(logs: RunLogs, name: str, known: bool) -> list[float | None]:
 
 
 def settings_table(logs: RunLogs) -> Table:
-    """The settings that are not the defaults, and those that took effect otherwise than asked."""
+    """The settings that are not the defaults, and those that took effect with another value than
+    was asked for."""
     rows: list[tuple[Cell, ...]] = []
     for name, default in _core.TestSettings().to_dict().items():
         log_name = requested_name(name)
@@ -114,7 +115,7 @@ def _value_text(value: Any) -> str:
 
 
 def message_table(logs: RunLogs) -> Table | None:
-    """Errors and warnings, after what of the logs could not be read."""
+    """Errors and warnings, after the parts of the logs that could not be read."""
     texts = [("not read", text) for text in logs.unread]
     texts += [("error", text) for text in logs.errors]
     texts += [("warning", text) for text in logs.warnings]
@@ -128,8 +129,8 @@ def message_table(logs: RunLogs) -> Table | None:
 
 
 def network_tables(logs: RunLogs) -> tuple[Table, ...]:
-    """The parts of the latency in the network, the nodes and what went wrong, from the summary of
-    them next to the logs. None of it if that is missing or is not as expected."""
+    """The parts of the latency in the network, the nodes and the faults, from the summary of the
+    network next to the logs. There are no tables if that file is missing or is not as expected."""
     file = logs.folder / f"{logs.prefix}network{logs.suffix}.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
@@ -227,7 +228,7 @@ def _change(ratio: float) -> str:
 
 
 def machine_table() -> Table:
-    """The machine that makes the report: the logs do not name the one that ran the test."""
+    """The machine that makes the report; the logs do not name the machine that ran the test."""
     machine = read_machine()
     memory_gib = None if machine.memory_total_bytes is None else machine.memory_total_bytes / 2**30
     rows = (

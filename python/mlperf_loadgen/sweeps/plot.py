@@ -18,7 +18,7 @@ from ..text.units import percentile as named_percentile
 from .curve import PERCENTILES, Curve, SweepRow
 from .text import failed_text, number_text
 
-# Colours that are told apart with any kind of colour vision (Okabe and Ito), and shapes as well.
+# Colours for every kind of colour vision (Okabe and Ito), and shapes as well.
 _STYLES = [("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D")]
 _BOUND_COLOR = "#555555"
 _QUANTITIES = {

@@ -43,7 +43,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def read_network_options(assignments: Sequence[str], headers: Sequence[str]) -> dict[str, Any]:
-    """Keyword arguments of NetworkQDL. Raises Mistake for what is none of them."""
+    """Keyword arguments of NetworkQDL. Raises Mistake for an option that does not exist."""
     options: dict[str, Any] = {}
     for text in assignments:
         name, found, value = text.partition("=")
@@ -66,12 +66,13 @@ def read_network_options(assignments: Sequence[str], headers: Sequence[str]) -> 
 
 
 def shown_headers(headers: Sequence[str]) -> list[str]:
-    """For a command to be shown: without the values, which may be secrets."""
+    """Headers as a command can show them: without the values, which may be secrets."""
     return [text if text.startswith("@") else f"{text.partition(':')[0]}: ..." for text in headers]
 
 
 def shown_options(assignments: Sequence[str]) -> list[str]:
-    """Likewise: query parameters may be keys."""
+    """Options as a command can show them: without the values of query parameters, which may be
+    keys."""
     parts = [text.partition("=") for text in assignments]
     return [
         f"{name}=..." if name.startswith(_QUERY) else f"{name}{found}{value}"

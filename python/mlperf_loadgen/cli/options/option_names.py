@@ -24,7 +24,8 @@ _WORDS = (
 
 
 def check_option(option: str, name: str, value: float | None) -> None:
-    """Raises Mistake for a value that the argument of this name cannot have; None: not given."""
+    """Raises Mistake for a value that the argument of this name cannot have; None stands for an
+    option that was not given."""
     if value is None:
         return
     try:
@@ -34,7 +35,8 @@ def check_option(option: str, name: str, value: float | None) -> None:
 
 
 def in_options(text: str) -> str:
-    """The text, with options for the names of settings and arguments that only programs have."""
+    """The text, with options in place of the names of settings and arguments that only programs
+    use."""
     for pattern, option in _WORDS:
         text = re.sub(pattern, option, text)
     return text

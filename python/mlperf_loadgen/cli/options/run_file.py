@@ -1,4 +1,4 @@
-"""A YAML file that says everything of a run: `--file run.yaml`."""
+"""A YAML file that describes a whole run: `--file run.yaml`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEYS = ("sut", "qsl", "model", "output", "conf", *_TABLES)
 
 @dataclass
 class RunFile:
-    """What the file says. Paths in it are relative to its own folder."""
+    """The content of the file. Paths in it are relative to its own folder."""
 
     folder: Path
     sut: str | None = None
@@ -32,7 +32,7 @@ class RunFile:
 
 
 def read_run_file(path: Path) -> RunFile:
-    """Reads the file. Raises Mistake, naming file and line, for whatever is odd in it."""
+    """Reads the file. Raises Mistake, which names file and line, for anything invalid in it."""
     file = RunFile(path.parent)
     for key, value, where in _pairs(_root(path), str(path)):
         if key in _TEXTS:

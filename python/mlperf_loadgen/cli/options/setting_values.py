@@ -17,7 +17,7 @@ _TRUTH = {
 
 
 class Origin(Enum):
-    """Where a value that no file gave came from."""
+    """The source of a value that no file gave."""
 
     DEFAULT = "default"
     BUILT_IN = "built-in mlperf.conf"
@@ -30,9 +30,9 @@ class Assignment(NamedTuple):
     name: str
     text: str
     origin: str
-    """What is shown as the source of the value: an `Origin`, or file:line."""
+    """The source of the value to show: an `Origin`, or file:line."""
     shown: str
-    """As it was written, for messages."""
+    """The assignment as it was written, for messages."""
 
 
 def split_assignment(option: str, text: str) -> Assignment:
@@ -45,7 +45,7 @@ def split_assignment(option: str, text: str) -> Assignment:
 
 
 def assign_setting(settings: _core.TestSettings, asked: Assignment) -> None:
-    """Sets it. Raises Mistake for a name or a value that is none."""
+    """Sets the setting. Raises Mistake for an unknown name or an invalid value."""
     known = settings.to_dict()
     if asked.name not in known:
         raise no_setting(asked.shown, asked.name)
@@ -57,12 +57,12 @@ def assign_setting(settings: _core.TestSettings, asked: Assignment) -> None:
 
 
 def no_setting(shown: str, name: str) -> Mistake:
-    """What to say of a name that is no setting, with what may be meant."""
+    """The message for a name that is not a setting, with similar names."""
     return Mistake(f"{shown}: there is no setting {name!r}{_meant(name)}")
 
 
 def assign_log_setting(settings: _core.LogSettings, asked: Assignment) -> None:
-    """The same for what is logged."""
+    """Sets a setting of the logs, as `assign_setting` does."""
     own_names, output_names = _core.log_setting_names()
     names = [*own_names, *output_names]
     names.remove("outdir")  # It has an option of its own.

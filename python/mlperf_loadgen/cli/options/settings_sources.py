@@ -1,6 +1,7 @@
-"""Settings from their sources, each over the one before: defaults, config files, --file, options.
+"""Settings from their sources, each of which overrides those before it: defaults, config files,
+--file, options.
 
-Every value keeps where it came from, which `--dry-run` shows.
+The source of every value is kept, and `--dry-run` shows it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Model(NamedTuple):
 
     name: str
     shown: str
-    """As it was written, for messages."""
+    """The model as it was written, for messages."""
 
 
 @dataclass
@@ -36,7 +37,7 @@ class SourcedSettings:
 
     settings: _core.TestSettings = field(default_factory=_core.TestSettings)
     origins: dict[str, str] = field(default_factory=dict)
-    """Source by name; the rest are defaults."""
+    """Source by name; settings that are not in it have their defaults."""
 
     def origin(self, name: str) -> str:
         """Where a value came from."""
@@ -49,10 +50,11 @@ def gather_settings(
     of_file: Sequence[Assignment],
     of_options: Sequence[Assignment],
 ) -> SourcedSettings:
-    """Applies config files, in their order, then assignments, the later over the earlier.
+    """Applies config files, in their order, and then assignments, of which later ones override
+    earlier ones.
 
-    Raises Mistake for a model that nothing is known of, and for a setting that the scenario does
-    not use: that of the run, or of the file for what the file sets.
+    Raises Mistake for an unknown model, and for a setting that the scenario does not use. The
+    scenario is that of the run, or for the settings of the file, that of the file.
     """
     asked = [*of_file, *of_options]
     sourced = SourcedSettings()

@@ -1,4 +1,4 @@
-"""The responses of an accuracy log, read as what they hold, and written to files."""
+"""The responses of an accuracy log, read by their type, and written to files."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ _TEXT = "text"  # Instead of a dtype.
 
 @dataclass(frozen=True)
 class Answers:
-    """What the responses hold."""
+    """The contents of the responses."""
 
     read: AccuracyLog
     rows: npt.NDArray[Any] | None
-    """Numbers, shape (n, values of a response); None: bytes, texts, or of different sizes."""
+    """Numbers, shape (n, values of a response). None: the responses are bytes or texts, or differ
+    in size."""
     values: Iterable[Any]
     """A row, an array of its own size, a text, or bytes for each response."""
     ragged_dtype: np.dtype[Any] | None = None
-    """Of arrays of different sizes."""
+    """The dtype of arrays of different sizes."""
 
     @property
     def width(self) -> int:
-        """Values of a response; 1 where that is not the same for all."""
+        """Number of values in a response; 1 if that is not the same for all."""
         return 1 if self.rows is None else self.rows.shape[1]
 
 
@@ -68,8 +69,8 @@ def read_answers(read: AccuracyLog, dtype: str | None) -> Answers:
 
 
 def write_csv(path: Path, answers: Answers) -> None:
-    """A line a response: a column a value; one column for texts, bytes, and values of different
-    number, between which there are spaces."""
+    """Writes a line for each response and a column for each value. Texts, bytes, and values of
+    different number have one column, with spaces between the values."""
     width = answers.width
     names = ["response"] if width == 1 else [f"value_{i}" for i in range(width)]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -89,8 +90,8 @@ def _cells(answers: Answers, value: Any) -> list[Any]:
 
 
 def write_jsonl(path: Path, answers: Answers) -> None:
-    """A JSON object a line: `sequence_id`, `sample_index`, `response` (hexadecimal digits, text, a
-    number or a list of numbers) and, where the log has them, `token_count`."""
+    """Writes a JSON object on each line: `sequence_id`, `sample_index`, `response` (hexadecimal
+    digits, text, a number or a list of numbers) and, if the log has it, `token_count`."""
     counts = answers.read.token_counts.tolist() or None
     with path.open("w", encoding="utf-8") as file:
         for i, (sequence, index, value) in enumerate(_lines(answers)):
@@ -104,9 +105,9 @@ def write_jsonl(path: Path, answers: Answers) -> None:
 
 
 def write_npz(path: Path, answers: Answers) -> None:
-    """`sequence_ids`, `indices`, `token_counts`, and `responses` as rows; of different sizes one
-    after the other in `values`, response i from value_offsets[i] to value_offsets[i + 1]; bytes and
-    texts likewise as `payload` and `payload_offsets`."""
+    """Writes `sequence_ids`, `indices`, `token_counts`, and `responses` as rows. If responses
+    differ in size, they are one after the other in `values`, response i from value_offsets[i] to
+    value_offsets[i + 1]. Bytes and texts are in `payload` and `payload_offsets` in the same way."""
     import numpy as np
 
     read = answers.read

@@ -19,9 +19,8 @@ _LARGEST_COUNTS = (2**32 - 1, 2**32 - 1)
 
 
 def preview(session: Session) -> Outcome:
-    """The effective settings, the source of each, and the traffic they make. Raises Mistake for
-    what a run would refuse.
-    """
+    """Shows the effective settings, the source of each, and the traffic they make. Raises Mistake
+    for anything that a run would refuse."""
     with session.output_folder():  # Which is removed again.
         counts = _checked_counts(session)
         settings, plan = session.resolved(counts or _LARGEST_COUNTS)
@@ -91,10 +90,11 @@ def _text(value: Any) -> str:
 def expected_traffic(
     settings: _core.TestSettings, counts: tuple[int, int] | None, plan: dict[str, Any]
 ) -> dict[str, str | int]:
-    """What the settings say of the traffic before it is made; docs/cli.md has the formulas.
+    """The traffic as far as the settings determine it before it is made; docs/cli.md has the
+    formulas.
 
     `counts`: total and performance sample count of the library, if known. `plan`: the numbers of
-    the test, of which those of the samples are right only if the library is known.
+    the test; those of the samples are right only if the library is known.
     """
     traffic: dict[str, str | int] = {}
     if counts is not None:

@@ -1,4 +1,4 @@
-"""What a command comes to, and what may stop it."""
+"""The outcome of a command, and the errors that may end it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a command that did its work."""
+    """The outcome of a command that did its work."""
 
     status: Status
     document: dict[str, Any]
-    """For programs (`--json`)."""
+    """The document for programs (`--json`)."""
     show: Callable[[], None]
-    """Prints it for people, to the standard output."""
+    """Prints the outcome for people, to the standard output."""
 
 
 class CommandError(Exception):
-    """The end of a command that did not. The message names the thing, the value and the cure."""
+    """The outcome of a command that failed. The message names the thing, the value and the fix."""
 
     status = Status.MISTAKE
 
 
 class Mistake(CommandError):
-    """Something the user can fix."""
+    """An error that the user can fix."""
 
 
 class Interrupted(CommandError):
@@ -56,12 +56,12 @@ class SutFailure(CommandError):
 
 
 def json_text(document: dict[str, Any]) -> str:
-    """Strict JSON: what it has no numbers for (inf, nan) is null."""
+    """Strict JSON: numbers that it does not have (inf, nan) become null."""
     return json.dumps(plain(document), indent=2, allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold of a value."""
+    """The value in a form that JSON can hold."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -15,7 +15,7 @@ from .show import print_heading, print_table, print_text
 
 
 def status_of(result: _core.TestResult) -> Status:
-    """The exit status that a test comes to."""
+    """The exit status for a test."""
     if result.aborted:  # By the system: an interrupt is raised.
         return Status.SUT_FAILED
     if result.log_failure:
@@ -24,7 +24,7 @@ def status_of(result: _core.TestResult) -> Status:
 
 
 def print_result(result: _core.TestResult) -> None:
-    """Verdict, figures, what speaks against it, and what to do about that."""
+    """Prints the verdict, the figures, the problems of the result, and what to do about them."""
     print_heading(title_of(result), verdict_of(result))
     print_table([*facts_of(result)])
     print_table(times_of(result), ("", *STATISTICS))
@@ -33,12 +33,12 @@ def print_result(result: _core.TestResult) -> None:
 
 
 def report_command(output: Path) -> str:
-    """The page of the test that was just logged to a folder."""
+    """The command for a report of the test that was just logged to a folder."""
     return f"mlperf-loadgen report {shlex.quote(str(_logs_of_last(output)[0]))} -o report.html"
 
 
 def accuracy_command(output: Path) -> str:
-    """Likewise what the test answered."""
+    """The command that scores the answers of the test that was just logged to a folder."""
     return f"mlperf-loadgen accuracy {shlex.quote(str(_logs_of_last(output)[1]))}"
 
 
@@ -52,7 +52,8 @@ def _logs_of_last(output: Path) -> tuple[Path, Path]:
 
 
 def print_where_next(output: Path, commands: Sequence[str] = ()) -> None:
-    """Where the logs are, and what to type next: the commands, or else to look at them."""
+    """Prints where the logs are, and which commands to type next; without commands, to look at the
+    logs."""
     print(f"\nlogs: {output}")
     for index, command in enumerate(commands or [report_command(output)]):
         print(f"{'next:' if index == 0 else '     '} {command}")

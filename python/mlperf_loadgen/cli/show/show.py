@@ -1,4 +1,4 @@
-"""What people read: tables and text, in 80 columns wherever they go, and messages beside them."""
+"""Output for people: tables and text, in 80 columns wherever they go, and messages beside them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_ROOM = 24  # For text beside names.
 
 
 def print_heading(text: str, verdict: str = "") -> None:
-    """A line, with a verdict behind it."""
+    """Prints a line, with a verdict behind it."""
     if not sys.stdout.isatty():
         print(f"{text}: {verdict}" if verdict else text)
         return
@@ -31,9 +31,8 @@ def print_heading(text: str, verdict: str = "") -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """With a header columns of numbers behind a name, to the right; else names, each with a text
-    that may go on below.
-    """
+    """Prints a table. With a header it has a name and columns of numbers, aligned to the right;
+    without one, each name has a text that may continue below."""
     if not rows:
         return
     if header:
@@ -55,7 +54,7 @@ def _facts(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def print_text(text: str) -> None:
-    """A sentence below a table."""
+    """Prints a sentence below a table."""
     for line in wrapped(_INDENT + text, 2 * _INDENT):
         print(line)
 
@@ -64,7 +63,7 @@ def print_text(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """A line to stderr, if that takes it: what is measured goes on without."""
+    """Writes a line to stderr, if that is possible; the measurement goes on without it."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
@@ -72,7 +71,7 @@ def tell(text: str) -> None:
 
 
 def drop(stream: TextIO) -> None:
-    """What is written there from now on, and what could not be before, goes nowhere."""
+    """Discards all further output to a stream, and the output that could not be written before."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""Whether what the user wrote can be called as the load generator will call it."""
+"""Whether the user's code can be called in the way the load generator will call it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COUNTS = ("total_sample_count", "performance_sample_count")
 
 
 def check_methods(made: Any, target: str) -> None:
-    """Raises Mistake for a method that takes other arguments, and for a count that is none."""
+    """Raises Mistake for a method that takes other arguments, and for a count that is no number."""
     made_name = type(made).__name__
     owner = target if target.endswith(f":{made_name}") else f"{target}: {made_name}"
     if isinstance(made, SystemUnderTest):
@@ -33,7 +33,7 @@ def check_methods(made: Any, target: str) -> None:
 
 
 def lacking(found: Any, target: str) -> Mistake:
-    """What to say of a class with abstract methods."""
+    """The message for a class with abstract methods."""
     missing = sorted(found.__abstractmethods__)
     wanted = [f"{name} = 1000" if name in _COUNTS else _definition(name) for name in missing]
     own = [name for name in vars(found) if not name.startswith("_") and name not in missing]

@@ -1,4 +1,4 @@
-"""From what the user names, `package.module:Class` or `path/file.py:Class`, to an object."""
+"""From the name in a command, `package.module:Class` or `path/file.py:Class`, to an object."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ _LIBRARY_PARAMETERS = ("qsl", "library")
 
 
 def is_address(target: str) -> bool:
-    """Whether a target is on the network: `scheme://...`. Raises Mistake for an address without
-    its scheme, which would be taken for a file or a module.
-    """
+    """Whether a target is on the network: `scheme://...`. Raises Mistake for an address without its
+    scheme, which would be taken for a file or a module."""
     from ...qdl.address import corrected_address, is_address
 
     if is_address(target):
@@ -62,7 +61,7 @@ def target_name(target: str) -> str:
 
 
 def shown_target(target: str) -> str:
-    """For messages: of addresses without what may be secret."""
+    """The target for messages, without the secret parts of addresses."""
     if not is_address(target):
         return target
     from ...qdl.address import shown_address
@@ -79,22 +78,21 @@ def in_folder(target: str, folder: Path) -> str:
 
 
 def make_library(sut: str, qsl: str | None) -> object:
-    """Constructs the sample library: the one named, or the only one beside the system."""
+    """Makes the sample library: the one that is named, or the only one beside the system."""
     if qsl is not None and is_address(qsl):
         raise Mistake(f"{qsl} is no QSL: that is a class here, as in path/file.py:Class")
     if qsl is not None:
         return _construct(_named(qsl, QuerySampleLibrary, "QSL"), qsl, None, QuerySampleLibrary)
     if is_address(sut):
         raise Mistake(f"{sut} needs a sample library as well: {_BEHIND}")
-    _named(sut, SystemUnderTest, "SUT")  # Of two mistakes, the first is told first.
+    _named(sut, SystemUnderTest, "SUT")  # Of two mistakes, the first is reported first.
     found, name = _only_class(_module(sut, "SUT"), QuerySampleLibrary, sut)
     return _construct(found, name, None, QuerySampleLibrary)
 
 
 def make_system(sut: str, library: object, network: dict[str, Any] | None = None) -> object:
-    """Constructs the system under test, with the library if its constructor takes one. `network`:
-    options of NetworkQDL, which only a SUT on the network takes.
-    """
+    """Makes the system under test, with the library if its constructor takes one. `network`:
+    options of NetworkQDL, which only a SUT on the network takes."""
     if is_address(sut):
         return _network_system(sut, library, network or {})
     return _construct(_named(sut, SystemUnderTest, "SUT"), sut, library, SystemUnderTest)
@@ -114,9 +112,8 @@ def find_function(target: str, option: str) -> Any:
 
 
 def check_system(sut: str, library: object, network: dict[str, Any]) -> None:
-    """Raises Mistake as `make_system` and `entered` do, as far as none of the user's code has to be
-    called for it. `library`: None where it is not known what it will be.
-    """
+    """Raises Mistake as `make_system` and `entered` do, as far as that is possible without calling
+    the user's code. `library`: None if it is not known yet."""
     if is_address(sut):
         if library is not None:
             _network_system(sut, library, network)
@@ -131,7 +128,8 @@ def check_system(sut: str, library: object, network: dict[str, Any]) -> None:
 
 
 def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> Any:
-    """Enters a context manager, to be left with the stack; anything else as it is."""
+    """Enters a context manager, which is left with the stack. Any other object is returned as it
+    is."""
     if hasattr(made, "__enter__") and hasattr(made, "__exit__"):
         with calling_user_code():
             inside = stack.enter_context(made)

@@ -1,4 +1,4 @@
-"""Calling what the user wrote: its exceptions are shown from the user's own frames."""
+"""Calls the user's code: the traceback of its exceptions begins at the user's own frames."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ _INSTALLED = ("site-packages", "dist-packages")  # Below the standard library, a
 @contextlib.contextmanager
 def calling_user_code(what: str = "the system under test failed") -> Iterator[None]:
     """Raises SutFailure, from the original, for an exception that the user's code raised or let
-    through; one that this package raised by itself passes. `what`: begins the message.
-    """
+    through. An exception that this package raised by itself passes. `what` begins the message."""
     try:
         yield
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""What the load generator is told of the running test: completions, failures, faults."""
+"""The reports to the load generator about the running test: completions, failures, faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _LONGEST_FAULT = 1000
 
 
 class Completions:
-    """The test that nodes work for. After `end` nothing is passed on: ids are of this test only."""
+    """The test that nodes work for. After `end` it passes on nothing more, because ids belong to
+    this test only."""
 
     def __init__(self) -> None:
         self.over = False
@@ -45,7 +46,7 @@ class Completions:
             _core.fail(ids, self._count(reason, len(ids)))
 
     def fault(self, text: str, count: int = 1) -> None:
-        """Something that costs no sample but must not happen: the result is INVALID for it."""
+        """Reports a fault that costs no sample; it makes the result INVALID."""
         text = self._count(text, count)
         if not self.over:
             _core.fail([], text)
@@ -57,7 +58,7 @@ class Completions:
             self.end_by(NetworkError(text))
 
     def end_by(self, error: BaseException) -> None:
-        """Aborts the test; one on another machine is told why."""
+        """Aborts the test; if the test is on another machine, the reason is sent to it."""
         if _core.fail([], encodable(f"{type(error).__name__}: {error}")) and self.error is None:
             self.error = error
         _core.AbortTest()

@@ -1,8 +1,8 @@
 """Hands queued samples to nodes.
 
 Everything here runs in one event loop. Samples wait in the queue of the load generator, which holds
-ids only, until a node has room; a sample on its way has a slot, which its key names. What comes
-back goes through `receiver.py`.
+ids only, until a node has room. An outstanding sample has a slot, which its key identifies. Answers
+go through `receiver.py`.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class _Pace:
 
 
 class Dispatcher:
-    """Sends what waits, as far as nodes have room.
+    """Sends waiting samples, as far as nodes have room.
 
-    `watch_queue(on)`: whether `dispatch` is to be called when something comes into the queue.
+    `watch_queue(on)`: says whether `dispatch` is to be called when a query comes into the queue.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Dispatcher:
         self._turn_ends_ns = 0
 
     def dispatch(self) -> None:
-        """Something came into the queue."""
+        """Called when a query has come into the queue."""
         if self._dispatching:  # What is sent may fail at once; the loop below goes on.
             return
         if self._test.over:  # What comes into the queue now is another's.
@@ -93,12 +93,12 @@ class Dispatcher:
             self._dispatching = self._pausing
 
     def room_made(self) -> None:
-        """A node may take more, or is gone."""
+        """Called when a node may take more samples, or is lost."""
         if self._blocked:
             self.dispatch()
 
     def flush(self) -> None:
-        """Passes a flush on, behind what was issued before it."""
+        """Passes a flush on, after the queries that were issued before it."""
         self._flushing = True
         self.dispatch()
 

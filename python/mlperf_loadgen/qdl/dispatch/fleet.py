@@ -1,4 +1,4 @@
-"""The nodes: what each has on its way, and whose turn it is."""
+"""The nodes: their outstanding samples, and which node is next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..links.link import Link, NodeInfo
 
 @dataclass
 class Node:
-    """A node and what is on its way to it."""
+    """A node and its outstanding samples."""
 
     link: Link
     number: int
@@ -24,7 +24,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may be on its way to each node."""
+    """How much may be outstanding at each node."""
 
     samples: int
     payload_bytes: int
@@ -58,7 +58,7 @@ class Fleet:
         ]
 
     def choose(self, able: list[Node]) -> Node:
-        """Whose turn it is of these, at least one."""
+        """The next of these nodes, at least one."""
         if self._round_robin:
             self._turn += 1
             return able[self._turn % len(able)]

@@ -1,4 +1,4 @@
-"""What a test over the network says of the network."""
+"""The report on the network after a test."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _IMPOSSIBLE = (
 
 @dataclass(frozen=True)
 class NetworkReport:
-    """Where the time went, and what became of the nodes."""
+    """Where the time went, and what happened to the nodes."""
 
     components: dict[str, dict[str, Any]]
     """By component, in the order in which they pass: count, mean, percentiles and maximum, ns."""
     nodes: list[dict[str, Any]]
     """Each node's address, name, counts, losses and clock."""
     faults: dict[str, int]
-    """What went wrong, and how often."""
+    """The faults, and how often each happened."""
     method: str = METHOD
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class NetworkReport:
 
 
 def report_of(fleet: Fleet, faults: dict[str, int], timings: Timings) -> NetworkReport:
-    """Of a test that has ended."""
+    """The report on a test that has ended."""
     components = timings.components()
     if timings.impossible:
         faults = faults | {_IMPOSSIBLE: timings.impossible}

@@ -1,4 +1,4 @@
-"""What goes to a node together: which samples, and their payloads while these are fetched."""
+"""The samples that go to a node together, and their payloads while these are fetched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_BYTES = 4 << 20  # Of a parcel, unless one query has more; the last sample
 
 
 class Library(Protocol):
-    """What payloads come from: a sample library that can be indexed."""
+    """The source of payloads: a sample library that can be indexed."""
 
     def __getitem__(self, index: int, /) -> Payload: ...
 
@@ -26,7 +26,7 @@ class Library(Protocol):
 class Backlog:
     """Samples that were taken out of the queue and wait for a node with room.
 
-    A query goes to a node whole, unless it has more samples or bytes than may be on their way to a
+    A query goes to a node whole, unless it has more samples or bytes than may be outstanding at a
     node.
     """
 
@@ -56,8 +56,8 @@ class Backlog:
         return size if size <= self._most_whole else 1
 
     def parcel(self, node: Node, nodes_with_room: int) -> Parcel:
-        """The node's share of what waits, so that others with room get some as well. Samples stay
-        here until `drop`."""
+        """The node's share of the waiting samples, so that other nodes with room get some as well.
+        Samples stay here until `drop`."""
         samples = self.rows[: self._count_for(node, nodes_with_room)]
         cut = samples["query"][0] if self.together() == 1 else None
         room_bytes = self._limits.payload_bytes - node.outstanding_bytes
@@ -77,7 +77,7 @@ class Backlog:
         return count
 
     def drop(self, count: int) -> npt.NDArray[Any]:
-        """Lets go of the next `count` samples, at least one. Returns them."""
+        """Removes the next `count` samples, at least one, and returns them."""
         gone, self.rows = self.rows[:count], self.rows[count:]
         self._begun = gone["query"][-1]
         return gone

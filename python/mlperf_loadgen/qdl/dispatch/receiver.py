@@ -1,4 +1,4 @@
-"""Takes what nodes say of samples, and hands it to the load generator."""
+"""Takes the reports of nodes about samples, and hands them to the load generator."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .timings import Timings
 
 
 class Receiver(LinkEvents):
-    """The LinkEvents of a fleet's links. `room_made` is called when a node may take more, or is
-    gone."""
+    """The LinkEvents of a fleet's links. `room_made` is called when a node may take more samples,
+    or is lost."""
 
     def __init__(
         self,

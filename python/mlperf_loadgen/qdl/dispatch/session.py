@@ -1,4 +1,4 @@
-"""One test over the network: its nodes, and the event loop in which they are talked to."""
+"""One test over the network: its nodes, and the event loop in which it talks to them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _LONGEST_END_S = 10.0  # What is at something else for so long does not come to 
 
 
 class NetworkWarning(UserWarning):
-    """Something went wrong in the network; what it did to the test is in the result."""
+    """A fault of the network; the result says how it affected the test."""
 
 
 class Session:
-    """What there is of a test, and of no other: a thread that outlives it can disturb no later one.
+    """Everything that belongs to one test only, so that a thread that outlives its test cannot
+    disturb a later one.
 
     Its methods are called in the thread that runs the test.
     """
@@ -62,7 +63,7 @@ class Session:
         self._thread.call(lambda: self._guard(self._dispatcher.flush))
 
     def end(self) -> NetworkReport:
-        """Lets go of the nodes, and ends the thread."""
+        """Releases the nodes, and ends the thread."""
         self.test.end()  # At once, whatever the loop is at.
         wait = True
         try:

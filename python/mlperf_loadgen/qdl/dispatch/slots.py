@@ -1,4 +1,4 @@
-"""The samples that are on their way, and the keys that nodes name them by."""
+"""The outstanding samples, and the keys by which nodes identify them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FREE = -1
 class SlotTable:
     """Slots that are used again and again.
 
-    A key is a slot's turn and number: one that comes twice, or belongs to something else, has
-    another turn than the slot.
+    A key is a slot's turn and number. A key that comes twice, or belongs to another sample, has a
+    different turn from the slot.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class SlotTable:
         return np.flatnonzero(self._nodes == node)
 
     def release(self, numbers: Int64s) -> tuple[npt.NDArray[Any], int]:
-        """Frees slots. Returns what was in them, of ROW, and the bytes of their payloads."""
+        """Frees slots. Returns their contents, as ROW, and the bytes of their payloads."""
         self._nodes[numbers] = _FREE
         self._free[self._free_count : self._free_count + len(numbers)] = numbers
         self._free_count += len(numbers)

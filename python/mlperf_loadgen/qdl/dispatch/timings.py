@@ -104,7 +104,7 @@ class Histogram:
 
 
 class Timings:
-    """Takes the times of answered samples: a histogram a component, and the rows in a file."""
+    """Takes the times of answered samples: a histogram of each component, and rows in a file."""
 
     def __init__(self) -> None:
         self.histograms = {name: Histogram() for name in (*COMPONENTS, _BOTH_WAYS)}
@@ -161,8 +161,8 @@ class Timings:
             self.histograms[_BOTH_WAYS].add(there + back)
 
     def components(self) -> dict[str, dict[str, Any]]:
-        """Percentiles of each component for which there is anything. To be called once, after the
-        test: counting would hold up the samples that are on their way."""
+        """Percentiles of each component that has any times. To be called once, after the test,
+        because the counting would delay outstanding samples."""
         self._put_away()
         for block in self._written_blocks():
             self._count(np.frombuffer(block, ROW))
@@ -182,7 +182,7 @@ class Timings:
                 file.write(block)
 
     def close(self) -> None:
-        """Lets go of the rows."""
+        """Releases the rows."""
         if self._file is not None:
             self._file.close()
 

@@ -200,7 +200,7 @@ class RequestLink(WatchedLink):
         self._repeated += 1
 
     def _tell(self, key: int, data: bytes, received_ns: int) -> None:
-        """Answers that come in the same turn of the loop are told together, which is cheaper."""
+        """Reports answers that come in the same turn of the loop together, which is cheaper."""
         if not self._done:
             self._done_ns = received_ns
             self._loop.call_soon(self._tell_all)

@@ -68,7 +68,7 @@ class Talker:
         self.addresses = [self._bind(address) for address in addresses]
 
     def _admit_known(self, keys: Keys | None) -> None:
-        """Lets in whoever has the load generator's key, and nobody else."""
+        """Admits only clients with the load generator's key."""
         self._door: Any = None
         if keys is None:
             return
@@ -307,7 +307,7 @@ class Talker:
             self._end_session(f"was refused: {reason}")
 
     def _refuse_message(self, sender: bytes, frames: list[Any], reason: str) -> None:
-        """Tells whoever sent it, as far as that is one of us; strangers get no answer."""
+        """Answers the sender if it speaks this protocol; any other sender gets no answer."""
         head = bytes(frames[0].buffer[: wire.HEAD_BYTES]) if frames else b""
         run = wire.run_of(head)
         if run is not None:

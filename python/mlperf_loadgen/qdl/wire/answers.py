@@ -1,6 +1,6 @@
-"""ANSWERS messages: what became of samples, on the way back from a node.
+"""ANSWERS messages: what happened to samples, on the way back from a node.
 
-Rows of `ANSWER_ROW`, then the bytes of all answers, one after another.
+They have rows of `ANSWER_ROW`, then the bytes of all answers, one after another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ ANSWER_ROW = np.dtype(
 
 
 class Event(enum.IntEnum):
-    """What an answer's row tells; as `mlperf_loadgen._core.ServedSamples` numbers them."""
+    """The event that an answer's row reports, with the numbers of
+    `mlperf_loadgen._core.ServedSamples`."""
 
     COMPLETED = 0
     FIRST_TOKEN = 1
@@ -47,7 +48,7 @@ def write_answers(run: int, rows: npt.NDArray[Any], data: bytes, now_ns: int) ->
 
 
 def answer_messages(run: int, rows: npt.NDArray[Any], data: bytes, now_ns: int) -> Iterator[Frames]:
-    """ANSWERS messages that are no larger than they may be. Most often there is one."""
+    """ANSWERS messages within the largest size of a message. Most often there is one."""
     if len(rows) <= MOST_ROWS and len(data) <= _MOST_ANSWER_BYTES:
         yield write_answers(run, rows, data, now_ns)
         return

@@ -1,9 +1,9 @@
 """The messages of the binary transport: their heads, control messages and times.
 
-A message is a head of fixed size, then what its kind says; all numbers are little-endian. Control
-messages carry JSON, samples (samples.py) and answers (answers.py) rows of numbers followed by the
-bytes. Nothing that is read is executed or unpickled, and what is not as described, or is more than
-one of us would write, raises `MessageError`.
+A message is a head of fixed size, followed by data that depends on its kind; all numbers are
+little-endian. Control messages carry JSON. Samples (samples.py) and answers (answers.py) carry rows
+of numbers followed by the bytes. Data that is read is never executed or unpickled. A message that
+does not have the described form, or is larger than this package would write, raises `MessageError`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Frames: TypeAlias = "list[Frame]"
 
 
 class MessageError(ValueError):
-    """A message that is none of ours."""
+    """A message that does not belong to this protocol."""
 
 
 class Kind(enum.IntEnum):
@@ -57,11 +57,11 @@ class Message:
     run: int
     body: memoryview
     frames: list[memoryview]
-    """What follows the first frame."""
+    """The frames after the first one."""
 
 
 def read(frames: Sequence[Frame]) -> Message:
-    """Reads the head. Raises MessageError; whom to answer, `run_of` tells."""
+    """Reads the head. Raises MessageError; `run_of` says whom to answer."""
     if len(frames) > MOST_FRAMES:
         raise MessageError(f"a message of more than {MOST_FRAMES} frames")
     first = memoryview(frames[0]) if frames else memoryview(b"")
@@ -84,7 +84,8 @@ HEAD_BYTES = _HEAD.size
 
 
 def run_of(head: bytes) -> int | None:
-    """The run a message of any version of the protocol is for; None: it is no message of ours."""
+    """The run that a message of any version of the protocol is for; None: it does not belong to
+    this protocol."""
     if len(head) < _HEAD.size or head[: len(_MAGIC)] != _MAGIC:
         return None
     run: int = _HEAD.unpack_from(head)[3]

@@ -1,7 +1,8 @@
 """A sample's payload as bytes, and back: tensors without copies, never pickle.
 
 A payload is bytes, str, an array, a sequence of arrays or a dict of named arrays. Its `Layout` says
-which, with each part's name, dtype and shape; the parts' bytes travel beside it.
+which of these it is, with each part's name, dtype and shape; the bytes of the parts are sent beside
+it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _DTYPE = re.compile(r"[<>|][biufcSU][0-9]{1,9}")
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor of a payload; `dtype` is NumPy's, as "<f4"."""
+    """A tensor of a payload; `dtype` is in NumPy's form, such as "<f4"."""
 
     name: str
     dtype: str
@@ -40,12 +41,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the bytes of a payload mean."""
+    """The meaning of the bytes of a payload."""
 
     form: str
     """"bytes", "str", "array", "list" or "dict"."""
     parts: tuple[Part, ...]
-    """Of bytes and str: none, their size is the payload's."""
+    """The parts; bytes and str have none, because their size is that of the payload."""
 
     def to_json(self) -> str:
         return json.dumps([self.form, [[p.name, p.dtype, p.shape] for p in self.parts]])
@@ -66,9 +67,10 @@ _PARTS_OF = {
 
 
 def flatten(payload: Payload) -> tuple[Layout, list[memoryview]]:
-    """The layout of a payload and its parts' bytes, not copied where they are contiguous.
+    """The layout of a payload and the bytes of its parts, which are not copied if they are
+    contiguous.
 
-    Raises TypeError, naming what it is, for anything else than a payload, and ValueError for one of
+    Raises TypeError, which names the type, if the object is not a payload, and ValueError if it has
     too many arrays.
     """
     if isinstance(payload, (bytes, bytearray, memoryview)):
@@ -106,7 +108,7 @@ def _flat(name: str, value: Any) -> tuple[Part, memoryview]:
 
 
 def parse_layout(text: list[Any]) -> Layout:
-    """A layout from its decoded JSON. Raises ValueError for what is none."""
+    """A layout from its decoded JSON. Raises ValueError if it is invalid."""
     try:
         form, parts = text
         least, most = _PARTS_OF[form]
@@ -131,9 +133,9 @@ def _parse_part(name: Any, dtype: Any, shape: Any) -> Part:
 
 
 def restore(layout: Layout, parts: list[memoryview]) -> Payload:
-    """The payload again; arrays are read-only views of `parts`.
+    """Makes the payload from its layout and parts; arrays are read-only views of `parts`.
 
-    Raises ValueError if the bytes are not as many as the layout says.
+    Raises ValueError if the number of bytes differs from the layout.
     """
     if layout.form == "bytes":
         return bytes(parts[0])
@@ -157,5 +159,5 @@ def _array(part: Part, view: memoryview) -> npt.NDArray[Any]:
 
 
 def size_of(views: list[memoryview]) -> int:
-    """Bytes of all parts."""
+    """Number of bytes in all parts."""
     return sum(len(view) for view in views)
