@@ -2,8 +2,8 @@
 // thread.
 //
 // A new process is one file like poisson_arrivals.h and one row of the table in arrival_process.cc.
-// A run uses the one that its plan names (plan/run_plan.cc); there is no setting for it, as there is
-// one process.
+// A run uses the one that its plan names (plan/run_plan.cc); there is no setting for it, as there
+// is one process.
 #ifndef MLPERF_LOADGEN_TRAFFIC_ARRIVAL_PROCESS_H_
 #define MLPERF_LOADGEN_TRAFFIC_ARRIVAL_PROCESS_H_
 

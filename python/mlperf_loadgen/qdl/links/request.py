@@ -21,9 +21,9 @@ from .link import (
     guarded,
     shown,
 )
+from .node_timeout import QUESTIONS_A_TIMEOUT, WatchedLink
 from .server import Server
 from .server_kind import find_kind
-from .node_timeout import QUESTIONS_A_TIMEOUT, WatchedLink
 
 DEFAULT_CONCURRENCY = 64
 SHOWN_CHARACTERS = 200

@@ -28,9 +28,9 @@ from .link import (
     Run,
     shown,
 )
+from .node_timeout import WatchedLink
 from .server import Access, Server
 from .server_kind import find_kind
-from .node_timeout import WatchedLink
 
 try:
     import zmq
