@@ -38,15 +38,15 @@ test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-# The development build has the extension module, too: nothing is installed.
+# Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
          repository/test_public_names.py
 quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without installing anything
-	$(BIN)/cmake --preset dev -DLOADGEN_BUILD_PYTHON=ON -DPython_EXECUTABLE=$(BIN)/python \
-	  -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
-	$(BIN)/cmake --build --preset dev -j $(JOBS)
-	$(BIN)/ctest --preset dev -j $(JOBS)
-	cp build/dev/bindings/_core*.so python/mlperf_loadgen/
+	$(BIN)/cmake --preset dev -B build/quick -DLOADGEN_BUILD_PYTHON=ON \
+	  -DPython_EXECUTABLE=$(BIN)/python -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
+	$(BIN)/cmake --build build/quick -j $(JOBS)
+	$(BIN)/ctest --test-dir build/quick -j $(JOBS) --output-on-failure
+	cp build/quick/bindings/_core*.so python/mlperf_loadgen/
 	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 	  $(addprefix tests/python/,$(QUICK))
 
