@@ -15,6 +15,8 @@ _ANY_PORT = "*"
 _SECRET = "..."
 
 
+# Behind a user's name and password, which may have a comma.
+_SEVERAL = re.compile(r",\s*[a-z][a-z0-9+.-]*://|://[^@/]*,[^@/]*(/|$)", re.IGNORECASE)
 _WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -91,6 +93,8 @@ def host_and_port(address: str, *, to_bind: bool = False, needs_port: bool = Tru
     except ValueError:  # Brackets that do not hold an address.
         raise _no_address(address, "its brackets hold no IPv6 address", "[::1]") from None
     netloc = url.netloc.rpartition("@")[2]
+    if _SEVERAL.search(address):
+        raise _no_address(address, "it has a comma, and one address is one node")
     behind_host = netloc.rpartition("]")[2]
     if behind_host.count(":") > 1:
         raise _no_address(address, "an IPv6 address stands in brackets", "[::1]")

@@ -8,9 +8,9 @@ import itertools
 import os
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from .. import _core
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
@@ -21,7 +21,7 @@ from .address import check_address, corrected_address
 from .dispatch.fleet import Limits
 from .dispatch.network_report import NetworkReport
 from .dispatch.session import NetworkWarning, Session
-from .links.link import Link, LinkEvents, LinkFactory, Run
+from .links.link import Link, LinkEvents, LinkFactory, Run, require_positive
 
 
 def _zmq_link(address: str, events: LinkEvents, **options: Any) -> Link:
@@ -88,7 +88,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     - any scheme of `register_transport`.
 
     An IPv6 address is written in brackets, as in "tcp://[::1]:8001". Raises ValueError for an
-    invalid address.
+    invalid address or option, and TypeError for one of the wrong type.
 
     `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
     called for loaded samples only, in a different thread from `load_samples`.
@@ -121,7 +121,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         node_timeout_s: float = 5.0,
         **options: Any,
     ) -> None:
-        self.addresses = [addresses] if isinstance(addresses, str) else list(addresses)
+        self.addresses = _as_list(addresses)
         self.qsl = qsl
         self.report: NetworkReport | None = None
         """Of the last test."""
@@ -136,8 +136,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             "connect_timeout_s": connect_timeout_s,
             "node_timeout_s": node_timeout_s,
         }.items():
-            if not value > 0:
-                raise ValueError(f"{what} must be above 0, not {value!r}")
+            require_positive(what, value)
         if not hasattr(qsl, "__getitem__"):
             raise TypeError(
                 f"{type(qsl).__name__} has no payloads: give it __getitem__(index), which returns "
@@ -148,6 +147,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self._end_on_loss = on_loss == "end"
         self._timeouts_s = connect_timeout_s, node_timeout_s
         self._options = options
+        self._check_options()
         self._name = "NetworkQDL"
         # Other processes' numbers are other ones, so that no answer is taken for ours.
         self._runs = itertools.count(random.SystemRandom().randrange(1, 1 << 62))
@@ -194,6 +194,14 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         names = (node.info.name for node in self._session.fleet.nodes)
         self._name = ", ".join(dict.fromkeys(names))
 
+    def _check_options(self) -> None:
+        """Makes links that are not begun: what they refuse, they refuse before they connect. What
+        the links of others do when they are made is not known here.
+        """
+        for factory, address in zip(self._factories, self.addresses, strict=True):
+            if factory is _OWN_TRANSPORTS.get(address.partition("://")[0]):
+                factory(address, cast(LinkEvents, None), **self._options)
+
     def _make_links(self, events: LinkEvents) -> list[Link]:
         return [
             factory(address, events, **self._options)
@@ -234,6 +242,18 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 def schemes() -> list[str]:
     """The schemes of addresses that are known."""
     return list(_TRANSPORTS)
+
+
+def _as_list(addresses: object) -> list[str]:
+    """Raises TypeError for what is neither an address nor several."""
+    given = [addresses] if isinstance(addresses, str) else addresses
+    listed = list(given) if isinstance(given, Iterable) else None
+    if listed is None or not all(isinstance(one, str) for one in listed):
+        raise TypeError(
+            f"addresses must be a text such as 'tcp://host:port', or a list of them, not "
+            f"{addresses!r}"
+        )
+    return listed
 
 
 def _factory(address: str) -> LinkFactory:

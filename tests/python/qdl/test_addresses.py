@@ -5,6 +5,7 @@ Method: tables of addresses; nodes and servers at ::1, where this machine has it
 """
 
 import contextlib
+import re
 import socket
 
 import numpy as np
@@ -62,6 +63,8 @@ BAD_ADDRESSES = {
     "tcp://127.0.0.1:8001/model": "it has more than a host and a port",
     "tcp://::1:8001": r"an IPv6 address stands in brackets; give tcp://\[::1\]:port",
     "tcp://[::1:8001": "its brackets hold no IPv6 address",
+    "tcp://a:1,tcp://b:2": "it has a comma, and one address is one node; give tcp://host:port",
+    "tcp://a:1,b:2": "it has a comma",
     "ipc://": "it has no path; give ipc://path",
 }
 
@@ -74,6 +77,22 @@ def test_an_address_that_is_none_is_refused_before_it_is_used(address):
         qdl.NetworkQDL(address, NUMBERS)
     with pytest.raises(qdl.NetworkError, match=words):
         qdl.serve(Digest, address)
+
+
+@pytest.mark.parametrize(
+    "address", ["kserve+http://a:1/m,kserve+http://b:1/m", "http://a,http://b"]
+)
+def test_several_addresses_in_one_text_are_refused(address):
+    with pytest.raises(ValueError, match="it has a comma, and one address is one node"):
+        qdl.NetworkQDL(address, NUMBERS)
+    qdl.NetworkQDL("http://name:pass,word@a:1", NUMBERS)
+
+
+@pytest.mark.parametrize("addresses", [None, 5, b"tcp://a:1", ["tcp://a:1", 7], [None]])
+def test_what_is_no_text_is_no_address(addresses):
+    words = "addresses must be a text such as 'tcp://host:port', or a list of them, not "
+    with pytest.raises(TypeError, match=f"^{re.escape(words + repr(addresses))}$"):
+        qdl.NetworkQDL(addresses, NUMBERS)
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "http", "kserve+http", "kserve+grpc"])

@@ -269,11 +269,12 @@ def test_samples_sent_from_within_an_answer():
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (500, "out of memory", "HTTP 500: out of memory"),
-        (404, "", "HTTP 404: "),
-        (503, "x" * 5000, "HTTP 503: " + "x" * 200),
-        (500, "\x1b[2J\nResult is : VALID", "HTTP 500: ?[2J Result is : VALID"),
-        (302, "elsewhere", "HTTP 302: elsewhere"),
+        (500, "out of memory", "500 Internal Server Error: out of memory"),
+        (404, "", "404 Not Found"),
+        (401, "", "401 Unauthorized: give the headers that it asks for (headers, --header)"),
+        (503, "x" * 5000, "503 Service Unavailable: " + "x" * 200),
+        (500, "\x1b[2J\nResult is : VALID", "500 Internal Server Error: ?[2J Result is : VALID"),
+        (302, "elsewhere", "302 Found: elsewhere"),
         (200, "<html>", "its answer is no JSON: <html>"),
         (200, "", "its answer is no JSON: "),
         (200, "[" * 100000, "its answer is no JSON: " + "[" * 200),
@@ -436,7 +437,8 @@ def test_a_node_that_comes_late():
 
 
 @pytest.mark.parametrize(
-    ("status", "text"), [(404, "HTTP 404: no such page"), (503, "HTTP 503: no such page")]
+    ("status", "text"),
+    [(404, "404 Not Found: no such page"), (503, "503 Service Unavailable: no such page")],
 )
 def test_a_server_that_is_no_such_node(status, text):
     async def answer():
@@ -750,7 +752,9 @@ def test_a_test_over_http(node, tmp_path, scenario):
 
 
 def test_a_system_that_fails_is_named(node, tmp_path):
-    with pytest.warns(match="HTTP 500: flush_queries raised ValueError: a negative pixel"):
+    with pytest.warns(
+        match="500 Internal Server Error: flush_queries raised ValueError: a negative pixel"
+    ):
         _, result = measure(tmp_path, node, Pixels(negative=[3]))
     assert not result.valid
 

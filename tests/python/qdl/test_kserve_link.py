@@ -493,7 +493,7 @@ def test_a_refusal_fails_its_sample(server_of):
         return {"label": np.array([[1]])}
 
     events = ask(server_of(Model(answer=answer)), [floats(-1, 0, 0, 0), floats(1, 0, 0, 0)])
-    status = "400" if server_of is HttpServer else "INVALID_ARGUMENT"
+    status = "400 Bad Request" if server_of is HttpServer else "INVALID_ARGUMENT"
     assert events.reasons == {0: f"{status}: a negative pixel" + "!" * 184}
     assert events.data == {1: np.int64(1).tobytes()}
 
@@ -501,24 +501,35 @@ def test_a_refusal_fails_its_sample(server_of):
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (502, "<html>bad gateway", "502: <html>bad gateway"),
-        (404, '{"detail": "Not Found"}', '404: {"detail": "Not Found"}'),
-        (500, "", "500: client received an empty response"),
-        (200, "<html>", "its answer cannot be read: JSONDecodeError"),
+        (502, "<html>bad gateway", "502 Bad Gateway: <html>bad gateway"),
+        (404, '{"detail": "Not Found"}', '404 Not Found: {"detail": "Not Found"}'),
+        (500, "", "500 Internal Server Error"),
+        (599, "odd", "599: odd"),
+        (
+            401,
+            '{"error": "who?"}',
+            "401 Unauthorized: who?: give the headers that it asks for (head",
+        ),
+        (403, "", "403 Forbidden: give the headers that it asks for (headers, --header)"),
+        (200, "<html>", "its answer is no JSON: <html>"),
+        (200, "", "its answer is empty"),
+        (200, "[1]", "its answer has no list of outputs: [1]"),
+        (200, '{"outputs": [1]}', "its answer has an output without a name"),
         (200, '{"error": "no GPU left"}', "its answer is an error: no GPU left"),
-        (200, '{"error": {"message": "x"}}', "its answer is an error: {'message': 'x'}"),
-        (302, "", "302: it sends elsewhere, to None: give that address"),
-        (200, "{}", "its answer cannot be decoded: KeyError: 'outputs'"),
-        (200, '{"outputs": [{"name": "x"}]}', "its answer cannot be decoded: KeyError"),
+        (200, '{"error": {"message": "x"}}', "its answer is an error: x"),
+        (200, '{"error": {"code": 3}}', 'its answer is an error: {"code": 3}'),
+        (302, "", "302 Found: it sends elsewhere, to None: give that address"),
+        (200, "{}", "its answer has no list of outputs: {}"),
+        (200, '{"outputs": [{"name": "x"}]}', "its answer has an output without a datatype"),
         (
             200,
             '{"outputs": [{"name": "x", "datatype": "INT64", "shape": [1], "data": [1]}]}',
-            "its answer cannot be decoded: KeyError: 'label'",
+            "its answer has no output 'label'; it has 'x'",
         ),
         (
             200,
             '{"outputs": [{"name": "label", "datatype": "INT64", "shape": [2], "data": [1]}]}',
-            "its answer cannot be decoded: ValueError: cannot reshape",
+            "its output 'label' cannot be read as INT64 of shape [2]: cannot reshape",
         ),
     ],
 )
@@ -576,25 +587,82 @@ def begin_fails(server, address_end="", **options):
 def test_servers_that_are_not_ready(server_of):
     model = Model()
     model.live = False
-    assert "not ready after 0.5 s: the server is not live" in begin_fails(server_of(model))
+    status = ": 503 Service Unavailable" if server_of is HttpServer else ""
+    text = begin_fails(server_of(model))
+    assert f"not ready after 0.5 s: the server is not live{status}" in text
     model = Model()
     model.ready = False
-    assert "not ready after 0.5 s: model 'm' is not ready" in begin_fails(server_of(model))
+    text = begin_fails(server_of(model))
+    assert f"not ready after 0.5 s: model 'm' is not ready{status}" in text
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+@pytest.mark.parametrize("call", ["_live", "_server", "_model", "_ready"])
+def test_a_server_that_wants_to_know_who_asks(call, status):
+    """It is not asked again: it will not change its mind."""
+
+    async def refuse(request):
+        return web.json_response({"error": "no token"}, status=int(status[:3]))
+
+    server = HttpServer(Model())
+    setattr(server, call, refuse)
+    text = begin_fails(server)
+    assert text.endswith(
+        f"/m: {status}: no token: give the headers that it asks for (headers, --header)"
+    )
+
+
+def test_a_grpc_server_that_wants_to_know_who_asks():
+    class Server(GrpcServer):
+        async def ServerLive(self, request, context):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+
+    text = begin_fails(Server(Model()))
+    assert text.endswith(
+        "UNAUTHENTICATED: no token: give the headers that it asks for (headers, --header)"
+    )
 
 
 @pytest.mark.parametrize(
     ("server_of", "text"),
-    [(HttpServer, "404: 404: Not Found"), (GrpcServer, "NOT_FOUND: no model")],
+    [(HttpServer, "404 Not Found: 404: Not Found"), (GrpcServer, "NOT_FOUND: no model")],
 )
 def test_a_model_that_is_not_there(server_of, text):
     assert f"asked for model 'mm': {text}" in begin_fails(server_of(Model()), "m")
 
 
-@pytest.mark.parametrize("metadata", [[], {"inputs": [{"name": "x"}]}, {"inputs": 1}])
-def test_metadata_that_is_none(metadata):
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ([], "the description of the model is no object: []"),
+        ({"inputs": [{"name": "x"}]}, 'one of its inputs has no datatype: {"name": "x"}'),
+        ({"inputs": 1}, "its inputs are no list: 1"),
+        ({"outputs": ["y"]}, 'one of its outputs is no object: "y"'),
+        (
+            {"inputs": [{"name": "x", "datatype": "FP32", "shape": "?"}]},
+            "one of its inputs has no shape of numbers: {",
+        ),
+    ],
+)
+def test_metadata_that_is_none(metadata, why):
     model = Model()
     model.metadata = lambda: metadata
-    assert "its metadata cannot be read: " in begin_fails(HttpServer(model))
+    assert f"its metadata cannot be read: {why}" in begin_fails(HttpServer(model))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ([1, 2], "the description of the server is no object: [1, 2]"),
+        ({"hello": "world"}, 'the description of the server has no name: {"hello": "world"}'),
+    ],
+)
+def test_a_server_whose_description_is_none(said, why):
+    class Server(HttpServer):
+        async def _server(self, request):
+            return web.json_response(said)
+
+    assert f"its metadata cannot be read: {why}" in begin_fails(Server(Model()))
 
 
 @both_protocols

@@ -204,7 +204,7 @@ def test_accuracy_is_that_of_the_model_in_process(server, digits, protocol, mode
 
 
 @pytest.mark.parametrize(
-    ("protocol", "text"), [("http", "500: Internal Server Error"), ("grpc", "10 features")]
+    ("protocol", "text"), [("http", "500 Internal Server Error"), ("grpc", "10 features")]
 )
 def test_a_refusal_of_the_server_is_told(server, digits, protocol, text, tmp_path):
     _, arrays = digits

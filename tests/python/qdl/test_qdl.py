@@ -477,6 +477,31 @@ def test_arguments_are_checked(addresses, values, words):
         qdl.NetworkQDL(addresses, NUMBERS, **values)
 
 
+@pytest.mark.parametrize(
+    ("address", "values", "error", "words"),
+    [
+        ("tcp://a:1", {"keys": "nosuch"}, ValueError, "no keys in nosuch"),
+        ("tcp://a:1", {"concurrency": 2}, TypeError, "tcp:// has no option concurrency"),
+        ("tcp://a:1", {"max_answer_bytes": "5"}, TypeError, "must be a number above 0, not '5'"),
+        ("tcp://a:1", {"max_outstanding": None}, TypeError, "must be a number above 0, not None"),
+        ("http://a:1", {"request_timeout_s": -1}, ValueError, "request_timeout_s must be above 0"),
+        ("kserve+http://a:1/m", {"concurrency": 0}, ValueError, "concurrency must be above 0"),
+        ("kserve+http://a:1/m", {"inputs": ["x:FP31:4"]}, ValueError, "no datatype 'FP31'"),
+        ("kserve+https://a:1/m", {"ca_file": "nosuch.pem"}, ValueError, "ca_file nosuch.pem"),
+        ("kserve+http://a:1", {}, ValueError, "names no model: give kserve"),
+    ],
+)
+def test_options_of_a_transport_are_checked_before_it_connects(address, values, error, words):
+    with pytest.raises(error, match=words):
+        qdl.NetworkQDL(address, NUMBERS, **values)
+
+
+def test_transports_of_others_are_not_made_before_the_test(monkeypatch):
+    monkeypatch.setattr("mlperf_loadgen.qdl.network._TRANSPORTS", {})
+    qdl.register_transport("mine", lambda address, events: pytest.fail("it was made"))
+    qdl.NetworkQDL("mine://a", NUMBERS)
+
+
 def test_a_library_without_payloads_is_refused():
     class Plain(lg.QuerySampleLibrary):
         total_sample_count = performance_sample_count = 1

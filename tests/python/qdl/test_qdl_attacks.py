@@ -345,7 +345,7 @@ def test_a_node_that_sends_frames_without_end_is_lost(run):
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), 1 << 63])
 def test_the_largest_answer_is_a_number_above_0(value):
-    with pytest.raises(ValueError, match="max_answer_bytes must be above 0"):
+    with pytest.raises(ValueError, match=r"max_answer_bytes must be (above 0|at most)"):
         qdl.NetworkQDL("tcp://127.0.0.1:1", NUMBERS, max_answer_bytes=value).begin_test()
 
 

@@ -115,8 +115,7 @@ def check_system(sut: str, library: object, network: dict[str, Any]) -> None:
     """Raises Mistake as `make_system` and `entered` do, as far as that is possible without calling
     the user's code. `library`: None if it is not known yet."""
     if is_address(sut):
-        if library is not None:
-            _network_system(sut, library, network)
+        _network_system(sut, () if library is None else library, network)  # () has items, too.
         return
     found = _named(sut, SystemUnderTest, "SUT")
     if callable(found) and not isinstance(found, SystemUnderTest):

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from .http_client import HttpAnswer, HttpClient
-from .link import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NodeInfo, Payload
+from .link import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NetworkError, NodeInfo, Payload
 from .request import (
     DEFAULT_CONCURRENCY,
+    AccessRefused,
     NoAnswer,
     RequestLink,
     SampleFailed,
     decoded_bytes,
+    failure_of,
 )
 from .server import Access, Server
 
@@ -115,6 +117,8 @@ class HttpLink(RequestLink):
     async def _introduce(self) -> NodeInfo:
         try:
             answer = await self._post("/getname/", b"{}")
+        except AccessRefused as error:
+            raise NetworkError(f"{self.address}: {error}") from None
         except SampleFailed as error:
             raise NoAnswer(f"/getname/: {error}") from None
         return NodeInfo(_name_in(answer.content))
@@ -138,7 +142,7 @@ class HttpLink(RequestLink):
         url = self._server.url(self._server.path + path)
         answer = await self._client.post(url, body, _HEADERS)
         if not answer.is_good:
-            raise SampleFailed(f"HTTP {answer.status}: {answer.text}")
+            raise failure_of(answer.status, answer.text)
         return answer
 
     def _result_in(self, answer: HttpAnswer) -> bytes:

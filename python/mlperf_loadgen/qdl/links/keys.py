@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .link import NetworkError
+from .link import NetworkOptionError
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,20 @@ def _load(folder: str | os.PathLike[str], own: str, other: str) -> Keys:
         public, secret = load_certificate(path / f"{own}.key_secret")
         peer, _ = load_certificate(path / f"{other}.key")
     except (OSError, ValueError) as error:
-        raise NetworkError(
+        raise NetworkOptionError(
             f"no keys in {path}: {error}; make them with `mlperf-loadgen keys {path}` and copy "
             f"{own}.key_secret and {other}.key here"
         ) from None
     if secret is None:
-        raise NetworkError(f"{path / own}.key_secret has no secret key")
+        raise NetworkOptionError(f"{path / own}.key_secret has no secret key")
     return Keys(public, secret, peer)
 
 
 def node_keys(folder: str | os.PathLike[str]) -> Keys:
-    """The keys that a node needs. Raises NetworkError if they are not there."""
+    """The keys that a node needs. Raises NetworkOptionError if they are not there."""
     return _load(folder, "node", "client")
 
 
 def client_keys(folder: str | os.PathLike[str]) -> Keys:
-    """The keys that a load generator needs. Raises NetworkError if they are not there."""
+    """The keys that a load generator needs. Raises NetworkOptionError if they are not there."""
     return _load(folder, "client", "node")

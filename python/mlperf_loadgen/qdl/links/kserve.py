@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from .link import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NetworkError, NodeInfo, 
 from .request import (
     DEFAULT_CONCURRENCY,
     SHOWN_CHARACTERS,
+    AccessRefused,
     NoAnswer,
     RequestLink,
     SampleFailed,
@@ -27,7 +29,7 @@ try:
     from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 
     from .http_client import HttpClient
-    from .kserve_calls import Array, Calls, Input, NoSuchCall
+    from .kserve_calls import Array, Calls, Input, NoSuchCall, NotReady
     from .kserve_grpc import GrpcCalls
     from .kserve_http import HttpCalls
 except ImportError as error:
@@ -131,25 +133,25 @@ class KServeLink(RequestLink):
         assert self._calls is not None
         calls = self._calls
         try:
-            if not await _yes_if_unknown(calls.is_live()):
-                raise NoAnswer("the server is not live")
+            await _require(calls.is_live(), "the server is not live")
             server = await _none_if_unknown(calls.describe_server())
             model = await self._described_model(calls)
-            if not await _yes_if_unknown(calls.is_ready()):
-                raise NoAnswer(f"model {self._model!r} is not ready")
+            await _require(calls.is_ready(), f"model {self._model!r} is not ready")
+        except AccessRefused as error:
+            raise NetworkError(f"{self.address}: {error}") from None
         except SampleFailed as error:
             raise NoAnswer(f"asked for model {self._model!r}: {error}") from None
         try:
-            self._learn(model)
+            self._learn(_object(model, "the description of the model"))
             if server is None:
                 return NodeInfo(self._model)
-            server_is = f"{server['name']} {server.get('version', '')}".strip()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            text = f"its metadata cannot be read: {type(error).__name__}: {error}"
+            server_is = _server_name(_object(server, "the description of the server"))
+        except ValueError as error:
+            text = f"its metadata cannot be read: {error}"
             raise NoAnswer(text[:SHOWN_CHARACTERS]) from None
         return NodeInfo(f"{self._model} on {server_is}")
 
-    async def _described_model(self, calls: Calls) -> dict[str, Any]:
+    async def _described_model(self, calls: Calls) -> Any:
         """What the server says of the model, which may be nothing if the user says it."""
         try:
             return await calls.describe_model()
@@ -162,8 +164,8 @@ class KServeLink(RequestLink):
 
     def _learn(self, model: dict[str, Any]) -> None:
         """What requests have to look like."""
-        described = {tensor.name: tensor for tensor in _tensors(model.get("inputs"))}
-        outputs = [tensor.name for tensor in _tensors(model.get("outputs"))]
+        described = {tensor.name: tensor for tensor in _tensors(model, "inputs")}
+        outputs = [tensor.name for tensor in _tensors(model, "outputs")]
         wanted_inputs = [name for name, _ in self._inputs_wanted]
         for what, wanted, there in (
             ("input", wanted_inputs, list(described)),
@@ -196,8 +198,14 @@ class KServeLink(RequestLink):
             raise SampleFailed(str(error)) from None
         self._mark_sent(key, begun_ns)
         outputs = await self._calls.infer(inputs, self._output_names)
+        names = self._output_names or list(outputs.arrays)
+        missing = [name for name in names if name not in outputs.arrays]
+        if missing:
+            raise SampleFailed(
+                f"its answer has no output {_listed(missing)}; it has {_listed(outputs.arrays)}"
+            )
+        arrays = {name: outputs.arrays[name] for name in names}
         try:
-            arrays = {name: outputs.arrays[name] for name in self._output_names or outputs.arrays}
             data = decoded_bytes(self._decode(arrays))
         except Exception as error:
             raise SampleFailed(
@@ -272,27 +280,53 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     )
 
 
-def _tensors(described: list[dict[str, Any]] | None) -> list[_Tensor]:
-    """From a model's metadata, where gRPC has lengths as text."""
-    return [
-        _Tensor(one["name"], one["datatype"], tuple(map(int, one.get("shape", ()))))
-        for one in described or ()
-    ]
+def _tensors(model: dict[str, Any], what: str) -> list[_Tensor]:
+    """From a model's metadata, where gRPC has lengths as text. Raises ValueError."""
+    described = model.get(what) or []
+    if not isinstance(described, list):
+        raise ValueError(f"its {what} are no list: {json.dumps(described)}")
+    return [_tensor(_object(one, f"one of its {what}"), what) for one in described]
+
+
+def _tensor(one: dict[str, Any], what: str) -> _Tensor:
+    for key in ("name", "datatype"):
+        if not isinstance(one.get(key), str):
+            raise ValueError(f"one of its {what} has no {key}: {json.dumps(one)}")
+    try:
+        shape = tuple(map(int, one.get("shape", ())))
+    except (TypeError, ValueError):
+        raise ValueError(f"one of its {what} has no shape of numbers: {json.dumps(one)}") from None
+    return _Tensor(one["name"], one["datatype"], shape)
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object: {json.dumps(value)}")
+    return value
+
+
+def _server_name(server: dict[str, Any]) -> str:
+    if "name" not in server:
+        raise ValueError(f"the description of the server has no name: {json.dumps(server)}")
+    return f"{server['name']} {server.get('version', '')}".strip()
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-async def _yes_if_unknown(asked: Awaitable[bool]) -> bool:
-    """A server that cannot be asked whether it is ready, is."""
+async def _require(asked: Awaitable[bool], trouble: str) -> None:
+    """Raises NoAnswer where the server says no. One that cannot be asked is ready."""
     try:
-        return await asked
+        if not await asked:
+            raise NoAnswer(trouble)
+    except NotReady as error:
+        raise NoAnswer(f"{trouble}: {error}") from None
     except NoSuchCall:
-        return True
+        pass
 
 
-async def _none_if_unknown(asked: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
+async def _none_if_unknown(asked: Awaitable[Any]) -> Any:
     try:
         return await asked
     except NoSuchCall:

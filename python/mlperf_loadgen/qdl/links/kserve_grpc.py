@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -11,8 +12,8 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException
 
-from .kserve_calls import Array, Calls, Input, NoSuchCall, Outputs
-from .request import SHOWN_CHARACTERS, NoAnswer, SampleFailed
+from .kserve_calls import Array, Calls, Input, NoSuchCall, Outputs, array_of
+from .request import SHOWN_CHARACTERS, AccessRefused, NoAnswer, SampleFailed
 from .server import Server
 
 _HEAD_BYTES = 1 << 20  # Of an answer, beside its tensors.
@@ -89,14 +90,11 @@ class GrpcCalls(Calls):
             result = await self._infer(inputs, outputs)
         received_ns = time.monotonic_ns()
         response = result.get_response()
-        try:
-            arrays = {
-                output.name: _array_of(result, output, bool(response.raw_output_contents))
-                for output in response.outputs
-            }
-        except Exception as error:
-            text = f"its answer cannot be decoded: {type(error).__name__}: {error}"
-            raise SampleFailed(text) from None
+        is_raw = bool(response.raw_output_contents)
+        arrays = {}
+        for output in response.outputs:
+            read = functools.partial(_array_of, result, output, is_raw)
+            arrays[output.name] = array_of(read, output.name, output.datatype, list(output.shape))
         return Outputs(arrays, received_ns)
 
     async def _infer(self, inputs: Sequence[Any], outputs: Sequence[str]) -> Any:
@@ -113,7 +111,7 @@ class GrpcCalls(Calls):
             raise self._failure(error) from None
         except Exception as error:  # The client trusts servers to keep to the protocol.
             self._heard()
-            text = f"its answer cannot be read: {type(error).__name__}: {error}"
+            text = f"its answer cannot be read: {error}"
             raise SampleFailed(text[:SHOWN_CHARACTERS]) from None
         self._heard()
         return value
@@ -124,6 +122,8 @@ class GrpcCalls(Calls):
         if status == "UNAVAILABLE":
             return NoAnswer(text)
         self._heard()
+        if status in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+            return AccessRefused(f"{status}: {text}")
         kind = NoSuchCall if status in ("UNIMPLEMENTED", "NOT_FOUND") else SampleFailed
         return kind(f"{status}: {text}")
 
@@ -149,5 +149,7 @@ def _array_of(result: Any, output: Any, is_raw: bool) -> Array:
     if is_raw:
         array: Array = result.as_numpy(output.name)
         return array
+    if output.datatype not in _CONTENTS:
+        raise ValueError("there is no such datatype")
     field, dtype = _CONTENTS[output.datatype]
     return np.array(getattr(output.contents, field), dtype).reshape(list(output.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +12,8 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from .http_client import HttpAnswer, HttpClient
-from .kserve_calls import Calls, Input, NoSuchCall, Outputs
-from .request import SHOWN_CHARACTERS, SampleFailed
+from .kserve_calls import Calls, Input, NoSuchCall, NotReady, Outputs, array_of
+from .request import SampleFailed, failure_of, said
 from .server import Server
 
 _BINARY = "binary_tensor_data"  # The extension by which tensors travel as bytes.
@@ -40,15 +41,14 @@ class HttpCalls(Calls):
     async def is_ready(self) -> bool:
         return await self._is(f"{self._model}/ready")
 
-    async def describe_server(self) -> dict[str, Any]:
-        described: dict[str, Any] = _read(await self._get("/v2"))
+    async def describe_server(self) -> Any:
+        described = _read(await self._get("/v2"))
         if isinstance(described, dict):
             self._is_binary = _BINARY in (described.get("extensions") or ())
         return described
 
-    async def describe_model(self) -> dict[str, Any]:
-        described: dict[str, Any] = _read(await self._get(self._model))
-        return described
+    async def describe_model(self) -> Any:
+        return _read(await self._get(self._model))
 
     def tensor(self, one: Input) -> Any:
         made = triton.InferInput(one.name, one.array.shape, one.datatype)
@@ -72,9 +72,9 @@ class HttpCalls(Calls):
 
     async def _is(self, path: str) -> bool:
         answer = await self._get(path)
-        if answer.status in _UNKNOWN:
-            raise _error_of(answer)
-        return answer.is_good
+        if not answer.is_good:
+            raise _error_of(answer, NotReady)
+        return True
 
 
 def _good(answer: HttpAnswer) -> HttpAnswer:
@@ -83,23 +83,22 @@ def _good(answer: HttpAnswer) -> HttpAnswer:
     return answer
 
 
-def _error_of(answer: HttpAnswer) -> SampleFailed:
+def _error_of(answer: HttpAnswer, kind: type[SampleFailed] = SampleFailed) -> SampleFailed:
     """What the server says of its error, or what it sent instead."""
     try:
-        said = json.loads(answer.content)["error"]
+        text = said(json.loads(answer.content)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        said = answer.text or "client received an empty response from the server"
+        text = answer.text
     if answer.status // 100 == 3:
-        said = f"it sends elsewhere, to {answer.headers.get('Location')}: give that address"
-    kind = NoSuchCall if answer.status in _UNKNOWN else SampleFailed
-    return kind(f"{answer.status}: {str(said)[:SHOWN_CHARACTERS]}")
+        text = f"it sends elsewhere, to {answer.headers.get('Location')}: give that address"
+    return failure_of(answer.status, text, NoSuchCall if answer.status in _UNKNOWN else kind)
 
 
 def _read(answer: HttpAnswer) -> Any:
     try:
         value = json.loads(_good(answer).content)
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(answer, error) from None
+    except (ValueError, RecursionError):
+        raise _unreadable(answer) from None
     _raise_error_in(value)
     return value
 
@@ -107,14 +106,14 @@ def _read(answer: HttpAnswer) -> Any:
 def _raise_error_in(value: Any) -> None:
     """Servers say so with status 200 as well."""
     if isinstance(value, dict) and value.get("error") and "outputs" not in value:
-        raise SampleFailed(f"its answer is an error: {str(value['error'])[:SHOWN_CHARACTERS]}")
+        raise SampleFailed(f"its answer is an error: {said(value['error'])}")
 
 
-def _unreadable(answer: HttpAnswer, error: Exception) -> SampleFailed:
+def _unreadable(answer: HttpAnswer) -> SampleFailed:
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         return SampleFailed(f"its answer is a web page: {answer.text}")
-    text = f"its answer cannot be read: {type(error).__name__}: {error}"
-    return SampleFailed(text[:SHOWN_CHARACTERS])
+    text = f"its answer is no JSON: {answer.text}" if answer.content else "its answer is empty"
+    return SampleFailed(text)
 
 
 def _outputs_of(answer: HttpAnswer) -> Outputs:
@@ -126,13 +125,23 @@ def _outputs_of(answer: HttpAnswer) -> Outputs:
             content_encoding=answer.headers.get("Content-Encoding"),
         )
         response = result.get_response()
-    except Exception as error:  # It trusts servers to keep to the protocol.
-        raise _unreadable(answer, error) from None
+    except Exception:  # It trusts servers to keep to the protocol.
+        raise _unreadable(answer) from None
     _raise_error_in(response)
-    try:
-        names = [output["name"] for output in response["outputs"]]
-        arrays = {name: result.as_numpy(name) for name in names}
-    except Exception as error:
-        text = f"its answer cannot be decoded: {type(error).__name__}: {error}"
-        raise SampleFailed(text) from None
+    arrays = {}
+    for output in _described_outputs(response, answer):
+        name = output["name"]
+        read = functools.partial(result.as_numpy, name)
+        arrays[name] = array_of(read, name, output["datatype"], output["shape"])
     return Outputs(arrays, answer.received_ns)
+
+
+def _described_outputs(response: Any, answer: HttpAnswer) -> list[dict[str, Any]]:
+    outputs = response.get("outputs") if isinstance(response, dict) else None
+    if not isinstance(outputs, list):
+        raise SampleFailed(f"its answer has no list of outputs: {answer.text}")
+    for output in outputs:
+        for key in ("name", "datatype", "shape"):
+            if not isinstance(output, dict) or key not in output:
+                raise SampleFailed(f"its answer has an output without a {key}: {answer.text}")
+    return outputs

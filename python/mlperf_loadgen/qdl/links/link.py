@@ -11,6 +11,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -35,6 +36,10 @@ class NetworkError(RuntimeError):
     """Nodes cannot be reached, or do not keep to the protocol."""
 
 
+class NetworkOptionError(NetworkError, ValueError):
+    """An option of a transport cannot be used."""
+
+
 def encodable(text: str) -> str:
     """The text with ? for characters that UTF-8 cannot hold, which names of files and JSON may
     contain."""
@@ -46,6 +51,14 @@ def shown(text: str, most: int = _LONGEST_TEXT) -> str:
     some dots. Characters that are not printable are a space or ?."""
     cut = text if len(text) <= most else text[:most] + " ..."
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in cut)
+
+
+def require_positive(name: str, value: object) -> None:
+    """Raises TypeError for what is no number, ValueError for one that is not above 0."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number above 0, not {value!r}")
+    if not float(value) > 0:
+        raise ValueError(f"{name} must be above 0, not {value!r}")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import json
 import time
 from abc import abstractmethod
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from .link import (
     Payload,
     Run,
     guarded,
+    require_positive,
     shown,
 )
 from .node_timeout import QUESTIONS_A_TIMEOUT, WatchedLink
@@ -29,6 +32,8 @@ DEFAULT_CONCURRENCY = 64
 SHOWN_CHARACTERS = 200
 """Of what a node answered instead of a result."""
 
+_ACCESS_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
 _RETRY_INTERVAL_S = 0.2
 
 
@@ -38,6 +43,28 @@ class NoAnswer(Exception):
 
 class SampleFailed(Exception):
     """The sample cannot be sent, or the answer was not a result."""
+
+
+class AccessRefused(SampleFailed):
+    """The server wants to know who asks."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text}: give the headers that it asks for (headers, --header)")
+
+
+def failure_of(status: int, text: str, kind: type[SampleFailed] = SampleFailed) -> SampleFailed:
+    """For an HTTP answer that is an error. `text`: what the server says of it."""
+    phrase = f" {_PHRASES[status]}" if status in _PHRASES else ""
+    what = f"{status}{phrase}: {text}" if text else f"{status}{phrase}"
+    return AccessRefused(what) if status in _ACCESS_STATUSES else kind(what)
+
+
+def said(value: object) -> str:
+    """What a server says of an error, from the JSON value that it gives."""
+    if isinstance(value, dict) and isinstance(value.get("message"), str):
+        value = value["message"]
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:SHOWN_CHARACTERS]
 
 
 def decoded_bytes(answer: object) -> bytes:
@@ -77,8 +104,8 @@ class RequestLink(WatchedLink):
             "request_timeout_s": request_timeout_s,
             "max_answer_bytes": max_answer_bytes,
         }.items():
-            if value is not None and not value > 0:
-                raise ValueError(f"{what} must be above 0, not {value!r}")
+            if value is not None:
+                require_positive(what, value)
         self._concurrency = concurrency
         self._request_timeout_s = request_timeout_s
         self._max_answer_bytes = max_answer_bytes

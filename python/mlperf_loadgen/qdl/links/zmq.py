@@ -26,6 +26,7 @@ from .link import (
     NetworkError,
     NodeInfo,
     Run,
+    require_positive,
     shown,
 )
 from .node_timeout import WatchedLink
@@ -64,8 +65,11 @@ class ZmqLink(WatchedLink):
     ) -> None:
         super().__init__(address, events)
         check_socket_address(address)
-        if not 0 < max_answer_bytes <= _MOST_ANSWER_BYTES:
-            raise ValueError(f"max_answer_bytes must be above 0, not {max_answer_bytes!r}")
+        require_positive("max_answer_bytes", max_answer_bytes)
+        if max_answer_bytes > _MOST_ANSWER_BYTES:
+            raise ValueError(
+                f"max_answer_bytes must be at most {_MOST_ANSWER_BYTES}, not {max_answer_bytes!r}"
+            )
         self._max_answer_bytes = max_answer_bytes
         self._keys = client_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
         self._socket: zmq.Socket[bytes] | None = None
