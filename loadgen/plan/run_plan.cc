@@ -331,24 +331,28 @@ double EffectiveLogProbability(const RunPlan& plan) {
          static_cast<double>(expected_count);
 }
 
-std::string ValueText(const TestSettings& settings, const Setting& setting) {
-  return std::visit(
-      [&](auto member) -> std::string {
-        const auto value = settings.*member;
-        if constexpr (std::is_same_v<decltype(value), const bool>) {
-          return value ? "true" : "false";
-        } else if constexpr (std::is_enum_v<std::remove_const_t<decltype(value)>>) {
-          return std::string(ToString(value));
-        } else if constexpr (std::is_floating_point_v<std::remove_const_t<decltype(value)>>) {
-          return Text(value);
-        } else {
-          return std::to_string(value);
-        }
-      },
-      setting.member);
+// A count that the program, not a config file for libraries of several sizes, wants of a library
+// that has fewer.
+void RemarkOnFewer(const TestSettings& settings, std::string_view name, uint64_t wanted,
+                   RunPlan* plan) {
+  const uint64_t total = plan->library_total_count;
+  if (wanted <= total || settings.config_origins.contains(std::string(name))) return;
+  plan->remarks.push_back({"warning_generic_message",
+                           std::string(name) + " is " + Text(wanted) + ", and the library has " +
+                               Text(total) + " samples: it counts as " + Text(total) +
+                               "; set it to at most that",
+                           false});
 }
 
-void AddRemarks(RunPlan* plan) {
+void AddRemarks(const TestSettings& settings, RunPlan* plan) {
+  if (HasPerformancePhase(plan->mode)) {
+    RemarkOnFewer(settings, "performance_sample_count_override",
+                  settings.performance_sample_count_override, plan);
+  }
+  if (HasAccuracyPhase(plan->mode)) {
+    RemarkOnFewer(settings, "accuracy_sample_count_override",
+                  settings.accuracy_sample_count_override, plan);
+  }
   if (plan->performance_issue_unique && plan->performance_issue_same) {
     plan->remarks.push_back(
         {"error_invalid_test_settings",
@@ -420,7 +424,7 @@ RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
   CheckTraffic(settings, plan);
   plan.min_sample_count = MultiplySaturating(plan.min_query_count, plan.samples_per_query);
   plan.accuracy_log_effective_probability = EffectiveLogProbability(plan);
-  AddRemarks(&plan);
+  AddRemarks(settings, &plan);
   return plan;
 }
 
@@ -428,9 +432,14 @@ std::vector<std::string> UnusedSettings(const TestSettings& settings) {
   const TestSettings defaults;
   std::vector<std::string> sentences;
   for (const Setting& setting : AllSettings()) {
-    const bool is_default = std::visit(
-        [&](auto member) { return settings.*member == defaults.*member; }, setting.member);
-    if (is_default || settings.config_origins.contains(std::string(setting.name))) continue;
+    // A value of 0 asks for nothing, as a minimum does where there is none.
+    const bool asks_for_nothing = std::visit(
+        [&](auto member) {
+          const auto value = settings.*member;
+          return value == defaults.*member || value == std::remove_const_t<decltype(value)>{};
+        },
+        setting.member);
+    if (asks_for_nothing || settings.config_origins.contains(std::string(setting.name))) continue;
     const std::string why = WhyUnused(setting, settings);
     if (why.empty()) continue;
     sentences.push_back(std::string(setting.name) + " = " + ValueText(settings, setting) +

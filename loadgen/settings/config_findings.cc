@@ -41,6 +41,17 @@ void Findings::Add(ConfigDiagnostic::Severity severity, uint64_t line, std::stri
   }
 }
 
+std::string WithPlace(const ConfigDiagnostic& diagnostic) {
+  const std::string& message = diagnostic.message;
+  const std::string line = std::to_string(diagnostic.line);
+  std::string place;
+  if (!message.ends_with(diagnostic.file)) place = diagnostic.file;
+  if (diagnostic.line > 0 && message.find("line=" + line) == std::string::npos) {
+    place += (place.empty() ? "line " : ", line ") + line;
+  }
+  return place.empty() ? message : message + " (" + place + ")";
+}
+
 void Append(std::vector<ConfigDiagnostic> from, std::vector<ConfigDiagnostic>* to) {
   to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }

@@ -41,6 +41,9 @@ class Findings {
   size_t left_out_ = 0;
 };
 
+// The message, and where it was met as far as the message, in the reference's words, does not say.
+std::string WithPlace(const ConfigDiagnostic& diagnostic);
+
 // Puts `from` behind what is in `to`.
 void Append(std::vector<ConfigDiagnostic> from, std::vector<ConfigDiagnostic>* to);
 

@@ -53,16 +53,24 @@ bool IsKnownScenario(std::string_view text, std::string_view argument) {
   return text == kAny || text == argument || IsAmong(kScenarios, text);
 }
 
-std::string NoKey(std::string_view name) {
+// What the scripts of the compliance tests read from audit files. Keys of TEST05 are settings.
+constexpr std::array<std::string_view, 3> kComplianceKeys = {
+    "test07_accuracy_threshold", "test09_min_output_tokens", "test09_max_output_tokens"};
+
+// `model`: the one that the file is read for; any, as audit files are.
+std::string NoKey(std::string_view name, std::string_view model) {
   std::vector<std::string_view> names;
+  if (model == kAny) names.assign(kComplianceKeys.begin(), kComplianceKeys.end());
   for (const Setting& setting : AllSettings()) {
     if (!setting.key.name.empty()) names.push_back(setting.key.name);
   }
   return "there is no key " + Quoted(name) + "; check its spelling" + DidYouMean(name, names);
 }
 
-// Why no call of FromConfig for any model reads `key`; empty if one does.
-std::string WhyUnread(std::string_view key, std::string_view scenario_argument) {
+// Why no call of FromConfig, be it for another model than `asked_model`, reads `key`; empty if one
+// does.
+std::string WhyUnread(std::string_view key, std::string_view asked_model,
+                      std::string_view scenario_argument) {
   const std::optional<KeyParts> parts = SplitKey(key);
   if (!parts) return "a key has three parts; write model.scenario.key, as in *.*.min_duration";
   const auto& [model, scenario, name] = *parts;
@@ -78,7 +86,7 @@ std::string WhyUnread(std::string_view key, std::string_view scenario_argument) 
     if (scenario == "*" || scenario == own) return {};
     read_under.append(read_under.empty() ? "" : " or ").append(own);
   }
-  if (read_under.empty()) return NoKey(name);
+  if (read_under.empty()) return NoKey(name, asked_model);
   return "it has no effect under " + Quoted(scenario) + "; write " + read_under;
 }
 
@@ -103,20 +111,12 @@ bool IsBuiltIn(const std::string& key, const ConfigEntry& entry) {
   return found != BuiltInConfig().entries.end() && found->second.value == entry.value;
 }
 
-// A key of a compliance test, such as test07_accuracy_threshold: it is there for the test's own
-// scripts. Those of TEST05 are settings.
-bool IsOfComplianceTest(std::string_view name) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  return name.size() > 7 && name.starts_with("test") && is_digit(name[4]) && is_digit(name[5]) &&
-         name[6] == '_' && !name.starts_with("test05_");
-}
-
 // Whether an entry of an audit file is right in it, though no call reads it: such a file serves all
 // models and the scripts of its compliance test, and only keys for any model count.
 bool IsForOthers(std::string_view key, const std::vector<std::string>& models_run) {
   const std::optional<KeyParts> parts = SplitKey(key);
   if (!parts) return false;
-  if (IsOfComplianceTest(parts->name)) return true;
+  if (IsAmong(kComplianceKeys, parts->name)) return true;
   if (parts->model == kAny) return false;
   return models_run.empty() ? IsAmong(BuiltInModels(), parts->model)
                             : !IsAmong(models_run, parts->model);
@@ -183,7 +183,7 @@ void WarnOfUnreadEntries(const ConfigFile& file, const std::string& model,
   for (const auto& [key, entry] : file.entries) {
     if (IsCommentedOut(key) || IsBuiltIn(key, entry)) continue;
     if (model == kAny && IsForOthers(key, settings.config_models)) continue;
-    std::string reason = WhyUnread(key, scenario);
+    std::string reason = WhyUnread(key, model, scenario);
     if (reason.empty()) reason = WhyOfOtherModel(key, model, models);
     if (!reason.empty()) findings->Warn(entry.line, Quoted(key) + " is ignored: " + reason);
   }

@@ -74,7 +74,13 @@ bool ParseLine(std::string_view text, uint64_t line, ConfigFile* file, Findings*
     findings->Warn(line, Quoted(key) + " has several values: " + Quoted(value) + " replaces " +
                              Quoted(overwritten) + "; write one value a line");
   }
-  file->entries.insert_or_assign(std::string(key), ConfigEntry{std::string(value), line});
+  ConfigEntry& entry = file->entries[std::string(key)];
+  if (entry.line > 0 && entry.value != value && !IsCommentedOut(key)) {
+    findings->Warn(line, Quoted(key) + " is set twice: " + Quoted(value) + " replaces " +
+                             Quoted(entry.value) + " of line " + std::to_string(entry.line) +
+                             "; remove one of the lines");
+  }
+  entry = {std::string(value), line};
   return true;
 }
 

@@ -15,7 +15,7 @@ namespace mlperf::loadgen {
 
 struct ConfigEntry {
   std::string value;  // The literal text.
-  uint64_t line;      // From 1.
+  uint64_t line = 0;  // From 1.
 };
 
 // The parsed text of one file. Keys are literal `model.scenario.name` texts; the last of two

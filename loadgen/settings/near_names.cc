@@ -70,6 +70,8 @@ std::string DidYouMean(std::string_view word, std::span<const std::string_view> 
   std::vector<std::string_view> near = Nearest(lower, known);
   if (near.empty()) near = WithSameBeginning(lower, known);
   if (near.empty()) return {};
+  std::ranges::sort(near);
+  near.erase(std::unique(near.begin(), near.end()), near.end());
   near.resize(std::min(near.size(), kMaxNear));
   std::string text = ": did you mean ";
   for (size_t i = 0; i < near.size(); ++i) text.append(i == 0 ? "" : " or ").append(near[i]);

@@ -58,8 +58,23 @@ enum class AppliesTo {
   kMultiStream,
   kServer,
   kOffline,
+  kServerAndOffline,
   kTokens,
   kServerTokens
+};
+
+// In which kind of phase a setting is used; a mode is made of them.
+enum class UsedIn {
+  kAllPhases,
+  kAccuracy,
+  kPerformance,  // And the trials of a search.
+  kFindPeak,
+};
+
+// The state that another setting must be in for a setting to have an effect.
+struct Companion {
+  std::string_view name = {};  // Empty: there is none.
+  bool on = true;              // Off is false, 0 or the first of the names.
 };
 
 struct Setting {
@@ -71,6 +86,8 @@ struct Setting {
   std::string_view log_name;
   ConfigKey key;
   std::string_view doc;  // One or two sentences.
+  UsedIn used_in = UsedIn::kAllPhases;
+  Companion companion = {};
 };
 
 // All settings in the order of their `requested_` records, which is also an order in which config
@@ -80,12 +97,15 @@ std::span<const Setting> AllSettings();
 // The row called `name` (a Python attribute), or nullptr.
 const Setting* FindSetting(std::string_view name);
 
-// The name of the scenario that such a setting is used in alone; empty: in several.
-std::string_view OwnScenario(AppliesTo applies_to);
+// Whether a setting is used in a scenario; of token settings, where tokens are counted.
+bool IsOfScenario(const Setting& setting, TestScenario scenario);
 
 // Why a test of `settings` makes no use of `setting`, as in "it belongs to Server, and the scenario
 // is Offline"; empty if it does.
 std::string WhyUnused(const Setting& setting, const TestSettings& settings);
+
+// The value that `setting` has in `settings`, as text.
+std::string ValueText(const TestSettings& settings, const Setting& setting);
 
 // The names used in config files and logs; "Unknown" for a value outside the enum.
 std::string_view ToString(TestScenario scenario);

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "settings/config_findings.h"
 #include "settings/settings_table.h"
 #include "write/detail_block.h"
 #include "write/detail_result.h"
@@ -14,26 +15,13 @@
 namespace mlperf::loadgen {
 namespace {
 
-// The message, and where it was met as far as the message, in the reference's words, does not say.
-std::string WithPlace(const ConfigDiagnostic& diagnostic) {
-  const std::string& message = diagnostic.message;
-  const std::string line = std::to_string(diagnostic.line);
-  std::string place;
-  if (!message.ends_with(diagnostic.file)) place = diagnostic.file;
-  if (diagnostic.line > 0 && message.find("line=" + line) == std::string::npos) {
-    place += (place.empty() ? "line " : ", line ") + line;
-  }
-  return place.empty() ? message : message + " (" + place + ")";
-}
-
 bool IsRequested(const Setting& setting, const TestSettings& settings) {
   if (setting.log_name.empty()) return false;
   if (setting.applies_to == AppliesTo::kTokens) return settings.use_token_latencies;
   if (setting.applies_to == AppliesTo::kServerTokens) {
     return settings.use_token_latencies && settings.scenario != TestScenario::Offline;
   }
-  const std::string_view own = OwnScenario(setting.applies_to);
-  return own.empty() || own == ToString(settings.scenario);
+  return IsOfScenario(setting, settings.scenario);
 }
 
 JsonText MemberToJson(const TestSettings& settings, const SettingMember& member) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <ctime>
 #include <filesystem>
 #include <sstream>
@@ -13,17 +14,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
+[[noreturn]] void RefuseDirectory(const std::error_code& error, const fs::path& directory) {
+  throw std::system_error(error, "cannot create the log directory '" + directory.string() +
+                                     "' (log_output.outdir); its parent must exist and be "
+                                     "writable");
+}
+
 // A prefix may name a subdirectory, so the directory is that of the whole path.
 void MakeDirectoryOf(const std::string& path) {
   const fs::path directory = fs::path(path).parent_path();
   std::error_code error;
   if (directory.empty() || fs::is_directory(directory, error)) return;
   fs::create_directory(directory, error);
-  if (error) {
-    throw std::system_error(error, "cannot create the log directory '" + directory.string() +
-                                       "' (log_output.outdir); its parent must exist and be "
-                                       "writable");
+  if (error) RefuseDirectory(error, directory);
+}
+
+// Where it is not there yet, its parent must be.
+void RequireParentOfDirectory(const std::string& path) {
+  const fs::path directory = fs::path(path).parent_path();
+  std::error_code error;
+  if (directory.empty() || fs::is_directory(directory, error)) return;
+  if (fs::exists(fs::symlink_status(directory, error))) {
+    RefuseDirectory(std::make_error_code(std::errc::file_exists), directory);
   }
+  const fs::path parent = directory.parent_path();
+  if (parent.empty() || fs::is_directory(parent, error)) return;
+  RefuseDirectory(std::make_error_code(fs::exists(fs::symlink_status(parent, error))
+                                           ? std::errc::not_a_directory
+                                           : std::errc::no_such_file_or_directory),
+                  directory);
 }
 
 void MakeSampleFolder(const fs::path& folder) {
@@ -82,6 +101,24 @@ void RefuseWrongShare(double share) {
   throw std::invalid_argument(text.str());
 }
 
+// It ends the names of several files, which would each need a folder of their own.
+void RefuseWrongSuffix(const std::string& suffix) {
+  if (suffix.find('/') == std::string::npos) return;
+  throw std::invalid_argument("log_output.suffix is '" + suffix +
+                              "'; it ends the name of each file, so give it without a /");
+}
+
+void RefuseLongNames(const LogPaths& paths) {
+  for (const std::string& path :
+       {paths.summary, paths.detail, paths.accuracy, paths.trace, paths.samples}) {
+    const size_t size = fs::path(path).filename().string().size();
+    if (size <= NAME_MAX && path.size() < PATH_MAX) continue;
+    throw std::system_error(
+        std::make_error_code(std::errc::filename_too_long),
+        "log file '" + path + "': give a shorter log_output.outdir, prefix or suffix");
+  }
+}
+
 SizeBound Bound(uint64_t max_mb, const char* setting, double share, const std::string& path) {
   constexpr uint64_t kBytesPerMb = 1000000;
   SizeBound bound;
@@ -138,6 +175,20 @@ std::string EarlierLog(const LogSettings& settings, const std::string& datetime)
   return {};
 }
 
+void CheckLogSettings(const LogSettings& settings) {
+  const LogPaths paths = PathsOf(settings, UtcDateTime(0));
+  if (paths.summary.find('\0') != std::string::npos) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                            "the path of the logs has a NUL byte (log_output.outdir, prefix or "
+                            "suffix); remove it");
+  }
+  RefuseWrongShare(settings.max_free_space_share);
+  RefuseWrongSuffix(settings.log_output.suffix);
+  RefuseLongNames(paths);
+  RequireWorkingDirectory(settings.log_output.outdir);
+  RequireParentOfDirectory(paths.summary);
+}
+
 std::string UtcDateTime(int64_t system_ns) {
   const std::time_t seconds = static_cast<std::time_t>(system_ns / 1000000000);
   std::tm utc;
@@ -150,13 +201,7 @@ std::string UtcDateTime(int64_t system_ns) {
 LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
                    const std::function<void(const std::string&)>& warn) {
   const LogPaths paths = PathsOf(settings, datetime);
-  if (paths.summary.find('\0') != std::string::npos) {
-    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                            "the path of the logs has a NUL byte (log_output.outdir, prefix or "
-                            "suffix); remove it");
-  }
-  RefuseWrongShare(settings.max_free_space_share);
-  RequireWorkingDirectory(settings.log_output.outdir);
+  CheckLogSettings(settings);
   MakeDirectoryOf(paths.summary);
   if (const std::string old = EarlierLog(settings, datetime); !old.empty()) {
     if (!settings.log_output.exist_ok) RefuseToOverwrite(old);

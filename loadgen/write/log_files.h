@@ -16,6 +16,10 @@ namespace mlperf::loadgen {
 // UTC as 2026-11-20T02:55:54Z.
 std::string UtcDateTime(int64_t system_ns);
 
+// Throws, as LogFiles does, for settings that no logs can be written with, as far as that shows
+// before a file is opened.
+void CheckLogSettings(const LogSettings& settings);
+
 // A log that a test with these settings would write over; empty if there is none.
 std::string EarlierLog(const LogSettings& settings, const std::string& datetime);
 
@@ -34,7 +38,7 @@ struct LogFiles {
   // exists. Logs that are there already are written over, and `warn` is told before, or are refused
   // (log_output.exist_ok); an earlier sample log that is not written over is removed then, or it
   // would be taken for this test's. Throws std::system_error naming the path, with no file left
-  // half open, and std::invalid_argument for a share that is none.
+  // half open, and std::invalid_argument for a share or a suffix that is none.
   LogFiles(const LogSettings& settings, const std::string& datetime,
            const std::function<void(const std::string&)>& warn);
 

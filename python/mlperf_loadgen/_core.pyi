@@ -1006,9 +1006,10 @@ def resolve_test(
     audit_config_filename: str,
     total_sample_count: int,
     performance_sample_count: int,
-) -> tuple[TestSettings, list[str], dict[str, Any]]:
-    """What start_test would run: the settings with those of the audit file and test05, the warnings
-    of these, and numbers of the plan. Raises SettingsError as start_test does.
+) -> tuple[TestSettings, list[tuple[bool, str]], dict[str, Any]]:
+    """What start_test would run: the settings with those of the audit file and test05, what its log
+    says of mistakes in them (whether it is an error, and the text), and numbers of the plan. Raises
+    SettingsError as start_test does.
     """
 
 def checked_option(name: str, value: object) -> float:
@@ -1091,6 +1092,10 @@ def log_setting_names() -> tuple[list[str], list[str]]:
     """The names of the settings that change what is logged: of LogSettings, and of its
     log_output.
     """
+
+def check_log_settings(log_settings: LogSettings) -> None:
+    """Raises what start_test raises for log settings that no logs can be written with, as far as
+    that shows before a file is opened."""
 
 def earlier_log(log_settings: LogSettings) -> str:
     """Path of a log that a test with these settings would write over; empty if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import warnings
 
 from . import _core
 from .handles import is_queued, native_qsl, native_sut
@@ -62,6 +63,19 @@ def StartTestWithLogSettings(
 ) -> _core.TestResult:
     """Runs one test as `StartTest` does, with settings for what is logged and where the logs go."""
     return run_test(sut, qsl, test_settings, log_settings, audit_config_filename)
+
+
+def warn_of_other_mode(settings: _core.TestSettings, mode: _core.TestMode, what: str) -> None:
+    """Warns the caller of a public function that runs tests of one mode, whatever the program has
+    set. The default, and what a config file says for other tests, are no mistakes.
+    """
+    default = _core.TestSettings().mode
+    if settings.mode in (mode, default) or "mode" in _core.config_origins(settings):
+        return
+    from . import ConfigWarning  # This module is imported before there is one.
+
+    text = f"mode = {settings.mode.name} is not used: {what} has {mode.name}; leave it out"
+    warnings.warn(text, ConfigWarning, stacklevel=3)
 
 
 def run_test(

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "bind.h"
@@ -47,15 +48,21 @@ py::dict AsDict(const TrialOutcome& outcome) {
                   "valid"_a = outcome.valid, "caution"_a = outcome.caution);
 }
 
-// ---- Reading a trial back, which may come from a file that was damaged
-// -----------------------------
+// ---- Reading a trial back, which may come from a file that was damaged -------------------------
+
+// As it is in the file.
+std::string AsJson(const py::handle& value) {
+  return py::module_::import("json").attr("dumps")(value).cast<std::string>();
+}
 
 [[noreturn]] void Refuse(const std::string& name, const py::handle& value) {
-  throw py::value_error(name + " is " + py::repr(value).cast<std::string>());
+  throw py::value_error(name + " is " + AsJson(value));
 }
 
 py::object Member(const py::handle& from, const char* name) {
-  if (!py::isinstance<py::dict>(from)) Refuse(std::string("what should have ") + name, from);
+  if (!py::isinstance<py::dict>(from)) {
+    throw py::value_error("there is " + AsJson(from) + " in place of an object with " + name);
+  }
   const auto members = py::reinterpret_borrow<py::dict>(from);
   if (!members.contains(name)) throw py::value_error(std::string(name) + " is missing");
   return members[name];
@@ -63,6 +70,10 @@ py::object Member(const py::handle& from, const char* name) {
 
 template <typename Value>
 Value ValueOf(const std::string& name, const py::handle& value) {
+  // What has a truth, or is one, is no bool or number for that.
+  if (std::is_arithmetic_v<Value> && PyBool_Check(value.ptr()) != std::is_same_v<Value, bool>) {
+    Refuse(name, value);
+  }
   try {
     return value.cast<Value>();
   } catch (const py::cast_error&) {

@@ -9,6 +9,7 @@
 #include "bind.h"
 #include "hooks.h"
 #include "optional_value.h"
+#include "pickling.h"
 #include "test_result.h"
 #include "value_class.h"
 
@@ -398,6 +399,7 @@ void BindResultsOnce(py::module_& module) {
   BindStatistics(module);
   BindPerformance(module);
   BindTestResult(module);
+  BindPickling(module);
 }
 
 void BindResultsLater(py::module_& module) {

@@ -16,6 +16,7 @@
 
 #include "bind.h"
 #include "bind_peak.h"
+#include "conduct/peak_trials.h"
 #include "conduct/run.h"
 #include "conduct/running_tests.h"
 #include "hooks.h"
@@ -25,6 +26,7 @@
 #include "platform/interrupts.h"
 #include "python_sut.h"
 #include "sample_batch.h"
+#include "settings/config_findings.h"
 
 namespace mlperf::python {
 namespace {
@@ -117,6 +119,22 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
   return result;
 }
 
+// What the detail log of a test has before its first phase of mistakes in what was asked, but for
+// those of config files, which FromConfig told: whether it is an error, and its text.
+py::list Remarks(const loadgen::ResolvedTest& test) {
+  py::list remarks;
+  for (const std::string& warning : test.warnings) remarks.append(py::make_tuple(false, warning));
+  const auto& diagnostics = test.settings.config_diagnostics;
+  for (size_t i = test.requested_diagnostics; i < diagnostics.size(); ++i) {
+    const bool is_error = diagnostics[i].severity == ConfigDiagnostic::Severity::kError;
+    remarks.append(py::make_tuple(is_error, loadgen::WithPlace(diagnostics[i])));
+  }
+  for (const loadgen::PlanRemark& remark : test.plan.remarks) {
+    remarks.append(py::make_tuple(remark.is_error, remark.text));
+  }
+  return remarks;
+}
+
 // What StartTest would run: the settings with what overrides them, and the numbers of their plan.
 py::tuple ResolveTest(const TestSettings& settings, const std::string& audit_config_filename,
                       uint64_t total_sample_count, uint64_t performance_sample_count) {
@@ -125,8 +143,9 @@ py::tuple ResolveTest(const TestSettings& settings, const std::string& audit_con
   const loadgen::ResolvedTest test = loadgen::ResolveTest(
       settings, audit_config_filename, total_sample_count, performance_sample_count);
   const loadgen::RunPlan& plan = test.plan;
+  loadgen::CheckPeakSearch(plan, loadgen::PeakSearchHooks());
   return py::make_tuple(
-      test.settings, test.warnings,
+      test.settings, Remarks(test),
       py::dict("samples_per_query"_a = plan.samples_per_query, "target_qps"_a = plan.target_qps,
                "min_query_count"_a = plan.min_query_count,
                "performance_sample_count"_a =
@@ -228,12 +247,12 @@ void BindRun(py::module_& module) {
   module.def("start_test", StartTest, py::arg("sut").none(false), py::arg("qsl").none(false),
              py::arg("test_settings"), py::arg("log_settings"), py::arg("audit_config_filename"),
              py::arg("peak") = py::none());
-  module.def("resolve_test", ResolveTest, py::arg("test_settings"),
-             py::arg("audit_config_filename"), py::arg("total_sample_count"),
-             py::arg("performance_sample_count"),
-             "What start_test would run: the settings with those of the audit file and test05, the "
-             "warnings of these, and numbers of the plan. Raises SettingsError as start_test "
-             "does.");
+  module.def(
+      "resolve_test", ResolveTest, py::arg("test_settings"), py::arg("audit_config_filename"),
+      py::arg("total_sample_count"), py::arg("performance_sample_count"),
+      "What start_test would run: the settings with those of the audit file and test05, what "
+      "its log says of mistakes in them (whether it is an error, and the text), and "
+      "numbers of the plan. Raises SettingsError as start_test does.");
   module.def("AbortTest", AbortTest,
              "Ends the running test, from any thread. No more queries are issued, the logs are "
              "written, and StartTest returns a result marked aborted.");

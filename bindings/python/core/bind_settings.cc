@@ -2,21 +2,20 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
 #include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "bind.h"
 #include "hooks.h"
-#include "plain_types.h"
-#include "python_errors.h"
 #include "settings/config_names.h"
 #include "settings/config_text.h"
 #include "settings/near_names.h"
 #include "settings/settings_table.h"
+#include "strict_values.h"
 #include "value_class.h"
 #include "write/log_files.h"
 
@@ -27,64 +26,17 @@ namespace py = pybind11;
 using loadgen::AllSettings;
 using loadgen::Setting;
 
-[[noreturn]] void Refuse(std::string_view name, const char* wanted, py::handle value) {
-  throw py::type_error(std::string(name) + " must be " + wanted + ", not " +
-                       py::repr(value).cast<std::string>());
-}
-
-// Strict conversions: what is not clearly meant is refused with a TypeError.
-
-uint64_t Convert(std::string_view name, py::handle value, uint64_t TestSettings::*) {
-  uint64_t number = 0;
-  if (!ToUnsigned(value.ptr(), std::string(name).c_str(), &number)) throw py::error_already_set();
-  return number;
-}
-
-int Convert(std::string_view name, py::handle value, int TestSettings::*) {
-  int64_t number = 0;
-  if (!ToSigned(value.ptr(), std::string(name).c_str(), &number)) throw py::error_already_set();
-  if (number != static_cast<int>(number)) Refuse(name, "a 32-bit integer", value);
-  return static_cast<int>(number);
-}
-
-double Convert(std::string_view name, py::handle value, double TestSettings::*) {
-  const bool text = PyUnicode_Check(value.ptr()) || PyBytes_Check(value.ptr());
-  if (text || value.is_none()) Refuse(name, "a number", value);
-  const double number = PyFloat_AsDouble(value.ptr());
-  if (!PyErr_Occurred()) return number;
-  if (PyLong_Check(value.ptr()) && PyErr_ExceptionMatches(PyExc_OverflowError)) {
-    PyErr_Clear();
-    Refuse(name, "a number", value);
-  }
-  RewordTypeError("%s must be a number, not %R", std::string(name).c_str(), value.ptr());
-  throw py::error_already_set();
-}
-
-bool Convert(std::string_view name, py::handle value, bool TestSettings::*) {
-  const bool number = PyNumber_Check(value.ptr()) != 0 || value.is_none();
-  if (!number) Refuse(name, "a bool", value);
-  const int truth = PyObject_IsTrue(value.ptr());
-  if (truth >= 0) return truth == 1;
-  RewordTypeError("%s must be a bool, not %R", std::string(name).c_str(), value.ptr());
-  throw py::error_already_set();
-}
-
-template <typename Enum>
-Enum Convert(std::string_view name, py::handle value, Enum TestSettings::*) {
-  if (!py::isinstance<Enum>(value)) {
-    const py::object type = py::type::of(py::cast(Enum{}));
-    Refuse(name, ("a " + py::str(type.attr("__name__")).cast<std::string>()).c_str(), value);
-  }
-  return value.cast<Enum>();
-}
-
 py::object GetMember(const TestSettings& settings, const Setting& setting) {
   return std::visit([&](auto member) { return py::cast(settings.*member); }, setting.member);
 }
 
 void SetMember(TestSettings* settings, const Setting& setting, py::handle value) {
-  std::visit([&](auto member) { settings->*member = Convert(setting.name, value, member); },
-             setting.member);
+  std::visit(
+      [&](auto member) {
+        auto& own = settings->*member;
+        own = ToStrict<std::remove_reference_t<decltype(own)>>(setting.name, value);
+      },
+      setting.member);
   settings->config_origins.erase(std::string(setting.name));
 }
 
@@ -189,6 +141,8 @@ const char* NameOf(loadgen::AppliesTo applies_to) {
       return "Server";
     case loadgen::AppliesTo::kOffline:
       return "Offline";
+    case loadgen::AppliesTo::kServerAndOffline:
+      return "Server, Offline";
     case loadgen::AppliesTo::kTokens:
       return "token mode";
     case loadgen::AppliesTo::kServerTokens:
@@ -422,6 +376,9 @@ void BindSettings(py::module_& module) {
       },
       py::arg("log_settings"),
       "Path of a log that a test with these settings would write over; empty if there is none.");
+  module.def("check_log_settings", &loadgen::CheckLogSettings, py::arg("log_settings"),
+             "Raises what start_test raises for log settings that no logs can be written with, as "
+             "far as that shows before a file is opened.");
   module.def("settings_table", SettingsTable);
   module.def(
       "config_origins", [](const TestSettings& settings) { return settings.config_origins; },

@@ -8,6 +8,7 @@
 #include "bind.h"
 #include "completions.h"
 #include "hooks.h"
+#include "pickling.h"
 #include "write/version.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -29,6 +30,7 @@ PYBIND11_MODULE(_core, module) {
   mlperf::python::BindLogs(module);
   mlperf::python::BindPeak(module);
   mlperf::python::BindProgress(module);
+  mlperf::python::BindPickling(module);
   if (!mlperf::python::AddHotTypes(module.ptr())) throw pybind11::error_already_set();
   mlperf::python::BindResultsLater(module);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "optional_value.h"
+#include "strict_values.h"
 
 namespace mlperf::python {
 
@@ -103,7 +104,11 @@ class ValueClass {
   }
   template <typename Value, typename... Extra>
   ValueClass& def_readwrite(const char* name, Value Struct::* member, const Extra&... extra) {
-    class_.def_readwrite(name, member, extra...);
+    const auto set = [name = std::string(name), member](Struct& self, py::handle value) {
+      self.*member = ToStrict<Value>(name, value);
+    };
+    const auto get = [member](const Struct& self) -> const Value& { return self.*member; };
+    class_.def_property(name, get, set, extra...);
     return keep(name, member);
   }
   template <typename... Arguments>

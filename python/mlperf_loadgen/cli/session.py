@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,7 @@ from .options.options import Logs, Settings, Target
 from .options.run_file import RunFile, read_run_file
 from .options.setting_values import (
     Assignment,
-    Origin,
     assign_log_setting,
-    scenario_named,
     split_assignment,
 )
 from .options.settings_sources import Model, SourcedSettings, gather_settings
@@ -69,9 +67,14 @@ class Session:
         """The sample library, not entered."""
         return make_library(self.needed_sut(), self.qsl)
 
-    def words(self, *more: str, **changed: float) -> str:
+    def words(
+        self,
+        *more: str,
+        changed: Mapping[str, float] | None = None,
+        without: Collection[str] = (),
+    ) -> str:
         """The target and the settings as they were given, for a command that repeats them with some
-        settings changed."""
+        settings changed and some left out."""
         words = [shown_target(word) for word in (self.target.sut, self.target.qsl) if word]
         options = {
             "--file": self.target.file,
@@ -85,8 +88,10 @@ class Session:
         pairs += [("--conf", path) for path in self.asked.conf]
         assigned = [split_assignment("--set", text) for text in self.asked.set]
         values = {asked.name: asked.text for asked in assigned}
-        values |= {name: f"{value:.10g}" for name, value in changed.items()}
-        pairs += [("--set", f"{name}={value}") for name, value in values.items()]
+        values |= {name: f"{value:.10g}" for name, value in (changed or {}).items()}
+        pairs += [
+            ("--set", f"{name}={value}") for name, value in values.items() if name not in without
+        ]
         pairs += [("--log", text) for text in self.logs.log]
         if self.output_is_of_file:  # Where the results of this run are now.
             pairs.append(("--output", _numbered(self.output, 2)))
@@ -102,14 +107,14 @@ class Session:
             f"--file run.yaml{here}"
         )
 
-    def resolved(self, counts: tuple[int, int]) -> tuple[_core.TestSettings, dict[str, Any]]:
+    def resolved(
+        self, counts: tuple[int, int]
+    ) -> tuple[_core.TestSettings, list[tuple[bool, str]], dict[str, Any]]:
         """The settings that StartTest would use, for a library of these sample counts (all, loaded
-        at once), and numbers of the plan. Raises Mistake as a run does."""
+        at once), what its log would say of mistakes in them (whether it is an error, and the text),
+        and numbers of the plan. Raises Mistake as a run does."""
         with self.checking():
-            settings, told, plan = _core.resolve_test(self.sourced.settings, _AUDIT_CONFIG, *counts)
-        for text in told:
-            tell(f"warning: {text}")
-        return settings, plan
+            return _core.resolve_test(self.sourced.settings, _AUDIT_CONFIG, *counts)
 
     def check_system(self, library: object) -> None:
         """Raises Mistake for a system that cannot be made, as far as that shows before it is made.
@@ -118,9 +123,15 @@ class Session:
             check_system(self.needed_sut(), library, self._network_options())
 
     def _network_options(self) -> dict[str, Any]:
-        """Raises Mistake where options are given that the system has no use for."""
+        """Raises Mistake for what is given that the system has no use for."""
         options = self.target.network_options()
         sut = self.needed_sut()
+        threads = self.sourced.settings.server_num_issue_query_threads
+        if threads and is_address(sut):
+            raise Mistake(
+                f"server_num_issue_query_threads is {threads}, but a SUT on the network registers "
+                "no threads: leave it out"
+            )
         if options and not is_address(sut):
             names = {"keys": "--keys", "connect_timeout_s": "--connect-timeout"}
             name = (names | {"headers": "--header"}).get(next(iter(options)), "--network")
@@ -142,6 +153,8 @@ class Session:
                 f"--output {self.output}: cannot be made: {error.strerror}; give another folder"
             ) from error
         try:
+            with self.checking():
+                _core.check_log_settings(self.log_settings)
             yield
         finally:
             with contextlib.suppress(OSError):
@@ -223,15 +236,27 @@ class Session:
             f"{waited if missing else f'after {issued:,} samples'}"
         )
 
-    def _watch(self, stack: contextlib.ExitStack) -> None:
+    @contextlib.contextmanager
+    def serving_metrics(self) -> Iterator[str]:
+        """Gives their URL, empty if they are not asked for. Raises Mistake where they cannot be
+        served.
+        """
         port = self.logs.metrics_port
-        if port is not None:
-            from ..live.prometheus import serve_metrics
+        if port is None:
+            yield ""
+            return
+        from ..live.prometheus import serve_metrics
 
+        with contextlib.ExitStack() as stack:
             try:
                 url = stack.enter_context(serve_metrics(port))
             except (OSError, ImportError, RuntimeError) as error:
                 raise Mistake(f"--metrics-port {port}: {error}") from error
+            yield url
+
+    def _watch(self, stack: contextlib.ExitStack) -> None:
+        url = stack.enter_context(self.serving_metrics())
+        if url:
             tell(f"metrics at {url}")
         if self.shows_progress:
             from ..live.progress import show_progress
@@ -254,20 +279,26 @@ def open_session(
     logs: Logs,
     *,
     mode: str | None = None,
-    scenario: str | None = None,
+    own: Mapping[str, str] | None = None,
     kind: str = "",
     tables: Sequence[str] = (),
 ) -> Session:
-    """Reads the file and the options. `scenario`: the scenario that the command needs; `kind`: part
-    of the folder's name; `tables`: files that the command writes beside the logs."""
+    """Reads the file and the options. `own`: settings that the command sets itself, whatever the
+    file says; `kind`: part of the folder's name; `tables`: files that the command writes beside the
+    logs."""
     file = RunFile(Path()) if target.file is None else read_run_file(target.file)
-    _check_scenario(settings.scenario, scenario)
-    options = [*_named_options(scenario or settings.scenario, mode)]
+    options = [*_named_options(settings.scenario, mode)]
     options += [split_assignment("--set", text) for text in settings.set]
+    of_command = [
+        Assignment(name, text, "command", f"this command has {name}={text}; leave it out")
+        for name, text in (own or {}).items()
+    ]
     model = (
         file.model if settings.model is None else Model(settings.model, f"--model {settings.model}")
     )
-    sourced = gather_settings([*file.conf, *settings.conf], model, file.settings, options)
+    sourced = gather_settings(
+        [*file.conf, *settings.conf], model, file.settings, options, of_command
+    )
     log_settings = _core.LogSettings()
     log_settings.log_output.exist_ok = False
     for assignment in [*file.log, *(split_assignment("--log", text) for text in logs.log)]:
@@ -284,16 +315,6 @@ def open_session(
     of_file = logs.output is None and file.output is not None
     parts = (target, sut, qsl, sourced, log_settings, output, settings, logs)
     return Session(*parts, tables, mode, of_file)
-
-
-def _check_scenario(asked: str | None, needed: str | None) -> None:
-    """Raises Mistake where another scenario is asked for than the command has."""
-    if asked is None or needed is None:
-        return
-    shown = f"--scenario {asked}"
-    named = scenario_named(Assignment("scenario", asked, Origin.COMMAND_LINE.value, shown))
-    if named.name != needed:
-        raise Mistake(f"{shown}: this command measures {needed}; leave it out")
 
 
 def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:

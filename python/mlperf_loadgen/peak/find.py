@@ -12,7 +12,7 @@ from typing import Any
 from .. import _core
 from ..callables import plain
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
-from ..run import run_test
+from ..run import run_test, warn_of_other_mode
 from .trial_file import TrialFile, search_identity
 
 
@@ -161,6 +161,7 @@ def find_peak(
     confidence = _core.checked_option("confidence", confidence)
     time_budget_s = _given("time_budget_s", time_budget_s)
     goodput = _given("goodput", goodput)
+    warn_of_other_mode(settings, _core.TestMode.FindPeakPerformance, "a search for the peak")
     asked = copy.copy(settings)
     asked.scenario = _core.TestScenario.Server
     asked.mode = _core.TestMode.FindPeakPerformance

@@ -15,7 +15,7 @@ from ..logs.samples import TruncatedLogWarning
 _FORMAT = "mlperf_loadgen peak search 1"
 # Say where the search looks or what it costs, and not what it measures.
 _NOT_MEASURED = ("server_target_qps", "mode", "server_find_peak_strategy", "stall_timeout_ms")
-_ANOTHER = "remove it or give another trial_file"
+_ANOTHER = "remove the file or give another trial_file"
 
 
 def search_identity(settings: _core.TestSettings, goodput: float | None) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class TrialFile:
         except ValueError as error:
             raise ValueError(
                 f"{self._path}, line {index + 1}: is no trial of a search: {error}; remove this "
-                f"line, or {_ANOTHER}"
+                f"line, {_ANOTHER}"
             ) from error
         assert isinstance(trial, dict)  # Or it would have been refused.
         return trial

@@ -20,7 +20,7 @@ from .. import _core
 from ..callables import plain
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..logs.samples import PERFORMANCE_PHASE, answered_ns_of, open_samples
-from ..run import StartTestWithLogSettings
+from ..run import StartTestWithLogSettings, warn_of_other_mode
 from .curve import PERCENTILES
 from .table import Sweep, SweepPoint
 
@@ -68,11 +68,13 @@ def sweep(
     if progress is not None:
         progress = plain(progress, "progress")
     repeats = int(_core.checked_option("repeats", repeats))
-    table = Sweep(parameter=_parameter(settings, parameter), settings=copy.copy(settings))
+    parameter = swept_parameter(settings, parameter)
+    table = Sweep(parameter=parameter, settings=copy.copy(settings))
     numbers = _numbers(table, values)
+    warn_of_other_mode(settings, _core.TestMode.PerformanceOnly, "a sweep")
     table.settings.mode = _core.TestMode.PerformanceOnly
-    if table.scenario == _core.TestScenario.Offline and table.parameter == "min_query_count":
-        table.settings.min_duration_ms = 0
+    for name, value in fixed_settings(table.scenario, parameter).items():
+        setattr(table.settings, name, value)
     counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY  # Those of a handle are only known to its test.
     if isinstance(qsl, QuerySampleLibrary):
         counts = qsl.total_sample_count, qsl.performance_sample_count
@@ -102,7 +104,14 @@ def sweep(
 # ---- What is asked -------------------------------------------------------------------------------
 
 
-def _parameter(settings: _core.TestSettings, parameter: str | None) -> str:
+def fixed_settings(scenario: _core.TestScenario, parameter: str | None) -> dict[str, int]:
+    """What a sweep sets beside its parameter: the size of an Offline query counts alone."""
+    is_size = scenario == _core.TestScenario.Offline and parameter in (None, "min_query_count")
+    return {"min_duration_ms": 0} if is_size else {}
+
+
+def swept_parameter(settings: _core.TestSettings, parameter: str | None) -> str:
+    """The setting that takes the values. Raises ValueError for one that is none."""
     numeric = [n for n, value in settings.to_dict().items() if type(value) in (int, float)]
     names = ", ".join(numeric)
     if parameter is None:
@@ -142,8 +151,8 @@ def _numbers(table: Sweep, values: Iterable[float]) -> list[float]:
 def _asked(table: Sweep, number: float, repeat: int) -> _core.TestSettings:
     settings = copy.copy(table.settings)
     setattr(settings, table.parameter, number)
-    settings.schedule_rng_seed = (settings.schedule_rng_seed + repeat) % 2**64
-    settings.test05_schedule_rng_seed = (settings.test05_schedule_rng_seed + repeat) % 2**64
+    seed = "test05_schedule_rng_seed" if settings.test05 else "schedule_rng_seed"
+    setattr(settings, seed, (getattr(settings, seed) + repeat) % 2**64)
     return settings
 
 

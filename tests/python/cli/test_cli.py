@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_commands import (
+    AT_ANY_RATE,
     QUICK,
     RUN,
     SERVER,
@@ -430,14 +431,14 @@ COPIED = ("logs: ", "next: ", "      mlperf-loadgen", "Nothing was run.")
 
 
 def test_what_is_printed_fits_80_columns(folder):
-    wide = ("--set", "server_find_peak_qps_decimals_of_precision=2147483647")
+    wide = ("-m", "find", "--set", "server_find_peak_qps_boundary_step_size=1.23456789e8")
     few = ("--set", "min_duration_ms=0", "--set", "min_query_count=20")
     commands = [
         ("run", *RUN[1:], *SERVER, "-o", "a"),
         ("run", *RUN[1:], *SERVER, *few, "-o", "b"),
         ("run", "--dry-run", "-s", "server", "--model", "resnet50", *wide),
-        ("sweep", *RUN[1:], *SERVER, *few, "-v", "1e6,2e6,4e6", "-o", "curve"),
-        ("find-peak", *RUN[1:], "--max-qps", "2000", *SERVER[2:], "-o", "peak"),
+        ("sweep", *RUN[1:], *AT_ANY_RATE, *few, "-v", "1e6,2e6,4e6", "-o", "curve"),
+        ("find-peak", *RUN[1:], "--max-qps", "2000", *AT_ANY_RATE[2:], "-o", "peak"),
         ("compare", "a", "b"),
         ("doctor", "--seconds", "0.2"),
     ]
@@ -757,7 +758,7 @@ def test_values_of_a_sweep_that_are_none(text):
 
 
 def test_sweep_leaves_a_table(folder):
-    words = ("sweep", *SYSTEM_AND_LIBRARY, "-v", "2000,8000", *SERVER, "-o", "curve")
+    words = ("sweep", *SYSTEM_AND_LIBRARY, "-v", "2000,8000", *AT_ANY_RATE, "-o", "curve")
     found = document(*words, "--set", "min_query_count=600")
     assert [point["value"] for point in found["points"]] == [2000, 8000]
     assert len((folder / "curve/sweep.csv").read_text().splitlines()) == 3
@@ -814,7 +815,9 @@ def test_a_peak_that_no_run_confirmed_says_what_that_means(folder):
 def test_a_resume_file_that_is_none_is_refused(folder):
     (folder / "notes.txt").write_text("of value\n")
     error = done("find-peak", *PEAK, "--resume", "notes.txt", status=2).stderr
-    assert "notes.txt is no file of trials of a peak search; remove it or give another" in error
+    assert (
+        "notes.txt is no file of trials of a peak search; remove the file or give another" in error
+    )
     assert (folder / "notes.txt").read_text() == "of value\n"
 
 

@@ -292,7 +292,7 @@ MISTAKES = {
     ),
     "peak's scenario": (
         ("find-peak", *RUN[1:], "-s", "offline"),
-        "--scenario offline: this command measures Server; leave it out",
+        "--scenario offline: this command has scenario=Server; leave it out",
     ),
     "sweep's other scenario": (
         ("sweep", *RUN[1:], "-s", "offline", "-v", "1", "--parameter", "server_target_qps"),
@@ -736,6 +736,36 @@ REFUSED_BY_A_RUN = {
     "--keys secret": "--keys is for a SUT on the network",
     "-o system.py": "--output system.py: cannot be made",
     "-o old": "--output old: has the results of an earlier run",
+    "--log max_trace_mb=-1": "--log max_trace_mb=-1: max_trace_mb must be an integer from 0 to",
+    "--log max_sample_log_mb=99999999999999999999": "max_sample_log_mb must be an integer from 0",
+    "--log max_free_space_share=2": "max_free_space_share is 2; give a share from 0 (no limit) to",
+    "--log max_free_space_share=nan": "max_free_space_share is nan; give a share",
+    "--log suffix=/a/b": "log_output.suffix is '/a/b'; it ends the name of each file",
+    f"-o logs --log prefix={'x' * 300}": "give a shorter --output, prefix or suffix",
+    "--log prefix=a/b/": "its parent must exist and be writable",
+    "--set performance_issue_same_index=3": "it belongs to performance_issue_same, which is off",
+    "--set test05_qsl_rng_seed=3": "it belongs to test05, which is off",
+    "--set infer_token_latencies=1": "it belongs to Server and Offline, and the scenario is Singl",
+    "-s server --set server_find_peak_max_qps=4": "it belongs to FindPeakPerformance, and the mo",
+    "-s offline --set offline_expected_qps=9 --set offline_probe_duration_ms=5": (
+        "offline_expected_qps has no effect: it does not count beside offline_probe_duration_ms = 5"
+    ),
+    "-s server -m find --set server_find_peak_strategy=est --set server_target_latency_ns=0": (
+        "server_target_latency_ns is 0"
+    ),
+}
+REFUSED_ON_THE_NETWORK = {
+    "tcp://127.0.0.1:1 wrong.py:Payloads --keys nosuch": "no keys in nosuch: ",
+    "tcp://127.0.0.1:1 wrong.py:Payloads -s server --set server_num_issue_query_threads=4": (
+        "server_num_issue_query_threads is 4, but a SUT on the network registers no threads"
+    ),
+    "tcp://127.0.0.1:1 wrong.py:Payloads --network concurrency=2": "has no option concurrency",
+    "http://127.0.0.1:1 wrong.py:Payloads --network concurrency=0": "concurrency must be above 0",
+    "kserve+http://127.0.0.1:1 wrong.py:Payloads": "names no model: give kserve+http://",
+    "kserve+http://127.0.0.1:1/m wrong.py:Payloads --network inputs=x:FP31:4": "'FP31'",
+    "kserve+https://127.0.0.1:1/m wrong.py:Payloads --network ca_file=nosuch.pem": (
+        "ca_file nosuch.pem: "
+    ),
 }
 
 
@@ -747,6 +777,107 @@ def test_a_dry_run_refuses_what_the_run_refuses_in_the_same_words(folder, words)
     assert REFUSED_BY_A_RUN[words] in refused
     assert done(*RUN, *words.split(), "--dry-run", status=2).stderr == refused
     assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("words", REFUSED_ON_THE_NETWORK)
+def test_a_dry_run_refuses_options_of_links_in_the_same_words(folder, words):
+    """Before it connects: there is nobody to connect to."""
+    pytest.importorskip("tritonclient", reason="kserve+http:// needs tritonclient")
+    (folder / "wrong.py").write_text(FILES["wrong.py"])
+    refused = done("run", *words.split(), status=2).stderr
+    assert REFUSED_ON_THE_NETWORK[words] in refused
+    assert done("run", *words.split(), "--dry-run", status=2).stderr == refused
+    assert not (folder / "runs").exists()
+
+
+def test_a_dry_run_refuses_a_port_of_metrics_that_is_taken(folder):
+    pytest.importorskip("prometheus_client", reason="needs the extra metrics")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for more in ((), ("--dry-run",)):
+            error = done(*RUN, "--metrics-port", port, *more, status=2).stderr
+            assert f"--metrics-port {port}: " in error
+
+
+def test_a_dry_run_says_what_the_run_says_of_the_audit_file_and_of_counts(folder):
+    (folder / "audit.config").write_text(
+        "*.*.mode = 9\n*.*.test07_accuracy_treshold = 1\n*.*.min_query_count = 5\n"
+    )
+    words = (*RUN, *QUICK, "--set", "performance_sample_count_override=1000")
+    shown = {}
+    for more in ((), ("--dry-run",)):
+        lines = " ".join(call(*words, *more).stdout.split())
+        found = re.findall(
+            r"(?:error|warning): .*?(?= (?:error|warning): | logs: | Nothing)", lines
+        )
+        shown[more] = [text for text in found if "uncommitted changes" not in text]
+    assert shown["--dry-run",] == shown[()]
+    told = "\n".join(shown[()])
+    assert "Found Audit Config file" in told
+    assert "error: Invalid value passed to Mode key in config. (audit.config, line 1)" in told
+    assert "did you mean test07_accuracy_threshold? (audit.config, line 2)" in told
+    assert "performance_sample_count_override is 1000, and the library has 50 samples" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("-m accuracy --set warmup_query_count=5", "it belongs to performance runs, and the mode"),
+        ("-m perf --set accuracy_sample_count_override=5", "it belongs to accuracy runs, and the"),
+    ],
+)
+def test_what_the_other_half_of_a_test_uses_is_warned_of(folder, words, said):
+    """The same options are given for both."""
+    for more in ((), ("--dry-run",)):
+        told = done(*RUN, *words.split(), "--set", "min_query_count=600", *QUICK, *more).stderr
+        assert said in told
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        (
+            "find-peak",
+            "--set mode=acc",
+            "--set mode=acc: this command has mode=FindPeakPerformance",
+        ),
+        ("find-peak", "--set scenario=off", "this command has scenario=Server; leave it out"),
+        (
+            "find-peak",
+            "--set server_find_peak_strategy=bisection",
+            "has server_find_peak_strategy=",
+        ),
+        ("find-peak", "--set server_target_qps=4", "give --start-qps 4"),
+        (
+            "find-peak",
+            "--set server_find_peak_max_qps=4 --max-qps 300",
+            "--max-qps 300 takes its pl",
+        ),
+        (
+            "find-peak",
+            "--set server_find_peak_qps_decimals_of_precision=2",
+            "it does not count beside server_find_peak_strategy = Estimate",
+        ),
+        (
+            "sweep",
+            "-s server -v 4,5 --set mode=sub",
+            "this command has mode=PerformanceOnly; leave",
+        ),
+        ("sweep", "-s server -v 4,5 --set server_target_qps=4", "the sweep over server_target_qps"),
+        ("sweep", "-s off -v 4,5 --set min_duration_ms=9", "since the sweep over min_query_count"),
+    ],
+)
+def test_what_a_command_sets_itself_is_not_asked_for(folder, command, words, said):
+    assert said in done(command, *RUN[1:], *words.split(), status=2).stderr
+
+
+def test_the_search_that_a_run_proposes_takes_its_own_words(folder):
+    words = ("-s", "server", "--set", "server_target_qps=5000", "--set", "mode=performance")
+    words += ("--set", "min_query_count=20", "--set", "server_target_latency_ns=1")
+    shown = done(*RUN, *QUICK, *words, status=1).stdout
+    (line,) = [line for line in shown.splitlines() if "find-peak" in line]
+    assert "server_target_qps" not in line and "mode=" not in line
+    assert "min_query_count=20" in line
 
 
 @pytest.mark.parametrize(
@@ -765,7 +896,7 @@ def test_a_dry_run_refuses_systems_that_the_run_refuses(folder, sut):
 
 def test_a_dry_run_shows_what_the_audit_file_of_the_folder_changes(folder):
     (folder / "audit.config").write_text("*.*.min_query_count = 7\n")
-    found = done(*RUN, "--dry-run", "--json")
-    row = strict_json(found.stdout)["settings"]["min_query_count"]
+    found = strict_json(done(*RUN, "--dry-run", "--json").stdout)
+    row = found["settings"]["min_query_count"]
     assert row == {"value": 7, "origin": "audit.config:1"}
-    assert "warning: Found Audit Config file" in found.stderr
+    assert found["warnings"][0].startswith("Found Audit Config file")

@@ -340,6 +340,26 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(configure):
         ),
         ({"server_pacing": lg.Pacing.Spin}, "server_pacing = Spin is not used: it belongs to Serv"),
         ({"ttft_latency": 5}, "ttft_latency = 5 is not used: it belongs to Server, and the scen"),
+        (
+            {"server_find_peak_max_qps": 4, "scenario": "Server"},
+            "it belongs to FindPeakPerformance",
+        ),
+        ({"performance_issue_same_index": 3}, "it belongs to performance_issue_same, which is off"),
+        ({"test05_qsl_rng_seed": 3}, "it belongs to test05, which is off"),
+        (
+            {"infer_token_latencies": True},
+            "it belongs to Server and Offline, and the scenario is S",
+        ),
+        ({"accuracy_sample_count_override": 3}, "it belongs to accuracy runs, and the mode is Per"),
+        (
+            {
+                "scenario": "Offline",
+                "offline_expected_qps": 9,
+                "offline_probe_duration_ms": 5,
+                "performance_issue_unique": True,
+            },
+            "offline_expected_qps = 9 is not used: it does not count beside offline_probe_dura",
+        ),
     ],
 )
 def test_a_setting_of_another_scenario_is_warned_of(run_test, values, said):
@@ -375,6 +395,59 @@ def test_names_of_settings_that_are_none_come_with_the_nearest():
             AttributeError, match=r"'server_target_qp': did you mean server_target_"
         ):
             make({"server_target_qp": 5})
+
+
+@pytest.mark.parametrize("name", ["find_peak", "sweep"])
+def test_a_mode_that_a_search_or_a_sweep_does_not_run_is_warned_of(name, handles, tmp_path):
+    settings = lg.TestSettings(scenario=lg.TestScenario.Server, mode=lg.TestMode.AccuracyOnly)
+    call = {
+        "find_peak": lambda: lg.find_peak(*handles, settings, trial_file=tmp_path),
+        "sweep": lambda: lg.sweep(*handles, settings, [-1]),
+    }[name]
+    mode = {"find_peak": "FindPeakPerformance", "sweep": "PerformanceOnly"}[name]
+    with pytest.warns(lg.ConfigWarning) as caught, pytest.raises((OSError, ValueError)):
+        call()  # It is refused afterwards, before anything is run.
+    texts = [str(one.message) for one in caught]
+    assert any(
+        text.startswith("mode = AccuracyOnly is not used") and mode in text for text in texts
+    )
+    assert caught[0].filename == __file__
+
+
+LOG_VALUES = {
+    "max_trace_mb": (-1, 1.5, "5", None, 2**64),
+    "max_sample_log_mb": (-1, 1.5, "5"),
+    "log_mode_async_poll_interval_ms": (-1, "1"),
+    "max_free_space_share": ("0.5", None, 10**400),
+    "enable_trace": ("no", [], object()),
+    "enable_sample_log": ("",),
+    "log_mode": (0, "Synchronous"),
+    "log_output": (None, "logs"),
+    "outdir": (None, 5, "\udcff"),
+    "prefix": (5,),
+    "suffix": (None,),
+    "prefix_with_datetime": ("yes",),
+    "copy_detail_to_stdout": ("yes",),
+    "copy_summary_to_stdout": ([],),
+    "exist_ok": ("false",),
+}
+
+
+def test_a_log_setting_that_is_none_is_refused_by_its_name_and_value():
+    """As those of TestSettings are, and not in the words of the binding."""
+    names = {name for cls in (lg.LogSettings, lg.LogOutputSettings) for name in vars(cls)}
+    assert {name for name in names if not name.startswith("_")} == LOG_VALUES.keys()
+    for name, values in LOG_VALUES.items():
+        log = lg.LogSettings()
+        owner = log if hasattr(log, name) else log.log_output
+        before = getattr(owner, name)
+        for value in values:
+            with pytest.raises(
+                TypeError, match=rf"^{name} must be .*, not {re.escape(repr(value))}$"
+            ):
+                setattr(owner, name, value)
+        setattr(owner, name, before)
+        assert getattr(owner, name) == before
 
 
 # ---- The audit file ------------------------------------------------------------------------------

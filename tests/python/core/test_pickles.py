@@ -7,6 +7,7 @@ unpickles what this one pickled.
 
 import copy
 import dataclasses
+import functools
 import pickle
 
 import pytest
@@ -16,7 +17,12 @@ import mlperf_loadgen as lg
 
 ROUND_TRIPS = {
     "pickle": lambda value: pickle.loads(pickle.dumps(value)),
-    "oldest pickle": lambda value: pickle.loads(pickle.dumps(value, protocol=2)),
+    **{
+        f"pickle of protocol {protocol}": functools.partial(
+            lambda value, protocol: pickle.loads(pickle.dumps(value, protocol)), protocol=protocol
+        )
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
@@ -160,6 +166,56 @@ def test_test_settings_keep_what_their_config_files_said(tmp_path, round_trip):
         qsl = lg.ConstructQSL(10, 10, len, len)
         result[name] = lg.StartTestWithLogSettings(sut, qsl, asked, log_settings(tmp_path / name))
     assert result["other"].warnings == result["one"].warnings != []
+
+
+def test_all_classes_of_the_module_are_pickled_by_every_protocol_or_refused(run_script):
+    """In a process of its own, since a mistake would end it. Values are there of what can be made
+    without a test; those of the others, which belong to a process, say so."""
+    done = run_script(
+        """
+        import copy, pickle
+        import mlperf_loadgen as lg
+        from mlperf_loadgen import _core
+
+        made = {
+            _core.QueueSut: lambda cls: cls(len, "queue"),
+            _core.CallbackSut: lambda cls: cls(len, len, "sut"),
+            _core.ServedSamples: lambda cls: cls(),
+            _core.CallbackQsl: lambda cls: cls(1, 1, len, len, "qsl"),
+        }
+        for name in dir(_core):
+            cls = getattr(_core, name)
+            if not isinstance(cls, type) or issubclass(cls, BaseException):
+                continue
+            if hasattr(cls, "__members__"):
+                values = list(cls.__members__.values())
+            else:
+                try:
+                    values = [made.get(cls, lambda cls: cls())(cls)]
+                except TypeError:
+                    continue
+            for value in values:
+                ways = [
+                    *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6)),
+                    copy.copy,
+                    copy.deepcopy,
+                    lambda v: v.__reduce__()[0](*v.__reduce__()[1]),
+                ]
+                for way in ways:
+                    try:
+                        assert type(way(value)) is cls
+                    except TypeError as error:
+                        assert str(error).startswith("cannot pickle or copy a"), error
+                        assert cls in made, cls
+                    else:
+                        assert cls not in made, cls
+            print(name)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    tried = set(done.stdout.split())
+    assert tried >= {"TestSettings", "LogSettings", "LogOutputSettings", "TestMode", "TestScenario"}
+    assert tried >= {"Pacing", "PeakStrategy", "LoggingMode", "QuerySample", "CallbackSut"}
 
 
 def test_errors_keep_their_results(tmp_path, round_trip):

@@ -808,6 +808,7 @@ class Input:
     settings: dict
     check: Callable[[Run], None]
     documented: str = ""
+    warning: str = ""
 
 
 INPUTS = [
@@ -820,6 +821,8 @@ INPUTS = [
         "override above the total",
         {"performance_sample_count_override": 100},
         loads_all_and_reports_what_was_asked,
+        "| - | sample count overrides above the library's count are clamped in silence |",
+        "performance_sample_count_override is 100, and the library has 20 samples: it counts as 20",
     ),
     Input(
         "accuracy_sample_count_override",
@@ -859,7 +862,8 @@ def test_input(run_test, line):
     assert_documented(line.documented)
     run = run_test(**line.settings)
     assert run.errors == []
-    assert run.result.warnings == []
+    assert len(run.result.warnings) == bool(line.warning)
+    assert all(text.startswith(line.warning) for text in run.result.warnings)
     line.check(run)
 
 

@@ -3,6 +3,7 @@ its trials. Method: systems that answer in the callback or never in time, so tha
 known without measuring; short searches. The statistics are tested in C++ with simulated systems."""
 
 import json
+import math
 import re
 import time
 import warnings
@@ -286,11 +287,26 @@ DAMAGED_FILES = {
     "a number for a trial": (lambda lines: [lines[0], b"7", *lines[2:]], NO_TRIAL),
     "no rate": (damaged(lambda trial: trial.pop("rate_qps")), "rate_qps is missing"),
     "a rate of 0": (damaged(lambda trial: trial.update(rate_qps=0)), "rate_qps is 0"),
-    "a rate of text": (damaged(lambda trial: trial.update(rate_qps="5")), "rate_qps is '5'"),
-    "no number": (damaged(lambda trial: trial.update(elapsed_s=float("nan"))), "elapsed_s is nan"),
+    "a rate of text": (damaged(lambda trial: trial.update(rate_qps="5")), r'rate_qps is "5"'),
+    "no number": (
+        damaged(lambda trial: trial.update(elapsed_s=math.nan)),
+        "elapsed_s is (nan|NaN)",
+    ),
     "no kind": (damaged(lambda trial: trial.update(kind=7)), "kind is 7"),
     "a negative count": (damaged(lambda trial: trial.update(issued=-1)), "issued is -1"),
     "no counts": (damaged(lambda trial: trial.update(counts=5)), "counts is 5"),
+    **{
+        f"a verdict of {value}": (
+            damaged(lambda trial, value=value: trial.update(valid=value)),
+            f"valid is {text}; remove this line, remove the file or give another trial_file",
+        )
+        for value, text in ((None, "null"), (-1, "-1"), (math.nan, "NaN"))
+    },
+    "a truth for a number": (damaged(lambda trial: trial.update(issued=True)), "issued is true"),
+    "a list for a trial": (
+        lambda lines: [lines[0], b"[]", *lines[2:]],
+        r"there is \[\] in place of an object with kind; remove this line, remove the file or",
+    ),
     "a batch cut": (
         damaged(lambda trial: trial["counts"][0].update(batches=[[1.0, 2]])),
         r"a batch is \[1.0, 2\]",

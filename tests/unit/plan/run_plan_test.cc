@@ -316,6 +316,33 @@ TEST(RunPlanTest, RemarksThatUniqueAndSameExcludeEachOther) {
   EXPECT_TRUE(plan.remarks[0].is_error);
 }
 
+TEST(RunPlanTest, RemarksOnACountThatTheLibraryDoesNotHave) {
+  const auto remarks = [](const TestSettings& settings) {
+    std::string text;
+    for (const PlanRemark& remark : MakeRunPlan(settings, 100, 50).remarks) {
+      EXPECT_EQ(remark.key, "warning_generic_message");
+      EXPECT_FALSE(remark.is_error);
+      text += remark.text + "\n";
+    }
+    return text;
+  };
+  TestSettings s = Settings(TestScenario::Offline, TestMode::SubmissionRun);
+  s.performance_sample_count_override = s.accuracy_sample_count_override = 100;
+  EXPECT_EQ(remarks(s), "");
+  s.performance_sample_count_override = s.accuracy_sample_count_override = 101;
+  const std::string rest =
+      " is 101, and the library has 100 samples: it counts as 100; set it to at most that\n";
+  const std::string accuracy = "accuracy_sample_count_override" + rest;
+  const std::string performance = "performance_sample_count_override" + rest;
+  EXPECT_EQ(remarks(s), performance + accuracy);
+  s.mode = TestMode::AccuracyOnly;
+  EXPECT_EQ(remarks(s), accuracy);
+  s.mode = TestMode::PerformanceOnly;
+  EXPECT_EQ(remarks(s), performance);
+  s.config_origins["performance_sample_count_override"] = "user.conf:1";
+  EXPECT_EQ(remarks(s), "") << "a file may be for libraries of several sizes";
+}
+
 TEST(RunPlanTest, LeavesAPeakSearchOfOtherScenariosToTheTest) {
   TestSettings s = Settings(TestScenario::Offline, TestMode::FindPeakPerformance);
   s.server_find_peak_qps_boundary_step_size = 0;
@@ -617,6 +644,16 @@ TEST(UnusedSettingsTest, AreThoseOfOtherScenariosThatTheProgramHasSet) {
             std::vector<std::string>{"ttft_latency = 7 is not used: it belongs to "
                                      "use_token_latencies, which is off; change that, or leave it "
                                      "at its default"});
+}
+
+TEST(UnusedSettingsTest, AreThoseOfOtherModesUnlessTheyAskForNothing) {
+  TestSettings s = Settings(TestScenario::SingleStream, TestMode::AccuracyOnly);
+  s.min_duration_ms = 0;  // There is no minimum anyway.
+  s.warmup_query_count = 10;
+  EXPECT_EQ(UnusedSettings(s),
+            std::vector<std::string>{
+                "warmup_query_count = 10 is not used: it belongs to performance runs, and the mode "
+                "is AccuracyOnly; change that, or leave it at its default"});
 }
 
 TEST(UnusedSettingsTest, AreNoneThatAConfigFileHasSet) {

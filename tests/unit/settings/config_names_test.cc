@@ -53,16 +53,16 @@ TEST(ApplyConfigTest, IsSilentAboutWhatAuditFilesHaveForTheTestsScriptsAndForOth
   TestSettings before;
   for (const std::string model : {"", "resnet50"}) {
     before.config_models = model.empty() ? std::vector<std::string>() : std::vector{model};
-    EXPECT_EQ(ToText(Apply("*.*.mode = 2\n*.*.accuracy_log_rng_seed = 720381539243781796\n"
-                           "*.*.accuracy_log_sampling_target = 128\n"
-                           "*.*.performance_issue_same = 1\n*.*.test07_accuracy_threshold = 0.9\n"
-                           "gpt-oss-120b.*.test07_max_samples = 990\n"
-                           "gpt-oss-120b.*.test09_min_output_tokens = 100.5\n"
-                           "*.Offline.test08_x = 1\nbert.Offline.min_query_count = 5\n"
-                           "dlrm-v2.*.accuracy_log_sampling_target = 10\n",
-                           "*", "Server", 2, before)
-                         .config_diagnostics),
-              "");
+    EXPECT_EQ(
+        ToText(Apply("*.*.mode = 2\n*.*.accuracy_log_rng_seed = 720381539243781796\n"
+                     "*.*.accuracy_log_sampling_target = 128\n"
+                     "*.*.performance_issue_same = 1\n*.*.test07_accuracy_threshold = 0.9\n"
+                     "gpt-oss-120b.*.test09_min_output_tokens = 100.5\n"
+                     "*.Offline.test09_max_output_tokens = 1\nbert.Offline.min_query_count = 5\n"
+                     "dlrm-v2.*.accuracy_log_sampling_target = 10\n",
+                     "*", "Server", 2, before)
+                   .config_diagnostics),
+        "");
   }
 }
 
@@ -74,6 +74,20 @@ TEST(ApplyConfigTest, WarnsOfMistakesInAuditFiles) {
       "*.*.min_duraton = 1\n",
       "*", "Server", 2, before);
   EXPECT_EQ(s.config_diagnostics.size(), 4u) << ToText(s.config_diagnostics);
+  const TestSettings keys = Apply(
+      "*.*.test07_accuracy_treshold = 1\n*.*.test99_x = 1\n*.*.test09_max_output = 2\n"
+      "*.Server.target_qpss = 1\n",
+      "*", "Server", 2, before);
+  EXPECT_EQ(ToText(keys.config_diagnostics),
+            "warning user.conf:1: '*.*.test07_accuracy_treshold' is ignored: there is no key "
+            "'test07_accuracy_treshold'; check its spelling: did you mean "
+            "test07_accuracy_threshold?\n"
+            "warning user.conf:2: '*.*.test99_x' is ignored: there is no key 'test99_x'; check its "
+            "spelling\n"
+            "warning user.conf:3: '*.*.test09_max_output' is ignored: there is no key "
+            "'test09_max_output'; check its spelling: did you mean test09_max_output_tokens?\n"
+            "warning user.conf:4: '*.Server.target_qpss' is ignored: there is no key "
+            "'target_qpss'; check its spelling: did you mean target_qps?\n");
   // A user's file is read for one model, and has no keys for scripts.
   EXPECT_EQ(Apply("*.*.test07_accuracy_threshold = 1").config_diagnostics.size(), 1u);
 }

@@ -62,7 +62,7 @@ TEST(ParseConfigTest, FollowsTheGrammarOfTheReference) {
       {"k = five", true, "", kValueError},
       {"k = 1,5", true, "", kValueError},
       {"k = \"5\"", true, "", kValueError},
-      {"k = 1\nk = 2\n", false, "2", ""},
+      {"k = 1\nk = 2\n", false, "2", "warning f:2: 'k' is set twice: '2' replaces '1' of line 1"},
       {std::string("k = 5\0", 6), true, "", kValueError},
   };
   for (const GrammarCase& c : kCases) {
@@ -79,6 +79,14 @@ TEST(ParseConfigTest, FollowsTheGrammarOfTheReference) {
       EXPECT_EQ(file.diagnostics.size(), 1u) << c.text;
     }
   }
+}
+
+TEST(ParseConfigTest, WarnsOfAKeyThatIsSetTwiceToDifferentValues) {
+  const ConfigFile file = ParseConfig("k = 5\nother = 5\n\nk = 6\nk = 6\n#k = 1\n#k = 2\n", "f");
+  EXPECT_EQ(ToText(file.diagnostics),
+            "warning f:4: 'k' is set twice: '6' replaces '5' of line 1; remove one of the lines\n");
+  EXPECT_EQ(file.entries.at("k").value, "6");
+  EXPECT_FALSE(file.malformed);
 }
 
 TEST(ParseConfigTest, CountsLinesFromOneAndGoesOnAfterABadOne) {

@@ -31,6 +31,8 @@ TEST(DidYouMean, NamesTheNearest) {
   };
   for (const auto& [word, text] : cases) EXPECT_EQ(DidYouMean(word, known), text) << word;
   EXPECT_EQ(DidYouMean("resnet5", {}), "");
+  const std::vector<std::string_view> repeated = {"target_qps", "target_latency", "target_qps"};
+  EXPECT_EQ(DidYouMean("target_qpss", repeated), ": did you mean target_qps?");
 }
 
 }  // namespace

@@ -114,6 +114,9 @@ TEST(SettingsTable, NamesScenarioOfScenarioSettings) {
     if (setting.name == "ttft_latency" || setting.name == "tpot_latency") {
       expected = AppliesTo::kServerTokens;
     }
+    if (setting.name == "infer_token_latencies" || setting.name == "token_latency_scaling_factor") {
+      expected = AppliesTo::kServerAndOffline;
+    }
     EXPECT_EQ(setting.applies_to, expected) << setting.name;
   }
 }
@@ -217,6 +220,82 @@ TEST(WhyUnused, NamesWhatASettingBelongsTo) {
   EXPECT_EQ(why("token_latency_scaling_factor"), "");
   settings.scenario = TestScenario::Offline;
   EXPECT_EQ(why("ttft_latency"), "it belongs to Server, and the scenario is Offline");
+  settings.scenario = TestScenario::MultiStream;
+  EXPECT_EQ(why("infer_token_latencies"),
+            "it belongs to Server and Offline, and the scenario is MultiStream");
+}
+
+TEST(WhyUnused, NamesTheModeThatASettingBelongsTo) {
+  TestSettings settings;
+  settings.scenario = TestScenario::Server;
+  const auto why = [&](std::string_view name) { return WhyUnused(*FindSetting(name), settings); };
+  const std::string kAccuracy = "it belongs to accuracy runs, and the mode is ";
+  const std::string kPerformance = "it belongs to performance runs, and the mode is ";
+  const std::string kSearch = "it belongs to FindPeakPerformance, and the mode is ";
+  EXPECT_EQ(why("accuracy_sample_count_override"), kAccuracy + "PerformanceOnly");
+  EXPECT_EQ(why("server_find_peak_max_qps"), kSearch + "PerformanceOnly");
+  for (const std::string_view name :
+       {"min_duration_ms", "max_duration_ms", "min_query_count", "max_query_count",
+        "server_target_latency_ns", "server_max_async_queries", "warmup_query_count",
+        "accuracy_log_sampling_target", "print_timestamps"}) {
+    settings.mode = TestMode::AccuracyOnly;
+    EXPECT_EQ(why(name), kPerformance + "AccuracyOnly") << name;
+    for (const TestMode mode :
+         {TestMode::SubmissionRun, TestMode::PerformanceOnly, TestMode::FindPeakPerformance}) {
+      settings.mode = mode;
+      EXPECT_EQ(why(name), "") << name;
+    }
+  }
+  // These make the traffic of accuracy runs, too.
+  settings.mode = TestMode::AccuracyOnly;
+  for (const std::string_view name :
+       {"server_target_qps", "performance_issue_same", "performance_sample_count_override",
+        "schedule_rng_seed", "stall_timeout_ms", "accuracy_sample_count_override"}) {
+    EXPECT_EQ(why(name), "") << name;
+  }
+  EXPECT_EQ(why("server_find_peak_strategy"), kSearch + "AccuracyOnly");
+  settings.mode = TestMode::SubmissionRun;
+  EXPECT_EQ(why("accuracy_sample_count_override"), "");
+  settings.mode = TestMode::FindPeakPerformance;
+  EXPECT_EQ(why("accuracy_sample_count_override"), kAccuracy + "FindPeakPerformance");
+  EXPECT_EQ(why("server_find_peak_strategy"), "");
+  settings.mode = TestMode::AccuracyOnly;
+  settings.test05 = true;  // It is a performance run whatever the mode.
+  EXPECT_EQ(why("min_duration_ms"), "");
+}
+
+TEST(WhyUnused, NamesWhatASettingDoesNotCountBesideOrWithout) {
+  TestSettings settings;
+  settings.scenario = TestScenario::Offline;
+  const auto why = [&](std::string_view name) { return WhyUnused(*FindSetting(name), settings); };
+  EXPECT_EQ(why("performance_issue_same_index"),
+            "it belongs to performance_issue_same, which is off");
+  EXPECT_EQ(why("test05_qsl_rng_seed"), "it belongs to test05, which is off");
+  EXPECT_EQ(why("offline_expected_qps"), "");
+  settings.offline_probe_duration_ms = 500;
+  settings.accuracy_log_sampling_target = 5;
+  settings.performance_issue_same = settings.test05 = true;
+  EXPECT_EQ(why("offline_expected_qps"),
+            "it does not count beside offline_probe_duration_ms = 500");
+  EXPECT_EQ(why("accuracy_log_probability"),
+            "it does not count beside accuracy_log_sampling_target = 5");
+  EXPECT_EQ(why("performance_issue_same_index"), "");
+  EXPECT_EQ(why("test05_qsl_rng_seed"), "");
+  settings = {};
+  settings.scenario = TestScenario::Server;
+  settings.mode = TestMode::FindPeakPerformance;
+  EXPECT_EQ(why("server_find_peak_qps_decimals_of_precision"), "");
+  settings.server_find_peak_strategy = PeakStrategy::Estimate;
+  EXPECT_EQ(why("server_find_peak_qps_decimals_of_precision"),
+            "it does not count beside server_find_peak_strategy = Estimate");
+}
+
+TEST(SettingsTable, CompanionsAreSettings) {
+  for (const Setting& setting : AllSettings()) {
+    if (setting.companion.name.empty()) continue;
+    EXPECT_NE(FindSetting(setting.companion.name), nullptr) << setting.name;
+    EXPECT_NE(setting.companion.name, setting.name);
+  }
 }
 
 }  // namespace

@@ -295,6 +295,51 @@ TEST(LogFilesTest, RefusesAShareThatIsNone) {
   }
 }
 
+TEST(LogFilesTest, WhatCannotBeOpenedIsRefusedInTheSameWordsBeforeAnythingIsMade) {
+  struct Case {
+    std::function<void(LogSettings*)> change;
+    std::string words;
+  };
+  const std::vector<Case> kCases = {
+      {[](LogSettings* s) { s->max_free_space_share = 2; }, "max_free_space_share is 2; give"},
+      {[](LogSettings* s) { s->log_output.suffix = "/a/b"; }, "log_output.suffix is '/a/b'; it en"},
+      {[](LogSettings* s) { s->log_output.suffix = "/a"; }, "so give it without a /"},
+      {[](LogSettings* s) { s->log_output.prefix.assign(300, 'x'); }, "give a shorter log_output."},
+      {[](LogSettings* s) { s->log_output.suffix.assign(243, 'x'); }, "summaryxxxx"},
+      {[](LogSettings* s) { s->log_output.prefix = "a/b/"; }, "its parent must exist"},
+      {[](LogSettings* s) { s->log_output.prefix = std::string("a\0b", 3); }, "a NUL byte"},
+      {[](LogSettings* s) { s->log_output.outdir += "/file/logs"; }, "Not a directory"},
+      {[](LogSettings* s) { s->log_output.outdir += "/file"; }, "File exists"},
+  };
+  const auto said = [](const std::function<void()>& call) -> std::string {
+    try {
+      call();
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  for (const Case& c : kCases) {
+    TestDirectory directory;
+    std::ofstream(directory.path() + "/file") << "of others";
+    LogSettings settings = Settings(directory.path());
+    c.change(&settings);
+    const std::string checked = said([&] { CheckLogSettings(settings); });
+    EXPECT_EQ(checked, said([&] { LogFiles(settings, kDateTime, NoWarning); }));
+    EXPECT_NE(checked.find(c.words), std::string::npos) << checked << " has not: " << c.words;
+    EXPECT_EQ(directory.Files(), std::set<std::string>{"file"});
+  }
+}
+
+TEST(LogFilesTest, ACheckMakesNothingAndAllowsWhatCanBeOpened) {
+  TestDirectory directory;
+  LogSettings settings = Settings(directory.path() + "/new");
+  settings.log_output.suffix.assign(230, 'x');
+  EXPECT_NO_THROW(CheckLogSettings(settings));
+  EXPECT_FALSE(fs::exists(directory.path() + "/new"));
+  LogFiles(settings, kDateTime, NoWarning);
+}
+
 TEST(LogFilesTest, RemovedFilesAreFailures) {
   TestDirectory directory;
   LogFiles files(Settings(directory.path()), kDateTime, NoWarning);

@@ -12,6 +12,7 @@ from ... import _core
 from ...text.units import duration, rate, share
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
+from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
 from ..session import Session, open_session
 from ..show.outcome import Mistake, Outcome, Status
 from ..show.result_view import print_where_next
@@ -122,7 +123,8 @@ def find_peak(
     from ...peak import find as peak
 
     search.check()
-    session = open_session(target, settings, logs, scenario="Server", kind="peak")
+    session = open_session(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
+    _check_rates(settings, search)
     if search.resumes:  # The logs of a search that goes on are those of its trials.
         session.log_settings.log_output.exist_ok = True
 
@@ -150,6 +152,21 @@ def find_peak(
         except peak.PeakNotFoundError as error:
             return _not_found(session, search, error)
     return _found(session, search, found)
+
+
+def _check_rates(settings: Settings, search: Search) -> None:
+    """Raises Mistake for settings in whose place this command has an option."""
+    for text in settings.set:
+        name, value, _, shown = split_assignment("--set", text)
+        if name == "server_target_qps":
+            raise Mistake(
+                f"{shown}: has no effect, since the search chooses its rates; to begin with one, "
+                f"give --start-qps {value}"
+            )
+        if name == "server_find_peak_max_qps" and search.max_qps is not None:
+            raise Mistake(
+                f"{shown}: --max-qps {search.max_qps:g} takes its place; give one of the two"
+            )
 
 
 def _say(line: str) -> None:
@@ -246,7 +263,7 @@ def _longer_search(session: Session, search: Search, peak: _core.PeakSearchResul
     used_s = search.time_budget or _core.peak_budget_durations() * settings.min_duration_ms / 1000
     budget_s = peak.settling_budget_s if peak is not None else 0
     more += ["--time-budget", _seconds(budget_s or _GROWTH * used_s)]
-    return f"mlperf-loadgen find-peak {session.words(*more, **changed)}"
+    return f"mlperf-loadgen find-peak {session.words(*more, changed=changed)}"
 
 
 def _seconds(seconds: float) -> str:

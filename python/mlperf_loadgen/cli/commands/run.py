@@ -10,7 +10,7 @@ import typer
 
 from ... import _core
 from ..options.options import Logs, Settings, Shown, Target, with_options
-from ..options.setting_values import Origin
+from ..options.setting_values import SETTINGS_OF_A_SEARCH, Origin
 from ..session import Session, open_session
 from ..show.outcome import Outcome
 from ..show.show import tell
@@ -115,7 +115,8 @@ def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
                 changed["offline_probe_duration_ms"] = 0
             commands.append(_run_again(session, **changed))
         elif result.scenario == _core.TestScenario.Server:
-            commands.append(f"mlperf-loadgen find-peak {session.words()}")
+            without = {*SETTINGS_OF_A_SEARCH, "server_target_qps"}
+            commands.append(f"mlperf-loadgen find-peak {session.words(without=without)}")
     return commands
 
 
@@ -123,4 +124,4 @@ def _run_again(session: Session, **changed: float) -> str:
     """The command that runs the same with some settings changed."""
     asked = {"--scenario": session.asked.scenario, "--mode": session.mode}
     more = [part for name, value in asked.items() if value for part in (name, value)]
-    return f"mlperf-loadgen run {session.words(*more, **changed)}"
+    return f"mlperf-loadgen run {session.words(*more, changed=changed)}"

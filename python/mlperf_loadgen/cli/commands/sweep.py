@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ import typer
 from ... import _core
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
-from ..options.setting_values import no_setting
+from ..options.setting_values import no_setting, split_assignment
 from ..options.sweep_values import sweep_values
 from ..session import Session, open_session
 from ..show.outcome import Mistake, Outcome, Status
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...sweeps.table import Sweep, SweepPoint
 
 
+_OWN_SETTINGS = {"mode": "PerformanceOnly"}
 _TABLES = ("sweep.json", "sweep.csv")
 
 
@@ -72,10 +73,11 @@ def sweep(
     The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The exit status
     is 1 if no run was VALID.
     """
+    from ...sweeps.run import fixed_settings, swept_parameter
     from ...sweeps.run import sweep as run_sweep
 
     check_option("--repeats", "repeats", repeats)
-    session = open_session(target, settings, logs, kind="sweep", tables=_TABLES)
+    session = open_session(target, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES)
     numbers = sweep_values(values, geometric=geometric)
     if plot is not None:
         _check_plot(plot)
@@ -90,6 +92,8 @@ def sweep(
         why = _core.why_unused(session.sourced.settings, parameter)
         if why:
             raise Mistake(f"--parameter {parameter} has no effect: {why}")
+    fixed = fixed_settings(session.sourced.settings.scenario, parameter)
+    _check_not_swept(settings, [swept_parameter(session.sourced.settings, parameter), *fixed])
     with (
         session.testing(_tell_done(session, len(numbers) * repeats)),
         session.system() as (system, library),
@@ -108,6 +112,17 @@ def sweep(
     if plot is not None:
         _draw(curve, plot, session)
     return _outcome(session, curve, plot)
+
+
+def _check_not_swept(settings: Settings, names: Sequence[str]) -> None:
+    """Raises Mistake for a setting that the sweep gives its values, of these names."""
+    for text in settings.set:
+        asked = split_assignment("--set", text)
+        if asked.name in names:
+            raise Mistake(
+                f"{asked.shown}: has no effect, since the sweep over {names[0]} sets it: "
+                "leave it out"
+            )
 
 
 def _tell_done(session: Session, total: int) -> Callable[[BaseException], str]:

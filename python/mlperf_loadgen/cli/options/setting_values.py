@@ -16,6 +16,14 @@ _TRUTH = {
 }
 
 
+SETTINGS_OF_A_SEARCH = {
+    "scenario": "Server",
+    "mode": "FindPeakPerformance",
+    "server_find_peak_strategy": "Estimate",
+}
+"""What `find-peak` sets itself."""
+
+
 class Origin(Enum):
     """The source of a value that no file gave."""
 
@@ -49,11 +57,7 @@ def assign_setting(settings: _core.TestSettings, asked: Assignment) -> None:
     known = settings.to_dict()
     if asked.name not in known:
         raise no_setting(asked.shown, asked.name)
-    value = _parsed(asked, known[asked.name])
-    try:
-        setattr(settings, asked.name, value)
-    except (TypeError, ValueError) as error:
-        raise Mistake(f"{asked.shown}: {error}") from error
+    _set(settings, asked, known[asked.name])
 
 
 def no_setting(shown: str, name: str) -> Mistake:
@@ -70,7 +74,16 @@ def assign_log_setting(settings: _core.LogSettings, asked: Assignment) -> None:
         hint = near_or_all(asked.name, names)
         raise Mistake(f"{asked.shown}: there is no log setting {asked.name!r}{hint}")
     owner = settings if asked.name in own_names else settings.log_output
-    setattr(owner, asked.name, _parsed(asked, getattr(owner, asked.name)))
+    _set(owner, asked, getattr(owner, asked.name))
+
+
+def _set(owner: object, asked: Assignment, like: Any) -> None:
+    """Raises Mistake for a value that is none of the kind of `like`."""
+    value = _parsed(asked, like)
+    try:
+        setattr(owner, asked.name, value)
+    except (TypeError, ValueError) as error:
+        raise Mistake(f"{asked.shown}: {error}") from error
 
 
 def scenario_named(asked: Assignment) -> _core.TestScenario:

@@ -6,6 +6,7 @@ The source of every value is kept, and `--dry-run` shows it.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -49,14 +50,17 @@ def gather_settings(
     model: Model | None,
     of_file: Sequence[Assignment],
     of_options: Sequence[Assignment],
+    of_command: Sequence[Assignment] = (),
 ) -> SourcedSettings:
     """Applies config files, in their order, and then assignments, of which later ones override
-    earlier ones.
+    earlier ones. `of_command`: settings that the command sets itself.
 
-    Raises Mistake for an unknown model, and for a setting that the scenario does not use. The
-    scenario is that of the run, or for the settings of the file, that of the file.
+    Raises Mistake for an unknown model, for a setting that the scenario does not use, and for an
+    option that the command overrides. The scenario is that of the run, or for the settings of the
+    file, that of the file.
     """
-    asked = [*of_file, *of_options]
+    _check_not_overridden(of_options, of_command)
+    asked = [*of_file, *of_options, *of_command]
     sourced = SourcedSettings()
     # Config files say different things for different scenarios, so it must be known before.
     scenario = _scenario(asked)
@@ -93,11 +97,30 @@ def _scenario(
 
 
 def _check_used(asked: Sequence[Assignment], settings: _core.TestSettings) -> None:
-    """Raises Mistake for a setting that would have no effect."""
+    """Raises Mistake for a setting that would have no effect. One that is for the other half of a
+    test, accuracy or performance, is only warned of when the test starts: the same options are
+    given for both.
+    """
+    whole = copy.copy(settings)
+    if settings.mode in (_core.TestMode.AccuracyOnly, _core.TestMode.PerformanceOnly):
+        whole.mode = _core.TestMode.SubmissionRun
     for assignment in asked:
-        why = _core.why_unused(settings, assignment.name)
-        if why:
+        if _core.why_unused(whole, assignment.name):
+            why = _core.why_unused(settings, assignment.name)
             raise Mistake(f"{assignment.shown}: {assignment.name} has no effect: {why}")
+
+
+def _check_not_overridden(asked: Sequence[Assignment], by_command: Sequence[Assignment]) -> None:
+    """Raises Mistake where an option asks for something else than the command sets itself."""
+    trial = _core.TestSettings()
+    for own in by_command:
+        assign_setting(trial, own)
+        value = getattr(trial, own.name)
+        for assignment in asked:
+            if assignment.name == own.name:
+                assign_setting(trial, assignment)
+                if getattr(trial, own.name) != value:
+                    raise Mistake(f"{assignment.shown}: {own.shown}")
 
 
 # ---- Models --------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from typing import Any
 from ... import _core
 from ...interfaces import QuerySampleLibrary
 from ...text.units import duration, rate, share
+from ..options.option_names import in_options
 from ..options.setting_values import Origin
 from ..session import Session
 from ..target.signatures import check_methods
 from .outcome import Outcome, Status
-from .show import print_heading, print_table
+from .show import print_heading, print_table, print_text
 
 _PROBED_LENGTH = 1.32  # Of the query that a probe sizes, in min_duration_ms.
 # Of a library that is not known: a test that no such library is large enough for is refused.
@@ -21,21 +22,25 @@ _LARGEST_COUNTS = (2**32 - 1, 2**32 - 1)
 def preview(session: Session) -> Outcome:
     """Shows the effective settings, the source of each, and the traffic they make. Raises Mistake
     for anything that a run would refuse."""
-    with session.output_folder():  # Which is removed again.
+    with session.output_folder(), session.serving_metrics():  # The folder is removed again.
         counts = _checked_counts(session)
-        settings, plan = session.resolved(counts or _LARGEST_COUNTS)
+        settings, remarks, plan = session.resolved(counts or _LARGEST_COUNTS)
     origins = session.sourced.origins | _overridden(session, settings)
     traffic = expected_traffic(settings, counts, plan)
     rows = {
         name: {"value": value, "origin": origins.get(name, Origin.DEFAULT.value)}
         for name, value in settings.to_dict().items()
     }
+    errors = [text for is_error, text in remarks if is_error]
+    warnings = [text for is_error, text in remarks if not is_error]
     document = {
         "sut": session.sut,
         "qsl": session.qsl,
         "output": session.output,
         "settings": rows,
         "traffic": traffic,
+        "errors": errors,
+        "warnings": warnings,
         "exit_status": Status.DONE,
     }
 
@@ -44,9 +49,13 @@ def preview(session: Session) -> Outcome:
         shown = sorted(used, key=lambda name: rows[name]["origin"] == Origin.DEFAULT.value)
         print_heading("Settings")
         print_table([[f"{n}={_text(rows[n]['value'])}", rows[n]["origin"]] for n in shown])
-        print(f"  ({len(rows) - len(shown)} that this scenario does not use are left out)")
+        print(f"  ({len(rows) - len(shown)} that this test does not use are left out)")
         print_heading(f"\nTraffic of {settings.scenario.name} {settings.mode.name}")
         print_table([[name.replace("_", " "), _text(value)] for name, value in traffic.items()])
+        for text in errors:
+            print_text(f"error: {text}")
+        for text in warnings:
+            print_text(f"warning: {in_options(text)}")
         print(f"\nNothing was run. Logs would go to {session.output}")
 
     return Outcome(Status.DONE, document, show)
@@ -150,13 +159,17 @@ def _server(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
     """Poisson arrivals: their mean gap is 1 / rate, and so is the gaps' standard deviation."""
     qps = settings.server_target_qps
     seconds = max(settings.min_duration_ms / 1000, settings.min_query_count / qps)
-    return {
+    traffic: dict[str, str | int] = {
         "arrivals": f"at random, {rate(qps)} a second; the mean gap is {duration(1e9 / qps)}",
         "samples_per_query": 1,
         "queries": f"at least {settings.min_query_count}; about {round(qps * seconds)}",
         "lasts": f"about {duration(seconds * 1e9)}",
         "bound": _bound(settings),
     }
+    threads = settings.server_num_issue_query_threads
+    if threads:  # Whether they are registered shows when the system is there.
+        traffic["issued_by"] = f"{threads} threads of the system, which must register just as many"
+    return traffic
 
 
 def _bound(settings: _core.TestSettings) -> str:

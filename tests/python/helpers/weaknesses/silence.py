@@ -209,7 +209,9 @@ def escaped_strings():
 def valid_json():
     key = "server_find_peak_qps_boundary_step_size"
     for value in (float("nan"), float("inf")):
-        done = run(scenario="Server", server_target_qps=1e5, **{key: value})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lg.ConfigWarning)  # It is for searches.
+            done = run(scenario="Server", server_target_qps=1e5, **{key: value})
         assert done.value(f"requested_{key}") is None
         assert json.loads(done.text("trace.json"))["traceEvents"]
     ended = run(lambda samples: lg.AbortTest())

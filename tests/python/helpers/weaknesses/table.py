@@ -121,8 +121,9 @@ class Run:
 
 
 def settings_of(**values):
-    """Settings of a test of ten queries without a minimum duration."""
-    asked = {"min_query_count": 10, "min_duration_ms": 0} | values
+    """Settings of a test of ten queries without a minimum duration, or of an accuracy run."""
+    count = {} if values.get("mode") == "AccuracyOnly" else {"min_query_count": 10}
+    asked = count | {"min_duration_ms": 0} | values
     for name, enum in (("scenario", lg.TestScenario), ("mode", lg.TestMode)):
         if isinstance(asked.get(name), str):
             asked[name] = getattr(enum, asked[name])
