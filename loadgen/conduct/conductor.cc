@@ -1,5 +1,6 @@
 #include "conduct/conductor.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -90,14 +91,20 @@ bool Conductor::WarmUp(const LoadableSet& set) {
   if (record.slots == nullptr) return false;
   logs_->detail().WriteWarmUp(record, NowNs());
   logs_->WriteQueries(plan, record, {});
-  AddConduct(record, "warm-up: ");
+  AddConduct(record, PhasePrefix(record));
   return !Stopped();
 }
 
 void Conductor::WriteSet(const RunPlan& plan, const RunRecord& record) {
   if (record.slots == nullptr) return;  // The set could not be loaded.
-  logs_->detail().WriteSet(record, NowNs());
+  logs_->detail().WriteSet(record, NowNs(), PhasePrefix(record));
   logs_->WriteQueries(plan, record, {});
+}
+
+std::string Conductor::PhasePrefix(const RunRecord& record) const {
+  if (record.phase == Phase::kWarmUp) return "warm-up: ";
+  const bool one_of_two = plan_.mode == TestMode::SubmissionRun;
+  return one_of_two && record.phase == Phase::kAccuracy ? "accuracy: " : "";
 }
 
 void Conductor::Judge(const RunPlan& plan, const RunRecord& record) {
@@ -110,8 +117,7 @@ void Conductor::Judge(const RunPlan& plan, const RunRecord& record) {
   performance.reasons = result_->reasons;
   logs_->WriteSummary(SummaryOfPerformance(plan, performance, result_->sut_name));
   logs_->detail().WriteResult(plan, performance, NowNs());
-  result_->cautions.insert(result_->cautions.end(), performance.cautions.begin(),
-                           performance.cautions.end());
+  AddCautions(performance.cautions);
 }
 
 void Conductor::AddConduct(const RunRecord& record, const std::string& phase) {
@@ -121,6 +127,17 @@ void Conductor::AddConduct(const RunRecord& record, const std::string& phase) {
 
 void Conductor::AddFailure(const std::string& reason) {
   result_->reasons.insert(result_->reasons.begin() + failure_count_++, reason);
+}
+
+// A search has said in a caution of its own what the run that stands for it says.
+void Conductor::AddCautions(const std::vector<std::string>& cautions) {
+  std::vector<std::string>& said = result_->cautions;
+  for (const std::string& caution : cautions) {
+    const bool known = std::ranges::any_of(said, [&](const std::string& earlier) {
+      return earlier.find(caution) != std::string::npos;
+    });
+    if (!known) said.push_back(caution);
+  }
 }
 
 void Conductor::AddReasons(const std::vector<std::string>& reasons) {

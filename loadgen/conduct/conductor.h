@@ -61,7 +61,11 @@ class Conductor {
   void Judge(const RunPlan& plan, const RunRecord& record);
   // Reasons against the result. Failed samples come before all others.
   void AddReasons(const std::vector<std::string>& reasons);
-  void AddConduct(const RunRecord& record, const std::string& phase = "");
+  void AddCautions(const std::vector<std::string>& cautions);
+  // What spoilt a set that is not judged, behind the name of its phase.
+  void AddConduct(const RunRecord& record, const std::string& phase);
+  // "accuracy: " where a test has a phase besides; empty for what the test is about.
+  std::string PhasePrefix(const RunRecord& record) const;
 
   // Calls what is the user's, inside the gate; an exception ends the test.
   void CallOutside(const std::function<void()>& call);

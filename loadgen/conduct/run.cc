@@ -69,7 +69,7 @@ void RunAccuracy(Conductor* test) {
     test->WithLoaded(
         set, [&] { record = test->Issue(set, Phase::kAccuracy, test->plan()); }, &record);
     test->WriteSet(test->plan(), record);
-    test->AddConduct(record);
+    test->AddConduct(record, test->PhasePrefix(record));
   }
 }
 

@@ -102,6 +102,16 @@ bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& 
   return false;
 }
 
+// Whether what was answered keeps the bound, so that what failed alone missed it. The reference,
+// which knows no failures, has no words for that.
+bool MissedByFailures(const LatencyStats& stats, uint64_t bound_ns,
+                      const PerformanceResult& result) {
+  return result.failed_sample_count > 0 && !std::cmp_greater(stats.target_percentile_ns, bound_ns);
+}
+
+constexpr const char* kSeeToFailures =
+    "Find out why samples failed first: they count as slower than any other.";
+
 // `logged`: in the words of the reference, with its spelling, where scripts look for those.
 void Advise(const std::string& advice, const std::string& logged, PerformanceResult* result) {
   result->recommendations.push_back(advice);
@@ -119,9 +129,14 @@ void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResu
     Advise(text, logged, result);
     objections.push_back(logged);
   };
+  const auto object_to_failures = [&](const std::string& what) {
+    const std::string text = (what.empty() ? "" : what + " constraint not met: ") + kSeeToFailures;
+    object(text, text);
+  };
   const auto judge_token_bound = [&](const std::string& what, const LatencyStats& stats,
                                      int64_t judged_ns, uint64_t bound_ns) {
     if (KeepsBound(plan, what, stats, judged_ns, bound_ns, result)) return;
+    if (MissedByFailures(stats, bound_ns, *result)) return object_to_failures(what);
     object(what + " constraint not met: " + advice, what + " constrain not met: " + advice);
   };
   if (result->tokens) {
@@ -131,7 +146,9 @@ void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResu
                       plan.tpot_latency_ns);
   } else if (!KeepsBound(plan, "latency", result->sample_latency, judged.latency_ns,
                          plan.target_latency_ns, result)) {
-    object(advice, advice);
+    MissedByFailures(result->sample_latency, plan.target_latency_ns, *result)
+        ? object_to_failures("")
+        : object(advice, advice);
   }
   result->perf_constraints_met = objections.empty();
   if (objections.empty()) return;
@@ -154,7 +171,7 @@ int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
   return judged.longest_ns;
 }
 
-const char* DurationAdvice(TestScenario scenario) {
+const char* DurationAdvice(TestScenario scenario, bool has_failures) {
   switch (scenario) {
     case TestScenario::SingleStream:
     case TestScenario::MultiStream:
@@ -163,6 +180,9 @@ const char* DurationAdvice(TestScenario scenario) {
       return "Increase the target QPS so the loadgen pre-generates more queries.";
     case TestScenario::Offline:
       break;
+  }
+  if (has_failures) {
+    return "Find out why samples failed first: how long the query takes without is not known.";
   }
   return "Increase expected QPS so the loadgen pre-generates a larger (coalesced) query.";
 }
@@ -199,7 +219,7 @@ void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuer
   result->min_duration_met =
       std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
   if (result->min_duration_met) return;
-  const std::string advice = DurationAdvice(plan.scenario);
+  const std::string advice = DurationAdvice(plan.scenario, record.samples_failed > 0);
   Advise(advice, result);
   result->invalid_reason += advice + " ";
   result->reasons.push_back("ran " + FormatDuration(static_cast<double>(measured_ns)) +
@@ -236,7 +256,10 @@ void JudgeConfidence(const EarlyStopping& early_stopping, const std::string& of_
   result->early_stopping_met = false;
   const uint64_t missing = early_stopping.queries_missing;
   result->reasons.push_back("early stopping" + of_what + " needs " + std::to_string(missing) +
-                            (missing == 1 ? " more query" : " more queries"));
+                            (missing == 1 ? " more query" : " more queries") +
+                            (result->failed_sample_count > 0
+                                 ? ", with failed samples counted as slower than any other"
+                                 : ""));
 }
 
 void Object(const std::string& line, PerformanceResult* result) {

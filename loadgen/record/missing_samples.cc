@@ -20,6 +20,7 @@ MissingSamples FindMissingSamples(const RunRecord& record) {
   MissingSamples missing;
   if (record.samples_completed >= record.samples_issued) return missing;
   const uint64_t samples_per_query = record.slots->samples_per_query;
+  const uint64_t first_query = record.FirstShownQuery(), first_sample = record.FirstShownSample();
   record.ForEachIssuedQuery([&](uint64_t query) {
     const int64_t age_ns = record.drained_ns - record.IssuedNs(query);
     const uint64_t before = missing.sample_count;
@@ -28,7 +29,7 @@ MissingSamples FindMissingSamples(const RunRecord& record) {
       if (record.CompletedNs(sample) != 0) continue;
       ++missing.sample_count;
       if (missing.first.size() == kFirst) continue;
-      missing.first.push_back({record.first_query + query, record.first_sample + sample, age_ns});
+      missing.first.push_back({first_query + query, first_sample + sample, age_ns});
     }
     if (missing.sample_count == before) return;
     ++missing.query_count;

@@ -12,7 +12,7 @@ namespace mlperf::loadgen {
 
 struct MissingSamples {
   struct Sample {
-    uint64_t query;  // Sequence numbers within the test.
+    uint64_t query;  // Sequence numbers within the test; of a warm-up, within it.
     uint64_t sample;
     int64_t age_ns;  // From its issue to the end of the set.
   };

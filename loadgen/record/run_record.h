@@ -67,9 +67,12 @@ struct ViolationRecord {
   uint64_t operator[](Violation kind) const { return counts[static_cast<size_t>(kind)]; }
 
  private:
+  static inline const std::string kNoText = "no reason was given";
   static void AddText(const std::string& text, std::vector<std::string>* texts) {
-    const bool known = std::find(texts->begin(), texts->end(), text) != texts->end();
-    if (!known && texts->size() < kFailureTexts) texts->push_back(text);
+    const bool is_blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
+    const std::string& said = is_blank ? kNoText : text;
+    const bool known = std::find(texts->begin(), texts->end(), said) != texts->end();
+    if (!known && texts->size() < kFailureTexts) texts->push_back(said);
   }
 };
 
@@ -85,7 +88,7 @@ struct IssueEnd {
   StopReason reason = StopReason::kNone;
   uint64_t queries_issued = 0;  // By this thread.
   uint64_t outstanding = 0;     // Whole test, at the end of issuing.
-  int64_t elapsed_ns = 0;       // Issue time of its last query minus start.
+  int64_t elapsed_ns = 0;  // Issue time of its last query, or end of its last wait, minus start.
 };
 
 // By how much waits for the time of a query ended too late, and why; without those under 10 us.
@@ -155,6 +158,9 @@ struct RunRecord {
   int64_t CompletedNs(uint64_t sample) const { return slots->CompletedNs(sample); }
   int64_t AnsweredNs(uint64_t sample) const { return slots->AnsweredNs(sample); }  // 0: never.
   bool Failed(uint64_t sample) const { return slots->Failed(sample); }
+  // The numbers that people see: those of the test, but of a warm-up those within it.
+  uint64_t FirstShownQuery() const { return phase == Phase::kWarmUp ? 0 : first_query; }
+  uint64_t FirstShownSample() const { return phase == Phase::kWarmUp ? 0 : first_sample; }
   uint64_t samples_answered() const { return samples_completed - samples_failed; }
   int64_t FirstTokenNs(uint64_t sample) const {  // 0: never, or not recorded.
     return slots->first_token_ns.empty()

@@ -132,8 +132,8 @@ void DetailLog::WriteLoadedSet(std::span<const uint64_t> indices, int64_t now_ns
   log_->Record("loaded_qsl_set", ToJson(indices, checkpoint), now_ns);
 }
 
-void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns) {
-  WriteSetRecords(record, log_, now_ns);
+void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns, const std::string& phase) {
+  WriteSetRecords(record, phase, log_, now_ns);
 }
 
 void DetailLog::WritePeak(const PeakSearchResult& peak, int64_t now_ns) {

@@ -49,7 +49,8 @@ class DetailLog {
                       const Checkpoint& checkpoint = NoCheckpoint);
   // Records of one set after it ran: generated_*, how issuing ended, contract violations, logger_*
   // (all 0), power_begin, power_end.
-  void WriteSet(const RunRecord& record, int64_t now_ns);
+  // `phase`: before what concerns the samples of one phase of several, such as "accuracy: ".
+  void WriteSet(const RunRecord& record, int64_t now_ns, const std::string& phase = "");
   // result_peak_qps and what belongs to it.
   void WritePeak(const PeakSearchResult& peak, int64_t now_ns);
   // That the performance phase was preceded by a warm-up, and how it broke the contract.

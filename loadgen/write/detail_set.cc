@@ -66,7 +66,7 @@ void WriteIssueEnds(const RunRecord& record, DetailBlock* block) {
   }
 }
 
-std::string OccurrenceText(const ViolationDetail& detail) {
+std::string OccurrenceText(const RunRecord& record, const ViolationDetail& detail) {
   const std::string text(ViolationText(detail.kind));
   const std::string id = "response id " + std::to_string(detail.response_id);
   if (detail.kind == Violation::kUnknownId || detail.kind == Violation::kForeignId) {
@@ -74,17 +74,21 @@ std::string OccurrenceText(const ViolationDetail& detail) {
   }
   // Two completions in the same instant are found by counting, and then it is not known whose.
   if (detail.response_id == kResponseIdReserved) return text;
-  return text + " (query " + std::to_string(detail.query) + ", sample " +
-         std::to_string(detail.sample) + ", " + id + ")";
+  const uint64_t query = detail.query - record.first_query + record.FirstShownQuery();
+  const uint64_t sample = detail.sample - record.first_sample + record.FirstShownSample();
+  const char* start = record.phase == Phase::kWarmUp ? " (warm-up query " : " (query ";
+  return text + start + std::to_string(query) + ", sample " + std::to_string(sample) + ", " + id +
+         ")";
 }
 
-void WriteViolations(const ViolationRecord& violations, MlLog* log, DetailBlock* block) {
+void WriteViolations(const RunRecord& record, MlLog* log, DetailBlock* block) {
+  const ViolationRecord& violations = record.violations;
   for (const std::string& text : violations.faults) {
     block->RuntimeError("The system under test reported: " + text);
   }
   std::array<uint64_t, kViolationKinds> unlisted = violations.counts;
   for (const ViolationDetail& detail : violations.first) {
-    DetailBlock(log, detail.time_ns).RuntimeError(OccurrenceText(detail));
+    DetailBlock(log, detail.time_ns).RuntimeError(OccurrenceText(record, detail));
     --unlisted[static_cast<size_t>(detail.kind)];
   }
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
@@ -104,10 +108,11 @@ void WriteFailures(const std::string& phase, const RunRecord& record, DetailBloc
   if (record.samples_failed > 0) block->RuntimeError(phase + FailureReason(record));
 }
 
-void WriteIncompleteSamples(const RunRecord& record, DetailBlock* block) {
+void WriteIncompleteSamples(const std::string& phase, const RunRecord& record,
+                            DetailBlock* block) {
   const MissingSamples missing = FindMissingSamples(record);
   if (missing.none()) return;
-  block->RuntimeError(missing.Words(record.samples_issued) +
+  block->RuntimeError(phase + missing.Words(record.samples_issued) +
                       ". Complete each sample exactly once with QuerySamplesComplete. The first of "
                       "them: " +
                       missing.FirstInWords() + ".");
@@ -212,15 +217,16 @@ std::string_view ViolationText(Violation kind) {
   return "Unknown violation";
 }
 
-void WriteSetRecords(const RunRecord& record, MlLog* log, int64_t now_ns) {
+void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* log,
+                     int64_t now_ns) {
   DetailBlock block(log, now_ns);
   block.Add("generated_query_count", record.generated.query_count);
   block.Add("generated_samples_per_query", record.generated.samples_per_query);
   block.Add("generated_query_duration", record.generated.duration_ns);
-  WriteFailures("", record, &block);
+  WriteFailures(phase, record, &block);
   WriteIssueEnds(record, &block);
-  WriteViolations(record.violations, log, &block);
-  WriteIncompleteSamples(record, &block);
+  WriteViolations(record, log, &block);
+  WriteIncompleteSamples(phase, record, &block);
   if (record.phase == Phase::kPerformance) WriteClockCheck(record, &block);
   WriteLoggerCounters(&block);
   WritePowerWindow(record, &block);
@@ -231,8 +237,8 @@ void WriteWarmUpRecords(const RunRecord& record, MlLog* log, int64_t now_ns) {
   block.Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
                                    " samples, which count for nothing");
   WriteFailures("warm-up: ", record, &block);
-  WriteViolations(record.violations, log, &block);
-  WriteIncompleteSamples(record, &block);
+  WriteViolations(record, log, &block);
+  WriteIncompleteSamples("warm-up: ", record, &block);
 }
 
 }  // namespace mlperf::loadgen

@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_WRITE_DETAIL_SET_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "record/run_record.h"
@@ -11,7 +12,8 @@
 namespace mlperf::loadgen {
 
 // generated_*, how issuing ended, contract violations, logger_* (all 0), power_begin, power_end.
-void WriteSetRecords(const RunRecord& record, MlLog* log, int64_t now_ns);
+// `phase`: before what concerns the samples of one phase of several, such as "accuracy: ".
+void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* log, int64_t now_ns);
 
 // That the performance phase was preceded by a warm-up, and how it broke the contract.
 void WriteWarmUpRecords(const RunRecord& record, MlLog* log, int64_t now_ns);

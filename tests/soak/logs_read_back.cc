@@ -109,12 +109,17 @@ DetailLogCounts CountDetailLog(const std::string& path) {
   return counts;
 }
 
+// What is before the reasons of the first phase of a SubmissionRun.
+constexpr std::string_view kAccuracy = "accuracy: ";
+
 ComplaintCounts CountReasons(const std::vector<std::string>& reasons) {
   ComplaintCounts counts{};
   for (const std::string& reason : reasons) {
     char* words = nullptr;
-    const uint64_t count = std::strtoull(reason.c_str(), &words, 10);
-    if (words == reason.c_str() || *words != ' ') continue;
+    const char* start = reason.c_str();
+    if (reason.starts_with(kAccuracy)) start += kAccuracy.size();
+    const uint64_t count = std::strtoull(start, &words, 10);
+    if (words == start || *words != ' ') continue;
     const std::string_view rest(words + 1);
     for (size_t kind = 0; kind < kComplaintKinds; ++kind) {
       const char* wanted = count == 1 ? kWords[kind].one_reason : kWords[kind].many_reasons;

@@ -13,6 +13,8 @@ from typing import Any
 from ..text.units import percentile
 from .detail import number_or_none
 
+_WITH_FAILED = ", with failed samples counted as slower than any other"
+
 
 def broken_rules(last: Mapping[str, Any]) -> list[str]:
     """The rules of the verdict that were not kept, with their numbers as far as they are logged."""
@@ -26,6 +28,7 @@ def broken_rules(last: Mapping[str, Any]) -> list[str]:
     if last.get("result_min_queries_met") is False:
         reasons.append(_broken_minimum(last))
     if last.get("early_stopping_met") is False:
+        failed = _WITH_FAILED if last.get("result_failed_sample_count") else ""
         kinds = {"early_stopping_ttft_result": " of TTFT", "early_stopping_tpot_result": " of TPOT"}
         for key in ("early_stopping_result", *kinds):
             missing = re.search(
@@ -34,7 +37,7 @@ def broken_rules(last: Mapping[str, Any]) -> list[str]:
             )
             if missing:
                 count = f"{missing[1]} more queries" if missing[1] else f"{missing[2]} queries"
-                reasons.append(f"early stopping{kinds.get(key, '')} needs {count}")
+                reasons.append(f"early stopping{kinds.get(key, '')} needs {count}{failed}")
     return reasons
 
 
@@ -55,8 +58,7 @@ def _broken_bound(last: Mapping[str, Any]) -> str:
         return f"{shown} latency is unknown, nothing was measured against {bound}"
     if measured_ns is None or measured_ns <= bound_ns:
         failed = last.get("result_failed_sample_count")
-        slower = ", with failed samples counted as slower than any other" if failed else ""
-        return f"{shown} latency is above {bound}{slower}"
+        return f"{shown} latency is above {bound}{_WITH_FAILED if failed else ''}"
     return f"{shown} latency {measured_ns / 1e6:.4g} ms is above {bound}"
 
 

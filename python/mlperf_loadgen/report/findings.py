@@ -43,6 +43,9 @@ _CURES = (
         "Raise or remove max_duration_ms, max_query_count or server_max_async_queries.",
     ),
 )
+# Reasons that failures may bring about: a query of which samples fail may end soon.
+_JUDGED = r"early stopping|counted as slower than any|nothing was measured|TTFT or TPOT is above"
+_BY_FAILURES = dict.fromkeys(_SOONER, _JUDGED) | {"Offline": f"{_JUDGED}|was shorter than"}
 _LOWER_THE_RATE = "Lower server_target_qps, or make the system faster"
 _OTHERWISE = "Fix the system under test, or its settings, as this says, and run it again."
 
@@ -73,13 +76,21 @@ def _measured(metrics: RunMetrics) -> list[str]:
     """What the scenario measures, of what was answered."""
     if metrics.logs.scenario == "Offline":
         rate = metrics.rate
-        return [f"{number(rate[1])} samples per second" if rate else "Nothing was measured"]
+        return [f"{number(rate[1])} samples per second" if rate else _nothing(metrics)]
     if metrics.logs.scenario == "Server":
         kinds = [TTFT, TPOT] if metrics.token_mode else [LATENCY]
         return [_against_bound(metrics, kind) for kind in kinds]
     if metrics.at(metrics.latency_kind, metrics.target) is None:
-        return ["Nothing was measured"]
+        return [_nothing(metrics)]
     return [_against_bound(metrics, metrics.latency_kind)]
+
+
+def _nothing(metrics: RunMetrics) -> str:
+    """Samples may have been answered though no query was as a whole."""
+    answered = metrics.answered_count
+    if not answered:
+        return "Nothing was measured"
+    return f"{number(answered)} samples were answered, but no query as a whole"
 
 
 def _token_rate(logs: RunLogs) -> list[str]:
@@ -122,6 +133,10 @@ def _of_left_out_samples(logs: RunLogs) -> Finding:
 
 
 def _cure(reason: str, logs: RunLogs) -> str:
+    if logs.number("result_failed_sample_count") and re.search(
+        _BY_FAILURES.get(logs.scenario, _JUDGED), reason
+    ):
+        return "This may follow from the samples that failed: see to those first."
     missed_bound = logs.records.get("result_perf_constraints_met") is False
     if missed_bound and reason.startswith("early stopping"):
         return "This follows from the bound that was missed: see to that first."

@@ -168,6 +168,12 @@ class RunMetrics:
         return 0 if rows is None else int(np.count_nonzero(rows["failed"]))
 
     @property
+    def answered_count(self) -> int:
+        """Samples that the sample log says were answered."""
+        rows = self.logs.samples
+        return 0 if rows is None else int(np.count_nonzero(answered_ns_of(rows) >= 0))
+
+    @property
     def query_count(self) -> int | None:
         """Number of queries that were issued."""
         count = self.logs.number("result_query_count")

@@ -18,6 +18,7 @@ from cli_commands import document, done
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import testing
+from mlperf_loadgen.cli.show.result_view import print_result
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.logs.scoring import ScoreWarning
 from mlperf_loadgen.logs.scoring import score as score_by
@@ -53,6 +54,20 @@ class Failing(lg.SystemUnderTest):
             lg.fail(ids[bad], self.reason)
         if not bad.all():
             lg.complete(ids[~bad], indices[~bad].astype(np.int64))
+
+
+class TenTokens(Failing):
+    """Sends ten tokens for each sample that it answers, and nothing of the others."""
+
+    def issue_query(self, samples):
+        for sample in samples:
+            self.count += 1
+            if self.fails(self.count):
+                lg.fail([sample.id], self.reason)
+                continue
+            response = [lg.QuerySampleResponse(sample.id, 0, 0, 10)]
+            lg.FirstTokenComplete(response)
+            lg.QuerySamplesComplete(response)
 
 
 def every_second(number):
@@ -155,6 +170,30 @@ def test_failed_samples_are_slower_than_any_other_to_early_stopping(tmp_path):
     assert not some.early_stopping_met and some.early_stopping.estimate_ns == 0
 
 
+# ---- Nothing was measured ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_where_nothing_was_measured_no_duration_of_0_is_shown(tmp_path, capsys, scenario, tokens):
+    settings = {"use_token_latencies": True} if tokens else {}
+    result = run(Failing(lambda number: True), tmp_path, scenario, **settings)
+    print_result(result)
+    for text in (str(result), capsys.readouterr().out):
+        measured = [line for line in text.splitlines() if "late by" not in line]
+        measured = [line for line in measured if not line.strip().startswith("issued late")]
+        assert "0 ns" not in "\n".join(measured) and "nothing was measured" in text
+
+
+def test_samples_that_were_answered_were_measured_though_no_query_was_whole(tmp_path):
+    result = run(Failing(every_second), tmp_path, "MultiStream")
+    assert result.performance.query_latency.count == 0
+    (report,) = build_report([tmp_path]).runs
+    assert "Nothing was measured" not in report.headline
+    count = result.performance.sample_count
+    assert f"{count:,} samples were answered, but no query as a whole" in report.headline
+
+
 # ---- Other phases --------------------------------------------------------------------------------
 
 
@@ -172,10 +211,78 @@ def test_failures_of_the_accuracy_phase_of_a_submission(tmp_path):
     system = Failing(lambda number: number < 64 and number % 2 == 0)
     result = run(system, tmp_path, mode="SubmissionRun")
     assert not result.valid
-    assert result.reasons[0] == f"32 of 64 samples failed (50 %): {system.reason}"
+    reason = f"accuracy: 32 of 64 samples failed (50 %): {system.reason}"
+    assert result.reasons[0] == reason
+    assert read_run(tmp_path).reasons[0] == reason
     assert result.performance.failed_sample_count == 0
     assert result.accuracy_sample_count == 32
     assert read_run(tmp_path).valid is False
+
+
+def test_an_accuracy_test_has_one_phase_which_needs_no_name(tmp_path):
+    system = Failing(every_second)
+    result = run(system, tmp_path, mode="AccuracyOnly")
+    assert result.reasons == [f"32 of 64 samples failed (50 %): {system.reason}"]
+
+
+def test_queries_of_a_warm_up_have_the_numbers_that_the_log_counts(tmp_path):
+    """Not those that tell them from the test's own."""
+
+    class Forgets(lg.SystemUnderTest):
+        count = 0
+
+        def issue_query(self, samples):
+            self.count += 1
+            lg.complete(samples.ids)
+            if self.count == 3:
+                lg.complete(samples.ids)
+            if self.count == 4:
+                lg.fail(np.array(samples.ids), "late")
+
+    result = run(Forgets(), tmp_path, warmup_query_count=8)
+    numbers = [re.findall(r"\(warm-up query (\d+), sample (\d+)", e) for e in result.errors]
+    assert [pair for found in numbers for pair in found] == [("2", "2"), ("3", "3")]
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_failure_without_a_reason_is_said_to_have_none(tmp_path, reason):
+    result = run(Failing(every_second, reason), tmp_path)
+    assert result.reasons[0].endswith("samples failed (50 %): no reason was given")
+
+
+# ---- Advice --------------------------------------------------------------------------------------
+
+MISLEADING = (
+    "Reduce target QPS",
+    "Increase expected QPS",
+    "Let it run longer",
+    "Raise offline_expected_qps",
+    "Lower server_target_qps",
+)
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_advice_is_given_that_failures_make_wrong(tmp_path, scenario, tokens):
+    """At once and well within the bound where it is answered: nothing but failures is wrong."""
+    if tokens and scenario == "Offline":
+        pytest.skip("Offline judges no tokens")
+    bounds = {"Server": {"server_target_latency_ns": 60_000_000_000}}
+    bound = {"ttft_latency": 60_000_000_000, "tpot_latency": 60_000_000_000}
+    system = TenTokens(every_second) if tokens else Failing(every_second)
+    settings = bounds.get(scenario, {}) | ({"use_token_latencies": True} | bound if tokens else {})
+    if scenario == "Offline":
+        settings |= {"min_duration_ms": 1000, "offline_expected_qps": 100}
+    result = run(system, tmp_path, scenario, **settings)
+    assert result.performance.failed_sample_count > 0
+    write = tmp_path / "report.md"
+    lg.write_report([tmp_path], write)
+    shown = [*result.performance.recommendations, str(result), write.read_text()]
+    shown.append((tmp_path / "mlperf_log_summary.txt").read_text())
+    for text in shown:
+        assert not [advice for advice in MISLEADING if advice in text]
+    stopping = [reason for reason in result.reasons if reason.startswith("early stopping")]
+    assert all("failed samples counted as slower" in reason for reason in stopping)
 
 
 # ---- Accuracy ------------------------------------------------------------------------------------
