@@ -74,9 +74,10 @@ struct PeakTrial {
 
 // The outcome of FindPeakPerformance.
 struct PeakSearchResult {
-  bool found = false;       // False: no rate is known that passes.
-  bool determined = false;  // The peak is known from both sides.
-  bool at_limit = false;    // No rate up to the limit failed: the peak is the limit or more.
+  bool found = false;        // False: no rate is known that passes.
+  bool none_passes = false;  // It is known that no rate passes, however low.
+  bool determined = false;   // The peak is known from both sides.
+  bool at_limit = false;     // No rate up to the limit failed: the peak is the limit or more.
   // The rate that the trials point to; it is the peak only if `determined` is true. Bisection: the
   // highest rate that passed. Estimate: the rate at which the bound is just kept in the long run.
   double qps = 0;

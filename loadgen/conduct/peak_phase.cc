@@ -9,6 +9,7 @@
 
 #include "evaluate/lateness_caution.h"
 #include "evaluate/verdict.h"
+#include "record/failed_samples.h"
 #include "search/bisection.h"
 #include "search/peak_finder.h"
 #include "traffic/loadable_set.h"
@@ -17,12 +18,13 @@
 namespace mlperf::loadgen {
 namespace {
 
-// A trial of a bisection, judged by the performance constraints alone.
+// A trial of a bisection, judged by the performance constraints alone, but for failures: a run in
+// which any query fails is never VALID.
 PeakTrial DescribeBisected(const RunPlan& plan, const RunRecord& record) {
   const PerformanceResult result = EvaluatePerformance(plan, record);
   PeakTrial trial;
   trial.qps = plan.target_qps;
-  trial.passed = result.perf_constraints_met;
+  trial.passed = result.perf_constraints_met && result.failed_sample_count == 0;
   trial.query_count = result.query_count;
   trial.duration_s = static_cast<double>(record.issue_end_ns - record.start_ns) / 1e9;
   trial.failures = result.failures;
@@ -46,6 +48,8 @@ class PeakPhase {
     RunPlan reported_plan = plan();
     RunRecord reported;  // Of the last trial that passed, or of the first.
     bool warm = false;
+    size_t late_trials = 0;
+    std::string caution;  // Of the reported trial, or else of the last that was late.
     const auto run = [&](double qps) {
       PeakTrial trial;
       trial.qps = qps;
@@ -58,6 +62,9 @@ class PeakPhase {
       test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
       trial = DescribeBisected(trial_plan, record);
       trial.passed = trial.passed && !test_.Stopped();
+      const std::string late = LatenessCaution(trial_plan, record);
+      late_trials += late.empty() ? 0 : 1;
+      if (caution.empty() || trial.passed) caution = late.empty() ? caution : late;
       if (trial.passed || reported.slots == nullptr) {
         reported_plan = trial_plan;
         reported = std::move(record);
@@ -73,7 +80,7 @@ class PeakPhase {
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
     TellFailures(&*test_.result()->peak);
-    Conclude({});
+    Conclude(late_trials, caution);
     if (reported.slots == nullptr || reported.queries_issued == 0) return;
     test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
     if (!test_.result()->peak->found && !test_.Stopped()) {
@@ -81,7 +88,7 @@ class PeakPhase {
           "error_runtime",
           "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, "
           "msg: " +
-              EvaluatePerformance(reported_plan, reported).perf_constraints_reason,
+              WhyItFails(reported_plan, reported),
           test_.NowNs());
     }
     Report(reported_plan, reported);
@@ -91,7 +98,12 @@ class PeakPhase {
     RunPlan confirmed_plan = plan();
     RunRecord confirmed;  // The last confirming run.
     PeakAnswer answer;
-    std::vector<std::string> cautions;  // Of trials that count for the estimate.
+    size_t late_trials = 0;  // Of those that count for the estimate.
+    std::string caution;     // Of the last of them.
+    const auto note = [&](const TrialOutcome& outcome) {
+      late_trials += outcome.caution.empty() ? 0 : 1;
+      if (!outcome.caution.empty()) caution = outcome.caution;
+    };
     test_.WithLoaded(set, [&] {
       if (!test_.WarmUp(set)) return;
       PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
@@ -100,8 +112,8 @@ class PeakPhase {
       test_.result()->peak.emplace();
       for (const TrialOutcome& outcome : hooks_.known) {
         finder.Add(outcome);
-        test_.result()->peak->trials.push_back(Describe(outcome));
-        if (!outcome.caution.empty()) cautions.push_back(outcome.caution);
+        test_.result()->peak->trials.push_back(Describe(options, outcome));
+        note(outcome);
       }
       answer = finder.Answer();
       for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
@@ -111,8 +123,8 @@ class PeakPhase {
         if (!outcome) break;
         finder.Add(*outcome);
         answer = finder.Answer();
-        test_.result()->peak->trials.push_back(Describe(*outcome));
-        if (!outcome->caution.empty()) cautions.push_back(outcome->caution);
+        test_.result()->peak->trials.push_back(Describe(options, *outcome));
+        note(*outcome);
         test_.logs()->detail().Message(TrialText(*outcome), test_.NowNs());
         test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
         if (request->kind != TrialKind::Confirm) continue;
@@ -122,7 +134,7 @@ class PeakPhase {
     });
     if (!test_.result()->peak) return;
     SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
-    Conclude(cautions);
+    Conclude(late_trials, caution);
     if (confirmed.slots != nullptr) {
       test_.WriteSet(confirmed_plan, confirmed);
       return Report(confirmed_plan, confirmed);
@@ -161,14 +173,24 @@ class PeakPhase {
   }
 
   // What was found, in words, and what a reader must know first.
-  void Conclude(const std::vector<std::string>& cautions) {
+  void Conclude(size_t late_trials, const std::string& caution) {
     PeakSearchResult& peak = *test_.result()->peak;
     peak.statement = PeakStatement(peak);
-    if (cautions.empty()) return;
-    peak.cautions = {"The load generator itself was late in " + std::to_string(cautions.size()) +
-                     " of " + std::to_string(peak.trials.size()) +
-                     " trials, which makes the peak look lower. " + cautions.back()};
+    std::string failures = hooks_.goodput ? "" : FailuresCaution(peak);
+    if (!failures.empty()) peak.cautions.push_back(std::move(failures));
+    if (late_trials > 0) {
+      const std::string of_trials =
+          std::to_string(peak.trials.size()) + (peak.trials.size() == 1 ? " trial" : " trials");
+      peak.cautions.push_back("The load generator itself was late in " +
+                              std::to_string(late_trials) + " of " + of_trials +
+                              ", which makes the peak look lower. " + caution);
+    }
     test_.result()->cautions = peak.cautions;
+  }
+
+  static std::string WhyItFails(const RunPlan& plan, const RunRecord& record) {
+    const PerformanceResult result = EvaluatePerformance(plan, record);
+    return result.perf_constraints_met ? FailureReason(record) : result.perf_constraints_reason;
   }
 
   // The logs of the trial that stands for the search.

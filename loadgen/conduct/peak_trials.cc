@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "evaluate/early_stopping.h"
 #include "search/option_range.h"
 
 namespace mlperf::loadgen {
@@ -14,6 +15,8 @@ namespace {
 constexpr double kNsPerSecond = 1e9;
 constexpr uint64_t kProbeQueries = 5;
 constexpr uint64_t kProbeMs = 100;
+// Of the time planned: a query that is due later is not waited for.
+constexpr double kLongestTrial = 1.1;
 // A backlog of this many latency bounds cannot be an accident.
 constexpr double kHopelessBounds = 4;
 constexpr uint64_t kHopelessQueries = 200;
@@ -32,6 +35,10 @@ const char* KindName(TrialKind kind) {
   return "unknown";
 }
 
+constexpr const char* kFailuresEnd =
+    "queries failed, and no trial passes in which any fails; find out why they do, as a longer "
+    "search changes nothing";
+
 std::string EndText(const PeakAnswer& answer) {
   char text[200];
   switch (answer.end) {
@@ -41,7 +48,18 @@ std::string EndText(const PeakAnswer& answer) {
       return "the rate is known as precisely as asked for";
     case PeakEnd::Limit:
       return "no rate up to the limit failed; raise server_find_peak_max_qps to look further";
+    case PeakEnd::Unconfirmed:
+      if (answer.by_failures) return kFailuresEnd;
+      if (answer.too_few_qps == 0) {
+        return "no run at the limit was VALID; the reasons of the last one say why";
+      }
+      std::snprintf(text, sizeof(text),
+                    "a run of min_duration at %.6g queries/s has too few queries to be VALID; "
+                    "raise min_duration or min_query_count",
+                    answer.too_few_qps);
+      return text;
     case PeakEnd::BudgetUsed:
+      if (answer.by_failures) return kFailuresEnd;
       return "the time budget was used; raise it for a narrower interval";
     case PeakEnd::NeverPasses:
       std::snprintf(text, sizeof(text),
@@ -65,6 +83,25 @@ std::string FailuresText(const PeakTrial& trial) {
     separator = "; ";
   }
   return text;
+}
+
+// What was seen, without an opinion.
+PeakTrial FactsOf(const TrialOutcome& outcome) {
+  PeakTrial trial;
+  trial.kind = KindName(outcome.request.kind);
+  trial.qps = outcome.request.rate_qps;
+  trial.query_count = outcome.issued;
+  trial.duration_s = outcome.elapsed_s;
+  trial.failures = outcome.failures;
+  if (outcome.issued > 0) {
+    trial.failed_share = static_cast<double>(outcome.failed) / static_cast<double>(outcome.issued);
+  }
+  for (const OverCounts& counts : outcome.counts) {
+    if (counts.queries == 0) continue;
+    trial.over_share = std::max(
+        trial.over_share, static_cast<double>(counts.over) / static_cast<double>(counts.queries));
+  }
+  return trial;
 }
 
 double LongestBoundSeconds(const std::vector<TrialBound>& bounds) {
@@ -124,6 +161,8 @@ PeakFinderOptions FinderOptions(const RunPlan& plan, const std::vector<TrialBoun
   for (const TrialBound& bound : bounds) options.constraints.push_back(bound.constraint);
   options.min_duration_s = static_cast<double>(std::max<uint64_t>(plan.min_duration_ms, 1)) / 1000;
   options.min_queries = plan.min_query_count;
+  options.fewest_valid_queries = MinQueriesForOverlatency(0, plan.target_latency_percentile);
+  options.failed_may_pass = hooks.goodput.has_value();
   options.start_qps = hooks.start_qps.value_or(options.start_qps);
   options.max_qps = plan.find_peak_max_qps;
   options.precision = hooks.precision;
@@ -175,32 +214,16 @@ RunPlan TrialPlan(const RunPlan& plan, const std::vector<TrialBound>& bounds,
   return trial;
 }
 
-PeakTrial Describe(const TrialOutcome& outcome) {
-  PeakTrial trial;
-  trial.kind = KindName(outcome.request.kind);
-  trial.qps = outcome.request.rate_qps;
-  trial.query_count = outcome.issued;
-  trial.duration_s = outcome.elapsed_s;
-  trial.failures = outcome.failures;
-  if (outcome.issued > 0) {
-    trial.failed_share = static_cast<double>(outcome.failed) / static_cast<double>(outcome.issued);
-  }
-  for (const OverCounts& counts : outcome.counts) {
-    if (counts.queries == 0) continue;
-    trial.over_share = std::max(
-        trial.over_share, static_cast<double>(counts.over) / static_cast<double>(counts.queries));
-  }
+PeakTrial Describe(const PeakFinderOptions& options, const TrialOutcome& outcome) {
+  PeakTrial trial = FactsOf(outcome);
   trial.passed = outcome.request.kind == TrialKind::Confirm
                      ? outcome.valid
-                     : std::none_of(outcome.counts.begin(), outcome.counts.end(),
-                                    [](const OverCounts& counts) {
-                                      return counts.outlook == TrialOutlook::Fails || counts.lost;
-                                    });
+                     : outcome.issued > 0 && !TrialFails(options, outcome);
   return trial;
 }
 
 std::string TrialText(const TrialOutcome& outcome) {
-  const PeakTrial trial = Describe(outcome);
+  const PeakTrial trial = FactsOf(outcome);
   char text[200];
   std::snprintf(
       text, sizeof(text),
@@ -217,6 +240,7 @@ void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result)
   result->found = answer.rate_qps > 0;
   result->at_limit = result->found && answer.end == PeakEnd::Limit;
   result->determined = result->found && answer.low_qps > 0 && high_known;
+  result->none_passes = !result->found && !stopped && answer.end == PeakEnd::NeverPasses;
   result->qps = answer.rate_qps;
   result->at_least_qps = answer.at_least_qps;
   result->at_most_qps = std::isfinite(answer.at_most_qps) ? answer.at_most_qps : 0;
@@ -231,16 +255,32 @@ void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result)
   TellFailures(result);
 }
 
-void TellFailures(PeakSearchResult* result) {
+const PeakTrial* LowestFailing(const PeakSearchResult& result) {
   const PeakTrial* lowest = nullptr;
-  for (const PeakTrial& trial : result->trials) {
+  for (const PeakTrial& trial : result.trials) {
     if (trial.failed_share == 0) continue;
     if (lowest == nullptr || trial.qps < lowest->qps) lowest = &trial;
   }
+  return lowest;
+}
+
+void TellFailures(PeakSearchResult* result) {
+  const PeakTrial* lowest = LowestFailing(*result);
   if (lowest == nullptr) return;
   char rate[60];
   std::snprintf(rate, sizeof(rate), "; at %.6g queries/s ", lowest->qps);
   result->end += rate + FailuresText(*lowest);
+}
+
+std::string FailuresCaution(const PeakSearchResult& result) {
+  const PeakTrial* lowest = LowestFailing(result);
+  // Failures above what is known to be too much did not make it so.
+  if (lowest == nullptr || (result.at_most_qps > 0 && lowest->qps > result.at_most_qps)) return "";
+  char rate[60];
+  std::snprintf(rate, sizeof(rate), "At %.6g queries/s ", lowest->qps);
+  return rate + FailuresText(*lowest) +
+         ". No trial passes in which any fails: what was found is where queries begin to fail, "
+         "which may be far below where they begin to be late.";
 }
 
 TrialObserver::TrialObserver(const RunPlan& plan, const std::vector<TrialBound>& bounds,
@@ -273,7 +313,17 @@ bool TrialObserver::HasSeenEnough(const SetView& view) {
     all_pass = all_pass && watched.watch.outlook() == TrialOutlook::Passes;
     one_fails = one_fails || watched.watch.outlook() == TrialOutlook::Fails;
   }
+  if (HasEnded(view, elapsed_s)) return true;
   return request_.kind == TrialKind::Bracket && (all_pass || one_fails);
+}
+
+// The time planned is over, and nothing is due: at a low rate the last query of the schedule may be
+// far away.
+bool TrialObserver::HasEnded(const SetView& view, double elapsed_s) const {
+  if (request_.kind == TrialKind::Confirm) return false;
+  if (elapsed_s < kLongestTrial * request_.duration_s) return false;
+  if (issued_ >= view.queries_ready) return false;
+  return view.start_ns + view.slots.scheduled_delta_ns[issued_] > view.now_ns;
 }
 
 // Tells the watch of the queries whose fate is known, in order.

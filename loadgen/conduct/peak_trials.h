@@ -56,10 +56,12 @@ RunPlan TrialPlan(const RunPlan& plan, const std::vector<TrialBound>& bounds,
                   const TrialRequest& request);
 
 // What a trial, and the answer of a search, say to a user.
-PeakTrial Describe(const TrialOutcome& outcome);
+PeakTrial Describe(const PeakFinderOptions& options, const TrialOutcome& outcome);
 std::string TrialText(const TrialOutcome& outcome);
 // Adds to the end in words why queries failed, at the lowest rate at which any did.
 void TellFailures(PeakSearchResult* result);
+// What a reader must know where failures and not latencies are what ends at the peak; else empty.
+std::string FailuresCaution(const PeakSearchResult& result);
 void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result);
 
 // Feeds what happens in a trial to the watches of its bounds.
@@ -80,6 +82,7 @@ class TrialObserver : public SetObserver {
     uint64_t next_query = 0;  // Those before it were told to the watch.
   };
 
+  bool HasEnded(const SetView& view, double elapsed_s) const;
   void Tell(const SetView& view, bool ended, Watched* watched) const;
   std::optional<bool> IsOver(const TrialBound& bound, const SetView& view, uint64_t query,
                              bool ended) const;

@@ -197,7 +197,7 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
                        CallbackGate* gate) {
   Recorder& recorder = *context->recorder;
   PreciseSleep precise_sleep;
-  Pacer pacer(context->clock, gate, context->control, context->pacing);
+  Pacer pacer(context->clock, gate, context->control, context->pacing, &context->seen_enough);
   Handover handover(context);
   Lookahead lookahead(context);
   IssueEnd end;
@@ -209,7 +209,9 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
       break;
     }
     int64_t wait_begin_ns = 0;
-    const int64_t due_ns = context->start_ns + recorder.ScheduledDeltaNs(query);
+    const int64_t delta_ns = recorder.ScheduledDeltaNs(query);
+    const bool too_far = limits.last_due_ns > 0 && delta_ns > limits.last_due_ns;
+    const int64_t due_ns = context->start_ns + (too_far ? limits.max_duration_ns : delta_ns);
     const int64_t now_ns = pacer.WaitUntil(due_ns, &wait_begin_ns);
     if (context->seen_enough.load(std::memory_order_relaxed)) {
       end.reason = StopReason::kSeenEnough;
@@ -217,6 +219,11 @@ IssueEnd IssueOpenLoop(IssueContext* context, const StopLimits& limits, const Is
     }
     if (context->control->stop_requested()) {
       end.reason = StopReason::kAborted;
+      break;
+    }
+    if (too_far) {
+      end.reason = StopReason::kMaxDuration;
+      end.elapsed_ns = now_ns - context->start_ns;
       break;
     }
     held_up.WaitBegan(wait_begin_ns, end.queries_issued > 0);

@@ -114,12 +114,17 @@ void Pacer::PollNowAndThen(int64_t now_ns) {
   poll_end_ns_ = clock_->NowNs();
 }
 
+bool Pacer::GivesUp() const {
+  if (control_->stop_requested()) return true;
+  return enough_ != nullptr && enough_->load(std::memory_order_relaxed);
+}
+
 // Returns the last time that was read.
 int64_t Pacer::SleepAndSpin(int64_t due_ns) {
   int64_t now_ns = clock_->NowNs();
   if (polled_ns_ == 0) polled_ns_ = now_ns;
   const int64_t spin_from_ns = due_ns - StretchNs(now_ns, due_ns);
-  while (now_ns < spin_from_ns && !control_->stop_requested()) {
+  while (now_ns < spin_from_ns && !GivesUp()) {
     const int64_t wake_ns = std::min(spin_from_ns, now_ns + kPollIntervalNs);
     clock_->SleepUntilNs(wake_ns);
     now_ns = clock_->NowNs();
@@ -127,7 +132,7 @@ int64_t Pacer::SleepAndSpin(int64_t due_ns) {
     PollNowAndThen(now_ns);
   }
   const int64_t spin_start_ns = now_ns;
-  while (now_ns < due_ns && !control_->stop_requested()) {
+  while (now_ns < due_ns && !GivesUp()) {
     CpuRelax();
     now_ns = clock_->NowNs();
     PollNowAndThen(now_ns);

@@ -2,6 +2,7 @@
 #ifndef MLPERF_LOADGEN_ISSUE_PACER_H_
 #define MLPERF_LOADGEN_ISSUE_PACER_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "platform/clock.h"
@@ -41,12 +42,14 @@ class PreciseSleep {
 // One thread's pacer. The gate is left during waits that are long enough to be worth it.
 class Pacer {
  public:
-  Pacer(Clock* clock, CallbackGate* gate, RunControl* control, Pacing pacing = Pacing::Auto)
-      : clock_(clock), gate_(gate), control_(control), pacing_(pacing) {}
+  // `enough`: once it is true there is nothing to wait for any more.
+  Pacer(Clock* clock, CallbackGate* gate, RunControl* control, Pacing pacing = Pacing::Auto,
+        const std::atomic<bool>* enough = nullptr)
+      : clock_(clock), gate_(gate), control_(control), pacing_(pacing), enough_(enough) {}
 
   // Returns the time at which the wait ended: not before `due_ns`, unless the test was told to
-  // stop. `begin_ns` receives the time at which it began: what was due by then could not be issued
-  // earlier.
+  // stop or there was enough. `begin_ns` receives the time at which it began: what was due by then
+  // could not be issued earlier.
   int64_t WaitUntil(int64_t due_ns, int64_t* begin_ns);
 
   int64_t spun_ns() const { return spun_ns_; }
@@ -57,12 +60,14 @@ class Pacer {
   void NoteLate(int64_t due_ns, int64_t awake_ns, int64_t end_ns);
   int64_t PollBetween(int64_t now_ns);
   void PollNowAndThen(int64_t now_ns);
+  bool GivesUp() const;
   int64_t StretchNs(int64_t now_ns, int64_t due_ns) const;
 
   Clock* clock_;
   CallbackGate* gate_;
   RunControl* control_;
   Pacing pacing_;
+  const std::atomic<bool>* enough_;
   SpinStretch stretch_;
   int64_t spun_ns_ = 0;
   int64_t polled_ns_ = 0;

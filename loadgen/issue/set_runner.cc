@@ -101,6 +101,8 @@ StopLimits LimitsOf(const RunPlan& plan, Phase phase, uint64_t k, uint64_t threa
   limits.max_query_count =
       plan.max_query_count == 0 ? 0 : std::max<uint64_t>(1, share(plan.max_query_count));
   limits.max_duration_ns = static_cast<int64_t>(plan.max_duration_ms) * kNsPerMs;
+  limits.last_due_ns = LastDueNs(limits.max_duration_ns);
+  if (limits.until_list_ends) limits.last_due_ns = 0;
   limits.max_async_queries = plan.shape == LoopShape::kOpenLoop ? plan.max_async_queries : 0;
   return limits;
 }

@@ -318,6 +318,25 @@ void CheckTraffic(const TestSettings& settings, const RunPlan& plan) {
   RefuseAbove("min_query_count", plan.min_query_count, kMaxMinQueryCount);
 }
 
+// A rate at which the queries asked for would take longer than any test may last.
+void CheckServerLength(const TestSettings& settings, const RunPlan& plan) {
+  const bool by_estimate = plan.mode == TestMode::FindPeakPerformance &&
+                           plan.find_peak_strategy == PeakStrategy::Estimate;
+  if (plan.scenario != TestScenario::Server || by_estimate) return;  // Begins at another rate.
+  uint64_t queries = 0;
+  if (HasPerformancePhase(plan.mode) && plan.max_duration_ms == 0) {
+    queries = std::max<uint64_t>(plan.min_query_count, plan.min_duration_ms > 0 ? 2 : 1);
+  }
+  if (HasAccuracyPhase(plan.mode)) {
+    queries = std::max(queries, std::min(plan.accuracy_sample_count, plan.library_total_count));
+  }
+  const double gaps = static_cast<double>(std::max<uint64_t>(queries, 1) - 1);
+  if (gaps / settings.server_target_qps <= MsToSeconds(kMaxDurationMs)) return;
+  Refuse("server_target_qps", Text(settings.server_target_qps),
+         "at that rate " + Text(queries) + " queries take longer than 36 years; raise it" +
+             (HasAccuracyPhase(plan.mode) ? "" : ", or set max_duration_ms"));
+}
+
 double EffectiveLogProbability(const RunPlan& plan) {
   if (plan.accuracy_log_sampling_target == 0) return plan.accuracy_log_probability;
   uint64_t expected_count =
@@ -422,6 +441,7 @@ RunPlan MakeRunPlan(const TestSettings& settings, uint64_t library_total_count,
   CheckAccuracyLogProbability(plan);
   PlanScenario(settings, &plan);
   CheckTraffic(settings, plan);
+  CheckServerLength(settings, plan);
   plan.min_sample_count = MultiplySaturating(plan.min_query_count, plan.samples_per_query);
   plan.accuracy_log_effective_probability = EffectiveLogProbability(plan);
   AddRemarks(settings, &plan);

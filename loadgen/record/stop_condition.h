@@ -2,6 +2,7 @@
 #ifndef MLPERF_LOADGEN_RECORD_STOP_CONDITION_H_
 #define MLPERF_LOADGEN_RECORD_STOP_CONDITION_H_
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mlperf::loadgen {
@@ -24,10 +25,21 @@ struct StopLimits {
   bool natural_end = true;       // Ends once the minimums are met (all but the open loop).
   uint64_t min_query_count = 1;
   int64_t target_duration_ns = 0;
-  uint64_t max_query_count = 0;    // 0: none.
-  int64_t max_duration_ns = 0;     // 0: none.
+  uint64_t max_query_count = 0;  // 0: none.
+  int64_t max_duration_ns = 0;   // 0: none.
+  // Open loop: a query that is due later than this is not waited for; issuing ends once
+  // max_duration_ns is over. 0: none.
+  int64_t last_due_ns = 0;
   uint64_t max_async_queries = 0;  // 0: none; only tested in the open loop.
 };
+
+// The last_due_ns of a longest duration. The reference issues the query that is due next after it,
+// and some runs need that one to be VALID: it is waited for unless it is far away.
+constexpr int64_t LastDueNs(int64_t max_duration_ns) {
+  constexpr int64_t kShortestWaitNs = 1000000000;
+  if (max_duration_ns == 0) return 0;
+  return max_duration_ns + std::max(max_duration_ns, kShortestWaitNs);
+}
 
 // Asked after each IssueQuery. `issued`: queries issued by this thread so far; `elapsed_ns`: issue
 // time of the last query minus the start; `outstanding`: queries of the whole test that were

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace mlperf::loadgen {
 namespace {
@@ -23,15 +24,32 @@ std::string SecondsText(double seconds) {
   return text;
 }
 
+// The highest rate of a trial that passed, below all that failed; 0: none.
+double HighestPassed(const PeakSearchResult& peak) {
+  double lowest_failed = std::numeric_limits<double>::infinity(), highest = 0;
+  for (const PeakTrial& trial : peak.trials) {
+    if (!trial.passed && trial.kind != "confirm")
+      lowest_failed = std::min(lowest_failed, trial.qps);
+  }
+  for (const PeakTrial& trial : peak.trials) {
+    if (trial.passed && trial.qps < lowest_failed) highest = std::max(highest, trial.qps);
+  }
+  return highest;
+}
+
 // "at least 800 and at most 950 queries/s", as far as it is known.
 std::string KnownText(const PeakSearchResult& peak) {
   const bool least = peak.at_least_qps > 0, most = peak.at_most_qps > 0;
-  if (!least && !most) return "neither end of it is known";
   std::string text;
+  if (!least && !most) text = "neither end of it is known";
   if (least) text = "at least " + RateText(peak.at_least_qps);
   if (least && most) text += " and ";
   if (most) text += "at most " + RateText(peak.at_most_qps);
-  return text + " queries/s";
+  if (least || most) text += " queries/s";
+  if (const double passed = HighestPassed(peak); !least && passed > 0) {
+    text += ", though trials passed at up to " + RateText(passed) + " queries/s";
+  }
+  return text;
 }
 
 class Search {
@@ -46,6 +64,7 @@ class Search {
     const bool ended = result_.found && !stopped_();
     result_.at_limit = ended && failed_qps_ == 0 && passed_qps_ >= options_.limit_qps;
     result_.determined = ended && failed_qps_ > 0;
+    result_.none_passes = !result_.found && !stopped_();
     result_.qps = result_.at_least_qps = passed_qps_;
     result_.at_most_qps = failed_qps_;
     return result_;
@@ -55,8 +74,13 @@ class Search {
   void Find() {
     message_("FindPeakPerformance: Check validity of the base settings field: " +
              std::to_string(options_.first_qps));
-    result_.end = "the first rate fails; start lower";
-    if (!TryAlone(options_.first_qps)) return;
+    if (!TryAlone(options_.first_qps)) {
+      const bool failures = result_.trials.back().failed_share > 0;
+      result_.end =
+          failures ? "queries failed at the first rate" : "the first rate fails; start lower";
+      if (stopped_()) result_.end = "the test was ended before the search was";
+      return;
+    }
     result_.found = true;
     const bool bounded = Widen();
     if (bounded) {
@@ -141,7 +165,7 @@ class Search {
 }  // namespace
 
 std::string PeakStatement(const PeakSearchResult& peak) {
-  if (!peak.found) return "none: " + peak.end;
+  if (peak.none_passes) return "none: " + peak.end;
   if (peak.determined) {
     return RateText(peak.qps) + " queries/s (" + RateText(peak.at_least_qps) + " to " +
            RateText(peak.at_most_qps) + ")";

@@ -26,6 +26,7 @@ class Search {
       : options_(options), outcomes_(outcomes) {
     for (const TrialOutcome& outcome : outcomes_) Sort(outcome);
     Estimate();
+    LimitByFailures();
   }
 
   std::optional<TrialRequest> Next() const;
@@ -39,8 +40,15 @@ class Search {
   std::pair<double, double> MeasuredRange() const;
   void Estimate();
   bool EstimateCliff();
+  void LimitByFailures();
+  bool FailuresBegin(double rate_qps) const;
   bool NeverPasses() const;
   double HighestPassed() const;
+  bool AtLimit() const;
+  bool Confirms() const;
+  bool CanConfirm() const;
+  bool HasTooFewQueries(const TrialRequest& request) const;
+  TrialRequest ConfirmRequest() const;
   bool Precise() const;
   bool MostlyOver(const TrialOutcome& outcome) const;
   PeakEnd End() const;
@@ -55,6 +63,8 @@ class Search {
   double MeasureRate() const;
   double MeasureDuration(double rate_qps) const;
   double ConfirmRate() const;
+  double EnoughSeconds(double rate_qps) const;
+  void AddSettling(PeakAnswer* answer) const;
   void AddKnown(PeakAnswer* answer) const;
   bool MeasuredEnough() const;
   double budget_s() const {
@@ -80,13 +90,15 @@ class Search {
   double sustained_qps_ = 0;                   // Completed by any trial.
   std::vector<const TrialOutcome*> measured_;  // In full.
   double measured_s_ = 0;
-  size_t refused_ = 0;  // Confirming runs that were not VALID, ...
+  const TrialOutcome* failing_ = nullptr;  // The lowest rate at which queries failed.
+  size_t refused_ = 0;                     // Confirming runs that were not VALID, ...
   double lowest_refused_qps_ = kInfinity;
   std::optional<double> valid_qps_;
 
   // The estimate.
   bool found_ = false;
   bool cliff_ = false;
+  bool by_failures_ = false;
   double rate_qps_ = 0, low_qps_ = 0, high_qps_ = kInfinity;
   double slope_ = kUsualSlope;
   double dispersion_ = 1;
@@ -120,17 +132,6 @@ double Search::over_share() const {
   return least;
 }
 
-bool Fails(const PeakFinderOptions& options, const TrialOutcome& outcome) {
-  for (size_t c = 0; c < options.constraints.size(); ++c) {
-    const OverCounts& counts = outcome.counts[c];
-    const double allowed = options.constraints[c].over_share * static_cast<double>(counts.queries);
-    if (counts.outlook == TrialOutlook::Fails) return true;
-    if (static_cast<double>(counts.over) <= allowed) continue;
-    if (counts.over >= kFewestOver || allowed < kHardlyAny) return true;
-  }
-  return false;
-}
-
 uint64_t MostOver(const TrialOutcome& outcome) {
   uint64_t most = 0;
   for (const OverCounts& counts : outcome.counts) most = std::max(most, counts.over);
@@ -161,7 +162,7 @@ void Search::NoteCompleted(const TrialOutcome& outcome) {
 
 void Search::Narrow(const TrialOutcome& outcome) {
   const double rate = outcome.request.rate_qps;
-  if (Fails(options_, outcome)) {
+  if (TrialFails(options_, outcome)) {
     if (high_ == nullptr || rate < high_->request.rate_qps) high_ = &outcome;
   } else if (low_ == nullptr || rate > low_->request.rate_qps) {
     low_ = &outcome;
@@ -175,9 +176,16 @@ void Search::Narrow(const TrialOutcome& outcome) {
 
 void Search::Sort(const TrialOutcome& outcome) {
   used_s_ += outcome.wall_s;
-  if (outcome.issued == 0) return;
+  if (outcome.issued == 0) {  // No query was due: nothing speaks against the rate.
+    if (outcome.request.kind == TrialKind::Bracket) Narrow(outcome);
+    return;
+  }
   NoteCompleted(outcome);
   Narrow(outcome);
+  if (outcome.failed > 0 && !options_.failed_may_pass &&
+      (failing_ == nullptr || outcome.request.rate_qps < failing_->request.rate_qps)) {
+    failing_ = &outcome;
+  }
   if (outcome.request.kind == TrialKind::Bracket) return;
   if (InFull(outcome)) {
     measured_.push_back(&outcome);
@@ -233,6 +241,46 @@ void Search::Estimate() {
     rate_qps_ = low_qps_ = 0;
     high_qps_ = kInfinity;
   }
+}
+
+// No trial in which queries failed passes, however few they were: the peak is below them. It is no
+// peak where trials below may just have been too short to see failures.
+void Search::LimitByFailures() {
+  if (failing_ == nullptr) return;
+  const double above = failing_->request.rate_qps;
+  if ((found_ || cliff_) && high_qps_ <= above) return;
+  by_failures_ = true;
+  const bool begins = FailuresBegin(above);
+  if ((found_ || cliff_) && begins && rate_qps_ < above) {
+    high_qps_ = above;
+    return;
+  }
+  double below = 0;
+  for (const TrialOutcome& outcome : outcomes_) {
+    const double rate = outcome.request.rate_qps;
+    if (outcome.issued == 0 || rate >= above || TrialFails(options_, outcome)) continue;
+    below = std::max(below, rate);
+  }
+  found_ = false;
+  cliff_ = below > 0 && begins;
+  low_qps_ = cliff_ ? below : 0;
+  high_qps_ = valid_qps_ && *valid_qps_ >= above ? kInfinity : above;
+  rate_qps_ = cliff_ ? std::sqrt(below * above) : 0;
+}
+
+// Whether the rate, the lowest at which queries failed, has to do with it: were their share the
+// same below, some would have been seen there.
+bool Search::FailuresBegin(double rate_qps) const {
+  double below = 0, near = 0, near_failed = 0;  // Near: not far above the rate.
+  for (const TrialOutcome& outcome : outcomes_) {
+    const double rate = outcome.request.rate_qps;
+    if (rate > kNarrow * rate_qps) continue;
+    (rate < rate_qps ? below : near) += static_cast<double>(outcome.issued);
+    near_failed += static_cast<double>(outcome.failed);
+  }
+  // Not more of them than chance leaves.
+  const double failed = std::max(near_failed - kFailureDeviations * std::sqrt(near_failed), 0.0);
+  return below * failed / near >= kFailureEvidence;
 }
 
 std::pair<double, double> Search::MeasuredRange() const {
@@ -303,10 +351,10 @@ bool Search::Bracketed() const {
 double Search::BracketRate() const {
   if (low_ == nullptr && high_ == nullptr) return options_.start_qps;
   const double leap = contradicted_ ? kShortLeap : kLeap;
-  if (high_ == nullptr) return leap * low_->request.rate_qps;
+  const double floor = kFewestQueries / options_.min_duration_s;
+  if (high_ == nullptr) return std::max(leap * low_->request.rate_qps, floor);
   if (low_ != nullptr) return BetweenRate();
   const double high = high_->request.rate_qps;
-  const double floor = kFewestQueries / options_.min_duration_s;
   double next = high / leap;
   if (capacity_qps_ < high && !contradicted_) next = kFirstLoad * capacity_qps_;
   return std::max(next, std::min(floor, high / 2));
@@ -414,6 +462,39 @@ bool Search::NeverPasses() const {
   return rate <= kIdleLoad * sustained_qps_ && MostlyOver(*high_);
 }
 
+// Nothing failed up to the limit.
+bool Search::AtLimit() const {
+  return high_ == nullptr && low_ != nullptr && low_->request.rate_qps >= options_.max_qps;
+}
+
+bool Search::Confirms() const {
+  return AtLimit() || ((Bracketed() || left_s() <= 0) && MeasuredEnough());
+}
+
+TrialRequest Search::ConfirmRequest() const {
+  const double rate = AtLimit() ? options_.max_qps : ConfirmRate();
+  const double all_queries_s = static_cast<double>(options_.min_queries) / rate;
+  return Request(TrialKind::Confirm, rate, std::max(options_.min_duration_s, all_queries_s));
+}
+
+// At a low rate, the fewest queries of a run may take longer than there is time; where nothing is
+// known yet, some more is taken. A run of too few
+// queries is made once, for what it shows.
+bool Search::CanConfirm() const {
+  const TrialRequest request = ConfirmRequest();
+  const double least_s = (outcomes_.empty() ? kPeakBudgetDurations : 1) * options_.min_duration_s;
+  const double most_s = std::max(least_s, budget_s() - used_s_);
+  if (request.duration_s > most_s) return false;
+  return refused_ == 0 || !HasTooFewQueries(request);
+}
+
+// A run cannot be VALID, however fast the system.
+bool Search::HasTooFewQueries(const TrialRequest& request) const {
+  const double mean = request.rate_qps * request.duration_s;
+  return mean + kFewQueriesDeviations * std::sqrt(mean) + 1 <
+         static_cast<double>(options_.fewest_valid_queries);
+}
+
 PeakEnd Search::End() const {
   if (valid_qps_ == options_.max_qps) return PeakEnd::Limit;
   if (NeverPasses()) return PeakEnd::NeverPasses;
@@ -421,39 +502,43 @@ PeakEnd Search::End() const {
   if ((found_ || cliff_) && MeasuredEnough() && (valid_qps_ || refused_ >= kChances.size())) {
     return end;
   }
+  if (AtLimit() && refused_ >= kChances.size()) return PeakEnd::Unconfirmed;
+  if (Confirms() && !CanConfirm()) {
+    const bool too_few = end != PeakEnd::Converged && HasTooFewQueries(ConfirmRequest());
+    return too_few ? PeakEnd::Unconfirmed : end;
+  }
   const double next_s = refused_ > 0 ? kConfirmShare * options_.min_duration_s : 0;
   return used_s_ + next_s >= budget_s() ? end : PeakEnd::Open;
 }
 
 std::optional<TrialRequest> Search::Next() const {
   if (End() != PeakEnd::Open) return {};
-  const double longest = options_.min_duration_s;
-  const bool at_limit =
-      high_ == nullptr && low_ != nullptr && low_->request.rate_qps >= options_.max_qps;
-  if (at_limit) return Request(TrialKind::Confirm, options_.max_qps, longest);
+  if (Confirms()) return ConfirmRequest();
   if (!Bracketed() && left_s() > 0) {
     const double rate = std::min(BracketRate(), options_.max_qps);
     const bool both = low_ != nullptr && high_ != nullptr;
     const double queries = both ? kBracketOver / over_share() : kLeapQueries;
     const double duration_s = std::max(kBracketBounds * bound_s(), queries / rate);
-    return Request(TrialKind::Bracket, rate, std::min(duration_s, kMostOfRun * longest));
+    return Request(TrialKind::Bracket, rate,
+                   std::min(duration_s, kMostOfRun * options_.min_duration_s));
   }
-  if (!MeasuredEnough()) {
-    const double rate = MeasureRate();
-    return Request(TrialKind::Measure, rate, MeasureDuration(rate));
-  }
-  const double rate = ConfirmRate();
-  return Request(TrialKind::Confirm, rate,
-                 std::max(longest, static_cast<double>(options_.min_queries) / rate));
+  const double rate = MeasureRate();
+  return Request(TrialKind::Measure, rate, MeasureDuration(rate));
 }
 
-// The highest rate of a trial that passed, below all that were refused; 0: none passed.
+// The highest rate of a trial that passed, below all that failed; 0: none passed. A confirming run
+// may keep the bound and be refused, for too few queries say.
 double Search::HighestPassed() const {
-  double highest = 0;
+  double highest = 0, lowest_failed = kInfinity;
   for (const TrialOutcome& outcome : outcomes_) {
     const double rate = outcome.request.rate_qps;
-    const bool passed = outcome.issued > 0 && !Fails(options_, outcome);
-    if (passed && rate < lowest_refused_qps_) highest = std::max(highest, rate);
+    if (outcome.issued > 0 && TrialFails(options_, outcome)) {
+      lowest_failed = std::min(lowest_failed, rate);
+    }
+  }
+  for (const TrialOutcome& outcome : outcomes_) {
+    const double rate = outcome.request.rate_qps;
+    if (outcome.issued > 0 && rate < lowest_failed) highest = std::max(highest, rate);
   }
   return highest;
 }
@@ -464,11 +549,34 @@ void Search::AddKnown(PeakAnswer* answer) const {
   if (high_ != nullptr && high_->request.rate_qps > answer->at_least_qps) {
     answer->at_most_qps = std::min(answer->at_most_qps, high_->request.rate_qps);
   }
-  if (answer->end != PeakEnd::BudgetUsed) return;
+  AddSettling(answer);
+}
+
+// How long a run must be for enough queries to be VALID.
+double Search::EnoughSeconds(double rate_qps) const {
+  const auto queries = static_cast<double>(options_.fewest_valid_queries);
+  return (queries + kFewQueriesDeviations * std::sqrt(queries)) / rate_qps;
+}
+
+void Search::AddSettling(PeakAnswer* answer) const {
+  const bool settles = answer->end == PeakEnd::BudgetUsed || answer->end == PeakEnd::Unconfirmed;
+  if (!settles) return;
+  const TrialRequest confirm = ConfirmRequest();
+  const bool too_few = HasTooFewQueries(confirm);
+  if (answer->end == PeakEnd::Unconfirmed && too_few) answer->too_few_qps = confirm.rate_qps;
+  // More time changes nothing where queries fail, nor where runs at the limit are refused.
+  if (by_failures_ || (answer->end == PeakEnd::Unconfirmed && !too_few)) return;
+  const double enough_s = too_few ? EnoughSeconds(confirm.rate_qps) : 0;
+  if (AtLimit() && too_few) {  // Nothing fails: all that is missing is a run that is VALID.
+    answer->settling_min_duration_s = enough_s;
+    answer->settling_budget_s = kPeakBudgetDurations * enough_s;
+    return;
+  }
   // Trials long enough to hold some busy spells, and time for enough of them.
-  const double trial_s = kSettlingTrial * bound_s();
+  const double trial_s = std::max(kSettlingTrial * bound_s(), enough_s);
   answer->settling_budget_s =
-      std::max(kSettlingGrowth * std::max(budget_s(), used_s_), kSettlingBounds * bound_s());
+      std::max({kSettlingGrowth * std::max(budget_s(), used_s_), kSettlingBounds * bound_s(),
+                kSettlingGrowth * std::max(confirm.duration_s, enough_s)});
   if (options_.min_duration_s < trial_s) answer->settling_min_duration_s = trial_s;
 }
 
@@ -479,15 +587,19 @@ PeakAnswer Search::Answer() const {
   answer.low_qps = low_qps_;
   answer.high_qps = high_qps_;
   answer.valid_qps = valid_qps_;
+  answer.by_failures = by_failures_;
   if (answer.end == PeakEnd::Limit) {
     answer.rate_qps = answer.low_qps = options_.max_qps;
     answer.high_qps = kInfinity;
   }
   // Too little time for more, but what passed is known.
-  if (answer.rate_qps == 0 && answer.end == PeakEnd::BudgetUsed) {
+  const bool is_open = answer.end == PeakEnd::BudgetUsed || answer.end == PeakEnd::Unconfirmed;
+  if (answer.rate_qps == 0 && is_open) {
     answer.low_qps = valid_qps_.value_or(0);
     answer.rate_qps = std::max(answer.low_qps, HighestPassed());
-    if (high_ != nullptr) answer.high_qps = high_->request.rate_qps;
+    if (high_ != nullptr && high_->request.rate_qps > answer.low_qps) {
+      answer.high_qps = std::min(answer.high_qps, high_->request.rate_qps);
+    }
   }
   AddKnown(&answer);
   const TrialOutcome* lowest = nullptr;
@@ -525,6 +637,18 @@ void CheckCounts(const OverCounts& counts) {
 }
 
 }  // namespace
+
+bool TrialFails(const PeakFinderOptions& options, const TrialOutcome& outcome) {
+  if (outcome.failed > 0 && !options.failed_may_pass) return true;
+  for (size_t c = 0; c < options.constraints.size(); ++c) {
+    const OverCounts& counts = outcome.counts[c];
+    const double allowed = options.constraints[c].over_share * static_cast<double>(counts.queries);
+    if (counts.outlook == TrialOutlook::Fails) return true;
+    if (static_cast<double>(counts.over) <= allowed) continue;
+    if (counts.over >= kFewestOver || allowed < kHardlyAny) return true;
+  }
+  return false;
+}
 
 void CheckOutcome(const TrialOutcome& outcome, size_t constraints) {
   const TrialRequest& request = outcome.request;

@@ -29,11 +29,14 @@ struct PeakFinderOptions {
   std::vector<PeakConstraint> constraints;  // At least one.
   double min_duration_s = 600;              // Of the confirming run; no other trial is longer.
   uint64_t min_queries = 100;               // Of the confirming run.
-  double start_qps = 1;                     // Any guess: 100 times too low or too high will do.
-  double max_qps = 1e9;                     // No rate above this is tried.
-  double precision = 0.01;                  // Half the interval, as a fraction of the rate.
-  double confidence = 0.95;                 // Of the interval.
-  std::optional<double> time_budget_s;      // For all trials; none: kPeakBudgetDurations.
+  uint64_t fewest_valid_queries = 0;        // With fewer no confirming run is VALID.
+  bool failed_may_pass =
+      false;                 // What failed is over the bound and no more; else it fails a trial.
+  double start_qps = 1;      // Any guess: 100 times too low or too high will do.
+  double max_qps = 1e9;      // No rate above this is tried.
+  double precision = 0.01;   // Half the interval, as a fraction of the rate.
+  double confidence = 0.95;  // Of the interval.
+  std::optional<double> time_budget_s;  // For all trials; none: kPeakBudgetDurations.
 };
 
 enum class TrialKind {
@@ -68,6 +71,7 @@ enum class PeakEnd {
   Converged,    // As precise as asked for.
   Limit,        // Nothing fails up to max_qps.
   NeverPasses,  // Not even a lone query keeps the constraints.
+  Unconfirmed,  // No confirming run can be VALID, or none was at the limit.
   BudgetUsed,   // The best answer so far.
 };
 
@@ -77,14 +81,20 @@ struct PeakAnswer {
   double low_qps = 0;               // Its interval; 0 and infinity where nothing bounds it.
   double high_qps = 0;              //
   std::optional<double> valid_qps;  // The rate of the confirming run that was VALID.
-  double at_least_qps = 0;  // What is known of the peak, by the interval, by a VALID run, ...
-  double at_most_qps = 0;   // ... and by what fails; 0 and infinity where nothing is.
-  // BudgetUsed: what is likely to close the interval, a budget and, unless 0, a min_duration_s.
+  double at_least_qps = 0;   // What is known of the peak, by the interval, by a VALID run, ...
+  double at_most_qps = 0;    // ... and by what fails; 0 and infinity where nothing is.
+  bool by_failures = false;  // What bounds the peak is that queries fail, not that they are late.
+  double too_few_qps = 0;    // At this rate a run of min_duration has too few queries; 0: none has.
+  // BudgetUsed, Unconfirmed: what is likely to close the interval, a budget and, unless 0, a
+  // min_duration_s.
   double settling_budget_s = 0;
   double settling_min_duration_s = 0;
   double lowest_qps = 0;         // The lowest rate tried, ...
   double lowest_over_share = 0;  // ... and its share over the bound, of the worst constraint.
 };
+
+// Whether the trial speaks against its rate.
+bool TrialFails(const PeakFinderOptions& options, const TrialOutcome& outcome);
 
 // Throws SettingsError for what no trial of a search with so many constraints can be.
 void CheckOutcome(const TrialOutcome& outcome, size_t constraints);

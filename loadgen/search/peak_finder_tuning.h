@@ -85,6 +85,16 @@ constexpr double kConfirmShare = 0.9;
 // The normal quantile of the confidence of 99 % that early stopping asks for.
 constexpr double kEarlyStoppingQuantile = 2.326;
 
+// A run has no more queries than so many deviations above what is expected.
+constexpr double kFewQueriesDeviations = 4;
+
+// ---- Failures ----------------------------------------------------------------------------------
+
+// Where so many are expected, the odds are 1 to 1000 that none is seen.
+constexpr double kFailureEvidence = 6.9;
+// By chance the share that was seen may be so many deviations too high.
+constexpr double kFailureDeviations = 1.64;
+
 // ---- Settling: the budget to name where the given one was too little ---------------------------
 
 // So many bounds, or so many times what was too little, whichever is more, in trials of so many

@@ -612,6 +612,9 @@ class PeakSearchResult:
     def found(self) -> bool:
         """Whether a rate is known that passes."""
     @property
+    def none_passes(self) -> bool:
+        """Whether it is known that no rate passes, however low."""
+    @property
     def determined(self) -> bool:
         """Whether the peak is known from both sides."""
     @property

@@ -116,10 +116,10 @@ py::dict PeakAsDict(const PeakSearchResult& peak) {
                            "duration_s"_a = trial.duration_s));
   }
   return py::dict(
-      "found"_a = peak.found, "determined"_a = peak.determined, "at_limit"_a = peak.at_limit,
-      "qps"_a = peak.qps, "at_least_qps"_a = peak.at_least_qps, "at_most_qps"_a = peak.at_most_qps,
-      "low_qps"_a = peak.low_qps, "high_qps"_a = peak.high_qps, "valid_qps"_a = peak.valid_qps,
-      "settling_budget_s"_a = peak.settling_budget_s,
+      "found"_a = peak.found, "none_passes"_a = peak.none_passes, "determined"_a = peak.determined,
+      "at_limit"_a = peak.at_limit, "qps"_a = peak.qps, "at_least_qps"_a = peak.at_least_qps,
+      "at_most_qps"_a = peak.at_most_qps, "low_qps"_a = peak.low_qps, "high_qps"_a = peak.high_qps,
+      "valid_qps"_a = peak.valid_qps, "settling_budget_s"_a = peak.settling_budget_s,
       "settling_min_duration_s"_a = peak.settling_min_duration_s, "statement"_a = peak.statement,
       "end"_a = peak.end, "cautions"_a = peak.cautions, "trials"_a = trials);
 }
@@ -294,6 +294,8 @@ void BindTestResult(py::module_& module) {
       .def_readonly("duration_s", &PeakTrial::duration_s, "How long issuing took, s.");
   ValueClass<PeakSearchResult>(module, "PeakSearchResult", "What FindPeakPerformance found.")
       .def_readonly("found", &PeakSearchResult::found, "Whether a rate is known that passes.")
+      .def_readonly("none_passes", &PeakSearchResult::none_passes,
+                    "Whether it is known that no rate passes, however low.")
       .def_readonly("determined", &PeakSearchResult::determined,
                     "Whether the peak is known from both sides.")
       .def_readonly("at_limit", &PeakSearchResult::at_limit,

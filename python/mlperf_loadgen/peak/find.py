@@ -13,6 +13,7 @@ from .. import _core
 from ..callables import plain
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..run import run_test, warn_of_other_mode
+from ..text.units import counted
 from .trial_file import TrialFile, search_identity
 
 
@@ -88,10 +89,10 @@ class PeakResult:
 
     def __str__(self) -> str:
         valid = f"VALID at {self.valid_qps:.6g}" if self.valid_qps else "no VALID run"
-        text = f"peak {self.statement}, {valid}; {len(self.trials)} trials"
+        lines = [f"peak {self.statement}", f"{valid}, {counted(len(self.trials), 'trial')}"]
         if self.determined:
-            text += f": {self.end}"
-        return "\n".join([text, *(f"caution: {caution}" for caution in self.cautions)])
+            lines[-1] += f": {self.end}"
+        return "\n".join([*lines, *(f"caution: {caution}" for caution in self.cautions)])
 
     @property
     def _peak(self) -> _core.PeakSearchResult:
@@ -100,7 +101,7 @@ class PeakResult:
 
 
 class PeakNotFoundError(RuntimeError):
-    """No rate is known that passes. `result` is the result of the test, with its trials."""
+    """No rate passes. `result` is the result of the test, with its trials."""
 
     def __init__(self, text: str, result: _core.TestResult) -> None:
         super().__init__(text)
@@ -150,7 +151,8 @@ def find_peak(
     `determined` is False, `at_least_qps` and `at_most_qps` say what is known, and `qps` raises an
     exception.
 
-    Raises PeakNotFoundError if no rate passes. Before the first trial, raises ValueError if
+    Raises PeakNotFoundError if no rate passes, and PeakNotDeterminedError (a PeakNotFoundError) if
+    no rate that was tried passed, though lower ones may. Before the first trial, raises ValueError if
     `trial_file` belongs to another search or is not such a file, SettingsError (a ValueError) for
     an option outside its range, and TypeError for an option that is not a number. Also raises the
     exceptions of `StartTest`.
@@ -196,9 +198,12 @@ def _given(name: str, value: float | None) -> float | None:
 
 def _result(result: _core.TestResult) -> PeakResult:
     peak = result.peak
-    if peak is None or not peak.found:
-        text = peak.end if peak else "; ".join(result.reasons)
-        raise PeakNotFoundError(text, result)
+    if peak is None:
+        raise PeakNotFoundError("; ".join(result.reasons), result)
+    if peak.none_passes:
+        raise PeakNotFoundError(peak.end, result)
+    if not peak.found:
+        raise PeakNotDeterminedError(f"the peak is {peak.statement}", result)
     return PeakResult(
         estimate_qps=peak.qps,
         interval=(peak.low_qps, peak.high_qps or float("inf")),

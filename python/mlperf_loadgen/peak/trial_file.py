@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import _core
 from ..logs.samples import TruncatedLogWarning
+from ..text.units import counted
 
 _FORMAT = "mlperf_loadgen peak search 1"
 # Say where the search looks or what it costs, and not what it measures.
@@ -104,7 +105,7 @@ class TrialFile:
         if rest:
             warnings.warn(
                 f"{self._path} was cut off: the last line is no whole trial and was removed, "
-                f"{kept} trials are kept",
+                f"{counted(kept, 'trial')} {'is' if kept == 1 else 'are'} kept",
                 TruncatedLogWarning,
                 stacklevel=4,  # The caller of find_peak.
             )

@@ -142,8 +142,22 @@ def test_a_search_says_in_how_many_of_its_trials(tmp_path):
         found = lg.find_peak(
             Good(), Library(), settings, logs_in(tmp_path), start_qps=100, time_budget_s=0.01
         )
-    assert found.cautions[0].startswith("The load generator itself was late in 1 of 1 trials")
-    assert "caution: The load generator" in str(found)
+    assert found.cautions[0].startswith("The load generator itself was late in 1 of 1 trial,")
+    assert str(found).count(SENTENCE) == 1
+
+
+def test_a_bisection_has_the_caution_in_its_peak_once(tmp_path):
+    settings = lg.TestSettings(
+        **SETTINGS | {"min_duration_ms": 300, "server_target_latency_ns": 60_000_000_000},
+        mode=lg.TestMode.FindPeakPerformance,
+        server_find_peak_max_qps=100,
+    )
+    with LockHeld():
+        result = lg.StartTestWithLogSettings(Good(), Library(), settings, logs_in(tmp_path), "")
+    (caution,) = result.cautions
+    assert result.peak.cautions == [caution]
+    assert caution.startswith("The load generator itself was late in 1 of 1 trial,")
+    assert caution.count(SENTENCE) == 1
 
 
 @pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream", "Offline"])

@@ -397,6 +397,17 @@ def test_max_duration(run_test):
     assert error.startswith("IssueQueryThread 0 Ending early: Max test duration reached.")
 
 
+def test_max_duration_ends_the_wait_for_a_query_that_is_due_long_after_it(run_test):
+    """A second query would be due in a thousand seconds, or never."""
+    for rate in (1e-3, 1e-300):
+        run = run_test(
+            scenario="Server", server_target_qps=rate, max_duration_ms=50, min_query_count=2
+        )
+        assert run.result.performance.query_count == 1
+        (error,) = run.errors
+        assert error.startswith("IssueQueryThread 0 Ending early: Max test duration reached.")
+
+
 def test_max_async_queries(tmp_path):
     waiting = []
     # Nothing is answered before issuing has ended, however slow this machine is.

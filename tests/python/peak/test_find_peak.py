@@ -191,6 +191,90 @@ def test_the_budget_bounds_the_search(search):
     assert sum(trial.duration_s for trial in before_the_last) < 1.5
 
 
+@pytest.mark.parametrize("start_qps", [1e-300, 1e-3])
+def test_a_start_at_which_no_second_query_arrives_does_not_hold_the_search_up(search, start_qps):
+    found = search(System(), bound_ms=NEVER_MISSED_MS, start_qps=start_qps, max_qps=2000)
+    assert found.trials[0].qps == start_qps and found.trials[1].qps >= 30
+    assert found.qps == 2000
+
+
+def test_a_run_of_too_few_queries_is_not_repeated(tmp_path, library):
+    """Of 0.3 s at 500/s: 150, and early stopping at p99 asks for 459."""
+    settings = lg.TestSettings(
+        min_duration_ms=300, min_query_count=50, server_target_latency_ns=NEVER_MISSED_MS * 10**6
+    )
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    found = lg.find_peak(System(), library, settings, log, max_qps=500)
+    assert [trial.kind for trial in found.trials].count("confirm") == 1
+    assert not found.determined and not found.at_limit and found.valid_qps is None
+    assert found.statement.startswith(
+        "not determined, neither end of it is known, though trials passed at up to 500 queries/s: "
+        "a run of min_duration at 500 queries/s has too few queries to be VALID"
+    )
+    assert 500 * found.settling_min_duration_s >= 459
+    settings.min_duration_ms = round(1000 * found.settling_min_duration_s)
+    settled = lg.find_peak(System(), library, settings, log, max_qps=500)
+    assert settled.at_limit and settled.valid_qps == 500
+
+
+def test_a_search_without_the_time_to_find_a_rate_does_not_say_that_none_passes(search):
+    with pytest.raises(lg.PeakNotDeterminedError, match=r"at most 100 queries/s") as error:
+        search(System(0.01), bound_ms=1, start_qps=100, time_budget_s=1e-9)
+    assert error.value.result.peak.settling_budget_s > 0
+
+
+def test_none_found_is_not_undetermined(search):
+    with pytest.raises(lg.PeakNotFoundError) as error:
+        search(System(0.01), bound_ms=1)
+    assert type(error.value) is lg.PeakNotFoundError
+    assert error.value.result.peak.none_passes
+
+
+def test_one_trial_is_not_trials(search):
+    found = undetermined(search)
+    assert str(found).splitlines()[1] == "VALID at 100, 1 trial"
+    assert "(1 trial)" in str(found.result)
+
+
+class Flaky(System):
+    """Fails each query whose number is a multiple of 151."""
+
+    count = 0
+
+    def issue_query(self, samples):
+        self.count += 1
+        if self.count % 151 == 0:
+            lg.fail(samples.ids, "rare")
+        else:
+            lg.complete(samples.ids)
+
+
+@pytest.mark.parametrize("strategy", lg.PeakStrategy.__members__.values(), ids=str)
+def test_queries_that_fail_are_named_as_the_cause_and_no_budget_is_promised(
+    tmp_path, library, strategy
+):
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        mode=lg.TestMode.FindPeakPerformance,
+        server_find_peak_strategy=strategy,
+        server_find_peak_max_qps=4000,
+        server_target_qps=500,
+        server_target_latency_ns=NEVER_MISSED_MS * 10**6,
+        min_duration_ms=500,
+        min_query_count=400,
+    )
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    result = lg.StartTestWithLogSettings(Flaky(), library, settings, log, "")
+    peak = result.peak
+    assert not peak.determined and not peak.settling_budget_s
+    assert "of the queries failed: rare" in peak.statement and "settle" not in peak.statement
+    assert "of the queries failed: rare. No trial passes in which any" in peak.cautions[0]
+    assert result.cautions[0] == peak.cautions[0]
+    assert not [t for t in peak.trials if t.passed and t.failed_share]
+
+
 def test_an_interrupted_search_goes_on(search, tmp_path):
     file = tmp_path / "trials.jsonl"
     sut = System(0.0002)
@@ -253,7 +337,7 @@ def test_a_repaired_file_goes_on(trial_file):
     path, identity = trial_file
     trials = TrialFile(path, identity).known
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.warns(lg.TruncatedLogWarning, match="1 trials are kept"):
+    with pytest.warns(lg.TruncatedLogWarning, match="1 trial is kept"):
         repaired = TrialFile(path, identity)
     repaired.add(trials[1])
     assert TrialFile(path, identity).known == trials

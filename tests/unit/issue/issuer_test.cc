@@ -368,6 +368,40 @@ INSTANTIATE_TEST_SUITE_P(
                      StopReason::kScheduleEnd, 10, 10}),
     [](const testing::TestParamInfo<OpenLoopStop>& stop) { return stop.param.name; });
 
+// As a rate of 0.001 a second makes it: the run would go on for a quarter of an hour.
+TEST(OpenLoop, AQueryFarBeyondTheLongestDurationIsNotWaitedFor) {
+  Rig rig(false, {0, 900, 5'000'000'000}, 1, 1);
+  StopLimits limits = OpenLimits(0, 0, 1'000'000);
+  limits.last_due_ns = LastDueNs(limits.max_duration_ns);
+  const IssueEnd end = rig.OpenLoop(limits);
+  EXPECT_EQ(end.reason, StopReason::kMaxDuration);
+  EXPECT_EQ(end.queries_issued, 2u);
+  EXPECT_GE(end.elapsed_ns, 1'000'000);
+  EXPECT_LT(end.elapsed_ns, 1'100'000);
+  EXPECT_EQ(rig.gate.held(), 1);
+}
+
+// The reference's list goes on until a query is due after the minimum duration, which may be the
+// longest one as well.
+TEST(OpenLoop, TheQueryDueNextAfterTheLongestDurationIsStillIssued) {
+  Rig rig(false, {0, 900, 500'000'000}, 1, 1);
+  StopLimits limits = OpenLimits(0, 0, 1'000'000);
+  limits.last_due_ns = LastDueNs(limits.max_duration_ns);
+  const IssueEnd end = rig.OpenLoop(limits);
+  EXPECT_EQ(end.reason, StopReason::kMaxDuration);
+  EXPECT_EQ(end.queries_issued, 3u);
+  EXPECT_EQ(end.elapsed_ns, 500'000'001);
+}
+
+TEST(OpenLoop, AWaitEndsOnceAnObserverHasSeenEnough) {
+  Rig rig(false, {0, 1'000'000'000'000}, 1, 1);
+  rig.clock.on_sleep = [&] { rig.context.seen_enough = true; };
+  const IssueEnd end = rig.OpenLoop(OpenLimits());
+  EXPECT_EQ(end.reason, StopReason::kSeenEnough);
+  EXPECT_EQ(end.queries_issued, 1u);
+  EXPECT_LT(rig.clock.Peek() - rig.context.start_ns, 1'000'000'000);
+}
+
 TEST(OpenLoop, CoalescesWhatIsDue) {
   Rig rig(false, {0, 900, 1000, 1100, 3001, 3002, 9000}, 1, 1);
   rig.context.coalesce = true;

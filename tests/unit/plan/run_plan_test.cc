@@ -451,6 +451,26 @@ TEST(RunPlanTest, RefusesPercentilesOutsideZeroToOne) {
   }
 }
 
+// 36 years are the longest that a test may last.
+TEST(RunPlanTest, RefusesRatesAtWhichNoTestCanEnd) {
+  const Change tiny = [](TestSettings* s) { s->server_target_qps = 1e-300; };
+  const Change tiny_accuracy = [](TestSettings* s) {
+    s->server_target_qps = 1e-300;
+    s->mode = TestMode::AccuracyOnly;
+  };
+  ExpectRefused({kServer, tiny, "server_target_qps is 1e-300"});
+  ExpectRefused({kServer, tiny_accuracy, "server_target_qps is 1e-300"});
+  TestSettings settings;
+  settings.scenario = TestScenario::Server;
+  settings.server_target_qps = 1e-300;
+  settings.max_duration_ms = 500;
+  EXPECT_EQ(MakeRunPlan(settings, 10, 10).target_qps, 1e-300);  // It ends by that.
+  settings.max_duration_ms = 0;
+  settings.mode = TestMode::FindPeakPerformance;
+  settings.server_find_peak_strategy = PeakStrategy::Estimate;
+  EXPECT_NO_THROW(MakeRunPlan(settings, 10, 10));  // Which does not begin there.
+}
+
 TEST(RunPlanTest, RefusesRatesAndLatenciesThatAreNone) {
   for (const auto& [value, text] : std::vector<std::pair<double, std::string>>{
            {0, "0"}, {-5, "-5"}, {kNan, "nan"}, {kInf, "inf"}, {-kInf, "-inf"}}) {

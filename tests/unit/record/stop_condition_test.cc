@@ -113,5 +113,11 @@ TEST(StopConditionTest, AccuracySetsGoOnToTheEndOfTheList) {
   });
 }
 
+TEST(StopConditionTest, AQueryIsWaitedForByTheLongestDurationAgainOrASecond) {
+  EXPECT_EQ(LastDueNs(0), 0);
+  EXPECT_EQ(LastDueNs(500'000'000), 1'500'000'000);
+  EXPECT_EQ(LastDueNs(600'000'000'000), 1'200'000'000'000);
+}
+
 }  // namespace
 }  // namespace mlperf::loadgen

@@ -216,7 +216,35 @@ TEST(PeakSearchTest, WhatIsKnownIsSaidFirst) {
   EXPECT_NE(PeakStatement(open).find("120 s with a min_duration of 3 s is likely"),
             std::string::npos);
   open.found = false;
+  EXPECT_EQ(PeakStatement(open).find("not determined, at least 800 and at most 950"), 0u);
+  open.none_passes = true;
   EXPECT_EQ(PeakStatement(open), "none: the time budget was used");
+}
+
+TEST(PeakSearchTest, WhatPassedInTrialsIsSaidWhereNothingMoreIsKnown) {
+  PeakSearchResult open;
+  open.found = true;
+  open.end = "the end";
+  const auto add = [&](double qps, bool passed, const char* kind) {
+    PeakTrial trial;
+    trial.qps = qps;
+    trial.passed = passed;
+    trial.kind = kind;
+    open.trials.push_back(trial);
+  };
+  add(100, true, "bracket");
+  add(500, true, "bracket");
+  add(500, false, "confirm");
+  EXPECT_EQ(PeakStatement(open),
+            "not determined, neither end of it is known, though trials passed at up to 500 "
+            "queries/s: the end");
+}
+
+TEST(PeakSearchTest, OnlyASearchThatWasNotStoppedKnowsThatNonePasses) {
+  const PeakSearchOptions options{.first_qps = 100, .step = 1, .decimals = 0};
+  EXPECT_TRUE(Find(options, Cliff(50)).result.none_passes);
+  EXPECT_FALSE(Find(options, Cliff(50), 1).result.none_passes);
+  EXPECT_FALSE(Find(options, Cliff(150)).result.none_passes);
 }
 
 // ---- Stopped -----------------------------------------------------------------------------------

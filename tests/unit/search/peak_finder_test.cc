@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluate/early_stopping.h"
 #include "helpers/simulated_systems.h"
 
 namespace mlperf::loadgen {
@@ -216,6 +217,135 @@ TEST(PeakFinderTest, ARefusedConfirmationIsRepeatedALittleLowerHoweverCoarseTheP
     EXPECT_GT(request->rate_qps, 10);
     EXPECT_LE(request->duration_s, 10);  // At hardly any rate its queries would take for ever.
     finder.Add(outcome);
+  }
+}
+
+TEST(PeakFinderTest, AStartAtWhichHardlyAnyQueryArrivesIsLeftAtOnce) {
+  for (const double start_qps : {1e-300, 1e-3}) {
+    const System system = MD1("", 0.010);
+    PeakFinderOptions options = Options(system, 10);
+    options.start_qps = start_qps;
+    const SearchRun run = RunSearch(system, options, 3);
+    EXPECT_GE(run.outcomes[1].request.rate_qps, 1);  // 10 queries a run.
+    EXPECT_NEAR(run.answer.rate_qps, 1771.2, 0.025 * 1771.2);
+  }
+}
+
+TEST(PeakFinderTest, NoRunIsBegunWhoseQueriesTakeLongerThanTheBudget) {
+  PeakFinderOptions options = Options(simulated::NeverFails(), 10);
+  options.start_qps = options.max_qps = 1e-3;  // 100 queries take a day.
+  const SearchRun run = RunSearch(simulated::NeverFails(), options, 1);
+  for (const TrialOutcome& outcome : run.outcomes) EXPECT_LE(outcome.request.duration_s, 70);
+  EXPECT_EQ(run.answer.end, PeakEnd::BudgetUsed);
+  EXPECT_EQ(run.answer.valid_qps, std::nullopt);
+}
+
+// ---- A peak that cannot be confirmed -----------------------------------------------------------
+
+size_t CountConfirming(const SearchRun& run) {
+  return static_cast<size_t>(std::ranges::count_if(
+      run.outcomes, [](const TrialOutcome& o) { return o.request.kind == TrialKind::Confirm; }));
+}
+
+// 0.3 s at 500/s are 150 queries, and early stopping at p99 asks for 459.
+TEST(PeakFinderTest, ARunOfTooFewQueriesIsNotRepeatedAndWhatSettlesItIsNamed) {
+  const System system = simulated::NeverFails();
+  PeakFinderOptions options = Options(system, 0.3);
+  options.max_qps = 500;
+  options.min_queries = 50;
+  options.fewest_valid_queries = MinQueriesForOverlatency(0, 0.99);
+  const SearchRun run = RunSearch(system, options, 1);
+  EXPECT_EQ(CountConfirming(run), 1u);
+  EXPECT_EQ(run.answer.end, PeakEnd::Unconfirmed);
+  EXPECT_EQ(run.answer.too_few_qps, 500);
+  EXPECT_EQ(run.answer.rate_qps, 500);  // It passed in trials, but that is all that is known.
+  EXPECT_EQ(run.answer.at_least_qps, 0);
+
+  options.min_duration_s = run.answer.settling_min_duration_s;
+  options.time_budget_s = run.answer.settling_budget_s;
+  EXPECT_GE(options.min_duration_s * 500, 459);
+  const SearchRun settled = RunSearch(system, options, 1);
+  EXPECT_EQ(settled.answer.end, PeakEnd::Limit);
+  EXPECT_EQ(settled.answer.valid_qps, 500);
+}
+
+TEST(PeakFinderTest, RunsAtTheLimitThatAreRefusedForAnotherReasonAreRepeatedTwice) {
+  PeakFinderOptions options = Options(simulated::NeverFails(), 10);
+  options.time_budget_s = 10000;
+  PeakFinder finder(options);
+  size_t confirming = 0;
+  while (const auto request = finder.Next()) {
+    TrialOutcome outcome = RunRequest(simulated::NeverFails(), options.constraints[0], *request, 5);
+    outcome.valid = false;
+    confirming += request->kind == TrialKind::Confirm ? 1 : 0;
+    finder.Add(outcome);
+  }
+  EXPECT_EQ(confirming, 3u);
+  EXPECT_EQ(finder.Answer().end, PeakEnd::Unconfirmed);
+  EXPECT_EQ(finder.Answer().settling_budget_s, 0);
+}
+
+// ---- Queries that fail -------------------------------------------------------------------------
+
+// Of each query the chance to fail depends on the rate.
+PeakAnswer SearchWithFailures(const PeakFinderOptions& options, uint64_t seed,
+                              double (*chance)(double qps)) {
+  PeakFinder finder(options);
+  simulated::Dice dice(seed);
+  while (const auto request = finder.Next()) {
+    TrialOutcome outcome =
+        RunRequest(simulated::NeverFails(), options.constraints[0], *request, seed);
+    for (uint64_t i = 0; i < outcome.issued; ++i) {
+      outcome.failed += dice.Uniform() < chance(request->rate_qps) ? 1 : 0;
+    }
+    outcome.completed -= std::min(outcome.completed, outcome.failed);
+    outcome.counts[0].over = outcome.failed;
+    outcome.valid = outcome.valid && outcome.failed == 0;
+    finder.Add(outcome);
+  }
+  return finder.Answer();
+}
+
+TEST(PeakFinderTest, ATrialInWhichAQueryFailedPassesOnlyWithAGoodput) {
+  PeakFinderOptions options = Options(simulated::NeverFails(), 10);
+  TrialOutcome outcome;
+  outcome.issued = 1000;
+  outcome.failed = 1;
+  outcome.counts.resize(1);
+  outcome.counts[0].queries = 1000;
+  outcome.counts[0].over = 1;
+  EXPECT_TRUE(TrialFails(options, outcome));
+  options.failed_may_pass = true;
+  EXPECT_FALSE(TrialFails(options, outcome));
+}
+
+TEST(PeakFinderTest, WhereQueriesFailAtAnyRateNoPeakIsDeterminedAndNoBudgetPromised) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    for (const double min_duration_s : {0.5, 10.0}) {
+      const PeakAnswer answer = SearchWithFailures(Options(simulated::NeverFails(), min_duration_s),
+                                                   seed, [](double) { return 1 / 151.0; });
+      EXPECT_FALSE(answer.low_qps > 0 && std::isfinite(answer.high_qps))
+          << answer.low_qps << " " << answer.high_qps;
+      EXPECT_EQ(answer.valid_qps, std::nullopt);
+      if (answer.end != PeakEnd::BudgetUsed) continue;
+      EXPECT_TRUE(answer.by_failures);
+      EXPECT_EQ(answer.settling_budget_s, 0);
+    }
+  }
+}
+
+TEST(PeakFinderTest, WhereQueriesBeginToFailIsThePeak) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const PeakAnswer answer =
+        SearchWithFailures(Options(simulated::NeverFails(), 10), seed,
+                           [](double qps) { return qps > 1000 ? 0.005 : 0.0; });
+    EXPECT_TRUE(answer.by_failures);
+    EXPECT_GT(answer.low_qps, 900);
+    EXPECT_LE(answer.low_qps, 1000);
+    EXPECT_GT(answer.high_qps, 1000);
+    EXPECT_LT(answer.high_qps, 1100);
+    ASSERT_TRUE(answer.valid_qps.has_value());
+    EXPECT_LE(*answer.valid_qps, 1000);
   }
 }
 

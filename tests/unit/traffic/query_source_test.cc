@@ -506,6 +506,7 @@ TEST(QuerySourceTest, AbsurdRatesStayInOrderAndInRange) {
   for (double qps : {1e-300, 1e-9, 1e9}) {
     TestSettings settings = TrafficSettings(Scenario::Server, kConfSeeds, 1000);
     settings.server_target_qps = qps;
+    settings.max_duration_ms = 1000;  // Or no test could end.
     const RunPlan plan = MakeRunPlan(settings, 1024, 128);
     const LoadableSet set = PerformanceSet(plan);
     QuerySource source(plan, Phase::kPerformance, set);

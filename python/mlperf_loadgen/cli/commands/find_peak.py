@@ -19,7 +19,7 @@ from ..show.result_view import print_where_next
 from ..show.show import print_heading, print_table, print_text, tell
 
 if TYPE_CHECKING:
-    from ...peak.find import PeakResult
+    from ...peak.find import PeakNotFoundError, PeakResult
 
 _GROWTH = 4  # Of a budget that left no time to find or confirm a rate.
 
@@ -215,10 +215,20 @@ def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
             print_text(f"caution: {caution}")
         if found.valid_qps is None:
             _print_unconfirmed(found)
-        again = [] if confirmed else [_longer_search(session, search, found.result.peak)]
+        again = (
+            []
+            if confirmed or not _more_time_helps(found)
+            else [_longer_search(session, search, found.result.peak)]
+        )
         print_where_next(session.output, again)
 
     return Outcome(status, document, show)
+
+
+def _more_time_helps(found: PeakResult) -> bool:
+    """Not where queries fail, and not where a longer search was not what was missing."""
+    failures = any(trial.failed_share for trial in found.trials if trial.kind == "confirm")
+    return not failures and (found.determined or found.settling_budget_s is not None)
 
 
 def _known(found: PeakResult) -> str:
@@ -274,10 +284,14 @@ def _in_options(end: str) -> str:
     return end.replace("server_find_peak_max_qps", "--max-qps")
 
 
-def _not_found(session: Session, search: Search, error: Any) -> Outcome:
-    trials = error.result.peak.trials if error.result.peak else []
+def _not_found(session: Session, search: Search, error: PeakNotFoundError) -> Outcome:
+    peak = error.result.peak
+    open_end = peak is not None and not peak.none_passes
+    trials = peak.trials if peak else []
     document = {
         "qps": None,
+        "determined": False,
+        "statement": peak.statement if peak else str(error),
         "end": str(error),
         "trials": _trials(trials),
         "result": error.result.to_dict(),
@@ -286,14 +300,17 @@ def _not_found(session: Session, search: Search, error: Any) -> Outcome:
     }
 
     def show() -> None:
-        print_heading(f"Peak of {error.result.sut_name}", "none found")
+        verdict = "not determined" if open_end else "none found"
+        print_heading(f"Peak of {error.result.sut_name}", verdict)
         print_text(_in_options(str(error)))
         _print_trials(trials)
-        if "budget" not in str(error):  # More of it would change nothing.
+        for caution in error.result.cautions:
+            print_text(f"caution: {caution}")
+        if not (peak and peak.settling_budget_s):  # More of it would change nothing.
             print(f"\nlogs: {session.output}")
             return
         print_text("meaning: the time was used before any trial passed; one may, given more")
-        print_where_next(session.output, [_longer_search(session, search, error.result.peak)])
+        print_where_next(session.output, [_longer_search(session, search, peak)])
 
     return Outcome(Status.INVALID, document, show)
 
