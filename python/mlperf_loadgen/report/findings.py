@@ -22,13 +22,13 @@ _CURES = (
         "the others.",
     ),
     (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
-    (r"latency .* is above the bound|TTFT or TPOT is above", None),
+    (r"(latency|TTFT|TPOT) .*is above", None),
     (
         r"was shorter than min_duration|min_duration asks for",
         "{sooner} Or look among the errors for what ended it.",
     ),
     (
-        r"queries were issued, min_query_count asks",
+        r"min_query_count asks",
         "Look among the errors for what ended it: max_duration_ms and max_query_count do.",
     ),
     (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
@@ -48,9 +48,8 @@ _CURES = (
 )
 # Reasons that failures may bring about: a query of which samples fail may end soon.
 _JUDGED = r"early stopping|counted as slower than any|nothing was measured|TTFT or TPOT is above"
-_BY_FAILURES = dict.fromkeys(_SOONER, _JUDGED) | {
-    "Offline": f"{_JUDGED}|was shorter than|min_duration asks"
-}
+_TOO_SHORT = r"was shorter than min_duration|min_duration asks for"
+_BY_FAILURES = dict.fromkeys(_SOONER, _JUDGED) | {"Offline": f"{_JUDGED}|{_TOO_SHORT}"}
 _LOWER_THE_RATE = "Lower server_target_qps, or make the system faster"
 _OTHERWISE = "Fix the system under test, or its settings, as this says, and run it again."
 
