@@ -28,7 +28,7 @@ _CURES = (
         "{sooner} Or look among the errors for what ended it.",
     ),
     (
-        r"min_query_count asks",
+        r"queries were issued, min_query_count asks",
         "Look among the errors for what ended it: max_duration_ms and max_query_count do.",
     ),
     (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
