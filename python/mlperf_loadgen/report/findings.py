@@ -24,7 +24,7 @@ _CURES = (
     (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
     (r"(latency|TTFT|TPOT) .*is above", None),
     (
-        r"was shorter than min_duration|min_duration asks for",
+        r"was shorter than min_duration",
         "{sooner} Or look among the errors for what ended it.",
     ),
     (
