@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..logs.run import RunLogs
-from ..text.units import duration, number
+from ..text.units import counted, duration, number
 from .data import Finding
 from .numbers import LATENCY, TPOT, TTFT, Kind, RunMetrics
 
@@ -21,14 +21,17 @@ _CURES = (
         "See what the system under test says of them, and fix that first: what was measured is of "
         "the others.",
     ),
-    (r"nothing was measured|fewer samples were completed", "Look among the errors for why."),
-    (r"(latency|TTFT|TPOT) .*is above", None),
     (
-        r"was shorter than min_duration",
+        r"nothing was measured|fewer samples were completed|completed \d+ samples?, the test asks",
+        "Look among the errors for why.",
+    ),
+    (r"(?:latency|TTFT|TPOT) (?:.* )?is above", None),
+    (
+        r"was shorter than min_duration|min_duration asks for",
         "{sooner} Or look among the errors for what ended it.",
     ),
     (
-        r"queries were issued, min_query_count asks",
+        r"min_query_count asks",
         "Look among the errors for what ended it: max_duration_ms and max_query_count do.",
     ),
     (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
@@ -72,7 +75,7 @@ def headline_of(metrics: RunMetrics) -> str:
         return "The logs hold no result."
     parts = [*_measured(metrics), *_token_rate(logs)]
     if metrics.failed_count:
-        parts.insert(0, f"{number(metrics.failed_count)} samples failed")
+        parts.insert(0, f"{counted(metrics.failed_count, 'sample')} failed")
     return " ".join(f"{part}." for part in parts)
 
 
@@ -130,8 +133,8 @@ def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
 def _of_left_out_samples(logs: RunLogs) -> Finding:
     count = 0 if logs.samples is None else len(logs.samples)
     return Finding(
-        f"The charts show the first {number(count)} samples only: {number(logs.samples_left_out)} "
-        "more were left out of the log, for which it had no room.",
+        f"The charts show only the first {counted(count, 'sample')}: the log had no room for "
+        f"{number(logs.samples_left_out)} more.",
         "Raise max_sample_log_mb or max_free_space_share to have them all.",
     )
 
@@ -161,7 +164,8 @@ def _where_it_comes_from(logs: RunLogs) -> str:
     matters = late_ns > 0.1 * (logs.number("effective_target_latency_ns") or 0)
     if held_up and count and held_up > 0.01 * count and matters:
         return (
-            f"its IssueQuery kept the load generator for so long that {number(held_up)} of "
-            f"{number(count)} queries were issued late; it should only hand the query on."
+            "its IssueQuery kept the load generator for so long that it issued "
+            f"{number(held_up)} of {counted(int(count), 'query', 'queries')} late; it should only "
+            "hand the query on."
         )
     return "the charts of outstanding queries and of latency over time show where it falls behind."

@@ -285,7 +285,7 @@ def test_left_out_samples_are_said(run_test, tmp_path):
         log.write(b"samples left out:                  700\n")
     with pytest.warns(lg.TruncatedLogWarning):
         page = page_of(tmp_path, run.outdir)
-    assert "The charts show the first 300 samples only: 700 more were left out" in page.text
+    assert "The charts show only the first 300 samples" in page.text
     assert "VALID" in page.text
 
 
@@ -324,6 +324,18 @@ def test_a_run_in_which_nothing_was_measured(run_test, tmp_path):
     assert "percentiles" not in page.tables
     assert "latency-tail" not in page.charts and "outstanding-time" in page.charts
     assert page.text.count("Fix the system under test") == 1  # Of reasons that it would cure all.
+
+
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"max_query_count": 5, "min_query_count": 20}, "max_duration_ms and max_query_count do"),
+        ({"scenario": "Offline", "min_duration_ms": 10_000}, "Raise offline_expected_qps"),
+        ({"scenario": "Server", "server_target_latency_ns": 1, **RATE}, "Lower server_target_qps"),
+    ],
+)
+def test_a_reason_in_the_words_of_the_result_has_its_cure(run_test, tmp_path, settings, cure):
+    assert cure in page_of(tmp_path, run_test(**settings).outdir).text
 
 
 def test_numbers_that_are_none(run_test, tmp_path):
