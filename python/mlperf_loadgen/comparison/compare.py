@@ -15,7 +15,7 @@ import numpy as np
 from ..logs.files import shown_path
 from ..logs.run import RunLogs, read_run
 from ..logs.settings import settings_in_effect, settings_that_differ
-from ..text.units import percentile, share
+from ..text.units import counted, percentile, share
 from .comparison import Comparison
 from .findings import LARGEST_FACTOR, THROUGHPUT, Difference
 from .series import Series, disturbed_share, series_of
@@ -139,7 +139,7 @@ def _nothing_to_compare(run: RunLogs) -> str | None:
         return "its logs end before the test did"
     if run.samples_left_out:
         return (
-            f"{run.samples_left_out} samples were left out of its log, for which it had no room; "
+            f"its log had no room for {counted(run.samples_left_out, 'sample')}; "
             "raise LogSettings.max_sample_log_mb"
         )
     return (
@@ -224,13 +224,13 @@ def _cautions(
         lost = int(np.count_nonzero(run.samples["completed_ns"] < 0))
         if lost:
             yield (
-                f"{name}: {lost} of {len(run.samples)} samples were never completed and are left "
-                "out"
+                f"{name}: left out as never completed: {lost} of "
+                f"{counted(len(run.samples), 'sample')}"
             )
         if run.samples_left_out:
             yield (
-                f"{name}: only its first {len(run.samples)} samples are compared; "
-                f"{run.samples_left_out} more were left out of its log, for which it had no room"
+                f"{name}: only its first {counted(len(run.samples), 'sample')} can be "
+                f"compared; its log had no room for {run.samples_left_out:,} more"
             )
         if not run.finished:
             yield f"{name}: the test did not run to its end"

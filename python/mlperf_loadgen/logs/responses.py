@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..text.units import counted
 from .samples import warn_of_truncation
 
 
@@ -129,9 +130,9 @@ def read_accuracy(path: str | os.PathLike[str]) -> AccuracyLog:
     if log.shortened:
         warn_of_truncation(
             os.fspath(path),
-            f"shortened: its middle was replaced by three dots; holds {len(log)} whole records, of "
-            "its beginning and its end",
+            f"shortened: its middle was replaced by three dots; holds "
+            f"{counted(len(log), 'whole record')}, of its beginning and its end",
         )
     elif log.truncated:
-        warn_of_truncation(os.fspath(path), f"cut off: holds {len(log)} whole records")
+        warn_of_truncation(os.fspath(path), f"cut off: holds {counted(len(log), 'whole record')}")
     return log

@@ -145,6 +145,7 @@ class RunLogs:
         count = int(np.count_nonzero(self.samples["failed"]))
         told = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
         why = f": {told[-1]}" if told else ""
+        # In the words of the result.
         return f"{count} of {len(self.samples)} samples failed ({share(self.failed_share)}){why}"
 
     def number(self, key: str) -> float | None:
@@ -219,7 +220,7 @@ def _records(detail: Path, summary: str) -> tuple[tuple[LogRecord, ...], tuple[s
             warnings.warn(f"{detail}: {lacking}", TruncatedLogWarning, stacklevel=3)
             return records, (*unread, lacking)
         if parsed.cut_off:
-            _warn_cut_off(detail, f"holds {len(records)} whole records")
+            _warn_cut_off(detail, f"holds {counted(len(records), 'whole record')}")
     for text in unread:
         warnings.warn(f"{detail}: {text}", UnreadableLogWarning, stacklevel=3)
     return records, unread
@@ -284,7 +285,7 @@ def _samples(
         if left_out:
             _warn_of_left_out(log, len(rows), left_out)
         elif not is_whole:
-            _warn_cut_off(log, f"holds {len(rows)} whole rows")
+            _warn_cut_off(log, f"holds {counted(len(rows), 'whole row')}")
         return _performance_rows(log, rows), left_out
     trace = detail.with_name(f"{prefix}trace{suffix}.json")
     warmed_up = any(str(record.value).startswith("Warmed up") for record in records)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..text.units import counted
 
 _MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
 SAMPLE_FOLDER = _core._SAMPLE_FOLDER
@@ -63,15 +64,15 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
             left_out_text(path, len(samples), left_out), TruncatedLogWarning, stacklevel=2
         )
     elif not is_whole:
-        warn_of_truncation(os.fspath(path), f"cut off: holds {len(samples)} whole rows")
+        warn_of_truncation(os.fspath(path), f"cut off: holds {counted(len(samples), 'whole row')}")
     return samples
 
 
 def left_out_text(path: str | os.PathLike[str], count: int, left_out: int) -> str:
     """The text for a sample log or trace that holds `count` samples and lacks `left_out` more."""
     return (
-        f"{os.fspath(path)}: holds the first {count} samples of the test; {left_out} more were "
-        "left out, for which it had no room (LogSettings.max_sample_log_mb, max_trace_mb and "
+        f"{os.fspath(path)}: holds the first {counted(count, 'sample')} of the test; it had "
+        f"no room for {left_out:,} more (LogSettings.max_sample_log_mb, max_trace_mb and "
         "max_free_space_share)"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..text.units import share
+from ..text.units import counted, share
 from .readings import other_reading
 from .responses import AccuracyLog, read_accuracy
 from .run import RunLogs, read_run
@@ -37,11 +37,12 @@ def score(
     read = log if isinstance(log, AccuracyLog) else read_accuracy(log)
     if read.truncated:
         part = "the beginning and the end" if read.shortened else "the beginning"
-        text = f"the score is of {len(read)} responses: the log holds only {part} of what it held"
+        responses = counted(len(read), "response")
+        text = f"the score is of {responses}: the log holds only {part} of what it held"
         warnings.warn(text, ScoreWarning, stacklevel=2)
     missing = 0 if isinstance(log, AccuracyLog) else missing_count(run_beside(log), read)
     if missing:
-        text = f"{missing} of {missing + len(read)} samples have no response to be scored"
+        text = f"no response to be scored for {missing} of {counted(missing + len(read), 'sample')}"
         warnings.warn(text, ScoreWarning, stacklevel=2)
     found = function(read)
     name = getattr(function, "__name__", type(function).__name__)
@@ -113,10 +114,7 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
         classes = _highest(rows, cure)
         refuse = False
     outside = (classes < low) | (classes > high)
-    text = (
-        f"{np.count_nonzero(outside)} of {len(classes)} responses name classes outside the "
-        f"labels' {low} to {high}"
-    )
+    text = f"{_of_responses(outside)} with a class outside the labels' {low} to {high}"
     if outside.any():
         text += f", such as {classes[outside][0]}"
     if other is not None and other.likelier:
@@ -135,6 +133,10 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
             stacklevel=2,
         )
     return classes
+
+
+def _of_responses(chosen: npt.NDArray[np.bool_]) -> str:
+    return f"{np.count_nonzero(chosen):,} of {counted(len(chosen), 'response')}"
 
 
 def _whole_numbers(values: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
@@ -171,7 +173,7 @@ def _highest(rows: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
         raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
     broken = np.isnan(largest)
     if broken.any():
-        text = f"{np.count_nonzero(broken)} of {len(rows)} responses hold scores that are NaN"
+        text = f"{_of_responses(broken)} with a score that is NaN"
         warnings.warn(f"{text}: they count as wrong", ScoreWarning, stacklevel=3)
         classes[broken] = -1
     return classes

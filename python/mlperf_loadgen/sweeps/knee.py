@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..text.units import counted
+
 MIN_POINTS = 4
 MIN_LATENCY_RATIO = 2.0
 """Of the highest latency to the least, and of the highest after the knee to the highest before."""
@@ -33,7 +35,7 @@ def find_knee(
     """
     count = len(throughputs)
     if count < MIN_POINTS:
-        return None, f"{count} loads, and a knee needs {MIN_POINTS}"
+        return None, f"{counted(count, 'load')}, and a knee needs {MIN_POINTS}"
     latencies_ns = [max(latency_ns, 1.0) for latency_ns in latencies_ns]
     if max(latencies_ns) < MIN_LATENCY_RATIO * min(latencies_ns):
         return None, "the latency does not even double: try higher loads"

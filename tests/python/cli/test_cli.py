@@ -324,7 +324,7 @@ def test_what_is_logged_can_be_chosen(folder):
         ("-m accuracy", {"accuracy": "50 samples, each once"}),
         (
             "--set max_query_count=9 --set max_duration_ms=7000 --set warmup_query_count=4",
-            {"stops_at": "9 queries or 7 s", "warm_up": "4 queries that count for nothing"},
+            {"stops_at": "9 queries or 7 s", "warm_up": "4 queries, not part of the result"},
         ),
     ],
 )

@@ -60,7 +60,7 @@ INTERRUPTED = {
     ),
     "sweep": (
         "sweep slow.py:SilentLater system.py:Numbers -s offline -v 5,6,7",
-        "; 1 of 3 runs are done, their table is logs/sweep.json; what was logged is in logs",
+        "; done: 1 of 3 runs, their table is logs/sweep.json; what was logged is in logs",
     ),
     "find-peak": (
         "find-peak slow.py:Silent system.py:Numbers",
@@ -412,7 +412,7 @@ MISTAKES = {
     "labels alone": (("accuracy", "log.json", "--labels", "few.csv"), "--labels needs --dtype"),
     "few labels": (
         ("accuracy", "log.json", "--dtype", "int32", "--labels", "few.csv"),
-        "--labels few.csv: 1 labels, and none for sample 7",
+        "--labels few.csv: 1 label, and none for sample 7",
     ),
     "labels' text": (
         ("accuracy", "log.json", "--dtype", "int32", "--labels", "words.csv"),

@@ -627,7 +627,9 @@ def test_the_trace_and_the_sample_log_keep_to_their_sizes(run_test, capfd):
     rows = np.load(result.logs.samples)
     assert 15000 < len(rows) < 30000
     assert run.value("sample_log_left_out_sample_count") == 30000 - len(rows)
-    with pytest.warns(lg.TruncatedLogWarning, match=rf"the first {len(rows)} samples of the test"):
+    with pytest.warns(
+        lg.TruncatedLogWarning, match=rf"the first {len(rows):,} samples of the test"
+    ):
         assert len(result.samples) == len(rows)
 
     said = capfd.readouterr().err

@@ -82,7 +82,7 @@ def test_cut_off_anywhere(log, read):
         assert rows.dtype == expected.dtype
         assert (rows == expected[:n]).all()
         (message,) = warned
-        assert message.endswith(f"samples.npy: cut off: holds {n} whole rows")
+        assert message.endswith(f"samples.npy: cut off: holds {n} whole row{'' if n == 1 else 's'}")
 
 
 def test_a_killed_tests_log_holds_the_rows_that_were_written(log, read):
@@ -117,7 +117,7 @@ def test_left_out_samples_are_said_with_their_number(log, read):
     rows, warned = read(log + b"samples left out:                   12\n")
     assert (rows == as_rows(log)).all()
     (text,) = warned
-    assert f"the first {len(rows)} samples of the test; 12 more were left out" in text
+    assert "the first 1 sample of the test; it had no room for 12 more" in text
     assert len(np.load(io.BytesIO(log + b"samples left out:                   12\n"))) == len(rows)
 
 
@@ -129,9 +129,9 @@ def test_the_warning_points_at_the_caller(run, log, tmp_path):
     samples, accuracy = tmp_path / "samples.npy", tmp_path / "accuracy.json"
     samples.write_bytes(log[:-1])
     accuracy.write_text('[{"seq_id": 0, "qsl_idx": 1, "data": "00"},')
-    with pytest.warns(TruncatedLogWarning, match="whole rows") as caught:
+    with pytest.warns(TruncatedLogWarning, match="whole row") as caught:
         lg.read_samples(samples)
-    with pytest.warns(TruncatedLogWarning, match=r"accuracy\.json: cut off: holds 1 whole records"):
+    with pytest.warns(TruncatedLogWarning, match=r"accuracy\.json: cut off: holds 1 whole record$"):
         assert lg.read_accuracy(accuracy).truncated
     assert caught[0].filename == __file__
     assert issubclass(TruncatedLogWarning, UserWarning)

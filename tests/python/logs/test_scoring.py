@@ -193,7 +193,7 @@ def test_scores_that_are_nan_count_as_wrong_and_are_reported():
     scores[:3, 1] = np.nan
     with pytest.warns(lg.ScoreWarning) as caught:
         found = lg.class_answers(scores, LABELS.tolist())
-    assert "3 of 200 responses hold scores that are NaN: they count as wrong" in str(caught[0])
+    assert "3 of 200 responses with a score that is NaN: they count as wrong" in str(caught[0])
     assert (found[:3] == -1).all()
     assert (found[3:] == LABELS[3:]).all()
 
@@ -218,7 +218,7 @@ def test_two_classes_in_eight_bytes_are_no_two_scores():
 def test_a_class_that_no_label_has_is_reported():
     answers = LABELS.copy()
     answers[:3] = CLASSES + 1
-    text = r"3 of 200 responses name classes outside the labels' 0 to 9, such as 11"
+    text = r"3 of 200 responses with a class outside the labels' 0 to 9, such as 11"
     with pytest.warns(lg.ScoreWarning, match=text):
         assert (lg.class_answers(answers[:, None], LABELS.tolist()) == answers).all()
 

@@ -262,10 +262,10 @@ def test_what_a_node_would_not_take_is_not_sent():
         return qdl.Batch(keys, keys, keys, payloads)
 
     writer = SamplesWriter()
-    with pytest.raises(ValueError, match="names, dtypes and shapes of 1 samples have 9000"):
+    with pytest.raises(ValueError, match="names, dtypes and shapes of 1 sample take 9000"):
         writer.write(5, batch([{"x" * 9_000_000: np.zeros(1)}]), 0)
     lists = [[np.zeros(LARGE_BYTES, np.uint8), np.zeros(1)] * 512] * 200
-    with pytest.raises(ValueError, match="200 samples have 204801 arrays of 16384 bytes"):
+    with pytest.raises(ValueError, match="200 samples with 204801 arrays of 16384 bytes"):
         writer.write(5, batch(lists), 0)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...text.units import share
+from ...text.units import counted, share
 from ..options.options import Shown, with_options
 from ..show.answer_files import Answers, read_answers, write_csv, write_jsonl, write_npz
 from ..show.outcome import Mistake, Outcome, Status
@@ -309,7 +309,7 @@ def _correct_count(
     missing = [index for index in read.indices.tolist() if index not in labels]
     if missing:
         raise Mistake(
-            f"--labels {path}: {len(labels)} labels, and none for sample {missing[0]}; "
+            f"--labels {path}: {counted(len(labels), 'label')}, and none for sample {missing[0]}; "
             "give one for each sample"
         )
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ... import _core
+from ...text.units import counted
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import no_setting, split_assignment
@@ -129,7 +130,7 @@ def _tell_done(session: Session, total: int) -> Callable[[BaseException], str]:
     def tell_done(error: BaseException) -> str:
         done = len(error.sweep.points) if hasattr(error, "sweep") else 0
         table = f", their table is {session.output / 'sweep.json'}" if done else ""
-        return f"{done} of {total} runs are done{table}"
+        return f"done: {done} of {counted(total, 'run')}{table}"
 
     return tell_done
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import _core
 from ...interfaces import QuerySampleLibrary
-from ...text.units import duration, rate, share
+from ...text.units import counted, duration, rate, share
 from ..options.option_names import in_options
 from ..options.setting_values import Origin
 from ..session import Session
@@ -108,21 +108,23 @@ def expected_traffic(
     traffic: dict[str, str | int] = {}
     if counts is not None:
         loaded = plan["performance_sample_count"]
-        traffic["library"] = f"{counts[0]} samples, {loaded} loaded at once"
+        traffic["library"] = f"{counted(counts[0], 'sample')}, {loaded} loaded at once"
     if settings.mode in (_core.TestMode.AccuracyOnly, _core.TestMode.SubmissionRun):
         override = settings.accuracy_sample_count_override
-        total = counts[0] if counts else "all"
-        traffic["accuracy"] = f"{override or total} samples, each once"
+        total = override or (counts[0] if counts else 0)
+        samples = counted(total, "sample") if total else "all samples"
+        traffic["accuracy"] = f"{samples}, each once"
     if settings.mode == _core.TestMode.AccuracyOnly:
         return traffic
     if settings.warmup_query_count:
-        traffic["warm_up"] = f"{settings.warmup_query_count} queries that count for nothing"
+        queries = counted(settings.warmup_query_count, "query", "queries")
+        traffic["warm_up"] = f"{queries}, not part of the result"
     traffic |= _BY_SCENARIO[settings.scenario.name](settings, plan)
     if settings.mode == _core.TestMode.FindPeakPerformance:
         traffic["trials"] = "several runs such as this one, at other rates"
     limits = []
     if settings.max_query_count:
-        limits.append(f"{settings.max_query_count} queries")
+        limits.append(counted(settings.max_query_count, "query", "queries"))
     if settings.max_duration_ms:
         limits.append(duration(settings.max_duration_ms * 1e6))
     if limits:

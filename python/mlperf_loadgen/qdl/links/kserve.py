@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from ...text.units import counted
 from .link import DEFAULT_MAX_ANSWER_BYTES, LinkEvents, NetworkError, NodeInfo, Payload
 from .request import (
     DEFAULT_CONCURRENCY,
@@ -231,8 +232,8 @@ class KServeLink(RequestLink):
         names = self._input_names or [f"input-{i}" for i in range(len(parts))]
         if len(parts) != len(names):
             raise ValueError(
-                f"the sample is {len(parts)} arrays, but the model's inputs are {_listed(names)}: "
-                "return a list or dict of these"
+                f"the sample is {counted(len(parts), 'array')}, but the model's inputs are "
+                f"{_listed(names)}: return a list or dict of these"
             )
         return dict(zip(names, parts, strict=True))
 

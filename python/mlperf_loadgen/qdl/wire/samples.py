@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...text.units import counted
 from ..links.link import Batch, Payload
 from .messages import (
     MOST_FRAMES,
@@ -85,15 +86,16 @@ class SamplesWriter:
         text = f"[{','.join(map(self._as_json, numbers))}]".encode()
         if len(text) > _MOST_LAYOUT_BYTES:
             raise ValueError(
-                f"names, dtypes and shapes of {len(batch)} samples have {len(text)} bytes, more "
-                f"than the {_MOST_LAYOUT_BYTES} that can be sent: use fewer arrays or shorter names"
+                f"names, dtypes and shapes of {counted(len(batch), 'sample')} take {len(text)} "
+                f"bytes, more than the {_MOST_LAYOUT_BYTES} that can be sent: use fewer arrays or "
+                "shorter names"
             )
         head = head_of(Kind.SAMPLES, run) + ROWS_HEAD.pack(len(batch), len(text), now_ns)
         frames = [b"".join((head, rows.data, text)), *_pack(views)]
         if len(frames) > MOST_FRAMES:
             raise ValueError(
-                f"{len(batch)} samples have {len(frames)} arrays of {LARGE_BYTES} bytes and more, "
-                f"of which {MOST_FRAMES} can be sent together: use fewer and larger ones"
+                f"{counted(len(batch), 'sample')} with {len(frames)} arrays of {LARGE_BYTES} bytes "
+                f"and more, of which {MOST_FRAMES} can be sent together: use fewer and larger ones"
             )
         return frames
 
