@@ -108,8 +108,7 @@ void WriteFailures(const std::string& phase, const RunRecord& record, DetailBloc
   if (record.samples_failed > 0) block->RuntimeError(phase + FailureReason(record));
 }
 
-void WriteIncompleteSamples(const std::string& phase, const RunRecord& record,
-                            DetailBlock* block) {
+void WriteIncompleteSamples(const std::string& phase, const RunRecord& record, DetailBlock* block) {
   const MissingSamples missing = FindMissingSamples(record);
   if (missing.none()) return;
   block->RuntimeError(phase + missing.Words(record.samples_issued) +
