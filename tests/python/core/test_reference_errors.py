@@ -126,7 +126,7 @@ def from_config(settings, path, conf_type, model="m", scenario="SingleStream"):
 
 @pytest.mark.parametrize("line", CONFIG_LINES, ids=lambda line: line.name)
 def test_config_error(tmp_path, line):
-    assert_documented("with the file and line appended where it has none")
+    assert_documented("the text also names the file and line where it did not")
     path = tmp_path / "user.conf"
     if line.text is not None:
         path.write_text(line.text)
@@ -468,7 +468,7 @@ LINES = [
         "Attempted to complete a sample twice." + OCCURRENCE,
         first_completion_counts,
         lambda: OddSystem(complete_the_first_again),
-        documented="a broken contract (double, unknown, early completion",
+        documented="breaks the contract (double, unknown or early completion",
     ),
     Line(
         "second first token",
@@ -661,7 +661,7 @@ INCOMPLETE = """
 
 
 def test_record_incomplete_samples(run_script, tmp_path):
-    assert_documented("the logs name the samples that never came back, and their age")
+    assert_documented("The logs name the samples that never came back")
     done = run_script(INCOMPLETE)
     assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
     start = "1 of 100 issued samples (of 1 query) were never completed, "
@@ -730,7 +730,7 @@ def test_record_clocks_differ(run_script, tmp_path, monkeypatch, skew, key, shar
 
 @pytest.mark.parametrize("name", ["summary.txt", "detail.txt", "accuracy.json", "trace.json"])
 def test_log_file_that_cannot_be_opened(tmp_path, name):
-    assert_documented("otherwise `OSError` naming the path, before any callback")
+    assert_documented("if not, `OSError` naming the path, before any callback")
     (tmp_path / f"mlperf_log_{name}").mkdir()
     with pytest.raises(OSError, match=re.escape(f"mlperf_log_{name}")) as refused:
         run_in(tmp_path)
