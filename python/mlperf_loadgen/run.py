@@ -72,7 +72,6 @@ def warn_of_other_mode(settings: _core.TestSettings, mode: _core.TestMode, what:
     default = _core.TestSettings().mode
     if settings.mode in (mode, default) or "mode" in _core.config_origins(settings):
         return
-    from . import ConfigWarning  # This module is imported before there is one.
 
     text = f"mode = {settings.mode.name} is not used: {what} has {mode.name}; leave it out"
     warnings.warn(text, ConfigWarning, stacklevel=3)
