@@ -36,7 +36,7 @@ test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/ctest --preset dev -j $(JOBS)
 
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest
 
 # Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \

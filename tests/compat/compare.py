@@ -77,6 +77,11 @@ DROPPED_RECORDS = [
         '"(only entries for any model|there is no scenario)',
         "ours: a model or a scenario that nothing is known of",
     ),
+    (
+        "warning_generic_message",
+        '"(performance|accuracy)_sample_count_override is',
+        "ours: a count above the library's",
+    ),
 ]
 
 # Detail records that are compared among themselves, wherever they stand: key, value, reason.

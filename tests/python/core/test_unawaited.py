@@ -12,7 +12,7 @@ import pytest
 from runs import answer, log_settings
 
 import mlperf_loadgen as lg
-from mlperf_loadgen.doctor import examine as doctor
+from mlperf_loadgen import doctor
 
 
 def start(pair, logs):

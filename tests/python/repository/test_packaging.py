@@ -22,7 +22,15 @@ import mlperf_loadgen as lg
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = (ROOT / "VERSION").read_text().strip()
 PACKAGE = "python/mlperf_loadgen"
-SOURCES = ("loadgen", "bindings", "cmake", "CMakeLists.txt", "mlperf.conf", "pyproject.toml")
+SOURCES = (
+    "loadgen",
+    "bindings",
+    "python",
+    "cmake",
+    "CMakeLists.txt",
+    "mlperf.conf",
+    "pyproject.toml",
+)
 SOURCES += ("setup.py", "VERSION", "LICENSE", "README.md", "CHANGELOG.md")
 CMAKE = shutil.which("cmake")
 
