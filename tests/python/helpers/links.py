@@ -13,6 +13,7 @@ import numpy as np
 from mlperf_loadgen.qdl import Batch, Run
 
 HANG_LIMIT_S = 30
+ENDING_LIMIT_S = 5
 
 
 def run_of(number=1, connect_timeout_s=10.0, node_timeout_s=5.0):
@@ -90,9 +91,14 @@ def run_limited(coroutine):
             lambda loop, context: escaped.append(context)
         )
         result = await asyncio.wait_for(coroutine, HANG_LIMIT_S)
-        left = [repr(task) for task in asyncio.all_tasks() - {asyncio.current_task()}]
         # A server's handlers that sleep do not see that it has stopped.
-        left = [task for task in left if "RequestHandler." not in task]
+        left = [
+            task
+            for task in asyncio.all_tasks() - {asyncio.current_task()}
+            if "RequestHandler." not in repr(task)
+        ]
+        if left:  # What was cancelled may need a turn or two to end.
+            _, left = await asyncio.wait(left, timeout=ENDING_LIMIT_S)
         assert not left, left
         return result
 

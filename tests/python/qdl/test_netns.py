@@ -13,7 +13,6 @@ import os
 import re
 import select
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -52,13 +51,13 @@ while True:
 """
 
 ASK_TIMES = f"""{PUNCTUAL}
-# Prints how long each of 30 messages took there, and its answer back, in milliseconds.
+# Prints how long each of 20 messages took there, and its answer back, in milliseconds.
 import json, socket, sys, time
 address, kind = (sys.argv[1], int(sys.argv[2])), sys.argv[3]
 peer = socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
 peer.connect(address)
 times = []
-for _ in range(30):
+for _ in range(20):
     start = time.monotonic_ns()
     peer.send(b"?")
     there = int(peer.recv(100))
@@ -153,15 +152,16 @@ def output(process, stdin=None):
     return text
 
 
-def measured_delays_ms(net, kind):
-    """Medians of the time there, of the time back, and of the round trip."""
+def least_delays_ms(net, kind):
+    """The shortest time there, and the shortest time back.
+
+    A busy machine adds to some messages, and to most if it is very busy; a cable adds to all.
+    """
     server = serve(net.b, ECHO_TIMES, kind)
     times = json.loads(output(start(net.a, ASK_TIMES, net.b.address, PORT, kind)))
     server.kill()
     server.wait()
-    return [
-        statistics.median(column) for column in zip(*((*t, sum(t)) for t in times), strict=True)
-    ]
+    return [min(way) for way in zip(*times, strict=True)]
 
 
 def arrivals(sender, receiver, count):
@@ -173,20 +173,18 @@ def arrivals(sender, receiver, count):
 
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 def test_each_way_takes_the_delay_it_was_given(two_hosts, kind):
-    with two_hosts(delay_there_ms=10, delay_back_ms=20) as net:
-        for there_ms, back_ms in ((10, 20), (25, 5)):
+    with two_hosts(delay_there_ms=20, delay_back_ms=60) as net:
+        for there_ms, back_ms in ((20, 60), (60, 20)):
             net.set_delay(there_ms, back_ms)
-            there, back, both = measured_delays_ms(net, kind)
-            assert both == pytest.approx(30, rel=0.05)
-            assert there == pytest.approx(there_ms, abs=1.5)
-            assert back == pytest.approx(back_ms, abs=1.5)
-            assert there >= there_ms  # Nothing is faster than the cable.
-            assert back >= back_ms
+            there, back = least_delays_ms(net, kind)
+            # Nothing is faster than the cable, and a delay is neither doubled nor on the other way.
+            assert there_ms <= there < 2 * there_ms
+            assert back_ms <= back < 2 * back_ms
 
 
 def test_the_delay_given_at_first_is_in_force(two_hosts):
     with two_hosts(delay_there_ms=40) as net:
-        there, back, _ = measured_delays_ms(net, "udp")
+        there, back = least_delays_ms(net, "udp")
     assert there >= 40 > back
 
 

