@@ -77,11 +77,10 @@ class Files:
         return written
 
 
-@with_options
-def accuracy(
-    log: Annotated[
-        Path, typer.Argument(metavar="LOG", help="Accuracy log, or the folder of a test.")
-    ],
+@dataclass
+class Scoring:
+    """What the responses are, and how they are scored."""
+
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +89,7 @@ def accuracy(
             "float32.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -100,7 +99,7 @@ def accuracy(
             "line. A response holds the class, or a score for each class.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     score: Annotated[
         str | None,
         typer.Option(
@@ -110,8 +109,16 @@ def accuracy(
             "number or a dict of names and numbers.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
+
+
+@with_options
+def accuracy(
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="Accuracy log, or the folder of a test.")
+    ],
     *,
+    scoring: Scoring,
     files: Files,
     shown: Shown,
 ) -> Outcome:
@@ -125,38 +132,36 @@ def accuracy(
 
     file = _file(log)
     read = _read(file)
-    files.check_apart_from(file, labels)
-    answers = read_answers(read, dtype)
+    files.check_apart_from(file, scoring.labels)
+    answers = read_answers(read, scoring.dtype)
     run = run_beside(file)
-    classes = None if labels is None else _labels(labels)
+    classes = None if scoring.labels is None else _labels(scoring.labels)
     missing = missing_count(run, read, classes)
     document = {"log": log, **_facts(read), "missing": missing, "exit_status": Status.DONE}
-    if labels is not None and classes is not None:
-        correct = _correct_count(answers, dtype, classes, labels, missing)
+    if classes is not None:
+        correct = _correct_count(answers, scoring, classes, missing)
         scored = len(read) + missing
         document["top1_accuracy"] = correct / scored
         document["top1_correct"], document["scored"] = correct, scored
-    if score is not None:
-        document["scores"] = _scores(read, score)
+    if scoring.score is not None:
+        document["scores"] = _scores(read, scoring.score)
     written = files.write(answers)
 
     def show() -> None:
-        _show(log, document, dtype, answers.width, labels)
+        _show(log, document, scoring, answers.width)
         for reason in _why_missing(run) if missing and run is not None else ():
             print_text(f"reason: {reason}")
         for path in written:
             print(f"wrote {path}")
         if len(read) > 0:
-            _show_next(log, document, written, dtype, labels)
+            _show_next(log, document, written, scoring)
         else:
             print(f"no responses: {_why_none(run, missing)}")
 
     return Outcome(Status.DONE, document, show)
 
 
-def _show(
-    log: Path, document: dict[str, Any], dtype: str | None, width: int, labels: Path | None
-) -> None:
+def _show(log: Path, document: dict[str, Any], scoring: Scoring, width: int) -> None:
     print_heading(f"Accuracy log {log}")
     low, high = document["bytes_min"], document["bytes_max"]
     rows = [
@@ -171,27 +176,25 @@ def _show(
     elif document["truncated"]:
         rows.append(["cut off", "yes: only whole responses were read"])
     if width > 1:  # A score for each class, or the wrong --dtype.
-        rows.append(["values of a response", f"{width} of {dtype}"])
-    if labels is not None:
+        rows.append(["values of a response", f"{width} of {scoring.dtype}"])
+    if scoring.labels is not None:
         accuracy = share(document["top1_accuracy"], 6)
         part = ", of the responses that are there" if document["truncated"] else ""
         rows.append(["top-1 accuracy", f"{accuracy} ({document['top1_correct']:,} right{part})"])
     rows += [[name, f"{value:.6g}"] for name, value in document.get("scores", {}).items()]
     if document["missing"]:
-        counts = "" if labels is None else ": they count as wrong"
+        counts = "" if scoring.labels is None else ": they count as wrong"
         total = document["responses"] + document["missing"]
         rows.append(["without a response", f"{document['missing']:,} of {total:,}{counts}"])
     print_table(rows)
 
 
-def _show_next(
-    log: Path, document: dict[str, Any], written: list[Path], dtype: str | None, labels: Path | None
-) -> None:
+def _show_next(log: Path, document: dict[str, Any], written: list[Path], scoring: Scoring) -> None:
     low = document["bytes_min"]
     if low != document["bytes_max"] and not written and "scores" not in document:
         print(f"next: mlperf-loadgen accuracy {log} --dtype text --jsonl answers.jsonl")
-    elif not written and labels is None and "scores" not in document:
-        hint = "" if dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
+    elif not written and scoring.labels is None and "scores" not in document:
+        hint = "" if scoring.dtype else f" --dtype {_BY_SIZE.get(low, 'int64')}"
         print(f"next: mlperf-loadgen accuracy {log}{hint} --labels labels.csv")
 
 
@@ -289,12 +292,12 @@ def _csv_labels(path: Path) -> dict[int, int]:
 
 
 def _correct_count(
-    answers: Answers, dtype: str | None, labels: dict[int, int], path: Path, missing_count: int
+    answers: Answers, scoring: Scoring, labels: dict[int, int], missing_count: int
 ) -> int:
     """How many responses name the right class."""
     from ...logs.scoring import class_answers
 
-    read = answers.read
+    read, dtype = answers.read, scoring.dtype
     if dtype is None:
         raise Mistake("--labels needs --dtype: say what responses hold, as in --dtype int64")
     if len(read) == 0 and missing_count > 0:
@@ -309,8 +312,8 @@ def _correct_count(
     missing = [index for index in read.indices.tolist() if index not in labels]
     if missing:
         raise Mistake(
-            f"--labels {path}: {counted(len(labels), 'label')}, and none for sample {missing[0]}; "
-            "give one for each sample"
+            f"--labels {scoring.labels}: {counted(len(labels), 'label')}, and none for "
+            f"sample {missing[0]}; give one for each sample"
         )
     try:
         classes = class_answers(answers.rows, labels.values())

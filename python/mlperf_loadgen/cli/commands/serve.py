@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,42 @@ from ..target.targets import entered, is_address, make_library, make_system
 from ..target.user_code import calling_user_code
 
 
+@dataclass
+class Listening:
+    """Where to listen, and whom to answer."""
+
+    bind: Annotated[
+        list[str],
+        typer.Option(
+            "--bind",
+            metavar="ADDRESS",
+            help="Address at which to listen, for example tcp://127.0.0.1:8001. Repeatable.",
+        ),
+    ]
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            metavar="DIR",
+            help="Folder made by `mlperf-loadgen keys`. Only load generators with its keys are "
+            "answered.",
+            show_default=False,
+        ),
+    ] = None
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Answer every program that can reach the address, without keys."
+        ),
+    ] = False
+
+    def check(self) -> None:
+        """Raises Mistake for an address that is none."""
+        for address in self.bind:
+            if not _is_address_to_bind(address):
+                raise Mistake(f"--bind {address} is no address: write it as tcp://127.0.0.1:8001")
+
+
 @with_options
 def serve(
     sut: Annotated[
@@ -24,14 +62,6 @@ def serve(
         typer.Argument(
             metavar="SUT",
             help="System under test: package.module:Class or path/file.py:Class.",
-        ),
-    ],
-    bind: Annotated[
-        list[str],
-        typer.Option(
-            "--bind",
-            metavar="ADDRESS",
-            help="Address at which to listen, for example tcp://127.0.0.1:8001. Repeatable.",
         ),
     ],
     qsl: Annotated[
@@ -44,35 +74,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--keys",
-            metavar="DIR",
-            help="Folder made by `mlperf-loadgen keys`. Only load generators with its keys are "
-            "answered.",
-            show_default=False,
-        ),
-    ] = None,
-    insecure: Annotated[
-        bool,
-        typer.Option(
-            "--insecure", help="Answer every program that can reach the address, without keys."
-        ),
-    ] = False,
     *,
+    listening: Listening,
     shown: Shown,
 ) -> Outcome:
     """Answer load generators on other machines, until Ctrl-C."""
-    from ...qdl import NetworkError
-    from ...qdl import serve as serve_node
-
     if is_address(sut):
         raise Mistake(f"{sut} is on the network already: name a class, as in path/file.py:Class")
-    for address in bind:
-        if not _is_address_to_bind(address):
-            raise Mistake(f"--bind {address} is no address: write it as tcp://127.0.0.1:8001")
-    served: list[str] = []
+    listening.check()
     with contextlib.ExitStack() as stack:
         own = None if qsl is None else _loaded_library(sut, qsl)
 
@@ -82,16 +91,33 @@ def serve(
             )
             return made
 
-        def ready(addresses: list[str]) -> None:
-            served.extend(addresses)
-            say(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it\n")
-
-        try:
-            with calling_user_code():
-                serve_node(make, bind, keys=keys, insecure=insecure, ready=ready)
-        except (NetworkError, OSError, ValueError, ImportError) as error:
-            raise Mistake(f"--bind {' '.join(bind)}: {error}") from error
+        served = _serve(make, sut, listening)
     return Outcome(Status.DONE, {"served": served, "exit_status": Status.DONE}, lambda: None)
+
+
+def _serve(make: Callable[[object], SystemUnderTest], sut: str, listening: Listening) -> list[str]:
+    """Serves until Ctrl-C. Returns the addresses at which it listened."""
+    from ...qdl import NetworkError
+    from ...qdl import serve as serve_node
+
+    served: list[str] = []
+
+    def ready(addresses: list[str]) -> None:
+        served.extend(addresses)
+        say(f"serving {sut} at {', '.join(addresses)}; Ctrl-C ends it\n")
+
+    try:
+        with calling_user_code():
+            serve_node(
+                make,
+                listening.bind,
+                keys=listening.keys,
+                insecure=listening.insecure,
+                ready=ready,
+            )
+    except (NetworkError, OSError, ValueError, ImportError) as error:
+        raise Mistake(f"--bind {' '.join(listening.bind)}: {error}") from error
+    return served
 
 
 def _is_address_to_bind(address: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +28,10 @@ _OWN_SETTINGS = {"mode": "PerformanceOnly"}
 _TABLES = ("sweep.json", "sweep.csv")
 
 
-@with_options
-def sweep(
-    target: Target,
+@dataclass
+class Curve:
+    """Which runs make the curve, and where it is drawn."""
+
     values: Annotated[
         str,
         typer.Option(
@@ -40,8 +42,7 @@ def sweep(
             "stands for 10 values from 100 to 1000.",
             show_default=False,
         ),
-    ],
-    settings: Settings,
+    ]
     parameter: Annotated[
         str | None,
         typer.Option(
@@ -49,14 +50,14 @@ def sweep(
             help="Setting that the values are for; default: the load of the scenario.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     geometric: Annotated[
         bool,
         typer.Option(
             "--geometric", help="Space the values of a range by equal factors, not equal distances."
         ),
-    ] = False,
-    repeats: Annotated[int, typer.Option(metavar="N", help="How often to run each value.")] = 1,
+    ] = False
+    repeats: Annotated[int, typer.Option(metavar="N", help="How often to run each value.")] = 1
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -64,65 +65,72 @@ def sweep(
             help="Draw the curve to this file (.png, .svg, .pdf).",
             show_default=False,
         ),
-    ] = None,
-    *,
-    logs: Logs,
-    shown: Shown,
-) -> Outcome:
+    ] = None
+
+
+@with_options
+def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: Shown) -> Outcome:
     """Run a test at each load of a list, for the latency curve.
 
     The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The exit status
     is 1 if no run was VALID.
     """
-    from ...sweeps.run import fixed_settings, swept_parameter
     from ...sweeps.run import sweep as run_sweep
 
-    check_option("--repeats", "repeats", repeats)
+    check_option("--repeats", "repeats", curve.repeats)
     session = open_session(target, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES)
-    numbers = sweep_values(values, geometric=geometric)
-    if plot is not None:
-        _check_plot(plot)
-    if parameter is None and session.sourced.settings.scenario.name == "SingleStream":
-        raise Mistake(
-            "SingleStream has no load to vary: give --scenario Server, or the setting that takes "
-            "the values, --parameter KEY"
-        )
-    if parameter is not None and parameter not in session.sourced.settings.to_dict():
-        raise no_setting(f"--parameter {parameter}", parameter)
-    if parameter is not None:
-        why = _core.why_unused(session.sourced.settings, parameter)
-        if why:
-            raise Mistake(f"--parameter {parameter} has no effect: {why}")
-    fixed = fixed_settings(session.sourced.settings.scenario, parameter)
-    _check_not_swept(settings, [swept_parameter(session.sourced.settings, parameter), *fixed])
+    numbers = sweep_values(curve.values, geometric=curve.geometric)
+    if curve.plot is not None:
+        _check_plot(curve.plot)
+    _check_parameter(session.sourced.settings, curve.parameter)
+    _check_not_swept(settings, session.sourced.settings, curve.parameter)
     with (
-        session.testing(_tell_done(session, len(numbers) * repeats)),
+        session.testing(_tell_done(session, len(numbers) * curve.repeats)),
         session.system() as (system, library),
     ):
-        curve = run_sweep(
+        table = run_sweep(
             system,
             library,
             session.sourced.settings,
             numbers,
-            parameter=parameter,
-            repeats=repeats,
+            parameter=curve.parameter,
+            repeats=curve.repeats,
             outdir=session.output,
             log_settings=session.log_settings,
             progress=_say if session.shows_progress else None,
         )
-    if plot is not None:
-        _draw(curve, plot, session)
-    return _outcome(session, curve, plot)
+    if curve.plot is not None:
+        _draw(table, curve.plot, session)
+    return _outcome(session, table, curve.plot)
 
 
-def _check_not_swept(settings: Settings, names: Sequence[str]) -> None:
-    """Raises Mistake for a setting that the sweep gives its values, of these names."""
-    for text in settings.set:
+def _check_parameter(settings: _core.TestSettings, parameter: str | None) -> None:
+    """Raises Mistake for a parameter that cannot be varied."""
+    if parameter is None:
+        if settings.scenario.name == "SingleStream":
+            raise Mistake(
+                "SingleStream has no load to vary: give --scenario Server, or the setting that "
+                "takes the values, --parameter KEY"
+            )
+        return
+    if parameter not in settings.to_dict():
+        raise no_setting(f"--parameter {parameter}", parameter)
+    why = _core.why_unused(settings, parameter)
+    if why:
+        raise Mistake(f"--parameter {parameter} has no effect: {why}")
+
+
+def _check_not_swept(given: Settings, settings: _core.TestSettings, parameter: str | None) -> None:
+    """Raises Mistake for a setting on the command line whose values come from the sweep."""
+    from ...sweeps.run import fixed_settings, swept_parameter
+
+    swept = swept_parameter(settings, parameter)
+    names = (swept, *fixed_settings(settings.scenario, parameter))
+    for text in given.set:
         asked = split_assignment("--set", text)
         if asked.name in names:
             raise Mistake(
-                f"{asked.shown}: has no effect, since the sweep over {names[0]} sets it: "
-                "leave it out"
+                f"{asked.shown}: has no effect, since the sweep over {swept} sets it: leave it out"
             )
 
 
@@ -152,9 +160,9 @@ def _check_plot(plot: Path) -> None:
         raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
 
 
-def _draw(curve: Sweep, plot: Path, session: Session) -> None:
+def _draw(table: Sweep, plot: Path, session: Session) -> None:
     try:
-        curve.plot(plot)
+        table.plot(plot)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Mistake(
@@ -163,14 +171,14 @@ def _draw(curve: Sweep, plot: Path, session: Session) -> None:
         ) from error
 
 
-def _outcome(session: Session, curve: Sweep, plot: Path | None) -> Outcome:
-    valid = any(point.valid for point in curve.points)
+def _outcome(session: Session, table: Sweep, plot: Path | None) -> Outcome:
+    valid = any(point.valid for point in table.points)
     status = Status.DONE if valid else Status.INVALID
-    table = json.loads((session.output / "sweep.json").read_text(encoding="utf-8"))
-    document = {**table, "output": session.output, "exit_status": status}
+    written = json.loads((session.output / "sweep.json").read_text(encoding="utf-8"))
+    document = {**written, "output": session.output, "exit_status": status}
 
     def show() -> None:
-        print(curve)
+        print(table)
         from ..show.result_view import print_where_next
 
         print_where_next(session.output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -238,8 +238,14 @@ def _parameters_of(group: Any) -> list[inspect.Parameter]:
         inspect.Parameter(
             part.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=part.default if part.default is not MISSING else [],
+            default=_default_of(part),
             annotation=hints[part.name],
         )
         for part in fields(group)
     ]
+
+
+def _default_of(part: Field[Any]) -> Any:
+    if part.default_factory is not MISSING:
+        return part.default_factory()
+    return inspect.Parameter.empty if part.default is MISSING else part.default
