@@ -12,6 +12,7 @@ from typing import Any
 from . import _core
 from .comparison.compare import compare
 from .comparison.comparison import Comparison
+from .host.folders import make_folder, require_working_directory
 from .interfaces import QuerySampleLibrary, SystemUnderTest
 from .logs.files import is_log_name
 from .run import StartTestWithLogSettings
@@ -40,8 +41,7 @@ def run(
     if outdir is None:
         _temporary.append(tempfile.TemporaryDirectory(prefix="mlperf_testing_"))
         outdir = _temporary[-1].name
-    folder = Path(outdir)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(outdir, "outdir")
     logs = _core.LogSettings()
     logs.log_output.outdir = str(folder)
     logs.enable_trace = False
@@ -108,13 +108,14 @@ def save_baseline(
     if not result.valid or not logs.samples:
         what = "has no sample log" if result.valid else "is not VALID"
         raise ValueError(f"a result that {what} can be no baseline\n{result}")
+    require_working_directory(folder, "folder")
     target = Path(folder).absolute()
     if target.exists() and not replace:
         raise FileExistsError(f"there is a baseline in {target}; pass replace=True to replace it")
     others = [path.name for path in target.glob("*") if not is_log_name(path.name)]
     if others:
         raise FileExistsError(f"{target} is more than a baseline ({', '.join(others)}): remove it")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent, "folder")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         fresh = Path(scratch, target.name)  # The old one stays until this is whole.
         fresh.mkdir()

@@ -12,12 +12,12 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from ..host.folders import has_working_directory
 from .options.option_names import in_options
 from .options.spelling import near_or_all
 from .show.outcome import CommandError, Interrupted, Mistake, Outcome, Status, SutFailure, json_text
@@ -175,14 +175,6 @@ def _outcome(command: Callable[[], Any], words: Sequence[str], as_json: bool) ->
     return outcome
 
 
-def _has_working_directory() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def _takes_text(stream: TextIO) -> bool:
     try:
         stream.flush()
@@ -198,7 +190,7 @@ def _error_outcome(error: BaseException, words: Sequence[str]) -> Outcome:
     text = _usage_text(error, words) if isinstance(error, _UsageError) else str(error)
     if not isinstance(error, SutFailure):  # The user's code is shown as it is.
         text = in_options(text) or "interrupted"
-    if status != Status.INTERRUPTED and not _has_working_directory():
+    if status != Status.INTERRUPTED and not has_working_directory():
         text = (
             "the working directory no longer exists: change to another one (cd) and repeat the "
             f"command. What failed: {text}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from ..host.folders import make_folder
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..live.progress import Progress, read_progress, title_of
 from ..run import LogsOverwrittenWarning
@@ -147,11 +148,9 @@ class Session:
         try:
             folders = (self.output, *self.output.parents)
             made = [folder for folder in folders if not folder.exists()]
-            self.output.mkdir(parents=True, exist_ok=True)
+            make_folder(self.output, "--output")
         except OSError as error:
-            raise Mistake(
-                f"--output {self.output}: cannot be made: {error.strerror}; give another folder"
-            ) from error
+            raise Mistake(error.strerror) from error
         try:
             with self.checking():
                 _core.check_log_settings(self.log_settings)

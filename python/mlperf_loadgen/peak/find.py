@@ -164,12 +164,7 @@ def find_peak(
     time_budget_s = _given("time_budget_s", time_budget_s)
     goodput = _given("goodput", goodput)
     warn_of_other_mode(settings, _core.TestMode.FindPeakPerformance, "a search for the peak")
-    asked = copy.copy(settings)
-    asked.scenario = _core.TestScenario.Server
-    asked.mode = _core.TestMode.FindPeakPerformance
-    asked.server_find_peak_strategy = _core.PeakStrategy.Estimate
-    if max_qps is not None:
-        asked.server_find_peak_max_qps = max_qps
+    asked = _settings_of_search(settings, max_qps)
     report = _printer(progress)
     trials = TrialFile(trial_file, search_identity(asked, goodput))
 
@@ -190,6 +185,16 @@ def find_peak(
         sut, qsl, asked, log_settings or _core.LogSettings(), audit_config_filename, options
     )
     return _result(result)
+
+
+def _settings_of_search(settings: _core.TestSettings, max_qps: float | None) -> _core.TestSettings:
+    asked = copy.copy(settings)
+    asked.scenario = _core.TestScenario.Server
+    asked.mode = _core.TestMode.FindPeakPerformance
+    asked.server_find_peak_strategy = _core.PeakStrategy.Estimate
+    if max_qps is not None:
+        asked.server_find_peak_max_qps = max_qps
+    return asked
 
 
 def _given(name: str, value: float | None) -> float | None:

@@ -38,7 +38,8 @@ class SweepMetrics:
     """The same as `PerformanceResult.tokens_per_second`."""
     goodput_share: float | None
     """Server: the share of the queries, 0 to 1, that were answered within the latency bound; in
-    token mode within the bounds on TTFT and TPOT."""
+    token mode within the bounds on TTFT and TPOT. None also if the sample log had no room for all
+    samples."""
     lateness_p50_ns: float | None
     """Server: how late queries were issued."""
     lateness_p99_ns: float | None

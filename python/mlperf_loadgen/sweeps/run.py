@@ -8,7 +8,7 @@ import itertools
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ import numpy.typing as npt
 
 from .. import _core
 from ..callables import plain
+from ..host.folders import make_folder
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..logs.samples import PERFORMANCE_PHASE, answered_ns_of, open_samples
 from ..run import StartTestWithLogSettings, warn_of_other_mode
+from ..text.units import counted
 from .curve import PERCENTILES
 from .table import Sweep, SweepPoint
 
@@ -60,39 +62,31 @@ def sweep(
 
     Before the first run, raises ValueError for a parameter that is no such setting, and for values
     that are missing, occur twice or are not numbers of the parameter's kind; SettingsError (a
-    ValueError) for values with which no test can run, and for `repeats` outside 1 to 10,000; and
-    TypeError for a value that is not a number. An exception of a run or of `progress`,
-    KeyboardInterrupt included, ends the sweep and is raised; so is a RuntimeError for a run that
-    AbortTest ended. The attribute `sweep` of the exception is the Sweep of the runs before.
+    ValueError) for values with which no test can run, and for `repeats` outside 1 to 10,000;
+    TypeError for a value that is not a number; and OSError if `outdir` cannot be made. An exception
+    of a run or of `progress`, KeyboardInterrupt included, ends the sweep and is raised; so is a
+    RuntimeError for a run that AbortTest ended. The attribute `sweep` of the exception is the Sweep
+    of the runs before.
     """
     if progress is not None:
         progress = plain(progress, "progress")
     repeats = int(_core.checked_option("repeats", repeats))
-    parameter = swept_parameter(settings, parameter)
-    table = Sweep(parameter=parameter, settings=copy.copy(settings))
+    table = Sweep(parameter=swept_parameter(settings, parameter), settings=copy.copy(settings))
     numbers = _numbers(table, values)
     warn_of_other_mode(settings, _core.TestMode.PerformanceOnly, "a sweep")
     table.settings.mode = _core.TestMode.PerformanceOnly
-    for name, value in fixed_settings(table.scenario, parameter).items():
+    for name, value in fixed_settings(table.scenario, table.parameter).items():
         setattr(table.settings, name, value)
-    counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY  # Those of a handle are only known to its test.
-    if isinstance(qsl, QuerySampleLibrary):
-        counts = qsl.total_sample_count, qsl.performance_sample_count
-    for number in numbers:
-        _core.resolve_test(_asked(table, number, 0), "", *counts)
+    _check_runs(table, numbers, qsl)
 
-    with contextlib.ExitStack() as stack:
-        if outdir is None:
-            root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlperf_sweep_"))
-        else:
-            root = os.fspath(outdir)
+    with _folder_of_runs(outdir) as root:
         try:
             for repeat, number in itertools.product(range(repeats), numbers):
-                folder = Path(root, f"{table.parameter}_{number}_repeat_{repeat}")
+                folder = root / f"{table.parameter}_{number}_repeat_{repeat}"
                 table = _with_run(table, number, repeat, sut, qsl, folder, log_settings)
                 if outdir is not None:
-                    table.to_json(Path(root, "sweep.json"))
-                    table.to_csv(Path(root, "sweep.csv"))
+                    table.to_json(root / "sweep.json")
+                    table.to_csv(root / "sweep.csv")
                 if progress is not None:
                     progress(table.points[-1])
         except BaseException as error:
@@ -148,6 +142,15 @@ def _numbers(table: Sweep, values: Iterable[float]) -> list[float]:
     return numbers
 
 
+def _check_runs(table: Sweep, numbers: Iterable[float], qsl: QuerySampleLibrary | int) -> None:
+    """Raises SettingsError for values with which no test can run."""
+    counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY  # Those of a handle are only known to its test.
+    if isinstance(qsl, QuerySampleLibrary):
+        counts = qsl.total_sample_count, qsl.performance_sample_count
+    for number in numbers:
+        _core.resolve_test(_asked(table, number, 0), "", *counts)
+
+
 def _asked(table: Sweep, number: float, repeat: int) -> _core.TestSettings:
     settings = copy.copy(table.settings)
     setattr(settings, table.parameter, number)
@@ -165,6 +168,16 @@ def _copied(log_settings: _core.LogSettings | None) -> _core.LogSettings:
 # ---- A run ---------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _folder_of_runs(outdir: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Makes the folder of the sweep; None: a temporary one."""
+    if outdir is not None:
+        yield make_folder(outdir, "outdir")
+        return
+    with tempfile.TemporaryDirectory(prefix="mlperf_sweep_") as folder:
+        yield Path(folder)
+
+
 def _with_run(
     table: Sweep,
     number: float,
@@ -175,7 +188,7 @@ def _with_run(
     log_settings: _core.LogSettings | None,
 ) -> Sweep:
     """The table with one run more."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "outdir")
     logs = _copied(log_settings)
     logs.log_output.outdir = str(folder)
     asked = _asked(table, number, repeat)
@@ -186,14 +199,16 @@ def _with_run(
             f"the run with {table.parameter} = {number} was aborted, and with it the sweep; "
             "find out why AbortTest was called"
         )
+    goodput_share, caution = _goodput(result, asked)
     point = SweepPoint(
         value=number,
         repeat=repeat,
         valid=result.valid,
         reasons=tuple(result.reasons),
         logs=str(folder),
-        cautions=tuple(result.cautions),
-        **_metrics(result, asked),
+        cautions=(*result.cautions, *filter(None, [caution])),
+        goodput_share=goodput_share,
+        **_metrics(result),
     )
     return replace(table, sut_name=result.sut_name, points=(*table.points, point))
 
@@ -201,8 +216,8 @@ def _with_run(
 # ---- What it measured ----------------------------------------------------------------------------
 
 
-def _metrics(result: _core.TestResult, settings: _core.TestSettings) -> dict[str, Any]:
-    """The fields of SweepMetrics."""
+def _metrics(result: _core.TestResult) -> dict[str, Any]:
+    """The fields of SweepMetrics, but for the goodput."""
     performance = result.performance
     tokens = performance.tokens if performance else None
     latency = (performance.query_latency or performance.sample_latency) if performance else None
@@ -211,7 +226,6 @@ def _metrics(result: _core.TestResult, settings: _core.TestSettings) -> dict[str
         "query_count": performance.query_count if performance else 0,
         "sample_count": performance.sample_count if performance else 0,
         "failed_share": _failed_share(performance),
-        "goodput_share": _goodput_share(result, settings),
         "lateness_p50_ns": lateness.p50_ns if lateness else None,
         "lateness_p99_ns": lateness.p99_ns if lateness else None,
         **_rates(performance, result.scenario),
@@ -267,17 +281,25 @@ def _rates(
     return {name: rate if math.isfinite(rate) else None for name, rate in rates.items()}
 
 
-def _goodput_share(result: _core.TestResult, settings: _core.TestSettings) -> float | None:
-    """A query of Server is one sample, and its row says whether it kept the bounds. What failed or
-    was never completed kept none."""
+def _goodput(result: _core.TestResult, settings: _core.TestSettings) -> tuple[float | None, str]:
+    """The share of the queries that kept the bounds, and a caution if it should be known and is
+    not."""
     if result.scenario != _core.TestScenario.Server or not result.logs.samples:
-        return None
+        return None, ""
     rows, left_out, _ = open_samples(result.logs.samples)
-    if left_out:  # The first ones say nothing of the others; the run has warned of it.
-        return None
+    if left_out:  # The first rows say nothing of the others.
+        return None, (
+            f"The goodput is not known: the sample log had no room for "
+            f"{counted(left_out, 'sample')}; raise LogSettings.max_sample_log_mb or "
+            "max_free_space_share."
+        )
     rows = rows[rows["phase"] == PERFORMANCE_PHASE]
-    if len(rows) == 0:
-        return None
+    return (_good_share(rows, settings) if len(rows) > 0 else None), ""
+
+
+def _good_share(rows: npt.NDArray[np.void], settings: _core.TestSettings) -> float:
+    """A query of Server is one sample, and its row says whether it kept the bounds. A sample that
+    failed or was never completed kept none."""
     good: npt.NDArray[np.bool_] = answered_ns_of(rows) >= 0
     if settings.use_token_latencies:
         first_ns, tokens = rows["first_token_ns"], rows["tokens"]

@@ -317,7 +317,7 @@ MISTAKES = {
     "YAML nothing": (("run", "-f", "null.yaml"), "null.yaml:1: sut has no value"),
     "YAML flat": (("run", "-f", "flat.yaml"), "flat.yaml:1: settings takes name: value"),
     "log setting": ((*RUN, "--log", "enable_tracing=1"), "did you mean enable_trace?"),
-    "output": ((*RUN, "-o", "system.py"), "--output system.py: cannot be made: File exists"),
+    "output": ((*RUN, "-o", "system.py"), "--output system.py: cannot be made: there is a file"),
     "old logs": (
         (*RUN, *QUICK, "-o", "old"),
         "--output old: has the results of an earlier run (old/mlperf_log_summary.txt)",
@@ -437,8 +437,8 @@ MISTAKES = {
     "doctor": (("doctor", "--seconds", "0"), "--seconds 0: seconds must be positive"),
     "report's ending": (("report", "old", "-o", "report"), "end it in .html, .md or .png\n"),
     "init's name": (("init", "a" * 300), "cannot be written: File name too long"),
-    "keys": (("keys", "system.py"), "system.py: File exists; name another folder"),
-    "init": (("init", "."), "sut.py: there already; name another folder"),
+    "keys": (("keys", "system.py"), "folder system.py: cannot be made: there is a file"),
+    "init": (("init", "."), "sut.py: there already; give another folder"),
     "argument": (("accuracy",), "missing argument 'LOG'; see ", "accuracy --help"),
 }
 FILES = {

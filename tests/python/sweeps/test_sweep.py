@@ -29,7 +29,9 @@ PERFORMANCE, WARM_UP = 1, 2  # Phases in the sample log.
 
 
 def settings_of(scenario, **values):
-    quick = {"min_duration_ms": 0, "min_query_count": 40, "server_target_qps": 1e4}
+    quick = {"min_duration_ms": 0, "min_query_count": 40}
+    if scenario == "Server":
+        quick["server_target_qps"] = 1e4
     return lg.TestSettings(scenario=getattr(lg.TestScenario, scenario), **(quick | values))
 
 
@@ -258,6 +260,22 @@ def test_goodput_goes_by_the_bound_that_is_swept(late_half, qsl):
 def test_no_goodput_without_bounds(sut_of, qsl):
     (point,) = lg.sweep(sut_of(), qsl, settings_of("Offline"), [10]).points
     assert point.goodput_share is None
+
+
+def test_goodput_is_not_taken_from_a_part_of_the_samples(sut_of, qsl, tmp_path):
+    many = settings_of("Server", server_target_qps=1e6, min_query_count=20_000)
+    small = log_settings("", max_sample_log_mb=1)
+    swept = lg.sweep(sut_of(), qsl, many, [1e6], outdir=tmp_path, log_settings=small)
+    (point,) = swept.points
+    left_out = 20_000 - len(measured(point))
+    assert 0 < left_out < 20_000
+    assert point.goodput_share is None
+    assert "good %" not in str(swept)
+    assert (
+        f"The goodput is not known: the sample log had no room for {left_out:,} samples"
+        in (point.cautions[-1])
+    )
+    assert lg.Sweep.load(tmp_path / "sweep.json") == swept
 
 
 def test_verdicts(sut_of, qsl):

@@ -51,7 +51,7 @@ def init(
     try:
         there = [str(file) for file in files if file.exists()]
         if there:
-            raise Mistake(f"{', '.join(there)}: there already; name another folder, or remove it")
+            raise Mistake(f"{', '.join(there)}: there already; give another folder, or remove it")
         folder.mkdir(parents=True, exist_ok=True)
         for name in _COPIED:
             shutil.copyfile(_STARTER / name, folder / name)

@@ -30,10 +30,10 @@ def keys(
     except ImportError as error:
         cure = "pip install 'mlperf_loadgen[network]'"
         raise Mistake(f"keys need {error.name}, not installed: {cure}") from error
-    except FileExistsError as error:
-        what = f"{folder}: {error.strerror}" if error.strerror else str(error)
-        raise Mistake(f"{what}; name another folder") from error
     except OSError as error:
-        raise Mistake(f"{folder}: cannot be written: {error.strerror or error}") from error
+        text = error.strerror or str(error)
+        if error.filename is not None:  # The error is the system's, and names only the file.
+            text = f"{folder}: cannot be written: {text}; give another folder"
+        raise Mistake(text) from error
     document = {"folder": folder, "exit_status": Status.DONE}
     return Outcome(Status.DONE, document, lambda: print(f"wrote the keys into {folder}"))

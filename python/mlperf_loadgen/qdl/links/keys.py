@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...host.folders import make_folder
 from .link import NetworkOptionError
 
 
@@ -30,12 +31,13 @@ def make_keys(folder: str | os.PathLike[str]) -> Path:
     """
     from zmq.auth import create_certificates
 
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
+    path = make_folder(folder, "folder")
     for name in ("node", "client"):
         for ending in (".key", ".key_secret"):
             if (path / f"{name}{ending}").exists():
-                raise FileExistsError(f"{path / name}{ending} is there already: remove it first")
+                raise FileExistsError(
+                    f"{path / name}{ending} is there already; remove it, or give another folder"
+                )
     for name in ("node", "client"):
         _, secret_file = create_certificates(path, name)
         Path(secret_file).chmod(0o600)
