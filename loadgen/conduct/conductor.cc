@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "conduct/index_keeper.h"
 #include "evaluate/verdict.h"
 #include "issue/completion_registry.h"
 #include "platform/run_control.h"
@@ -64,6 +65,9 @@ RunRecord Conductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& p
   request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
   request.token_data = token_data_;
   request.observer = observer;
+  request.prepared = [this] {
+    if (auto* keeper = dynamic_cast<IndexKeeper*>(qsl_)) keeper->ForgetIndices();
+  };
   // A search also probes and warms up.
   const bool searches = plan_.mode == TestMode::FindPeakPerformance;
   if (searches && (observer != nullptr || phase == Phase::kPerformance)) request.trial = ++trials_;

@@ -245,6 +245,7 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   QueryFeed feed(&source, &recorder);
   feed.Start(actors.background_threads && plan.shape == LoopShape::kOpenLoop);
   record.generate_end_ns = actors.clock->NowNs();
+  if (request.prepared && !actors.control->stop_requested()) request.prepared();
 
   IssueContext context;
   context.sut = actors.sut;

@@ -61,6 +61,8 @@ struct SetRequest {
   bool token_data = false;
   SetObserver* observer = nullptr;  // None: nobody looks.
   uint64_t trial = 0;               // Of a peak search, from 1; 0: this is none.
+  // Called when all is prepared for the first query. None: nobody is told.
+  std::function<void()> prepared = {};
 };
 
 struct SetOutcome {

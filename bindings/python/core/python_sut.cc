@@ -138,14 +138,24 @@ void PythonQsl::LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) {
   const EnsureGil gil;
   const py::list indices = IndexList(samples, HeedStop);
   load_was_called_ = true;
+  loaded_ = indices;
   Finish(PyObject_CallOneArg(load_.ptr(), indices.ptr()), "load_samples", kOfLibrary);
 }
 
 void PythonQsl::UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) {
   const EnsureGil gil;
   if (!std::exchange(load_was_called_, false)) return;
-  const py::list indices = IndexList(samples, loadgen::NoCheckpoint);
+  py::object indices = std::exchange(loaded_, {});
+  // What the library has changed is not what it was given.
+  if (!indices || py::len(indices) != samples.size()) {
+    indices = IndexList(samples, loadgen::NoCheckpoint);
+  }
   Finish(PyObject_CallOneArg(unload_.ptr(), indices.ptr()), "unload_samples", kOfLibrary);
+}
+
+void PythonQsl::ForgetIndices() {
+  const EnsureGil gil;
+  loaded_ = {};
 }
 
 }  // namespace mlperf::python

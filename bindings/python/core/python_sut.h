@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "conduct/index_keeper.h"
 #include "issue/keeping_system.h"
 #include "platform/run_control.h"
 #include "query_dispatch_library.h"
@@ -98,7 +99,7 @@ class QueueSut : public PythonSut {
   loadgen::QueryQueue queue_;
 };
 
-class PythonQsl : public QuerySampleLibrary {
+class PythonQsl : public QuerySampleLibrary, public loadgen::IndexKeeper {
  public:
   PythonQsl(size_t total_sample_count, size_t performance_sample_count, py::object load,
             py::object unload, std::string name);
@@ -108,6 +109,7 @@ class PythonQsl : public QuerySampleLibrary {
   size_t PerformanceSampleCount() override { return performance_sample_count_; }
   void LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) override;
   void UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) override;
+  void ForgetIndices() override;
 
  private:
   size_t total_sample_count_;
@@ -116,6 +118,7 @@ class PythonQsl : public QuerySampleLibrary {
   py::object unload_;
   std::string name_;
   bool load_was_called_ = false;  // For the set whose unloading comes next.
+  py::object loaded_;             // Its indices as they were given, until its first query.
 };
 
 }  // namespace mlperf::python

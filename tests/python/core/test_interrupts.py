@@ -517,3 +517,52 @@ def test_child_forked_in_a_callback_ends(start, tmp_path, scenario, where, then)
     assert run.values("result_validity") == ["VALID"]
     assert run.values("error_runtime") == []
     assert sorted({record["qsl_idx"] for record in run.accuracy}) == list(range(20))
+
+
+# ---- During the preparation of many samples ------------------------------------------------------
+
+
+def _run_with(load, unload, issue, tmp_path):
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    sut = lg.ConstructSUT(issue, lambda: None)
+    qsl = lg.ConstructQSL(1000, 1000, load, unload)
+    settings = lg.TestSettings(min_duration_ms=0, min_query_count=3)
+    return lg.StartTestWithLogSettings(sut, qsl, settings, log)
+
+
+def test_a_stop_before_the_first_query_unloads_the_list_that_was_loaded(tmp_path):
+    """To make it once more would take seconds for many millions of samples."""
+    given = []
+
+    def load(indices):
+        given.append(indices)
+        lg.AbortTest()
+
+    assert _run_with(load, given.append, answer, tmp_path).aborted
+    assert len(given) == 2
+    assert given[0] is given[1]
+
+
+def test_a_library_that_changes_its_list_unloads_what_it_loaded(tmp_path):
+    unloaded = []
+
+    def load(indices):
+        indices.clear()
+        lg.AbortTest()
+
+    _run_with(load, lambda indices: unloaded.append(sorted(indices)), answer, tmp_path)
+    assert unloaded == [list(range(1000))]
+
+
+def test_the_list_of_loaded_samples_is_let_go_before_the_first_query(tmp_path):
+    """Millions of numbers that nobody needs would slow down the garbage collection of the test."""
+    loaded, counts, unloaded = [], [], []
+
+    def issue(samples):
+        counts.append(sys.getrefcount(loaded[0]))
+        answer(samples)
+
+    _run_with(loaded.append, unloaded.append, issue, tmp_path)
+    assert counts == [2, 2, 2]  # The list of lists, and the call.
+    assert unloaded == loaded
