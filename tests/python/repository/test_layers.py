@@ -19,6 +19,7 @@ FLOORS = [
     {"handles", "vectors"},
     {"run"},  # Up to here a benchmark's start pays for every import.
     {"systems", "live", "logs"},
+    {"data"},
     {"qdl"},
     {"peak", "sweeps", "comparison", "doctor"},
     {"testing", "report"},

@@ -1,0 +1,1 @@
+"""Fields as values: what is made of their bytes by their extension, and back."""
