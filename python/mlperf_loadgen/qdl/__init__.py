@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
     {
         "dispatch.network_report": ("NetworkReport",),
-        "dispatch.session": ("NetworkWarning",),
+        "dispatch.network_run": ("NetworkWarning",),
         "links.keys": ("Keys", "make_keys"),
         "links.link": ("Answers", "Batch", "Link", "LinkEvents", "NetworkError", "NodeInfo", "Run"),
         "network": ("NetworkQDL", "register_transport"),

@@ -1,6 +1,6 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
 from .dispatch.network_report import NetworkReport as NetworkReport
-from .dispatch.session import NetworkWarning as NetworkWarning
+from .dispatch.network_run import NetworkWarning as NetworkWarning
 from .links.keys import Keys as Keys, make_keys as make_keys
 from .links.link import (
     Answers as Answers,

@@ -20,7 +20,7 @@ from ..text.units import counted
 from .address import check_address, corrected_address
 from .dispatch.fleet import Limits
 from .dispatch.network_report import NetworkReport
-from .dispatch.session import NetworkWarning, Session
+from .dispatch.network_run import NetworkRun, NetworkWarning
 from .links.link import Link, LinkEvents, LinkFactory, Run, require_positive
 
 
@@ -162,7 +162,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         raise NotImplementedError
 
     def flush_queries(self) -> None:
-        self._session.flush()
+        self._network_run.flush()
 
     # ---- A test ----------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self.report = None
         self._loadgen_loop = EventLoopThread("NetworkQDL")
         try:
-            self._session = Session(
+            self._network_run = NetworkRun(
                 self._loadgen_loop,
                 self.loadgen_queue,
                 self.qsl,  # type: ignore[arg-type]
@@ -186,12 +186,12 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
                 self.qsl.performance_sample_count,
                 *self._timeouts_s,
             )
-            self._session.begin(self._make_links, run)
+            self._network_run.begin(self._make_links, run)
         except BaseException:
             self._loadgen_loop.stop()
             del self._loadgen_loop
             raise
-        names = (node.info.name for node in self._session.fleet.nodes)
+        names = (node.info.name for node in self._network_run.fleet.nodes)
         self._name = ", ".join(dict.fromkeys(names))
 
     def _check_options(self) -> None:
@@ -209,21 +209,21 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         ]
 
     def end_test(self, result: _core.TestResult | None) -> None:
-        session = self._session
+        network_run = self._network_run
         try:
-            self.report = session.end()
+            self.report = network_run.end()
             trouble = self._write_logs(self.report, result) if result is not None else ""
         finally:
             del self._loadgen_loop
-            session.receiver.timings.close()
+            network_run.receiver.timings.close()
         # Last, as a program may have warnings raised.
         faults = [
             f"{text} ({counted(count, 'time')})" for text, count in self.report.faults.items()
         ]
         for text in [*faults, trouble] if trouble else faults:
             warnings.warn(text, NetworkWarning, stacklevel=4)
-        if result is not None and session.test.error is not None:
-            raise session.test.error
+        if result is not None and network_run.test.error is not None:
+            raise network_run.test.error
 
     def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
         """Writes them beside the other logs. Returns why not, empty if it did."""
@@ -233,7 +233,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         suffix = summary.stem.removeprefix(f"{prefix}summary")
         try:
             report.save(summary.with_name(f"{prefix}network{suffix}.json"))
-            self._session.receiver.timings.save(summary.with_name(f"{prefix}network{suffix}.npy"))
+            self._network_run.receiver.timings.save(
+                summary.with_name(f"{prefix}network{suffix}.npy")
+            )
         except OSError as error:
             return f"the network log is not written: {error}"
         return ""

@@ -9,8 +9,8 @@ import shlex
 import pytest
 from cli_commands import QUICK, RUN, call, done
 
+from mlperf_loadgen.cli.measurement import measurement_of
 from mlperf_loadgen.cli.options.options import Logs, Settings, Target
-from mlperf_loadgen.cli.session import open_session
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -67,6 +67,6 @@ def test_secrets_are_in_no_proposed_command(folder):
         network=["query.key=SECRET", "concurrency=8"],
         header=["Authorization: SECRET"],
     )
-    words = open_session(target, Settings(), Logs()).words()
+    words = measurement_of(target, Settings(), Logs()).words()
     assert "SECRET" not in words
     assert "--network query.key=... --network concurrency=8 --header 'Authorization: ...'" in words

@@ -24,7 +24,7 @@ import numpy as np
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
-from mlperf_loadgen.qdl.node import session, talker
+from mlperf_loadgen.qdl.node import client, talker
 from mlperf_loadgen.qdl.wire import messages as wire
 from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, write_answers
 from mlperf_loadgen.qdl.wire.samples import SamplesReader
@@ -307,7 +307,7 @@ def main(system, address, options):
     options = json.loads(options)
     serving = {name: options.pop(name) for name in SERVE_OPTIONS if name in options}
     for name, value in options.pop("limits", {}).items():
-        (module,) = (module for module in (session, talker) if hasattr(module, name))
+        (module,) = (module for module in (client, talker) if hasattr(module, name))
         setattr(module, name, value)
     qdl.serve(
         lambda library: SYSTEMS[system](library, **options),
@@ -570,10 +570,10 @@ def when_answered(system, count, action, node=0):
     """Does something once a node of the running test has answered some samples."""
 
     def reached():
-        session = system.__dict__.get("_session")
-        if session is None or len(session.fleet.nodes) <= node:
+        run = system.__dict__.get("_network_run")
+        if run is None or len(run.fleet.nodes) <= node:
             return False
-        return session.fleet.nodes[node].answered >= count
+        return run.fleet.nodes[node].answered >= count
 
     return when(reached, action)
 

@@ -419,7 +419,7 @@ def test_keys_let_their_owner_in(transport, run, tmp_path):
 def test_keys_are_not_overwritten(tmp_path):
     qdl.make_keys(tmp_path)
     assert {path.stat().st_mode & 0o77 for path in tmp_path.glob("*_secret")} == {0}
-    with pytest.raises(FileExistsError, match="remove it first"):
+    with pytest.raises(FileExistsError, match="remove it, or give another folder"):
         qdl.make_keys(tmp_path)
     with pytest.raises(qdl.NetworkError, match="mlperf-loadgen keys"):
         qdl.NetworkQDL("tcp://127.0.0.1:1", NUMBERS, keys=tmp_path / "none").begin_test()

@@ -43,7 +43,7 @@ from runs import HANG_LIMIT_S, errors_of, until
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl, testing
-from mlperf_loadgen.qdl.dispatch import parcels, session, timings
+from mlperf_loadgen.qdl.dispatch import network_run, parcels, timings
 from mlperf_loadgen.qdl.links.keys import client_keys
 from mlperf_loadgen.qdl.wire import messages as wire
 from mlperf_loadgen.qdl.wire.answers import ANSWER_ROW, Event, write_answers
@@ -107,7 +107,7 @@ def test_a_test_that_the_library_ended_leaves_its_network_logs(nodes, run, tmp_p
 
 def test_a_library_that_never_returns_is_left_behind(nodes, run, monkeypatch):
     """What its thread does in the end is no business of a later test."""
-    monkeypatch.setattr(session, "_LONGEST_END_S", 0.5)
+    monkeypatch.setattr(network_run, "_LONGEST_END_S", 0.5)
     address, held = nodes("Digest"), threading.Event()
     called = []
 
@@ -172,7 +172,7 @@ def test_a_node_that_comes_back_is_used_again(nodes, run):
     def restart():
         first.end()
         second.append(Node("Digest", address))
-        before = system._session.fleet.nodes[1].answered
+        before = system._network_run.fleet.nodes[1].answered
         when_answered(system, before + 20, lg.AbortTest, node=1)
 
     when_answered(system, 20, restart, node=1)
@@ -465,7 +465,7 @@ def test_an_answer_after_the_end_spoils_the_result(run):
     class SlowlyUnloaded(Library):
         def unload_samples(self, indices):
             assert told.wait(HANG_LIMIT_S)
-            until(lambda: system._session.test.faults)
+            until(lambda: system._network_run.test.faults)
 
     library = SlowlyUnloaded(NUMBERS.payloads)
     with FakeNode(answer_twice) as node:
@@ -537,14 +537,14 @@ def test_a_library_that_raises_for_a_node_that_is_back_ends_the_test(nodes, run)
         )
 
         def both_are_full():
-            session = system.__dict__.get("_session")
-            return session is not None and sum(n.outstanding for n in session.fleet.nodes) == 2
+            run = system.__dict__.get("_network_run")
+            return run is not None and sum(n.outstanding for n in run.fleet.nodes) == 2
 
         def hang():
             broken.append(True)
             hung.send_signal(signal.SIGSTOP)
             when(
-                lambda: system._session.fleet.nodes[0].losses,
+                lambda: system._network_run.fleet.nodes[0].losses,
                 lambda: hung.send_signal(signal.SIGCONT),
             )
 
@@ -888,7 +888,7 @@ def test_a_connection_that_is_cut_is_lost_and_made_again(nodes, run):
         )
 
         def cut():
-            before = system._session.fleet.nodes[1].answered
+            before = system._network_run.fleet.nodes[1].answered
             proxy.cut()
             when_answered(system, before + 20, lg.AbortTest, node=1)
 

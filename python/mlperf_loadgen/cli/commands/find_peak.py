@@ -10,10 +10,10 @@ import typer
 
 from ... import _core
 from ...text.units import duration, rate, share
+from ..measurement import Measurement, measurement_of
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
-from ..session import Session, open_session
 from ..show.outcome import Mistake, Outcome, Status
 from ..show.result_view import print_where_next
 from ..show.show import print_heading, print_table, print_text, tell
@@ -123,23 +123,23 @@ def find_peak(
     from ...peak import find as peak
 
     search.check()
-    session = open_session(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
+    measurement = measurement_of(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
     _check_rates(settings, search)
     if search.resumes:  # The logs of a search that goes on are those of its trials.
-        session.log_settings.log_output.exist_ok = True
+        measurement.log_settings.log_output.exist_ok = True
 
     def tell_done(error: BaseException) -> str:
         if search.resume is None:
             return "trials that are done are lost; keep them with --resume FILE"
         return f"trials that are done are in {search.resume}; the same command goes on from them"
 
-    with session.testing(tell_done), session.system() as (system, library):
+    with measurement.testing(tell_done), measurement.system() as (system, library):
         try:
             found = peak.find_peak(
                 system,
                 library,
-                session.sourced.settings,
-                session.log_settings,
+                measurement.sourced.settings,
+                measurement.log_settings,
                 start_qps=search.start_qps,
                 max_qps=search.max_qps,
                 precision=search.precision,
@@ -147,11 +147,11 @@ def find_peak(
                 time_budget_s=search.time_budget,
                 goodput=search.goodput,
                 trial_file=search.resume,
-                progress=_say if session.shows_progress else False,
+                progress=_say if measurement.shows_progress else False,
             )
         except peak.PeakNotFoundError as error:
-            return _not_found(session, search, error)
-    return _found(session, search, found)
+            return _not_found(measurement, search, error)
+    return _found(measurement, search, found)
 
 
 def _check_rates(settings: Settings, search: Search) -> None:
@@ -173,7 +173,7 @@ def _say(line: str) -> None:
     tell(line)
 
 
-def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
+def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outcome:
     known = found.determined or found.at_limit
     confirmed = known and found.valid_qps is not None
     status = Status.DONE if confirmed else Status.INVALID
@@ -192,7 +192,7 @@ def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
         "cautions": found.cautions,
         "trials": _trials(found.trials),
         "result": found.result.to_dict(),
-        "output": session.output,
+        "output": measurement.output,
         "exit_status": status,
     }
 
@@ -218,9 +218,9 @@ def _found(session: Session, search: Search, found: PeakResult) -> Outcome:
         again = (
             []
             if confirmed or not _more_time_helps(found)
-            else [_longer_search(session, search, found.result.peak)]
+            else [_longer_search(measurement, search, found.result.peak)]
         )
-        print_where_next(session.output, again)
+        print_where_next(measurement.output, again)
 
     return Outcome(status, document, show)
 
@@ -256,9 +256,11 @@ def _print_unconfirmed(found: PeakResult) -> None:
         print_text("reason: the time was used before a run could confirm a rate")
 
 
-def _longer_search(session: Session, search: Search, peak: _core.PeakSearchResult | None) -> str:
+def _longer_search(
+    measurement: Measurement, search: Search, peak: _core.PeakSearchResult | None
+) -> str:
     """The command again, with time enough to settle the peak, and trials long enough."""
-    settings = session.sourced.settings
+    settings = measurement.sourced.settings
     given = {
         "--start-qps": search.start_qps,
         "--max-qps": search.max_qps,
@@ -273,7 +275,7 @@ def _longer_search(session: Session, search: Search, peak: _core.PeakSearchResul
     used_s = search.time_budget or _core.peak_budget_durations() * settings.min_duration_ms / 1000
     budget_s = peak.settling_budget_s if peak is not None else 0
     more += ["--time-budget", _seconds(budget_s or _GROWTH * used_s)]
-    return f"mlperf-loadgen find-peak {session.words(*more, changed=changed)}"
+    return f"mlperf-loadgen find-peak {measurement.words(*more, changed=changed)}"
 
 
 def _seconds(seconds: float) -> str:
@@ -284,7 +286,7 @@ def _in_options(end: str) -> str:
     return end.replace("server_find_peak_max_qps", "--max-qps")
 
 
-def _not_found(session: Session, search: Search, error: PeakNotFoundError) -> Outcome:
+def _not_found(measurement: Measurement, search: Search, error: PeakNotFoundError) -> Outcome:
     peak = error.result.peak
     open_end = peak is not None and not peak.none_passes
     trials = peak.trials if peak else []
@@ -295,7 +297,7 @@ def _not_found(session: Session, search: Search, error: PeakNotFoundError) -> Ou
         "end": str(error),
         "trials": _trials(trials),
         "result": error.result.to_dict(),
-        "output": session.output,
+        "output": measurement.output,
         "exit_status": Status.INVALID,
     }
 
@@ -307,10 +309,10 @@ def _not_found(session: Session, search: Search, error: PeakNotFoundError) -> Ou
         for caution in error.result.cautions:
             print_text(f"caution: {caution}")
         if not (peak and peak.settling_budget_s):  # More of it would change nothing.
-            print(f"\nlogs: {session.output}")
+            print(f"\nlogs: {measurement.output}")
             return
         print_text("meaning: the time was used before any trial passed; one may, given more")
-        print_where_next(session.output, [_longer_search(session, search, peak)])
+        print_where_next(measurement.output, [_longer_search(measurement, search, peak)])
 
     return Outcome(Status.INVALID, document, show)
 

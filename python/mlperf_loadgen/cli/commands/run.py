@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ... import _core
+from ..measurement import Measurement, measurement_of
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, Origin
-from ..session import Session, open_session
 from ..show.outcome import Outcome
 from ..show.show import tell
 
@@ -54,74 +54,74 @@ def run(
       mlperf-loadgen run sut.py:Sut -s Server --set server_target_qps=100
       mlperf-loadgen run --file run.yaml --dry-run
     """
-    session = open_session(target, settings, logs, mode=mode)
-    _tell_default_rate(session)
+    measurement = measurement_of(target, settings, logs, mode=mode)
+    _tell_default_rate(measurement)
     if dry_run:
         from ..show.dry_run import preview
 
-        return preview(session)
-    return _test(session)
+        return preview(measurement)
+    return _test(measurement)
 
 
-def _test(session: Session) -> Outcome:
+def _test(measurement: Measurement) -> Outcome:
     from ...run import LogWriteError, StartTestWithLogSettings
 
-    with session.testing(), session.system() as (system, library):
+    with measurement.testing(), measurement.system() as (system, library):
         try:
             result = StartTestWithLogSettings(
-                system, library, session.sourced.settings, session.log_settings
+                system, library, measurement.sourced.settings, measurement.log_settings
             )
         except LogWriteError as error:  # What was measured is worth its logs.
             result = error.result
     from ..show.result_view import print_result, print_where_next, status_of
 
-    document = {**result.to_dict(), "output": session.output, "exit_status": status_of(result)}
+    document = {**result.to_dict(), "output": measurement.output, "exit_status": status_of(result)}
 
     def show() -> None:
         print_result(result)
-        print_where_next(session.output, _next_commands(session, result))
+        print_where_next(measurement.output, _next_commands(measurement, result))
 
     return Outcome(status_of(result), document, show)
 
 
-def _tell_default_rate(session: Session) -> None:
+def _tell_default_rate(measurement: Measurement) -> None:
     """At a query a second a test takes minutes, and is likely to be INVALID."""
-    settings = session.sourced.settings
+    settings = measurement.sourced.settings
     measures = settings.mode in (_core.TestMode.PerformanceOnly, _core.TestMode.SubmissionRun)
     unasked = (Origin.DEFAULT.value, Origin.BUILT_IN.value)
-    given = session.sourced.origin("server_target_qps") not in unasked
+    given = measurement.sourced.origin("server_target_qps") not in unasked
     if settings.scenario == _core.TestScenario.Server and measures and not given:
         rate = f"{settings.server_target_qps:g} query a second"
         cure = "give a rate, as in --set server_target_qps=100"
         tell(f"note: {rate}, the default of server_target_qps; {cure}")
 
 
-def _next_commands(session: Session, result: _core.TestResult) -> list[str]:
+def _next_commands(measurement: Measurement, result: _core.TestResult) -> list[str]:
     from ..show.result_view import accuracy_command, report_command
 
     commands = []
     if result.accuracy_sample_count:
-        commands.append(accuracy_command(session.output))
+        commands.append(accuracy_command(measurement.output))
     if result.performance:
-        commands.append(report_command(session.output))
+        commands.append(report_command(measurement.output))
     if result.performance and not result.valid:
         missing = _EARLY_STOPPING.fullmatch("; ".join(result.reasons))
         if missing:
             enough = math.ceil(1.2 * (result.performance.query_count + int(missing[1])))
-            commands.append(_run_again(session, min_query_count=enough))
+            commands.append(_run_again(measurement, min_query_count=enough))
         elif result.performance.sufficient_offline_qps:
             changed = {"offline_expected_qps": result.performance.sufficient_offline_qps}
             if result.offline_probe is not None:
                 changed["offline_probe_duration_ms"] = 0
-            commands.append(_run_again(session, **changed))
+            commands.append(_run_again(measurement, **changed))
         elif result.scenario == _core.TestScenario.Server:
             without = {*SETTINGS_OF_A_SEARCH, "server_target_qps"}
-            commands.append(f"mlperf-loadgen find-peak {session.words(without=without)}")
+            commands.append(f"mlperf-loadgen find-peak {measurement.words(without=without)}")
     return commands
 
 
-def _run_again(session: Session, **changed: float) -> str:
+def _run_again(measurement: Measurement, **changed: float) -> str:
     """The command that runs the same with some settings changed."""
-    asked = {"--scenario": session.asked.scenario, "--mode": session.mode}
+    asked = {"--scenario": measurement.asked.scenario, "--mode": measurement.mode}
     more = [part for name, value in asked.items() if value for part in (name, value)]
-    return f"mlperf-loadgen run {session.words(*more, changed=changed)}"
+    return f"mlperf-loadgen run {measurement.words(*more, changed=changed)}"

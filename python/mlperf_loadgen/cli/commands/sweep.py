@@ -12,11 +12,11 @@ import typer
 
 from ... import _core
 from ...text.units import counted
+from ..measurement import Measurement, measurement_of
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import no_setting, split_assignment
 from ..options.sweep_values import sweep_values
-from ..session import Session, open_session
 from ..show.outcome import Mistake, Outcome, Status
 from ..show.show import tell
 
@@ -78,30 +78,32 @@ def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: S
     from ...sweeps.run import sweep as run_sweep
 
     check_option("--repeats", "repeats", curve.repeats)
-    session = open_session(target, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES)
+    measurement = measurement_of(
+        target, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES
+    )
     numbers = sweep_values(curve.values, geometric=curve.geometric)
     if curve.plot is not None:
         _check_plot(curve.plot)
-    _check_parameter(session.sourced.settings, curve.parameter)
-    _check_not_swept(settings, session.sourced.settings, curve.parameter)
+    _check_parameter(measurement.sourced.settings, curve.parameter)
+    _check_not_swept(settings, measurement.sourced.settings, curve.parameter)
     with (
-        session.testing(_tell_done(session, len(numbers) * curve.repeats)),
-        session.system() as (system, library),
+        measurement.testing(_tell_done(measurement, len(numbers) * curve.repeats)),
+        measurement.system() as (system, library),
     ):
         table = run_sweep(
             system,
             library,
-            session.sourced.settings,
+            measurement.sourced.settings,
             numbers,
             parameter=curve.parameter,
             repeats=curve.repeats,
-            outdir=session.output,
-            log_settings=session.log_settings,
-            progress=_say if session.shows_progress else None,
+            outdir=measurement.output,
+            log_settings=measurement.log_settings,
+            progress=_say if measurement.shows_progress else None,
         )
     if curve.plot is not None:
-        _draw(table, curve.plot, session)
-    return _outcome(session, table, curve.plot)
+        _draw(table, curve.plot, measurement)
+    return _outcome(measurement, table, curve.plot)
 
 
 def _check_parameter(settings: _core.TestSettings, parameter: str | None) -> None:
@@ -134,10 +136,10 @@ def _check_not_swept(given: Settings, settings: _core.TestSettings, parameter: s
             )
 
 
-def _tell_done(session: Session, total: int) -> Callable[[BaseException], str]:
+def _tell_done(measurement: Measurement, total: int) -> Callable[[BaseException], str]:
     def tell_done(error: BaseException) -> str:
         done = len(error.sweep.points) if hasattr(error, "sweep") else 0
-        table = f", their table is {session.output / 'sweep.json'}" if done else ""
+        table = f", their table is {measurement.output / 'sweep.json'}" if done else ""
         return f"done: {done} of {counted(total, 'run')}{table}"
 
     return tell_done
@@ -160,28 +162,28 @@ def _check_plot(plot: Path) -> None:
         raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
 
 
-def _draw(table: Sweep, plot: Path, session: Session) -> None:
+def _draw(table: Sweep, plot: Path, measurement: Measurement) -> None:
     try:
         table.plot(plot)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Mistake(
             f"--plot {plot}: cannot be drawn: {reason}; the table is in "
-            f"{session.output / 'sweep.json'}"
+            f"{measurement.output / 'sweep.json'}"
         ) from error
 
 
-def _outcome(session: Session, table: Sweep, plot: Path | None) -> Outcome:
+def _outcome(measurement: Measurement, table: Sweep, plot: Path | None) -> Outcome:
     valid = any(point.valid for point in table.points)
     status = Status.DONE if valid else Status.INVALID
-    written = json.loads((session.output / "sweep.json").read_text(encoding="utf-8"))
-    document = {**written, "output": session.output, "exit_status": status}
+    written = json.loads((measurement.output / "sweep.json").read_text(encoding="utf-8"))
+    document = {**written, "output": measurement.output, "exit_status": status}
 
     def show() -> None:
         print(table)
         from ..show.result_view import print_where_next
 
-        print_where_next(session.output)
+        print_where_next(measurement.output)
         if plot is not None:
             print(f"plot: {plot}")
 

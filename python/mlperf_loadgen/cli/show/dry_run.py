@@ -7,9 +7,9 @@ from typing import Any
 from ... import _core
 from ...interfaces import QuerySampleLibrary
 from ...text.units import counted, duration, rate, share
+from ..measurement import Measurement
 from ..options.option_names import in_options
 from ..options.setting_values import Origin
-from ..session import Session
 from ..target.signatures import check_methods
 from .outcome import Outcome, Status
 from .show import print_heading, print_table, print_text
@@ -19,13 +19,13 @@ _PROBED_LENGTH = 1.32  # Of the query that a probe sizes, in min_duration_ms.
 _LARGEST_COUNTS = (2**32 - 1, 2**32 - 1)
 
 
-def preview(session: Session) -> Outcome:
+def preview(measurement: Measurement) -> Outcome:
     """Shows the effective settings, the source of each, and the traffic they make. Raises Mistake
     for anything that a run would refuse."""
-    with session.output_folder(), session.serving_metrics():  # The folder is removed again.
-        counts = _checked_counts(session)
-        settings, remarks, plan = session.resolved(counts or _LARGEST_COUNTS)
-    origins = session.sourced.origins | _overridden(session, settings)
+    with measurement.output_folder(), measurement.serving_metrics():  # The folder is removed again.
+        counts = _checked_counts(measurement)
+        settings, remarks, plan = measurement.resolved(counts or _LARGEST_COUNTS)
+    origins = measurement.sourced.origins | _overridden(measurement, settings)
     traffic = expected_traffic(settings, counts, plan)
     rows = {
         name: {"value": value, "origin": origins.get(name, Origin.DEFAULT.value)}
@@ -34,9 +34,9 @@ def preview(session: Session) -> Outcome:
     errors = [text for is_error, text in remarks if is_error]
     warnings = [text for is_error, text in remarks if not is_error]
     document = {
-        "sut": session.sut,
-        "qsl": session.qsl,
-        "output": session.output,
+        "sut": measurement.sut,
+        "qsl": measurement.qsl,
+        "output": measurement.output,
         "settings": rows,
         "traffic": traffic,
         "errors": errors,
@@ -56,14 +56,14 @@ def preview(session: Session) -> Outcome:
             print_text(f"error: {text}")
         for text in warnings:
             print_text(f"warning: {in_options(text)}")
-        print(f"\nNothing was run. Logs would go to {session.output}")
+        print(f"\nNothing was run. Logs would go to {measurement.output}")
 
     return Outcome(Status.DONE, document, show)
 
 
-def _overridden(session: Session, settings: _core.TestSettings) -> dict[str, str]:
+def _overridden(measurement: Measurement, settings: _core.TestSettings) -> dict[str, str]:
     """The source of each value that StartTest has changed."""
-    asked = session.sourced.settings
+    asked = measurement.sourced.settings
     given, now = _core.config_origins(asked), _core.config_origins(settings)
     before = asked.to_dict()
     changed = [name for name, value in settings.to_dict().items() if value != before[name]]
@@ -71,19 +71,19 @@ def _overridden(session: Session, settings: _core.TestSettings) -> dict[str, str
     return dict.fromkeys(changed, "test05") | by_audit
 
 
-def _checked_counts(session: Session) -> tuple[int, int] | None:
+def _checked_counts(measurement: Measurement) -> tuple[int, int] | None:
     """Total and performance sample count, if a library was named. Raises Mistake for a library or
     a system that cannot be measured.
     """
-    if session.sut is None:
+    if measurement.sut is None:
         return None
-    with session.checking():
-        library = session.make_library()
+    with measurement.checking():
+        library = measurement.make_library()
         if not isinstance(library, QuerySampleLibrary):  # A handle or a context manager.
-            session.check_system(None)
+            measurement.check_system(None)
             return None  # Not without using it.
-        check_methods(library, session.qsl or session.sut)
-        session.check_system(library)
+        check_methods(library, measurement.qsl or measurement.sut)
+        measurement.check_system(library)
         return library.total_sample_count, library.performance_sample_count
 
 

@@ -19,8 +19,8 @@ from ..links.link import DEFAULT_MAX_ANSWER_BYTES, NetworkError, shown
 from ..wire import messages as wire
 from ..wire.answers import Event, answer_messages
 from ..wire.samples import SamplesReader
+from .client import Client
 from .host import SutHost
-from .session import Session
 
 _MESSAGES_AT_A_TIME = 64
 _POLL_MS = 500
@@ -28,7 +28,7 @@ _MOST_WAITING_IN = 1000  # Messages of a load generator that are not read yet; T
 _MOST_WAITING_OUT = 100_000  # Messages that a load generator does not take.
 _HANDSHAKE_LIMIT_MS = 5000
 _KEEPALIVE_IDLE_S = 60  # Then TCP asks whether the other end is still there.
-_STRANGERS_NAMED = 10
+_DROPPED_NAMED = 10
 _SAME_PROCESS = (
     "a node must be a process of its own: in this one, completions go to the test that runs in it"
 )
@@ -53,8 +53,8 @@ class Talker:
         self._zmq = zmq
         self._host = host
         self._max_payload_bytes = max_payload_bytes
-        self._session: Session | None = None
-        self._strangers = 0
+        self._client: Client | None = None
+        self._dropped = 0
         self._reader = SamplesReader()
         self._context = zmq.Context()
         self._outbox: collections.deque[Callable[[], None]] = collections.deque()
@@ -137,8 +137,8 @@ class Talker:
             self.error = error
             self._host.stop()
         finally:
-            if self._strangers > _STRANGERS_NAMED:
-                _say(f"dropped {self._strangers} messages in all")
+            if self._dropped > _DROPPED_NAMED:
+                _say(f"dropped {self._dropped} messages in all")
             self._shut(linger_ms=500)
 
     def _shut(self, linger_ms: int) -> None:
@@ -192,26 +192,26 @@ class Talker:
         return frames
 
     def _handle(self, sender: bytes, message: wire.Message, now_ns: int) -> None:
-        session = self._session
+        client = self._client
         if message.kind == wire.Kind.HELLO:
             self._greet(sender, message)
             return
-        if session is None or sender != session.identity or message.run != session.run:
+        if client is None or sender != client.identity or message.run != client.run:
             if message.kind not in (wire.Kind.BYE, wire.Kind.PING):
                 self._refuse(sender, message.run, _NO_RUN)
             return
-        session.hear()
-        session.proven = True
+        client.hear()
+        client.proven = True
         if message.kind == wire.Kind.SAMPLES:
             self._host.issue(self._reader.read(message), now_ns)
         elif message.kind == wire.Kind.PING:
             sent_ns, _, _ = wire.read_times(message)
-            pong = wire.times(wire.Kind.PONG, session.run, sent_ns, now_ns, time.monotonic_ns())
+            pong = wire.times(wire.Kind.PONG, client.run, sent_ns, now_ns, time.monotonic_ns())
             self._send(sender, pong)
         elif message.kind == wire.Kind.FLUSH:
             self._host.flush()
         elif message.kind == wire.Kind.BYE:
-            self._end_session("is done")
+            self._let_go("is done")
         else:
             raise wire.MessageError(f"a {message.kind.name} is not for a node")
 
@@ -228,36 +228,36 @@ class Talker:
 
     def _send_answers(self) -> None:
         rows, data = self._host.take()
-        session = self._session
-        if session is None or not len(rows):
+        client = self._client
+        if client is None or not len(rows):
             return
-        most = session.max_answer_bytes
+        most = client.max_answer_bytes
         if len(data) > most and rows["size"].max() > most:
             rows, data = _without_too_large(rows, data, most)
-        for frames in answer_messages(session.run, rows, data, time.monotonic_ns()):
-            if not self._send(session.identity, frames):
-                self._end_session("does not take its answers and is given up")
+        for frames in answer_messages(client.run, rows, data, time.monotonic_ns()):
+            if not self._send(client.identity, frames):
+                self._let_go("does not take its answers and is given up")
                 return
 
-    # ---- Sessions --------------------------------------------------------------------------------
+    # ---- The load generator that it works for ----------------------------------------------------
 
     def _greet(self, sender: bytes, message: wire.Message) -> None:
         values = wire.read_control(message)
-        session = self._session
+        client = self._client
         if values.get("process_id") == process_id():
             self._refuse(sender, message.run, _SAME_PROCESS)
             return
-        if session is not None and session.identity != sender:
-            self._refuse(sender, message.run, f"it works for {session.who}", busy=True)
+        if client is not None and client.identity != sender:
+            self._refuse(sender, message.run, f"it works for {client.who}", busy=True)
             return
-        if session is not None:
-            if session.run != message.run:
+        if client is not None:
+            if client.run != message.run:
                 raise wire.MessageError("a HELLO of another run in the middle of one")
-            if not session.welcomed:  # It asks again, and waits.
-                session.hear()
+            if not client.welcomed:  # It asks again, and waits.
+                client.hear()
             return
         try:
-            begun = Session(
+            begun = Client(
                 sender,
                 message.run,
                 f"{str(values['host'])[:100]}, process {int(values['process'])}",
@@ -268,7 +268,7 @@ class Talker:
             totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise wire.MessageError(f"a HELLO without what it needs: {error!r}") from None
-        self._session = begun
+        self._client = begun
         _say(f"begins a run for {begun.who}")
         self._host.begin(
             *totals,
@@ -276,35 +276,35 @@ class Talker:
             lambda reason: self._post(lambda: self._refuse(sender, message.run, reason)),
         )
 
-    def _welcome(self, session: Session, name: str) -> None:
-        session.welcomed = True
-        session.hear()
+    def _welcome(self, client: Client, name: str) -> None:
+        client.welcomed = True
+        client.hear()
         values = {
             "name": name,
             "kernel": kernel_id(),
             "max_payload_bytes": self._max_payload_bytes,
         }
-        self._send(session.identity, wire.control(wire.Kind.WELCOME, session.run, values))
+        self._send(client.identity, wire.control(wire.Kind.WELCOME, client.run, values))
 
-    def _end_session(self, why: str) -> None:
-        if self._session is not None:
-            _say(f"{self._session.who} {why}")
-            self._session = None
+    def _let_go(self, why: str) -> None:
+        if self._client is not None:
+            _say(f"{self._client.who} {why}")
+            self._client = None
             self._host.end()
 
     def _forget_the_silent(self) -> None:
-        session = self._session
-        if session is None:
+        client = self._client
+        if client is None:
             return
-        silent_s = session.silent_s
-        if silent_s > session.silence_limit_s:
-            self._end_session(f"was silent for {silent_s:.1f} s and is given up")
+        silent_s = client.silent_s
+        if silent_s > client.silence_limit_s:
+            self._let_go(f"was silent for {silent_s:.1f} s and is given up")
 
     def _refuse(self, sender: bytes, run: int, reason: str, busy: bool = False) -> None:
         self._send(sender, wire.control(wire.Kind.REFUSED, run, {"reason": reason, "busy": busy}))
-        session = self._session
-        if session is not None and (session.identity, session.run) == (sender, run):
-            self._end_session(f"was refused: {reason}")
+        client = self._client
+        if client is not None and (client.identity, client.run) == (sender, run):
+            self._let_go(f"was refused: {reason}")
 
     def _refuse_message(self, sender: bytes, frames: list[Any], reason: str) -> None:
         """Answers the sender if it speaks this protocol; any other sender gets no answer."""
@@ -312,8 +312,8 @@ class Talker:
         run = wire.run_of(head)
         if run is not None:
             self._refuse(sender, run, reason)
-        self._strangers += 1
-        if self._strangers <= _STRANGERS_NAMED:
+        self._dropped += 1
+        if self._dropped <= _DROPPED_NAMED:
             _say(f"dropped a message: {reason}")
 
 

@@ -1,4 +1,5 @@
-"""The common part of `run`, `find-peak` and `sweep`: from options to a test that can start."""
+"""What `run`, `find-peak` and `sweep` have in common: from options to a system that can be
+measured."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ _AUDIT_CONFIG = "audit.config"  # Which StartTest reads, too.
 
 
 @dataclass
-class Session:
-    """All that was asked for, in the file and in the options."""
+class Measurement:
+    """All that was asked for, in the file and in the options; it makes what is measured."""
 
     target: Target
     sut: str | None
@@ -272,7 +273,7 @@ class Session:
         return sys.stderr.isatty() if wanted is None else wanted
 
 
-def open_session(
+def measurement_of(
     target: Target,
     settings: Settings,
     logs: Logs,
@@ -281,7 +282,7 @@ def open_session(
     own: Mapping[str, str] | None = None,
     kind: str = "",
     tables: Sequence[str] = (),
-) -> Session:
+) -> Measurement:
     """Reads the file and the options. `own`: settings that the command sets itself, whatever the
     file says; `kind`: part of the folder's name; `tables`: files that the command writes beside the
     logs."""
@@ -313,7 +314,7 @@ def open_session(
         raise Mistake(f"--output {output}: its name is no text; give another folder") from error
     of_file = logs.output is None and file.output is not None
     parts = (target, sut, qsl, sourced, log_settings, output, settings, logs)
-    return Session(*parts, tables, mode, of_file)
+    return Measurement(*parts, tables, mode, of_file)
 
 
 def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:

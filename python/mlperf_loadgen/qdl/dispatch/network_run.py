@@ -1,4 +1,4 @@
-"""One test over the network: its nodes, and the event loop in which it talks to them."""
+"""A test over the network: its nodes, and the event loop in which it talks to them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NetworkWarning(UserWarning):
     """A fault of the network; the result says how it affected the test."""
 
 
-class Session:
+class NetworkRun:
     """Everything that belongs to one test only, so that a thread that outlives its test cannot
     disturb a later one.
 

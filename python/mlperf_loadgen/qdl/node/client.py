@@ -1,6 +1,6 @@
-"""The load generator that a node works for, and how long it may be silent.
+"""The client of a node: the load generator that it works for, and how long it may be silent.
 
-(The load generator decides how long the node may be silent: qdl/links/node_timeout.py.)
+How long the node itself may be silent is decided in qdl/links/node_timeout.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ _GREETING_LIMIT_S = 10.0  # A load generator sends pings as soon as it is welcom
 
 
 @dataclasses.dataclass
-class Session:
-    """The load generator that the node works for."""
+class Client:
+    """The load generator that the node works for, as far as the node knows it."""
 
     identity: bytes
     run: int
