@@ -1,4 +1,5 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
+from .codecs.images import imagehandler as imagehandler
 from .errors import (
     DecodingError as DecodingError,
     ShardFormatError as ShardFormatError,
@@ -18,6 +19,45 @@ from .samplers import (
     ShardListSampler as ShardListSampler,
     ShardedSampler as ShardedSampler,
 )
+from .stream.batches import (
+    batched as batched,
+    default_collation_fn as default_collation_fn,
+    listed as listed,
+    unbatched as unbatched,
+    unlisted as unlisted,
+)
+from .stream.handlers import (
+    ignore_and_continue as ignore_and_continue,
+    ignore_and_stop as ignore_and_stop,
+    reraise_exception as reraise_exception,
+    warn_and_continue as warn_and_continue,
+    warn_and_stop as warn_and_stop,
+)
+from .stream.mixes import RandomMix as RandomMix, RoundRobin as RoundRobin
+from .stream.shards import (
+    ResampledShards as ResampledShards,
+    SimpleShardList as SimpleShardList,
+    single_node_only as single_node_only,
+    split_by_node as split_by_node,
+    split_by_worker as split_by_worker,
+)
+from .stream.shuffles import detshuffle as detshuffle, shuffle as shuffle
+from .stream.stages import (
+    decode as decode,
+    extract_keys as extract_keys,
+    log_keys as log_keys,
+    map as map,
+    map_dict as map_dict,
+    map_tuple as map_tuple,
+    mcached as mcached,
+    rename as rename,
+    rename_keys as rename_keys,
+    rsample as rsample,
+    select as select,
+    slice as slice,
+    to_tuple as to_tuple,
+    xdecode as xdecode,
+)
 from .writers import ShardWriter as ShardWriter, TarWriter as TarWriter
 
 __all__ = [
@@ -26,14 +66,48 @@ __all__ = [
     "DistributedChunkedSampler",
     "IndexFile",
     "ListedShard",
+    "RandomMix",
+    "ResampledShards",
+    "RoundRobin",
     "ShardFetchError",
     "ShardFormatError",
     "ShardListSampler",
     "ShardWarning",
     "ShardWriter",
     "ShardedSampler",
+    "SimpleShardList",
     "TarWriter",
+    "batched",
+    "decode",
+    "default_collation_fn",
+    "detshuffle",
     "expand",
+    "extract_keys",
+    "ignore_and_continue",
+    "ignore_and_stop",
+    "imagehandler",
+    "listed",
+    "log_keys",
+    "map",
+    "map_dict",
+    "map_tuple",
+    "mcached",
     "read_index",
+    "rename",
+    "rename_keys",
+    "reraise_exception",
+    "rsample",
+    "select",
+    "shuffle",
+    "single_node_only",
+    "slice",
+    "split_by_node",
+    "split_by_worker",
+    "to_tuple",
+    "unbatched",
+    "unlisted",
+    "warn_and_continue",
+    "warn_and_stop",
     "write_index",
+    "xdecode",
 ]

@@ -92,7 +92,7 @@ def test_rewritten_addresses(tmp_path):
     assert b"".join(chunks("http://h/a.tar", rewrite=rewrite)) == DATA
 
 
-# ---- Commands ----------------------------------------------------------------------------------
+# ---- Commands ------------------------------------------------------------
 
 
 def test_commands_are_run_only_if_allowed(tmp_path):
@@ -125,7 +125,7 @@ def test_a_command_whose_reader_stops_is_ended():
     pieces.close()  # Does not wait for the end of what has none.
 
 
-# ---- Others ----------------------------------------------------------------------------------
+# ---- Others ------------------------------------------------------------
 
 
 def test_stdin(monkeypatch):

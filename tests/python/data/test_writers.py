@@ -219,7 +219,7 @@ def test_no_shard_is_left_after_an_error(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a-0.tar"]
 
 
-# ---- Several shards ----------------------------------------------------------------------
+# ---- Several shards ------------------------------------------------------------
 
 
 def write_shards(tmp_path, count, **how):

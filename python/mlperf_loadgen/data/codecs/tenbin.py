@@ -18,7 +18,7 @@ _TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 def encode(arrays: Iterable[Any]) -> bytes:
     """The bytes of arrays in order."""
     out = bytearray()
-    for array in map(np.ascontiguousarray, arrays):
+    for array in map(np.asarray, arrays):
         kind = array.dtype.str[1:]
         if kind not in _TYPES:
             raise ValueError(f"An array of type {array.dtype} cannot be written as tenbin.")

@@ -1,0 +1,139 @@
+"""From the bytes of fields to values, by extension."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from ..errors import DecodingError
+from . import tenbin
+from .images import imagehandler
+from .optional import optional
+
+Handler: TypeAlias = "Callable[[str, bytes], Any]"
+"""From `.` + field and bytes to a value, or None if it is for others."""
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8")
+
+
+def _msgpack(data: bytes) -> Any:
+    return optional("msgpack", "A MessagePack field").unpackb(data)
+
+
+def _cbor(data: bytes) -> Any:
+    return optional("cbor2", "A CBOR field").loads(data)
+
+
+def _npy(data: bytes) -> Any:
+    import numpy as np
+
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def _npz(data: bytes) -> Any:
+    import numpy as np
+
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _pth(data: bytes) -> Any:
+    return optional("torch", "A pth field").load(io.BytesIO(data), weights_only=True)
+
+
+DECODERS: dict[str, Callable[[bytes], Any]] = {
+    **dict.fromkeys(("txt", "text", "transcript"), _text),
+    **dict.fromkeys(("cls", "cls2", "index", "inx", "id"), int),
+    **dict.fromkeys(("json", "jsn"), json.loads),
+    **dict.fromkeys(("mp", "msg"), _msgpack),
+    "cbor": _cbor,
+    "npy": _npy,
+    "npz": _npz,
+    **dict.fromkeys(("ten", "tb"), tenbin.decode),
+}
+"""What reads a value, by the extension of its field."""
+
+PICKLED: dict[str, Callable[[bytes], Any]] = {
+    **dict.fromkeys(("pkl", "pickle", "pyd"), pickle.loads),
+    "pth": _pth,
+}
+"""What is read only with allow_pickle, as it can run code."""
+
+
+class Decoder:
+    """Decodes the fields of samples: `.gz` first, then by the handlers, then by the table."""
+
+    def __init__(
+        self,
+        handlers: Iterable[Handler | str] = (),
+        *,
+        pre: Iterable[Handler] | None = None,
+        post: Iterable[Handler] | None = None,
+        only: str | Collection[str] | None = None,
+        partial: bool = False,
+        allow_pickle: bool = False,
+    ) -> None:
+        named = [imagehandler(h) if isinstance(h, str) else h for h in handlers]
+        self._handlers = [*(pre or ()), *named, *(post or ())]
+        self._only = only.split() if isinstance(only, str) else only
+        self._partial = partial
+        self._allow_pickle = allow_pickle
+        # One for each field that was seen; None: the value stays as it is.
+        self._field_decoders: dict[str, Callable[[bytes], Any] | None] = {}
+
+    def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        decoded = dict(sample)
+        decoders = self._field_decoders
+        for field, value in sample.items():
+            if field not in decoders:
+                decoders[field] = self._for_field(field)
+            decoder = decoders[field]
+            if decoder is None or (self._partial and not isinstance(value, bytes)):
+                continue
+            try:
+                decoded[field] = decoder(value)
+            except Exception as error:
+                url, key = sample.get("__url__"), sample.get("__key__")
+                raise DecodingError(url, key, field, error) from error
+        return decoded
+
+    def _for_field(self, field: str) -> Callable[[bytes], Any] | None:
+        if field.startswith("__") or (self._only is not None and field not in self._only):
+            return None
+        name = f".{field}"
+        unpacked = name.removesuffix(".gz")
+        decode = self._for_name(unpacked)
+        if unpacked == name:
+            return decode
+        return lambda data: decode(gzip.decompress(data)) if decode else gzip.decompress(data)
+
+    def _for_name(self, name: str) -> Callable[[bytes], Any] | None:
+        by_table = self._by_table(name.rpartition(".")[2])
+        if not self._handlers:
+            return by_table
+
+        def decode(data: bytes) -> Any:
+            for handler in self._handlers:
+                value = handler(name, data)
+                if value is not None:
+                    return value
+            return by_table(data) if by_table else data
+
+        return decode
+
+    def _by_table(self, extension: str) -> Callable[[bytes], Any] | None:
+        if extension in PICKLED and not self._allow_pickle:
+            return _refuse_pickle
+        return DECODERS.get(extension) or PICKLED.get(extension)
+
+
+def _refuse_pickle(data: bytes) -> Any:
+    raise ValueError(
+        "unpickling can run any code; allow_pickle=True allows it for shards you trust"
+    )
