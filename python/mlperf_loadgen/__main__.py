@@ -10,8 +10,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        cure = "pip install 'mlperf_loadgen[cli]'"
-        print(f"error: the command line needs {error.name}, not installed: {cure}", file=sys.stderr)
+        fix = "pip install 'mlperf_loadgen[cli]'"
+        print(f"error: the command line needs {error.name}, not installed: {fix}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:  # Before there is anybody to tell it better.
         print("error: interrupted", file=sys.stderr)

@@ -21,18 +21,18 @@ OF_LIBRARY = "write it with def, and return when all samples are there (asyncio.
 OF_CALLBACK = "pass a function that is written with def"
 
 
-def require_plain(function: object, name: str, cure: str) -> None:
+def require_plain(function: object, name: str, fix: str) -> None:
     """Raises TypeError for a function whose plain call does nothing.
 
-    `name`: the name of the callback; `cure`: what to do instead. Methods, functools.partial and
+    `name`: the name of the callback; `fix`: what to do instead. Methods, functools.partial and
     objects with a `__call__` are looked into. An object that is not callable passes.
     """
     kind = _kind(_innermost(function))
     if kind:
-        raise TypeError(f"{name} is {kind}: {cure}")
+        raise TypeError(f"{name} is {kind}: {fix}")
 
 
-def refuse_unawaited(returned: object, name: str, cure: str) -> None:
+def refuse_unawaited(returned: object, name: str, fix: str) -> None:
     """Raises TypeError if a callback returned something that must be awaited or iterated over."""
     if returned is None:
         return
@@ -45,7 +45,7 @@ def refuse_unawaited(returned: object, name: str, cure: str) -> None:
         returned.close()  # So that Python does not warn that it was never awaited.
     kind = type(returned).__name__
     waits = "iterates over it" if is_generator else "awaits it"
-    raise TypeError(f"{name} returned an object of type {kind}, and nothing {waits}: {cure}")
+    raise TypeError(f"{name} returned an object of type {kind}, and nothing {waits}: {fix}")
 
 
 def plain(function: Callable[..., _Value], name: str) -> Callable[..., _Value]:

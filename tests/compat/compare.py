@@ -97,7 +97,7 @@ MASKED_TEXT = [
     (r"^-?(nan|inf)$", "null", "ours: the detail log is valid JSON"),
     (r"; nothing of this file was applied: correct the line", "", "ours: what that means"),
     (r" \(FOLDER[^)]*\)", "", "ours: the config file that an error is in"),
-    (r"(Ran out of generated queries).*", r"\1", "ours names the cause and the cure"),
+    (r"(Ran out of generated queries).*", r"\1", "ours names the cause and the fix"),
 ]
 
 # Summary lines: pattern of the label, reason. Their numbers are masked.

@@ -202,7 +202,7 @@ def _error_outcome(error: BaseException, words: Sequence[str]) -> Outcome:
 
 
 def _usage_text(error: Any, words: Sequence[str]) -> str:
-    """What typer says of a wrong option, with the value that it leaves out, and the cure."""
+    """What typer says of a wrong option, with the value that it leaves out, and the fix."""
     text = error.format_message().rstrip(".")
     names = getattr(getattr(error, "param", None), "opts", ())
     given = [f"{a} {b}: " for a, b in itertools.pairwise(words) if a in names]

@@ -97,14 +97,13 @@ def _inconclusive(found: Findings) -> str:
     numbers = ""
     if abs(math.log(row.b / row.a)) > math.log1p(found.tolerance):
         numbers = f"; by its numbers alone, {row.metric} is {_compared(row.change)}"
-    cure = (
+    fix = (
         "more runs a side, or longer ones"
         if _has_several(found)
         else "longer runs, or several a side"
     )
     return (
-        f"inconclusive ({_seen(found)}, and {_extent(found.tolerance)} matter{numbers}): give "
-        f"{cure}"
+        f"inconclusive ({_seen(found)}, and {_extent(found.tolerance)} matter{numbers}): give {fix}"
     )
 
 

@@ -23,10 +23,10 @@ class Concern:
 
     what: str
     why: str
-    cure: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.why}; {self.cure}"
+        return f"{self.what}: {self.why}; {self.fix}"
 
 
 def warnings_of(found: Measured) -> tuple[Concern, ...]:

@@ -92,5 +92,5 @@ def diagnosis_text(found: Measured, warnings: tuple[Concern, ...]) -> str:
     """The measurements, the rate to trust, and the problems of the machine."""
     lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
     for concern in warnings:
-        lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  fix: {concern.cure}"]
+        lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  fix: {concern.fix}"]
     return "\n".join(part for line in lines for part in wrapped(line, "    "))

@@ -98,20 +98,20 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
     low, high = min(labels), max(labels)
     width = rows.shape[1]
     other = other_reading(rows, low, high)
-    cure = "; give the dtype they were made of"
+    fix = "; give the dtype they were made of"
     if other is not None and other.likelier:
-        cure = f"; as {other.dtype} they fit: give that dtype"
+        fix = f"; as {other.dtype} they fit: give that dtype"
     if width == 1:
-        classes = _whole_numbers(rows[:, 0], cure)
+        classes = _whole_numbers(rows[:, 0], fix)
         far = (classes < min(low, -1)) | (classes > 100 * (high + 1))
         refuse = 2 * np.count_nonzero(far) > len(classes)
     else:
         if width <= high:
             raise ValueError(
                 f"responses hold {width} values of {rows.dtype}, which are no scores of the "
-                f"{high + 1} classes of the labels{cure}"
+                f"{high + 1} classes of the labels{fix}"
             )
-        classes = _highest(rows, cure)
+        classes = _highest(rows, fix)
         refuse = False
     outside = (classes < low) | (classes > high)
     text = f"{_of_responses(outside)} with a class outside the labels' {low} to {high}"
@@ -119,9 +119,9 @@ def class_answers(rows: npt.NDArray[Any], labels: Collection[int]) -> npt.NDArra
         text += f", such as {classes[outside][0]}"
     if other is not None and other.likelier:
         what = text if outside.any() else f"responses are no scores of classes as {rows.dtype}"
-        raise ValueError(what + cure)
+        raise ValueError(what + fix)
     if refuse:
-        raise ValueError(text + cure)
+        raise ValueError(text + fix)
     if outside.any():
         warnings.warn(f"{text}: they count as wrong", ScoreWarning, stacklevel=2)
     if other is not None:
@@ -139,7 +139,7 @@ def _of_responses(chosen: npt.NDArray[np.bool_]) -> str:
     return f"{np.count_nonzero(chosen):,} of {counted(len(chosen), 'response')}"
 
 
-def _whole_numbers(values: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
+def _whole_numbers(values: npt.NDArray[Any], fix: str) -> npt.NDArray[np.int64]:
     if values.dtype.kind in "biu":
         return values.astype(np.int64)
     if values.dtype.kind == "f":
@@ -151,11 +151,11 @@ def _whole_numbers(values: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]
         values = values[broken] if broken.any() else values
     raise ValueError(
         f"responses of {values.dtype} such as {values[0]:g} are no classes, which are whole numbers"
-        f"{cure}"
+        f"{fix}"
     )
 
 
-def _highest(rows: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
+def _highest(rows: npt.NDArray[Any], fix: str) -> npt.NDArray[np.int64]:
     """The place of the highest score of each response; -1: one of them is no number.
 
     Raises ValueError where the sizes of most are not those of scores.
@@ -163,14 +163,14 @@ def _highest(rows: npt.NDArray[Any], cure: str) -> npt.NDArray[np.int64]:
     classes: npt.NDArray[np.int64] = rows.argmax(axis=1).astype(np.int64)
     if rows.dtype.kind != "f":
         if rows.dtype.kind not in "biu":
-            raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
+            raise ValueError(f"responses are no scores of classes as {rows.dtype}{fix}")
         return classes
     with np.errstate(all="ignore"):
         largest = np.abs(rows).max(axis=1)  # NaN where one is.
         plain = (largest >= max(1e-30, np.finfo(rows.dtype).tiny)) & (rows.max(axis=1) <= 1e20)
     # What is 0 throughout shows nothing.
     if 2 * np.count_nonzero(plain) < np.count_nonzero(largest != 0):
-        raise ValueError(f"responses are no scores of classes as {rows.dtype}{cure}")
+        raise ValueError(f"responses are no scores of classes as {rows.dtype}{fix}")
     broken = np.isnan(largest)
     if broken.any():
         text = f"{_of_responses(broken)} with a score that is NaN"

@@ -261,14 +261,14 @@ def _as_list(addresses: object) -> list[str]:
 def _factory(address: str) -> LinkFactory:
     scheme, found, rest = address.partition("://")
     if not found or scheme not in _TRANSPORTS:
-        raise ValueError(f"{address!r} is no address of a node: {_cure(address, scheme, rest)}")
+        raise ValueError(f"{address!r} is no address of a node: {_fix(address, scheme, rest)}")
     factory = _TRANSPORTS[scheme]
     if factory is _OWN_TRANSPORTS.get(scheme):  # What others call an address is not known here.
         check_address(address)
     return factory
 
 
-def _cure(address: str, scheme: str, rest: str) -> str:
+def _fix(address: str, scheme: str, rest: str) -> str:
     """What to do about an address of no known scheme."""
     corrected = corrected_address(address, _TRANSPORTS)
     if corrected is not None:

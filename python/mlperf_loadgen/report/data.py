@@ -32,7 +32,7 @@ class Finding:
     """A problem of a run, and what to do about it."""
 
     text: str
-    cure: str
+    fix: str
 
 
 @dataclass(frozen=True)

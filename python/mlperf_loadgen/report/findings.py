@@ -9,52 +9,61 @@ from ..text.units import counted, duration, number
 from .data import Finding
 from .numbers import LATENCY, TPOT, TTFT, Kind, RunMetrics
 
-_SOONER = {
+_FASTER = {
+    "MultiStream": "Lower multi_stream_samples_per_query, or make the system faster",
+    "Server": "Lower server_target_qps, or make the system faster",
+}
+"""What brings latencies within their bound, in the scenarios that have had one."""
+_MORE_QUERIES = {
     "Server": "Raise server_target_qps to the rate that the system takes.",
     "Offline": "Raise offline_expected_qps to the throughput that was reached: it sizes the query.",
     "SingleStream": "Lower single_stream_expected_latency_ns to the latency that was reached.",
     "MultiStream": "Lower multi_stream_expected_latency_ns to the latency that was reached.",
 }
-_CURES = (
+"""What makes queries enough for min_duration_ms."""
+_FIXES = (
     (
         r"samples failed \(",
-        "See what the system under test says of them, and fix that first: what was measured is of "
-        "the others.",
+        "See what the system under test says of the samples that failed, and fix that first: the "
+        "numbers are of the other samples.",
+    ),
+    # What ended the run comes before what it lacks for that.
+    (r"max_query_count was|Max query count", "Raise max_query_count; 0 stands for no limit."),
+    (r"max_duration was|Max test duration", "Raise max_duration_ms; 0 stands for no limit."),
+    (
+        r"more queries were outstanding|Too many outstanding",
+        "{faster}; or raise server_max_async_queries, of which 0 stands for no limit.",
     ),
     (
-        r"nothing was measured|fewer samples were completed|completed \d+ samples?, the test asks",
-        "Look among the errors for why.",
+        r"stalled: |stopped answering",
+        "Find out why the system under test stopped answering. It may be silent for "
+        "stall_timeout_ms, no longer.",
     ),
-    (r"(?:latency|TTFT|TPOT) (?:.* )?is above", None),
-    (
-        r"was shorter than min_duration|min_duration asks for",
-        "{sooner} Or look among the errors for what ended it.",
-    ),
-    (
-        r"min_query_count asks",
-        "Look among the errors for what ended it: max_duration_ms and max_query_count do.",
-    ),
-    (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
-    (
-        r"logs end before the test did",
-        "Run it again; what was measured until then is shown, and says nothing of the rest.",
-    ),
-    (r"Ran out of generated queries", "{sooner}"),
     (
         r"aborted",
         "Find out why AbortTest was called or the process interrupted, and run it again.",
     ),
     (
-        r"Max test duration|Max query count|Too many outstanding",
-        "Raise or remove max_duration_ms, max_query_count or server_max_async_queries.",
+        r"logs end before the test did|ended without a result",
+        "Run it again: what was measured until then is shown, and says nothing of the rest.",
+    ),
+    (r"nothing was measured", "Look among the errors for why."),
+    (r"(?:latency|TTFT|TPOT) (?:.* )?is above", "{faster}: {where}"),
+    (r"shorter than min_duration|min_duration asks for|Ran out of generated", "{more_queries}"),
+    (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
+    (
+        r"min_query_count asks|samples were completed|completed \d+ samples?, the test asks",
+        "Look among the errors for what ended it.",
     ),
 )
+"""What to do about a reason: the first row whose pattern is found in it says it. The reasons are
+those of loadgen/evaluate/verdict.cc, of logs/worked_out_reasons.py and of the reference."""
+_BY_DEFAULT = "Fix the system under test, or its settings, as this says, and run it again."
+
 # Reasons that failures may bring about: a query of which samples fail may end soon.
 _JUDGED = r"early stopping|counted as slower than any|nothing was measured|TTFT or TPOT is above"
 _TOO_SHORT = r"was shorter than min_duration|min_duration asks for"
-_BY_FAILURES = dict.fromkeys(_SOONER, _JUDGED) | {"Offline": f"{_JUDGED}|{_TOO_SHORT}"}
-_LOWER_THE_RATE = "Lower server_target_qps, or make the system faster"
-_OTHERWISE = "Fix the system under test, or its settings, as this says, and run it again."
+_BY_FAILURES = dict.fromkeys(_MORE_QUERIES, _JUDGED) | {"Offline": f"{_JUDGED}|{_TOO_SHORT}"}
 
 
 def verdict_of(logs: RunLogs) -> tuple[str, str]:
@@ -121,11 +130,11 @@ def _against_bound(metrics: RunMetrics, kind: Kind) -> str:
 def findings_of(logs: RunLogs) -> tuple[Finding, ...]:
     """Why a run is not VALID, each reason with a fix; if successive reasons have the same fix, only
     the last one shows it. Then facts that the page does not show."""
-    cures = [_cure(reason, logs) for reason in logs.reasons]
-    following = [*cures[1:], ""]
+    fixes = [_fix(reason, logs) for reason in logs.reasons]
+    following = [*fixes[1:], ""]
     reasons = tuple(
-        Finding(reason, "" if cure == after else cure)
-        for reason, cure, after in zip(logs.reasons, cures, following, strict=False)
+        Finding(reason, "" if fix == after else fix)
+        for reason, fix, after in zip(logs.reasons, fixes, following, strict=False)
     )
     return reasons + ((_of_left_out_samples(logs),) if logs.samples_left_out else ())
 
@@ -139,22 +148,20 @@ def _of_left_out_samples(logs: RunLogs) -> Finding:
     )
 
 
-def _cure(reason: str, logs: RunLogs) -> str:
+def _fix(reason: str, logs: RunLogs) -> str:
     if logs.number("result_failed_sample_count") and re.search(
         _BY_FAILURES.get(logs.scenario, _JUDGED), reason
     ):
-        return "This may follow from the samples that failed: see to those first."
+        return "This may follow from the samples that failed: fix that first."
     missed_bound = logs.records.get("result_perf_constraints_met") is False
     if missed_bound and reason.startswith("early stopping"):
-        return "This follows from the bound that was missed: see to that first."
-    for pattern, cure in _CURES:
-        if re.search(pattern, reason):
-            if cure is None and logs.scenario == "MultiStream":
-                return "Lower multi_stream_samples_per_query, or make the system faster."
-            if cure is None:
-                return f"{_LOWER_THE_RATE}: {_where_it_comes_from(logs)}"
-            return cure.format(sooner=_SOONER.get(logs.scenario, ""))
-    return _OTHERWISE
+        return "This follows from the bound that was missed: fix that first."
+    fix = next((fix for pattern, fix in _FIXES if re.search(pattern, reason)), _BY_DEFAULT)
+    return fix.format(
+        faster=_FASTER.get(logs.scenario, "Make the system faster"),
+        more_queries=_MORE_QUERIES.get(logs.scenario, _BY_DEFAULT),
+        where=_where_it_comes_from(logs),
+    )
 
 
 def _where_it_comes_from(logs: RunLogs) -> str:

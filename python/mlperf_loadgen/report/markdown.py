@@ -30,7 +30,7 @@ def _run_head(run: RunReport, several: bool) -> Iterable[str]:
     yield f"## {_SIGNS[run.tone]} {run.verdict}: {_text(name)}"
     yield f"{_text(run.headline)}\n\n{_text(run.about)}"
     if run.findings:
-        yield "\n".join(f"- **{_text(f.text)}** {_text(f.cure)}".rstrip() for f in run.findings)
+        yield "\n".join(f"- **{_text(f.text)}** {_text(f.fix)}".rstrip() for f in run.findings)
     if run.cautions:
         yield "\n".join(f"- **Caution:** {_text(caution)}" for caution in run.cautions)
     if not several and run.tiles:

@@ -201,7 +201,7 @@ def _verdicts(runs: Sequence[RunReport]) -> str:
 def _verdict(run: RunReport, name: str) -> str:
     sign = {"good": "✓", "bad": "✕"}.get(run.tone, "i")
     findings = "".join(
-        f"<li><strong>{_text(finding.text)}</strong><span>{_text(finding.cure)}</span></li>"
+        f"<li><strong>{_text(finding.text)}</strong><span>{_text(finding.fix)}</span></li>"
         for finding in run.findings
     )
     cautions = "".join(

@@ -597,7 +597,7 @@ def test_whatever_is_raised_is_told_apart_from_a_verdict(folder, monkeypatch, ra
     assert strict_json(result.stdout)["exit_status"] == status
 
 
-def test_without_the_extra_the_cure_is_named(folder):
+def test_without_the_extra_the_fix_is_named(folder):
     program = """
         import sys
         sys.modules[sys.argv.pop(1)] = None

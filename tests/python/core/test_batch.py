@@ -563,7 +563,7 @@ def test_refused_calls_complete_nothing(run_test, form, mode):
     assert run.errors == []
 
 
-def test_refusals_name_the_cure(look):
+def test_refusals_name_the_fix(look):
     def check(samples):
         with pytest.raises(TypeError, match=r"ids must be a 1-D array.*astype\(numpy.uint64\)"):
             lg.complete(samples.ids.astype(float))

@@ -124,7 +124,7 @@ def test_lines(configure, text, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "cure"),
+    ("text", "line", "fix"),
     [
         ("\n*.*.min_query_count=5", 2, "write spaces around the ="),
         ("*.*.min_query_count = 1e6", 1, "write all digits"),
@@ -138,12 +138,12 @@ def test_lines(configure, text, expected):
         ("*.*.mode = 4", 1, "Invalid value passed to Mode key in config."),
     ],
 )
-def test_warnings_name_line_and_cure(configure, text, line, cure):
+def test_warnings_name_line_and_fix(configure, text, line, fix):
     status, _, caught = configure(text)
     assert status == 0
     (warning,) = caught
     assert f"user.conf:{line}: " in warning
-    assert cure in warning
+    assert fix in warning
 
 
 def test_warnings_as_errors(tmp_path):

@@ -1,7 +1,7 @@
 """Mistakes are refused or reported, never crashed on: bad settings, bad handles, failing callbacks,
 signals, aborts and broken completions.
 
-Method: refusals must name the setting, the value and the cure. Whatever ends a test early, the
+Method: refusals must name the setting, the value and the fix. Whatever ends a test early, the
 samples must be unloaded, the logs complete and readable, and the next test must work. What might
 crash or hang is tried in a process of its own, within a hang limit.
 """
@@ -93,13 +93,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "named", "cure"), REFUSED)
-def test_refused_settings(run_test, arguments, named, cure):
+@pytest.mark.parametrize(("arguments", "named", "fix"), REFUSED)
+def test_refused_settings(run_test, arguments, named, fix):
     with pytest.raises(lg.SettingsError) as refused:
         run_test(**arguments)
     assert isinstance(refused.value, ValueError)
     assert named in str(refused.value)
-    assert cure in str(refused.value)
+    assert fix in str(refused.value)
     assert refused.value.run.events == []
 
 

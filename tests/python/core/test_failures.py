@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_commands import document, done
+from runs import search_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import testing
@@ -470,7 +471,7 @@ def test_a_report_shows_what_failed(tmp_path, scenario):
     run(Failing(lambda number: False), tmp_path / "b", scenario)
     built = build_report([tmp_path / "a", tmp_path / "b"])
     report, other = built.runs
-    assert report.findings[0].text == result.reasons[0] and report.findings[0].cure
+    assert report.findings[0].text == result.reasons[0] and report.findings[0].fix
     tiles = {tile.label: tile.value.value for tile in report.tiles}
     assert tiles["Failed samples"] == system.failed
     assert "Failed samples" not in {tile.label for tile in other.tiles}
@@ -484,18 +485,9 @@ def test_a_report_shows_what_failed(tmp_path, scenario):
 
 @pytest.mark.parametrize("strategy", list(lg.PeakStrategy.__members__.values()))
 def test_where_every_query_fails_a_search_names_the_cause(tmp_path, strategy):
-    settings = lg.TestSettings(
-        scenario=lg.TestScenario.Server,
-        mode=lg.TestMode.FindPeakPerformance,
-        server_find_peak_strategy=strategy,
-        server_target_qps=1000,
-        min_duration_ms=200,
-        min_query_count=20,
-    )
-    logs = lg.LogSettings()
-    logs.log_output.outdir = str(tmp_path)
     system = Failing(lambda number: True, "503 queue full")
-    result = lg.StartTestWithLogSettings(system, Library(), settings, logs, "")
+    quick = {"server_target_qps": 1000, "min_duration_ms": 200, "min_query_count": 20}
+    result = search_in(tmp_path, system, Library(), strategy, **quick)
     assert not result.valid and not result.peak.found
     assert "503 queue full" in result.peak.end and "503 queue full" in result.reasons[0]
     trial = result.peak.trials[0]

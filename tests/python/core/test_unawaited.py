@@ -101,8 +101,8 @@ def test_async_methods_are_refused_before_the_test(tmp_path, name):
     is_of_library = name.endswith("load_samples")
     kind = type("Made", (_Library if is_of_library else _System,), {name: _Async.method})
     pair = (_System(), kind()) if is_of_library else (kind(), _Library())
-    cure = "def" if is_of_library else "AsyncSystemUnderTest"
-    with pytest.raises(TypeError, match=f"^{name} is written with async def.*{cure}"):
+    fix = "def" if is_of_library else "AsyncSystemUnderTest"
+    with pytest.raises(TypeError, match=f"^{name} is written with async def.*{fix}"):
         start(pair, log_settings(tmp_path))
     assert not list(tmp_path.iterdir()), "there was no test"
 

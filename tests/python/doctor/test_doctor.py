@@ -284,10 +284,10 @@ def test_a_healthy_machine_is_not_warned_about():
         ({"open_files_limit": 1024}, "1024 files"),
     ],
 )
-def test_each_fault_is_warned_about_with_reason_and_cure(change, what):
+def test_each_fault_is_warned_about_with_reason_and_fix(change, what):
     (warning,) = warnings_of(healthy(**change))
     assert what in warning.what
-    assert warning.why and warning.cure
+    assert warning.why and warning.fix
     assert str(warning).startswith(warning.what)
 
 

@@ -147,10 +147,16 @@ def run_in(outdir, *, total=20, performance=10, issue=answer, log=None, audit=""
         lambda indices: run.note("load", list(indices)),
         lambda indices: run.note("unload", list(indices)),
     )
+    return finished(
+        run, sut, qsl, lg.TestSettings(**asked), log_settings(outdir, **(log or {})), audit
+    )
+
+
+def finished(run, sut, qsl, settings, logs, audit):
+    """The run with the result of a test of two handles, which are destroyed. An exception of the
+    test has the run."""
     try:
-        run.result = lg.StartTestWithLogSettings(
-            sut, qsl, lg.TestSettings(**asked), log_settings(outdir, **(log or {})), audit
-        )
+        run.result = lg.StartTestWithLogSettings(sut, qsl, settings, logs, audit)
     except BaseException as error:
         error.run = run
         raise
@@ -158,3 +164,14 @@ def run_in(outdir, *, total=20, performance=10, issue=answer, log=None, audit=""
         lg.DestroySUT(sut)
         lg.DestroyQSL(qsl)
     return run
+
+
+def search_in(outdir, system, library, strategy, **settings):
+    """The result of a search for the peak by the load generator alone, without `find_peak`."""
+    asked = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        mode=lg.TestMode.FindPeakPerformance,
+        server_find_peak_strategy=strategy,
+        **settings,
+    )
+    return lg.StartTestWithLogSettings(system, library, asked, log_settings(outdir), "")

@@ -94,7 +94,7 @@ def test_any_file_of_a_test_names_it(run_test, tmp_path):
         read_run(tmp_path)
 
 
-def test_errors_name_the_path_and_the_cure(tmp_path):
+def test_errors_name_the_path_and_the_fix(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere; give the folder"):
         read_run(tmp_path / "nowhere")
     with pytest.raises(NoRunError, match="holds no logs of a test"):

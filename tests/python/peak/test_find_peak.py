@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from runs import search_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.logs.run import read_run
@@ -155,10 +156,8 @@ def test_the_logs_say_that_it_was_not_determined(search, tmp_path):
 
 @pytest.mark.parametrize("strategy", lg.PeakStrategy.__members__.values(), ids=str)
 def test_a_search_that_ends_at_its_limit_says_so_first(tmp_path, library, strategy):
-    settings = lg.TestSettings(
-        scenario=lg.TestScenario.Server,
-        mode=lg.TestMode.FindPeakPerformance,
-        server_find_peak_strategy=strategy,
+    result = search_in(
+        *(tmp_path, System(), library, strategy),
         server_find_peak_max_qps=2000,
         server_target_qps=1000,
         server_target_latency_ns=NEVER_MISSED_MS * 10**6,
@@ -166,9 +165,7 @@ def test_a_search_that_ends_at_its_limit_says_so_first(tmp_path, library, strate
         min_duration_ms=200,
         min_query_count=10,
     )
-    log = lg.LogSettings()
-    log.log_output.outdir = str(tmp_path)
-    peak = lg.StartTestWithLogSettings(System(), library, settings, log, "").peak
+    peak = result.peak
     assert peak.at_limit and not peak.determined and peak.qps == 2000
     assert peak.statement.startswith("not determined, at least 2000 queries/s: no rate up to")
     assert (
@@ -254,19 +251,14 @@ class Flaky(System):
 def test_queries_that_fail_are_named_as_the_cause_and_no_budget_is_promised(
     tmp_path, library, strategy
 ):
-    settings = lg.TestSettings(
-        scenario=lg.TestScenario.Server,
-        mode=lg.TestMode.FindPeakPerformance,
-        server_find_peak_strategy=strategy,
+    result = search_in(
+        *(tmp_path, Flaky(), library, strategy),
         server_find_peak_max_qps=4000,
         server_target_qps=500,
         server_target_latency_ns=NEVER_MISSED_MS * 10**6,
         min_duration_ms=500,
         min_query_count=400,
     )
-    log = lg.LogSettings()
-    log.log_output.outdir = str(tmp_path)
-    result = lg.StartTestWithLogSettings(Flaky(), library, settings, log, "")
     peak = result.peak
     assert not peak.determined and not peak.settling_budget_s
     assert "of the queries failed: rare" in peak.statement and "settle" not in peak.statement

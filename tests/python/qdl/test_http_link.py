@@ -643,7 +643,7 @@ def test_options_are_checked():
         HttpLink("http://", None)
 
 
-def test_without_aiohttp_the_cure_is_named(run_script):
+def test_without_aiohttp_the_fix_is_named(run_script):
     done = run_script("""
         import sys
         sys.modules["aiohttp"] = None

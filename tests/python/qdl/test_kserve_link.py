@@ -786,7 +786,7 @@ def test_an_address_names_a_model(address):
         KServeLink(address, Recorder())
 
 
-def test_without_tritonclient_the_cure_is_named(run_script):
+def test_without_tritonclient_the_fix_is_named(run_script):
     done = run_script("""
         import sys
         sys.modules["tritonclient"] = None

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,11 +20,14 @@ import pytest
 from runs import SCENARIOS, answer, log_settings
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import series
+from mlperf_loadgen.report.findings import findings_of
 
 pytest.importorskip("plotly")
 
 RATE = {"server_target_qps": 2e4}
+STALL = {"min_query_count": 12, "stall_timeout_ms": 200}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -323,19 +327,96 @@ def test_a_run_in_which_nothing_was_measured(run_test, tmp_path):
     assert "within the bound" not in page.text and "above the bound" not in page.text
     assert "percentiles" not in page.tables
     assert "latency-tail" not in page.charts and "outstanding-time" in page.charts
-    assert page.text.count("Fix the system under test") == 1  # Of reasons that it would cure all.
+    assert page.text.count("Fix the system under test") == 1  # All these reasons have this fix.
+
+
+def keep(samples):
+    """Answers nothing."""
+
+
+def abort(samples):
+    answer(samples)
+    lg.AbortTest()
+
+
+def fail(samples):
+    lg.fail(samples.ids, "503 queue full")
+
+
+REASONS = {
+    "failed": (
+        {"issue": fail},
+        "samples failed",
+        "See what the system under test says of the samples that failed",
+    ),
+    "max_query_count": (
+        {"max_query_count": 5, "min_query_count": 20},
+        "min_query_count asks for 20",
+        "Raise max_query_count;",
+    ),
+    "max_duration": (
+        {"max_duration_ms": 1, "min_query_count": 10**6},
+        "min_query_count asks for 1000000",
+        "Raise max_duration_ms;",
+    ),
+    "outstanding": (
+        {"scenario": "Server", "issue": keep, "server_max_async_queries": 2, **STALL, **RATE},
+        "min_query_count asks for",
+        "Lower server_target_qps, or make the system faster; or raise server_max_async_queries",
+    ),
+    "stalled": (
+        {"issue": keep, **STALL},
+        "stalled: no sample was completed",
+        "Find out why the system under test stopped answering",
+    ),
+    "aborted": ({"issue": abort}, "the test was aborted", "Find out why AbortTest was called"),
+    "bound": (
+        {"scenario": "Server", "server_target_latency_ns": 1, **RATE},
+        "is above the bound",
+        "Lower server_target_qps, or make the system faster: ",
+    ),
+    "short": (
+        {"scenario": "Offline", "min_duration_ms": 10_000},
+        "min_duration asks for",
+        "Raise offline_expected_qps",
+    ),
+    "early stopping": (
+        {"scenario": "Server", "min_query_count": 50, **RATE},
+        "early stopping needs",
+        "Let it run longer",
+    ),
+    "contract": (
+        {"issue": lambda samples: (answer(samples), answer(samples))},
+        "double completions: complete each sample exactly once",
+        "Fix the system under test, or its settings, as this says",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_each_reason_has_its_fix(run_test, name):
+    """The fix is that of the cause, and a reason without one shares that of the next."""
+    settings, reason, fix = REASONS[name]
+    found = findings_of(read_run(run_test(**settings).outdir))
+    fixes = [finding.fix for finding in found]
+    shown = [next(filter(None, fixes[number:])) for number in range(len(fixes))]
+    (of_reason,) = {s for finding, s in zip(found, shown, strict=True) if reason in finding.text}
+    assert of_reason.startswith(fix)
 
 
 @pytest.mark.parametrize(
-    ("settings", "cure"),
+    ("error", "fix"),
     [
-        ({"max_query_count": 5, "min_query_count": 20}, "max_duration_ms and max_query_count do"),
-        ({"scenario": "Offline", "min_duration_ms": 10_000}, "Raise offline_expected_qps"),
-        ({"scenario": "Server", "server_target_latency_ns": 1, **RATE}, "Lower server_target_qps"),
+        ("Ending early: Ran out of generated queries to issue before", "Raise server_target_qps"),
+        ("Ending early: Max query count reached.", "Raise max_query_count;"),
+        ("Ending early: Max test duration reached.", "Raise max_duration_ms;"),
+        ("Ending early: Too many outstanding queries.", "Lower server_target_qps"),
     ],
 )
-def test_a_reason_in_the_words_of_the_result_has_its_cure(run_test, tmp_path, settings, cure):
-    assert cure in page_of(tmp_path, run_test(**settings).outdir).text
+def test_errors_of_the_reference_have_the_same_fixes(run_test, error, fix):
+    logs = read_run(run_test(scenario="Server", **RATE).outdir)
+    (finding,) = findings_of(replace(logs, reasons=(error,)))
+    assert finding.fix.startswith(fix)
 
 
 def test_numbers_that_are_none(run_test, tmp_path):

@@ -28,8 +28,8 @@ def keys(
     try:
         make_keys(folder)
     except ImportError as error:
-        cure = "pip install 'mlperf_loadgen[network]'"
-        raise Mistake(f"keys need {error.name}, not installed: {cure}") from error
+        fix = "pip install 'mlperf_loadgen[network]'"
+        raise Mistake(f"keys need {error.name}, not installed: {fix}") from error
     except OSError as error:
         text = error.strerror or str(error)
         if error.filename is not None:  # The error is the system's, and names only the file.

@@ -92,8 +92,8 @@ def _tell_default_rate(measurement: Measurement) -> None:
     given = measurement.sourced.origin("server_target_qps") not in unasked
     if settings.scenario == _core.TestScenario.Server and measures and not given:
         rate = f"{settings.server_target_qps:g} query a second"
-        cure = "give a rate, as in --set server_target_qps=100"
-        tell(f"note: {rate}, the default of server_target_qps; {cure}")
+        fix = "give a rate, as in --set server_target_qps=100"
+        tell(f"note: {rate}, the default of server_target_qps; {fix}")
 
 
 def _next_commands(measurement: Measurement, result: _core.TestResult) -> list[str]:

@@ -158,8 +158,8 @@ def _check_plot(plot: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        cure = "pip install 'mlperf_loadgen[plots]'"
-        raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {cure}") from error
+        fix = "pip install 'mlperf_loadgen[plots]'"
+        raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {fix}") from error
 
 
 def _draw(table: Sweep, plot: Path, measurement: Measurement) -> None:

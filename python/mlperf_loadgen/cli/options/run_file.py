@@ -55,8 +55,8 @@ def _root(path: Path) -> Any:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        cure = "pip install 'mlperf_loadgen[cli]'"
-        raise Mistake(f"--file {path}: reading it needs PyYAML, not installed: {cure}") from error
+        fix = "pip install 'mlperf_loadgen[cli]'"
+        raise Mistake(f"--file {path}: reading it needs PyYAML, not installed: {fix}") from error
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:

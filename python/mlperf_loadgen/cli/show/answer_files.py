@@ -45,19 +45,19 @@ def read_answers(read: AccuracyLog, dtype: str | None) -> Answers:
 
     if dtype is None:
         return Answers(read, None, read.payloads)
-    cure = "try int64, int32, float32 or text"
+    fix = "try int64, int32, float32 or text"
     try:
         if dtype == _TEXT:
             return Answers(read, None, read.payloads.texts())
         kind = np.dtype(dtype)
         if kind.kind not in "biufc":
-            raise Mistake(f"--dtype {dtype}: no type of numbers; {cure}")
+            raise Mistake(f"--dtype {dtype}: no type of numbers; {fix}")
     except UnicodeError as error:
         raise Mistake(f"--dtype {dtype}: {error}") from error
     except (TypeError, SyntaxError) as error:
-        raise Mistake(f"--dtype {dtype}: no type of NumPy; {cure}") from error
+        raise Mistake(f"--dtype {dtype}: no type of NumPy; {fix}") from error
     except ValueError as error:
-        what = error if dtype == _TEXT else f"no type of NumPy; {cure}"
+        what = error if dtype == _TEXT else f"no type of NumPy; {fix}"
         raise Mistake(f"--dtype {dtype}: {what}") from error
     try:
         if len(np.unique(np.diff(read.payloads.offsets))) > 1:

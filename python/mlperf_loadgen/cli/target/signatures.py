@@ -73,9 +73,9 @@ def _check_async(made: SystemUnderTest, owner: str) -> None:
         _check_plain(made, name, OF_SYSTEM, owner)
 
 
-def _check_plain(made: Any, name: str, cure: str, owner: str) -> None:
+def _check_plain(made: Any, name: str, fix: str, owner: str) -> None:
     try:
-        require_plain(getattr(made, name), f"{owner}.{name}", cure)
+        require_plain(getattr(made, name), f"{owner}.{name}", fix)
     except TypeError as error:
         raise Mistake(str(error)) from None
 

@@ -229,8 +229,8 @@ def _executing(target: str) -> Iterator[None]:
             try:
                 yield
             except SystemExit as error:
-                cure = 'put what it runs under if __name__ == "__main__":'
-                raise Mistake(f"{target} exits when it is imported: {cure}") from error
+                fix = 'put what it runs under if __name__ == "__main__":'
+                raise Mistake(f"{target} exits when it is imported: {fix}") from error
     except SyntaxError as error:
         raise Mistake(f"{target}: {error.filename}:{error.lineno}: {error.msg}") from error
 
@@ -264,8 +264,8 @@ def _only_class(module: ModuleType, kind: type, target: str) -> tuple[Any, str]:
     for name, value in vars(module).items():
         if _is_own(value, kind) and value.__module__ == module.__name__:
             raise lacking(value, f"{_split(target)[0]}:{name}")
-    cure = _BEHIND if kind is QuerySampleLibrary else "write one"
-    raise Mistake(f"{target}: {_shown(module)} has no {kind.__name__}: {cure}")
+    fix = _BEHIND if kind is QuerySampleLibrary else "write one"
+    raise Mistake(f"{target}: {_shown(module)} has no {kind.__name__}: {fix}")
 
 
 def _is_candidate(value: object, kind: type) -> bool:

@@ -25,7 +25,7 @@ from .table import (
 @row(
     "W1",
     reference="a library without samples, or a performance count of 0: SIGSEGV",
-    here="SettingsError naming the count and the cure",
+    here="SettingsError naming the count and the fix",
 )
 def empty_library():
     for scenario in SCENARIOS:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runs import finished
+
 import mlperf_loadgen as lg
 
 LIMIT_S = 60
@@ -153,17 +155,7 @@ def run(issue=answer, *, total=10, performance=10, log=None, audit="", settings=
     for name, value in (log or {}).items():
         holder = log_settings if hasattr(log_settings, name) else log_settings.log_output
         setattr(holder, name, value)
-    try:
-        run.result = lg.StartTestWithLogSettings(
-            sut, qsl, settings or settings_of(**values), log_settings, audit
-        )
-    except BaseException as error:
-        error.run = run
-        raise
-    finally:
-        lg.DestroySUT(sut)
-        lg.DestroyQSL(qsl)
-    return run
+    return finished(run, sut, qsl, settings or settings_of(**values), log_settings, audit)
 
 
 def refused(call, *texts, error=lg.SettingsError):
