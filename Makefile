@@ -7,10 +7,10 @@ JOBS ?= $(shell nproc)
 BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
 
-PACKAGE_SOURCES := $(shell find loadgen bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
+PACKAGE_SOURCES := $(shell find loadgen shards bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
                      -o -type f -print) \
                    CMakeLists.txt $(wildcard cmake/*) mlperf.conf pyproject.toml setup.py VERSION
-CXX_FILES = $(shell find $(wildcard loadgen bindings demos tests benchmarks) -name '*.h' -o -name '*.cc')
+CXX_FILES = $(shell find $(wildcard loadgen shards bindings demos tests benchmarks) -name '*.h' -o -name '*.cc')
 # The sanitizers need the usual memory layout, which kernels that randomise more bits do not give.
 FIXED_LAYOUT = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
@@ -50,7 +50,7 @@ quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without instal
 	  -DPython_EXECUTABLE=$(BIN)/python -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
 	$(BIN)/cmake --build build/quick -j $(JOBS)
 	$(BIN)/ctest --test-dir build/quick -j $(JOBS) --output-on-failure
-	cp build/quick/bindings/_core*.so python/mlperf_loadgen/
+	cp build/quick/bindings/_*.so python/mlperf_loadgen/
 	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 	  $(addprefix tests/python/,$(QUICK))
 

@@ -105,8 +105,9 @@ std::vector<Include> Includes(std::istream& source) {
 }
 
 bool IsOfTheSystem(const std::string& name) {
-  static const std::set<std::string> posix = {"fcntl.h",     "pthread.h",  "signal.h", "sys/mman.h",
-                                              "sys/prctl.h", "sys/stat.h", "unistd.h"};
+  static const std::set<std::string> posix = {"fcntl.h",    "pthread.h",   "signal.h",
+                                              "sys/mman.h", "sys/prctl.h", "sys/stat.h",
+                                              "sys/uio.h",  "unistd.h"};
   // The standard library's headers have neither a dot nor a slash in their names.
   const bool standard =
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
@@ -199,17 +200,19 @@ bool IsSource(const std::string& name) {
   return name.ends_with(".h") || name.ends_with(".cc") || name.ends_with(".cc.in");
 }
 
-// The core's source files by their names in loadgen/, and their texts.
+// The source files below a folder by their names there, and their texts.
+std::map<std::string, std::string> SourcesIn(const char* folder) {
+  std::map<std::string, std::string> found;
+  const fs::path root = fs::path(LOADGEN_SOURCE_DIR) / folder;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = entry.path().lexically_relative(root).generic_string();
+    if (IsSource(name)) found[name] = ReadFile(entry.path());
+  }
+  return found;
+}
+
 const std::map<std::string, std::string>& Sources() {
-  static const std::map<std::string, std::string> sources = [] {
-    std::map<std::string, std::string> found;
-    const fs::path core = fs::path(LOADGEN_SOURCE_DIR) / "loadgen";
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(core)) {
-      const std::string name = entry.path().lexically_relative(core).generic_string();
-      if (IsSource(name)) found[name] = ReadFile(entry.path());
-    }
-    return found;
-  }();
+  static const std::map<std::string, std::string> sources = SourcesIn("loadgen");
   return sources;
 }
 
@@ -262,6 +265,23 @@ TEST(LayeringTest, TheReadmeNamesEveryFile) {
                        readme.find("`" + shared + ".h`") != readme.npos;
     EXPECT_TRUE(named) << file << ": add it to the table of loadgen/README.md";
   }
+}
+
+// ---- Parts around the core ---------------------------------------------------------------------
+
+TEST(LayeringTest, ShardsIncludeTheirOwnFilesAndPublicHeaders) {
+  const std::map<std::string, std::string> sources = SourcesIn("shards");
+  EXPECT_GT(sources.size(), 15u);
+  for (const auto& [file, source] : sources) {
+    std::istringstream stream(source);
+    for (const Include& include : Includes(stream)) {
+      const bool is_public = FolderName(include.name) == kPublic && Sources().count(include.name);
+      const bool is_allowed = include.quoted ? sources.count(include.name) == 1 || is_public
+                                             : IsOfTheSystem(include.name);
+      EXPECT_TRUE(is_allowed) << file << ": " << include.text;
+    }
+  }
+  EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
 }
 
 // ---- The check itself --------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Samples from WebDataset shards."""
 
-from .. import _lazy
+from .. import _lazy, _shards
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
@@ -58,3 +58,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "writers": ("ShardWriter", "TarWriter"),
     },
 )
+
+# What the C++ module needs of the package: it names no Python module itself.
+_shards.set_hooks(format_error=_lazy.later(__name__, "errors", "ShardFormatError"))

@@ -8,6 +8,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "python"
 PACKAGE = "mlperf_loadgen"
 CORE = f"{PACKAGE}._core"
+EXTENSIONS = (CORE, f"{PACKAGE}._shards")
+"""The modules in C++, which import nothing of the package."""
 
 
 def module_name(path):
@@ -81,7 +83,7 @@ class _Imports(ast.NodeVisitor):
 
 def edges(files):
     """(file, module that it imports), for files as `sources` gives them."""
-    known = {*files, CORE}
+    known = {*files, *EXTENSIONS}
     return {
         (name, module)
         for name, (text, is_package) in files.items()
@@ -92,4 +94,4 @@ def edges(files):
 def modules_named_in_cpp(text):
     """The Python modules of the package that a C++ text imports by name, but for its own."""
     named = re.findall(r'(?i:import)\w*\(\s*"(mlperf_loadgen[\w.]*)"', text)
-    return {module for module in named if module != CORE}
+    return {module for module in named if module not in EXTENSIONS}

@@ -1,7 +1,23 @@
 """What right readers make of shards, brace lists, index files, seeds: tests/golden/webdataset."""
 
+import hashlib
 import json
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "golden" / "webdataset"
 GOLDEN = json.loads((FOLDER / "expected.json").read_text())
+ARCHIVES = GOLDEN["archives"]
+
+
+def digests(samples):
+    """Samples, (key, {field: bytes}) each, as the golden file describes them."""
+    return [
+        (
+            key,
+            {
+                field: (len(data), hashlib.sha256(data).hexdigest())
+                for field, data in fields.items()
+            },
+        )
+        for key, fields in samples
+    ]

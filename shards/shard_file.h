@@ -1,0 +1,41 @@
+// A file to read from at any place, and what tells whether it is still the same one.
+#ifndef MLPERF_SHARDS_SHARD_FILE_H_
+#define MLPERF_SHARDS_SHARD_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace mlperf::shards {
+
+struct FileIdentity {
+  uint64_t size = 0;
+  int64_t mtime_ns = 0;
+  uint64_t inode = 0;
+  uint64_t device = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// Every call returns 0, or what errno was.
+class ShardFile {
+ public:
+  ShardFile() = default;
+  ~ShardFile() { Close(); }
+  ShardFile(const ShardFile&) = delete;
+  ShardFile& operator=(const ShardFile&) = delete;
+
+  int Open(const std::string& path);
+  void Close();
+  int Identify(FileIdentity* identity) const;
+  // Reads up to the end of the file at most; `count` is how many bytes.
+  int ReadAt(uint64_t offset, char* buffer, size_t size, size_t* count) const;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace mlperf::shards
+
+#endif  // MLPERF_SHARDS_SHARD_FILE_H_
