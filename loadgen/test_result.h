@@ -63,7 +63,8 @@ struct TokenMetrics {
 struct PeakTrial {
   double qps = 0;
   bool passed = false;
-  std::string kind = "trial";  // PeakStrategy::Estimate: "bracket", "measure", "confirm".
+  // Bisection: "start", "boundary", "middle". Estimate: "bracket", "measure", "confirm".
+  std::string kind = "trial";
   uint64_t query_count = 0;
   // The share of queries that missed the bound (the worst, if several) or failed.
   double over_share = 0;

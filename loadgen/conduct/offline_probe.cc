@@ -36,6 +36,7 @@ OfflineProbe ProbeLoaded(Conductor* test, const LoadableSet& set) {
     const RunRecord record =
         test->Issue(set, Phase::kWarmUp, OfflineProbePlan(test->plan(), count));
     if (record.slots == nullptr) return {};
+    test->logs()->detail().WriteConduct(record, "probe: ", test->NowNs());
     test->AddConduct(record, "probe: ");
     const bool is_sound = record.samples_failed == 0 && ContractReasons(record).empty();
     if (test->Stopped() || !is_sound) return {};

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,30 +46,10 @@ class PeakPhase {
       : test_(*test), hooks_(hooks), bounds_(TrialBounds(plan(), hooks.goodput)) {}
 
   void Bisect(const LoadableSet& set) {
-    RunPlan reported_plan = plan();
-    RunRecord reported;  // Of the last trial that passed, or of the first.
-    bool warm = false;
-    size_t late_trials = 0;
-    std::string caution;  // Of the reported trial, or else of the last that was late.
-    const auto run = [&](double qps) {
-      PeakTrial trial;
-      trial.qps = qps;
-      if (!std::exchange(warm, true) && !test_.WarmUp(set)) return trial;
-      RunPlan trial_plan = plan();
-      trial_plan.target_qps = qps;
-      RunRecord record = test_.Issue(set, Phase::kPerformance, trial_plan);
-      if (record.slots == nullptr) return trial;
-      test_.logs()->detail().WriteSet(record, test_.NowNs());
-      test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
-      trial = DescribeBisected(trial_plan, record);
-      trial.passed = trial.passed && !test_.Stopped();
-      const std::string late = LatenessCaution(trial_plan, record);
-      late_trials += late.empty() ? 0 : 1;
-      if (caution.empty() || trial.passed) caution = late.empty() ? caution : late;
-      if (trial.passed || reported.slots == nullptr) {
-        reported_plan = trial_plan;
-        reported = std::move(record);
-      }
+    const auto run = [&](double qps, std::string_view kind) {
+      PeakTrial trial = RunBisected(set, qps);
+      trial.kind = kind;
+      test_.logs()->detail().WriteTrial(trial, test_.NowNs());
       return trial;
     };
     const auto message = [&](const std::string& text) {
@@ -80,64 +61,31 @@ class PeakPhase {
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
     TellFailures(&*test_.result()->peak);
-    Conclude(late_trials, caution);
-    if (reported.slots == nullptr || reported.queries_issued == 0) return;
-    test_.logs()->WriteQueries(reported_plan, reported, {.trace = false, .samples = true});
+    Conclude();
+    if (reported_.slots == nullptr || reported_.queries_issued == 0) return;
+    test_.logs()->WriteQueries(reported_plan_, reported_, {.trace = false, .samples = true});
     if (!test_.result()->peak->found && !test_.Stopped()) {
       test_.logs()->detail().Error(
           "error_runtime",
           "FindPeakPerformance: Initial lower bound does not satisfy performance constraints, "
           "msg: " +
-              WhyItFails(reported_plan, reported),
+              WhyItFails(reported_plan_, reported_),
           test_.NowNs());
     }
-    Report(reported_plan, reported);
+    Report();
   }
 
   void Estimate(const LoadableSet& set) {
-    RunPlan confirmed_plan = plan();
-    RunRecord confirmed;  // The last confirming run.
     PeakAnswer answer;
-    size_t late_trials = 0;  // Of those that count for the estimate.
-    std::string caution;     // Of the last of them.
-    const auto note = [&](const TrialOutcome& outcome) {
-      late_trials += outcome.caution.empty() ? 0 : 1;
-      if (!outcome.caution.empty()) caution = outcome.caution;
-    };
     test_.WithLoaded(set, [&] {
-      if (!test_.WarmUp(set)) return;
-      PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
-      if (!hooks_.start_qps) options.start_qps = std::min(ProbeQps(set), options.max_qps);
-      PeakFinder finder(options);
-      test_.result()->peak.emplace();
-      for (const TrialOutcome& outcome : hooks_.known) {
-        finder.Add(outcome);
-        test_.result()->peak->trials.push_back(Describe(options, outcome));
-        note(outcome);
-      }
-      answer = finder.Answer();
-      for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
-        const RunPlan trial = TrialPlan(plan(), bounds_, *request);
-        RunRecord record;
-        const std::optional<TrialOutcome> outcome = RunTrial(set, trial, *request, &record);
-        if (!outcome) break;
-        finder.Add(*outcome);
-        answer = finder.Answer();
-        test_.result()->peak->trials.push_back(Describe(options, *outcome));
-        note(*outcome);
-        test_.logs()->detail().Message(TrialText(*outcome), test_.NowNs());
-        test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
-        if (request->kind != TrialKind::Confirm) continue;
-        confirmed_plan = trial;
-        confirmed = std::move(record);
-      }
+      if (test_.WarmUp(set)) answer = EstimateLoaded(set);
     });
     if (!test_.result()->peak) return;
     SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
-    Conclude(late_trials, caution);
-    if (confirmed.slots != nullptr) {
-      test_.WriteSet(confirmed_plan, confirmed);
-      return Report(confirmed_plan, confirmed);
+    Conclude();
+    if (reported_.slots != nullptr) {
+      test_.WriteSet(reported_plan_, reported_);
+      return Report();
     }
     test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
     test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
@@ -146,6 +94,65 @@ class PeakPhase {
 
  private:
   const RunPlan& plan() const { return test_.plan(); }
+
+  PeakTrial RunBisected(const LoadableSet& set, double qps) {
+    PeakTrial trial;
+    trial.qps = qps;
+    if (!std::exchange(warm_, true) && !test_.WarmUp(set)) return trial;
+    RunPlan trial_plan = plan();
+    trial_plan.target_qps = qps;
+    RunRecord record = test_.Issue(set, Phase::kPerformance, trial_plan);
+    if (record.slots == nullptr) return trial;
+    test_.logs()->detail().WriteSet(record, test_.NowNs());
+    test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
+    trial = DescribeBisected(trial_plan, record);
+    trial.passed = trial.passed && !test_.Stopped();
+    const std::string late = LatenessCaution(trial_plan, record);
+    late_trials_ += late.empty() ? 0 : 1;
+    // That of the reported trial, or else of the last that was late.
+    if (caution_.empty() || trial.passed) caution_ = late.empty() ? caution_ : late;
+    if (trial.passed || reported_.slots == nullptr) {
+      reported_plan_ = trial_plan;
+      reported_ = std::move(record);
+    }
+    return trial;
+  }
+
+  PeakAnswer EstimateLoaded(const LoadableSet& set) {
+    PeakFinderOptions options = FinderOptions(plan(), bounds_, hooks_);
+    if (!hooks_.start_qps) options.start_qps = std::min(ProbeQps(set), options.max_qps);
+    PeakFinder finder(options);
+    test_.result()->peak.emplace();
+    for (const TrialOutcome& outcome : hooks_.known) {
+      finder.Add(outcome);
+      Note(options, outcome);
+    }
+    PeakAnswer answer = finder.Answer();
+    for (auto request = finder.Next(); request && !test_.Stopped(); request = finder.Next()) {
+      const RunPlan trial = TrialPlan(plan(), bounds_, *request);
+      RunRecord record;
+      const std::optional<TrialOutcome> outcome = RunTrial(set, trial, *request, &record);
+      if (!outcome) break;
+      finder.Add(*outcome);
+      answer = finder.Answer();
+      Note(options, *outcome);
+      test_.CallOutside([&] { hooks_.on_trial(*outcome, answer); });
+      if (request->kind != TrialKind::Confirm) continue;
+      reported_plan_ = trial;
+      reported_ = std::move(record);
+    }
+    return answer;
+  }
+
+  // A trial of a search by estimate, also one of the search that this one goes on with.
+  void Note(const PeakFinderOptions& options, const TrialOutcome& outcome) {
+    const PeakTrial trial = Describe(options, outcome);
+    test_.result()->peak->trials.push_back(trial);
+    test_.logs()->detail().WriteTrial(trial, test_.NowNs());
+    if (outcome.caution.empty()) return;
+    ++late_trials_;
+    caution_ = outcome.caution;
+  }
 
   double ProbeQps(const LoadableSet& set) {
     const RunRecord record = test_.Issue(set, Phase::kWarmUp, ProbePlan(plan()));
@@ -164,6 +171,7 @@ class PeakPhase {
     if (record->slots == nullptr) return std::nullopt;
     const std::vector<std::string> broken = ContractReasons(*record);
     test_.AddReasons(broken);
+    if (!broken.empty()) test_.logs()->detail().WriteConduct(*record, "trial: ", test_.NowNs());
     if (test_.Stopped() || !broken.empty()) return std::nullopt;
     const double wall_s = static_cast<double>(test_.NowNs() - start_ns) / 1e9;
     TrialOutcome outcome = observer.Outcome(*record, wall_s);
@@ -173,17 +181,17 @@ class PeakPhase {
   }
 
   // What was found, in words, and what a reader must know first.
-  void Conclude(size_t late_trials, const std::string& caution) {
+  void Conclude() {
     PeakSearchResult& peak = *test_.result()->peak;
     peak.statement = PeakStatement(peak);
     std::string failures = hooks_.goodput ? "" : FailuresCaution(peak);
     if (!failures.empty()) peak.cautions.push_back(std::move(failures));
-    if (late_trials > 0) {
+    if (late_trials_ > 0) {
       const std::string of_trials =
           std::to_string(peak.trials.size()) + (peak.trials.size() == 1 ? " trial" : " trials");
       peak.cautions.push_back("The load generator itself was late in " +
-                              std::to_string(late_trials) + " of " + of_trials +
-                              ", which makes the peak look lower. " + caution);
+                              std::to_string(late_trials_) + " of " + of_trials +
+                              ", which makes the peak look lower. " + caution_);
     }
     test_.result()->cautions = peak.cautions;
   }
@@ -194,15 +202,22 @@ class PeakPhase {
   }
 
   // The logs of the trial that stands for the search.
-  void Report(const RunPlan& reported_plan, const RunRecord& reported) {
+  void Report() {
     test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
-    test_.Judge(reported_plan, reported);
+    test_.Judge(reported_plan_, reported_);
     test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
   }
 
   Conductor& test_;
   const PeakSearchHooks& hooks_;
   const std::vector<TrialBound> bounds_;
+  // The trial that stands for the search: of a bisection the last that passed, or the first; of an
+  // estimate the last confirming run.
+  RunPlan reported_plan_;
+  RunRecord reported_;
+  size_t late_trials_ = 0;  // Of an estimate: of those that count for it.
+  std::string caution_;     // Of one of them.
+  bool warm_ = false;       // A bisection warms up before its first trial.
 };
 
 }  // namespace

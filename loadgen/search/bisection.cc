@@ -74,7 +74,7 @@ class Search {
   void Find() {
     message_("FindPeakPerformance: Check validity of the base settings field: " +
              std::to_string(options_.first_qps));
-    if (!TryAlone(options_.first_qps)) {
+    if (!TryAlone(options_.first_qps, "start")) {
       const bool failures = result_.trials.back().failed_share > 0;
       result_.end =
           failures ? "queries failed at the first rate" : "the first rate fails; start lower";
@@ -98,8 +98,8 @@ class Search {
     message_("FindPeakPerformance: Found peak performance field: " + std::to_string(passed_qps_));
   }
 
-  bool Try(double qps) {
-    result_.trials.push_back(run_(qps));
+  bool Try(double qps, std::string_view kind) {
+    result_.trials.push_back(run_(qps, kind));
     const bool passed = result_.trials.back().passed;
     if (passed) {
       passed_qps_ = qps;
@@ -109,9 +109,9 @@ class Search {
     return passed;
   }
 
-  bool TryAlone(double qps) {
+  bool TryAlone(double qps, std::string_view kind) {
     bool passed = false;
-    around_([&] { passed = Try(qps); });
+    around_([&] { passed = Try(qps, kind); });
     return passed;
   }
 
@@ -127,7 +127,7 @@ class Search {
         return false;
       }
       message_("FindBoundaries: Checking fields " + Bounds(low, high_));
-      if (!TryAlone(high_)) {
+      if (!TryAlone(high_, "boundary")) {
         message_("FindPeakPerformance: Found boundaries: " + Bounds(low, high_));
         return true;
       }
@@ -144,7 +144,7 @@ class Search {
       if (!(low < mid && mid < high_)) return;  // Adjacent doubles.
       message_("FindPeakPerformanceBinarySearch: Testing the mid value of bounds " +
                Bounds(low, high_) + ": " + std::to_string(mid));
-      if (Try(mid)) {
+      if (Try(mid, "middle")) {
         low = mid;
       } else {
         high_ = mid;

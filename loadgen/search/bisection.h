@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "test_result.h"
 
@@ -17,7 +18,8 @@ struct PeakSearchOptions {
   double limit_qps = 1e9;  // No load above this is tried: the schedule's resolution is 1 ns.
 };
 
-using PeakTrialFunction = std::function<PeakTrial(double qps)>;
+// Runs a trial. `kind`: which part of the search asks for it.
+using PeakTrialFunction = std::function<PeakTrial(double qps, std::string_view kind)>;
 using PeakMessageFunction = std::function<void(const std::string& text)>;
 
 // Runs a part of the search, between whatever the trials in it need to share.
@@ -26,9 +28,10 @@ using PeakPartFunction = std::function<void(const std::function<void()>& part)>;
 // What was found, in words: first whether the peak is determined, then what is known of it.
 std::string PeakStatement(const PeakSearchResult& peak);
 
-// Checks the first load, widens until one fails, then bisects. `run` is called once a trial; the
-// last load it passed is the result. `stopped` ends the search early (an aborted test). Each trial
-// before the bisection, and the bisection as a whole, is run through `around`.
+// Checks the first load ("start"), widens until one fails ("boundary"), then bisects ("middle").
+// `run` is called once a trial; the last load it passed is the result. `stopped` ends the search
+// early (an aborted test). Each trial before the bisection, and the bisection as a whole, is run
+// through `around`.
 PeakSearchResult SearchPeak(
     const PeakSearchOptions& options, const PeakTrialFunction& run,
     const PeakMessageFunction& message, const std::function<bool()>& stopped,

@@ -136,6 +136,11 @@ void DetailLog::WriteSet(const RunRecord& record, int64_t now_ns, const std::str
   WriteSetRecords(record, phase, log_, now_ns);
 }
 
+void DetailLog::WriteTrial(const PeakTrial& trial, int64_t now_ns) {
+  DetailBlock block(log_, now_ns);
+  WriteTrialRecord(trial, &block);
+}
+
 void DetailLog::WritePeak(const PeakSearchResult& peak, int64_t now_ns) {
   DetailBlock block(log_, now_ns);
   WritePeakRecords(peak, &block);
@@ -143,6 +148,10 @@ void DetailLog::WritePeak(const PeakSearchResult& peak, int64_t now_ns) {
 
 void DetailLog::WriteWarmUp(const RunRecord& record, int64_t now_ns) {
   WriteWarmUpRecords(record, log_, now_ns);
+}
+
+void DetailLog::WriteConduct(const RunRecord& record, const std::string& phase, int64_t now_ns) {
+  WriteConductRecords(record, phase, log_, now_ns);
 }
 
 void DetailLog::WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns) {

@@ -51,10 +51,14 @@ class DetailLog {
   // (all 0), power_begin, power_end.
   // `phase`: before what concerns the samples of one phase of several, such as "accuracy: ".
   void WriteSet(const RunRecord& record, int64_t now_ns, const std::string& phase = "");
+  // peak_trial: one rate that a search has tried.
+  void WriteTrial(const PeakTrial& trial, int64_t now_ns);
   // result_peak_qps and what belongs to it.
   void WritePeak(const PeakSearchResult& peak, int64_t now_ns);
   // That the performance phase was preceded by a warm-up, and how it broke the contract.
   void WriteWarmUp(const RunRecord& record, int64_t now_ns);
+  // How a set broke the contract, of which the log says nothing else. `phase`: "probe: ", ...
+  void WriteConduct(const RunRecord& record, const std::string& phase, int64_t now_ns);
   // offline_probe_*: what the query of the performance phase is sized by.
   void WriteOfflineProbe(const OfflineProbe& probe, int64_t now_ns);
   // <key>_left_out_sample_count, and the warning that says it in words.

@@ -150,6 +150,17 @@ void WriteResultRecords(const RunPlan& plan, const PerformanceResult& result, De
   for (const std::string& caution : result.cautions) block->Add("result_caution", caution);
 }
 
+void WriteTrialRecord(const PeakTrial& trial, DetailBlock* block) {
+  block->Add("peak_trial", JsonFields{{"kind", ToJson(trial.kind)},
+                                      {"qps", ToJson(trial.qps)},
+                                      {"passed", ToJson(trial.passed)},
+                                      {"query_count", ToJson(trial.query_count)},
+                                      {"over_share", ToJson(trial.over_share)},
+                                      {"failed_share", ToJson(trial.failed_share)},
+                                      {"failures", ToJson(trial.failures)},
+                                      {"duration_s", ToJson(trial.duration_s)}});
+}
+
 void WritePeakRecords(const PeakSearchResult& peak, DetailBlock* block) {
   block->Add("result_peak_found", peak.found);
   block->Add("result_peak_determined", peak.determined);

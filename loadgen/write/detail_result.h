@@ -11,6 +11,9 @@ namespace mlperf::loadgen {
 // result_validity ... result_caution.
 void WriteResultRecords(const RunPlan& plan, const PerformanceResult& result, DetailBlock* block);
 
+// peak_trial: an object, its fields named as the members.
+void WriteTrialRecord(const PeakTrial& trial, DetailBlock* block);
+
 // result_peak_*.
 void WritePeakRecords(const PeakSearchResult& peak, DetailBlock* block);
 

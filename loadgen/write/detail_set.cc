@@ -66,7 +66,9 @@ void WriteIssueEnds(const RunRecord& record, DetailBlock* block) {
   }
 }
 
-std::string OccurrenceText(const RunRecord& record, const ViolationDetail& detail) {
+// `phase`: "probe: ", of which "probe query" is made where the set counts for nothing.
+std::string OccurrenceText(const RunRecord& record, const std::string& phase,
+                           const ViolationDetail& detail) {
   const std::string text(ViolationText(detail.kind));
   const std::string id = "response id " + std::to_string(detail.response_id);
   if (detail.kind == Violation::kUnknownId || detail.kind == Violation::kForeignId) {
@@ -76,19 +78,21 @@ std::string OccurrenceText(const RunRecord& record, const ViolationDetail& detai
   if (detail.response_id == kResponseIdReserved) return text;
   const uint64_t query = detail.query - record.first_query + record.FirstShownQuery();
   const uint64_t sample = detail.sample - record.first_sample + record.FirstShownSample();
-  const char* start = record.phase == Phase::kWarmUp ? " (warm-up query " : " (query ";
-  return text + start + std::to_string(query) + ", sample " + std::to_string(sample) + ", " + id +
-         ")";
+  const bool counts = record.phase != Phase::kWarmUp;
+  const std::string kind = counts ? "" : phase.substr(0, phase.find(':')) + " ";
+  return text + " (" + kind + "query " + std::to_string(query) + ", sample " +
+         std::to_string(sample) + ", " + id + ")";
 }
 
-void WriteViolations(const RunRecord& record, MlLog* log, DetailBlock* block) {
+void WriteViolations(const std::string& phase, const RunRecord& record, MlLog* log,
+                     DetailBlock* block) {
   const ViolationRecord& violations = record.violations;
   for (const std::string& text : violations.faults) {
     block->RuntimeError("The system under test reported: " + text);
   }
   std::array<uint64_t, kViolationKinds> unlisted = violations.counts;
   for (const ViolationDetail& detail : violations.first) {
-    DetailBlock(log, detail.time_ns).RuntimeError(OccurrenceText(record, detail));
+    DetailBlock(log, detail.time_ns).RuntimeError(OccurrenceText(record, phase, detail));
     --unlisted[static_cast<size_t>(detail.kind)];
   }
   for (size_t kind = 0; kind < kViolationKinds; ++kind) {
@@ -224,7 +228,7 @@ void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* l
   block.Add("generated_query_duration", record.generated.duration_ns);
   WriteFailures(phase, record, &block);
   WriteIssueEnds(record, &block);
-  WriteViolations(record, log, &block);
+  WriteViolations(phase, record, log, &block);
   WriteIncompleteSamples(phase, record, &block);
   if (record.phase == Phase::kPerformance) WriteClockCheck(record, &block);
   WriteLoggerCounters(&block);
@@ -232,12 +236,18 @@ void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* l
 }
 
 void WriteWarmUpRecords(const RunRecord& record, MlLog* log, int64_t now_ns) {
+  DetailBlock(log, now_ns)
+      .Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
+                                  " samples, which count for nothing");
+  WriteConductRecords(record, "warm-up: ", log, now_ns);
+}
+
+void WriteConductRecords(const RunRecord& record, const std::string& phase, MlLog* log,
+                         int64_t now_ns) {
   DetailBlock block(log, now_ns);
-  block.Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
-                                   " samples, which count for nothing");
-  WriteFailures("warm-up: ", record, &block);
-  WriteViolations(record, log, &block);
-  WriteIncompleteSamples("warm-up: ", record, &block);
+  WriteFailures(phase, record, &block);
+  WriteViolations(phase, record, log, &block);
+  WriteIncompleteSamples(phase, record, &block);
 }
 
 }  // namespace mlperf::loadgen

@@ -18,6 +18,10 @@ void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* l
 // That the performance phase was preceded by a warm-up, and how it broke the contract.
 void WriteWarmUpRecords(const RunRecord& record, MlLog* log, int64_t now_ns);
 
+// How a set broke the contract, of which the log says nothing else. `phase`: "probe: ", ...
+void WriteConductRecords(const RunRecord& record, const std::string& phase, MlLog* log,
+                         int64_t now_ns);
+
 // The error records of a contract violation: the text of one occurrence.
 std::string_view ViolationText(Violation kind);
 

@@ -126,12 +126,27 @@ JsonText ToJson(std::span<const uint64_t> values, const Checkpoint& checkpoint) 
 }
 
 JsonText ToJson(const std::map<std::string, std::string>& values) {
+  JsonFields fields;
+  for (const auto& [key, value] : values) fields.emplace_back(key, ToJson(value));
+  return ToJson(fields);
+}
+
+JsonText ToJson(std::span<const std::string> values) {
+  std::string text = "[";
+  for (const std::string& value : values) {
+    if (text.size() > 1) text += ',';
+    AppendQuoted(value, &text);
+  }
+  return {text + ']'};
+}
+
+JsonText ToJson(const JsonFields& fields) {
   std::string text = "{";
-  for (const auto& [key, value] : values) {
+  for (const auto& [key, value] : fields) {
     if (text.size() > 1) text += ',';
     AppendQuoted(key, &text);
     text += ':';
-    AppendQuoted(value, &text);
+    text += value.text;
   }
   return {text + '}'};
 }

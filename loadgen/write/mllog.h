@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "plan/checkpoint.h"
@@ -31,6 +32,11 @@ JsonText ToJson(const char* value);       // Or a literal would become a bool.
 // `checkpoint` is called now and then.
 JsonText ToJson(std::span<const uint64_t> values, const Checkpoint& checkpoint = NoCheckpoint);
 JsonText ToJson(const std::map<std::string, std::string>& values);
+JsonText ToJson(std::span<const std::string> values);
+
+// An object, its fields in this order.
+using JsonFields = std::vector<std::pair<std::string_view, JsonText>>;
+JsonText ToJson(const JsonFields& fields);
 
 // Six significant digits, as C++ streams print doubles ("nan", "inf" stay as they are).
 std::string StreamDouble(double value);

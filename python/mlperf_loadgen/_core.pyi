@@ -581,7 +581,8 @@ class PeakTrial:
 
     @property
     def kind(self) -> str:
-        """ "trial" of a bisection; "bracket", "measure" or "confirm" of an estimate."""
+        """ "start", "boundary" or "middle" of a bisection; "bracket", "measure" or "confirm" of an
+        estimate."""
     @property
     def qps(self) -> float: ...
     @property

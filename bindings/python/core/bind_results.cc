@@ -280,8 +280,8 @@ void BindPerformance(py::module_& module) {
 void BindTestResult(py::module_& module) {
   ValueClass<PeakTrial>(module, "PeakTrial", "One rate tried by a peak search.")
       .def_readonly("kind", &PeakTrial::kind,
-                    "\"trial\" of a bisection; \"bracket\", \"measure\" or \"confirm\" of an "
-                    "estimate.")
+                    "\"start\", \"boundary\" or \"middle\" of a bisection; \"bracket\", "
+                    "\"measure\" or \"confirm\" of an estimate.")
       .def_readonly("qps", &PeakTrial::qps)
       .def_readonly("passed", &PeakTrial::passed)
       .def_readonly("query_count", &PeakTrial::query_count)

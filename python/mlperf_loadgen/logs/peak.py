@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from .detail import LogRecord
+from .detail import LogRecord, number_or_none
+from .worked_out_trials import worked_out_peak_qps, worked_out_trials
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,15 @@ class LoggedTrial:
     """The purpose, such as "bracket", "measure" or "confirm"; in a bisection "start", "boundary" or
     "middle"."""
     passed: bool | None
-    """Whether a bisection continued above this rate. None: other searches do not judge single
-    trials."""
-    over_percent: float | None
-    """Percentage of the queries that were over the bound; None: not logged."""
+    """Whether the system kept up with this rate. None: not logged."""
+    over_share: float | None
+    """Share of the queries that were over the bound or failed; None: not logged."""
     query_count: int | None
+    """Number of queries that were issued; None: not logged."""
+    failed_share: float = 0.0
+    """Share of the queries that failed; 0 also where it is not logged."""
+    failures: tuple[str, ...] = ()
+    """Why queries failed: the first few different texts."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,7 @@ def peak_of(records: Sequence[LogRecord]) -> LoggedPeak | None:
     if last.get("effective_test_mode") != "FindPeakPerformance":
         return None
     messages = [str(r.value) for r in records if r.key == "generic_message"]
-    found = [m for text in messages if (m := _FOUND.match(text))]
-    qps = float(found[-1][1]) if found else None
+    qps = worked_out_peak_qps(messages)
     if "result_peak_found" in last:
         qps = last["result_peak_qps"] if last["result_peak_found"] else None
     return LoggedPeak(
@@ -58,47 +62,24 @@ def peak_of(records: Sequence[LogRecord]) -> LoggedPeak | None:
         low_qps=last.get("result_peak_low_qps") if qps else None,
         high_qps=last.get("result_peak_high_qps") if qps else None,
         valid_qps=(last.get("result_peak_valid_qps") or None) if qps else None,
-        trials=tuple(_estimate_trials(messages) or _bisection_trials(messages)),
+        trials=tuple(map(_trial, _recorded_trials(records) or worked_out_trials(messages))),
     )
 
 
-# ---- The trials of a peak search, which are logged as messages for people ------------------------
-
-_NUMBER = r"([-+.\w]+?)"
-_FOUND = re.compile(rf"FindPeakPerformance: Found peak performance field: {_NUMBER}$")
-_ESTIMATE = re.compile(
-    rf"FindPeakPerformance: (\w+) at {_NUMBER} queries/s for .*?: {_NUMBER} % of (\d+) queries"
-)
-_START = re.compile(rf"FindPeakPerformance: Check validity of the base settings field: {_NUMBER}$")
-_BOUNDARY = re.compile(rf"FindBoundaries: Checking fields \[{_NUMBER}, {_NUMBER}\)$")
-_MIDDLE = re.compile(rf".*Testing the mid value of bounds \[{_NUMBER}, {_NUMBER}\): {_NUMBER}$")
-_BOUNDS = re.compile(rf"FindPeakPerformance: Found boundaries: \[{_NUMBER}, {_NUMBER}\)$")
+def _recorded_trials(records: Sequence[LogRecord]) -> list[dict[str, Any]]:
+    values = (r.value for r in records if r.key == "peak_trial")
+    return [v for v in values if isinstance(v, dict) and number_or_none(v.get("qps")) is not None]
 
 
-def _estimate_trials(messages: Sequence[str]) -> list[LoggedTrial]:
-    return [
-        LoggedTrial(float(m[2]), m[1], None, float(m[3]), int(m[4]))
-        for text in messages
-        if (m := _ESTIMATE.match(text))
-    ]
-
-
-def _bisection_trials(messages: Sequence[str]) -> list[LoggedTrial]:
-    """A trial passed if the search went on above it: the next lower bound is its rate."""
-    steps: list[tuple[str, float, float | None]] = []  # Purpose, rate, known lower bound before.
-    for text in messages:
-        if m := _START.match(text):
-            steps.append(("start", float(m[1]), None))
-        elif m := _BOUNDARY.match(text):
-            steps.append(("boundary", float(m[2]), float(m[1])))
-        elif m := _MIDDLE.match(text):
-            steps.append(("middle", float(m[3]), float(m[1])))
-        elif (m := _BOUNDS.match(text)) or (m := _FOUND.match(text)):
-            steps.append(("", 0.0, float(m[1])))
-    trials = []
-    for i, (purpose, qps, _) in enumerate(steps):
-        if purpose:
-            following = steps[i + 1][2] if i + 1 < len(steps) else None
-            passed = None if following is None else following >= qps
-            trials.append(LoggedTrial(qps, purpose, passed, None, None))
-    return trials
+def _trial(fields: Mapping[str, Any]) -> LoggedTrial:
+    passed, failures = fields.get("passed"), fields.get("failures")
+    query_count = number_or_none(fields.get("query_count"))
+    return LoggedTrial(
+        qps=float(fields["qps"]),
+        purpose=str(fields.get("kind", "")),
+        passed=passed if isinstance(passed, bool) else None,
+        over_share=number_or_none(fields.get("over_share")),
+        query_count=None if query_count is None else int(query_count),
+        failed_share=number_or_none(fields.get("failed_share")) or 0.0,
+        failures=tuple(map(str, failures)) if isinstance(failures, list) else (),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from .detail import LogRecord
 from .worked_out_reasons import broken_rules
 
-_FAILURE = re.compile(r"(?:warm-up: |accuracy: )?\d+ of \d+ samples failed \(")
+_FAILURE = re.compile(r"(?:[a-z-]+: )?\d+ of \d+ samples? failed \(")
 _KILLED = "the logs end before the test did: it was killed or is still running"
 
 

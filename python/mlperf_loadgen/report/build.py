@@ -245,37 +245,42 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
     if peak is None or not peak.trials:
         return None
     found, trials = "No rate was found that passes.", counted(len(peak.trials), "trial")
-    interval = None
     if peak.statement:
         found = f"The peak: {peak.statement}; {trials}."
     elif peak.qps is not None:
         found = f"The peak is {number(peak.qps)} queries/s, after {trials}."
-    if peak.qps is not None and peak.low_qps is not None and peak.high_qps is not None:
-        interval = (peak.low_qps, peak.high_qps)
-    judged = any(trial.passed is not None for trial in peak.trials)
-    rows = tuple(
-        (
-            Cell(str(i + 1)),
-            Cell(trial.purpose),
-            number_cell(trial.qps),
-            Cell(_OUTCOMES[trial.passed] if judged else _share_over(trial)),
-        )
-        for i, trial in enumerate(peak.trials)
-    )
-    columns = ("trial", "purpose", "queries/s", "outcome" if judged else "over the bound")
     return PeakReport(
         text=found,
-        trials=Table("trials", "Trials", columns, rows),
+        trials=_trials_table(peak.trials),
         rates=tuple(trial.qps for trial in peak.trials),
-        over_percent=tuple(trial.over_percent for trial in peak.trials),
         passed=tuple(trial.passed for trial in peak.trials),
         peak_qps=peak.qps,
-        interval_qps=interval,
     )
 
 
-def _share_over(trial: LoggedTrial) -> str:
-    return "" if trial.over_percent is None else share(trial.over_percent / 100)
+def _trials_table(trials: tuple[LoggedTrial, ...]) -> Table:
+    """With the columns that the logs have something for."""
+    columns: dict[str, list[Cell]] = {
+        "trial": [Cell(str(i + 1)) for i in range(len(trials))],
+        "purpose": [Cell(trial.purpose) for trial in trials],
+        "queries/s": [number_cell(trial.qps) for trial in trials],
+    }
+    if any(trial.over_share is not None for trial in trials):
+        columns["over the bound"] = [
+            Cell("" if t.over_share is None else share(t.over_share)) for t in trials
+        ]
+    if any(trial.failed_share for trial in trials):
+        columns["failed"] = [Cell(_failed(trial)) for trial in trials]
+    if any(trial.passed is not None for trial in trials):
+        columns["outcome"] = [Cell(_OUTCOMES[trial.passed]) for trial in trials]
+    return Table("trials", "Trials", tuple(columns), tuple(zip(*columns.values(), strict=True)))
+
+
+def _failed(trial: LoggedTrial) -> str:
+    """The share that failed and why; empty if nothing failed."""
+    if not trial.failed_share:
+        return ""
+    return ": ".join(filter(None, [share(trial.failed_share), "; ".join(trial.failures)]))
 
 
 def _sweep_report(sweep: Sweep) -> SweepReport:

@@ -102,10 +102,8 @@ class PeakReport:
     text: str
     trials: Table
     rates: tuple[float, ...]
-    over_percent: tuple[float | None, ...]
     passed: tuple[bool | None, ...]
     peak_qps: float | None
-    interval_qps: tuple[float, float] | None
 
 
 @dataclass(frozen=True)

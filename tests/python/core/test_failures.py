@@ -493,6 +493,9 @@ def test_where_every_query_fails_a_search_names_the_cause(tmp_path, strategy):
     trial = result.peak.trials[0]
     assert not trial.passed and trial.failed_share == 1 and trial.failures == ["503 queue full"]
     assert result.to_dict()["peak"]["trials"][0]["failures"] == ["503 queue full"]
+    table = build_report([tmp_path]).runs[0].peak.trials
+    shown = {name: cell.text for name, cell in zip(table.columns, table.rows[0], strict=True)}
+    assert shown["failed"] == "100 %: 503 queue full" and shown["outcome"] == "failed"
 
 
 def test_find_peak_names_the_cause_and_resumes(tmp_path):

@@ -19,6 +19,7 @@ from runs import SCENARIOS, answer, log_settings
 import mlperf_loadgen as lg
 from mlperf_loadgen.logs.detail import parse_records
 from mlperf_loadgen.logs.files import NoRunError
+from mlperf_loadgen.logs.peak import LoggedTrial, peak_of
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
 
@@ -373,17 +374,55 @@ def test_the_trials_of_both_peak_searches(run_test):
         choice = getattr(lg.PeakStrategy, strategy)
         run = run_test(server_find_peak_strategy=choice, **settings)
         peak, found = read_run(run.outdir).peak, run.result.peak
-        assert [t.qps for t in peak.trials] == pytest.approx([t.qps for t in found.trials], 1e-5)
+        for logged, trial in zip(peak.trials, found.trials, strict=True):
+            assert logged.qps == pytest.approx(trial.qps, 1e-5)
+            assert logged.over_share == pytest.approx(trial.over_share, 1e-5)
+            assert (logged.purpose, logged.passed) == (trial.kind, trial.passed)
+            assert (logged.query_count, logged.failed_share) == (trial.query_count, 0)
         known = found.qps if found.determined or found.at_limit else 0
         assert (peak.qps or 0) == pytest.approx(known, 1e-5)
-        if strategy == "Estimate":
-            assert [t.purpose for t in peak.trials] == [t.kind for t in found.trials]
-            assert [t.query_count for t in peak.trials] == [t.query_count for t in found.trials]
-        else:
-            assert [t.passed for t in peak.trials] == [t.passed for t in found.trials]
+        purposes = {t.purpose for t in peak.trials}
+        assert (
+            purposes
+            <= {
+                "Bisection": {"start", "boundary", "middle"},
+                "Estimate": {"bracket", "measure", "confirm"},
+            }[strategy]
+        )
 
 
-def test_a_bisection_passes_where_it_goes_on_above():
+def _peak_of_log(lines):
+    metadata = {"is_error": False, "is_warning": False}
+    lines = [("effective_test_mode", "FindPeakPerformance"), *lines]
+    data = "".join(
+        ":::MLLOG "
+        + json.dumps({"key": k, "value": v, "time_ms": 0.0, "metadata": metadata})
+        + "\n"
+        for k, v in lines
+    )
+    return peak_of(parse_records(data.encode()).records)
+
+
+def test_a_trial_record_is_read_as_far_as_it_makes_sense():
+    whole = {"kind": "measure", "qps": 5.5, "passed": False, "query_count": 10, "over_share": 0.5}
+    whole |= {"failed_share": 0.1, "failures": ["cut", "off"], "duration_s": 2}
+    odd = {"qps": 7, "passed": "yes", "query_count": None, "over_share": [], "failures": "cut"}
+    values = [whole, odd, {"kind": "no rate"}, "text", None, {"qps": None}]
+    trials = _peak_of_log([("peak_trial", value) for value in values]).trials
+    assert trials == (
+        LoggedTrial(5.5, "measure", False, 0.5, 10, 0.1, ("cut", "off")),
+        LoggedTrial(7, "", None, None, None, 0, ()),
+    )
+
+
+def test_the_trials_of_an_estimate_by_an_older_version():
+    text = "FindPeakPerformance: measure at 1.5e+03 queries/s for 0.02 s: 2.5 % of 31 queries over "
+    texts = [text + "the bound", text + "the bound; 1 % of the queries failed: cut"]
+    trials = _peak_of_log([("generic_message", text) for text in texts]).trials
+    assert trials == 2 * (LoggedTrial(1500, "measure", None, 0.025, 31),)
+
+
+def test_a_bisection_of_the_reference_passes_where_it_goes_on_above():
     texts = [
         "FindPeakPerformance: Check validity of the base settings field: 100.000000",
         "FindBoundaries: Checking fields [100.000000, 200.000000)",
@@ -395,18 +434,7 @@ def test_a_bisection_passes_where_it_goes_on_above():
         "[300.000000, 400.000000): 350.000000",
         "FindPeakPerformance: Found peak performance field: 300.000000",
     ]
-    metadata = {"is_error": False, "is_warning": False}
-    lines = [("effective_test_mode", "FindPeakPerformance")]
-    lines += [("generic_message", text) for text in texts]
-    data = "".join(
-        ":::MLLOG "
-        + json.dumps({"key": k, "value": v, "time_ms": 0.0, "metadata": metadata})
-        + "\n"
-        for k, v in lines
-    )
-    from mlperf_loadgen.logs.peak import peak_of
-
-    peak = peak_of(parse_records(data.encode()).records)
+    peak = _peak_of_log([("generic_message", text) for text in texts])
     assert peak.qps == 300
     assert [(t.qps, t.passed) for t in peak.trials] == [
         (100, True),

@@ -245,6 +245,8 @@ TEST_F(FindPeakTest, ABrokenContractEndsTheSearch) {
   EXPECT_FALSE(result.valid());
   EXPECT_FALSE(result.peak->found);
   EXPECT_NE(result.reasons.front().find("double completions"), std::string::npos);
+  EXPECT_NE(logs_.Read("mlperf_log_detail.txt").find("twice. (trial query 0, sample 0, "),
+            std::string::npos);
 }
 
 TEST_F(FindPeakTest, WithoutAConfirmingRunTheLogsSayWhatWasFoundSoFar) {

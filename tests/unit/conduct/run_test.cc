@@ -565,6 +565,21 @@ TEST_F(OfflineProbeRun, SpoilsTheTestIfItsContractIsBroken) {
   EXPECT_EQ(result.reasons.front(),
             "probe: 1 double completion: complete each sample exactly once");
   EXPECT_EQ(result.offline_probe.sample_count, 0u);
+  EXPECT_TRUE(HasRecord(logs_, "error_runtime", "twice. (probe query 0, sample 0, "));
+}
+
+TEST_F(OfflineProbeRun, SaysInTheLogWhyItsSamplesFailed) {
+  bool first = true;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    if (!std::exchange(first, false)) return TakeTime(samples);
+    FailSamples(&samples[0].id, 1, "HTTP 503");
+  };
+  settings_.offline_probe_duration_ms = 100;
+  const TestResult result = Run(settings_);
+  EXPECT_FALSE(result.valid());
+  ASSERT_TRUE(result.reasons.front().starts_with("probe: 1 of 1 ")) << result.reasons.front();
+  EXPECT_TRUE(result.reasons.front().ends_with("(100 %): HTTP 503")) << result.reasons.front();
+  EXPECT_TRUE(HasRecord(logs_, "error_runtime", result.reasons.front()));
 }
 
 // Whatever its own numbers, in the result, the summary and the detail log alike.

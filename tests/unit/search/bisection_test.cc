@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "traffic/random.h"
@@ -25,13 +26,15 @@ struct Search {
   PeakSearchResult result;
   std::vector<std::string> messages;
   std::vector<double> loads;  // Of the trials, in order.
+  std::vector<std::string> kinds;
 };
 
 Search Find(const PeakSearchOptions& options, const System& system,
             size_t stop_after_trials = kUnlimited) {
   Search search;
-  const auto run = [&](double qps) {
+  const auto run = [&](double qps, std::string_view kind) {
     search.loads.push_back(qps);
+    search.kinds.emplace_back(kind);
     PeakTrial trial;
     trial.qps = qps;
     trial.passed = system(qps);
@@ -68,6 +71,10 @@ TEST(PeakSearchTest, MessagesAreTheReferences) {
   const Search search = Find({.first_qps = 100, .step = 1, .decimals = 0}, Cliff(979));
   EXPECT_TRUE(search.result.found);
   EXPECT_EQ(search.result.qps, 978.125);
+  std::vector<std::string> kinds = {"start"};
+  kinds.resize(5, "boundary");
+  kinds.resize(14, "middle");
+  EXPECT_EQ(search.kinds, kinds);
   EXPECT_EQ(search.messages,
             (std::vector<std::string>{
                 "FindPeakPerformance: Check validity of the base settings field: 100.000000",

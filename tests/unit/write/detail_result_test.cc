@@ -265,5 +265,33 @@ TEST_F(DetailResultTest, EstimatesStayThoseOfTheTokenTimesIfFirstTokensWereNotTe
   ExpectValues({{"early_stopping_latency_ss", "7"}, {"early_stopping_latency_ms", "8"}});
 }
 
+TEST_F(DetailResultTest, ATrialIsAnObject) {
+  PeakTrial trial;
+  trial.kind = "bracket";
+  trial.qps = 1234.5678;
+  trial.passed = true;
+  trial.query_count = 80;
+  trial.over_share = 0.025;
+  trial.failed_share = 0.0125;
+  trial.failures = {"503 \"full\"", "cut\noff"};
+  trial.duration_s = 2.5;
+  detail_.WriteTrial(trial, kNow);
+  detail_.WriteTrial({}, kNow);
+  const std::vector<Json> records = Records();
+  ASSERT_EQ(Keys(), Words("peak_trial peak_trial"));
+  const Json& value = records[0]["value"];
+  EXPECT_EQ(value.keys,
+            Words("kind qps passed query_count over_share failed_share failures duration_s"));
+  Strings texts;
+  for (const Json& item : value.items) texts.push_back(item.text);
+  EXPECT_EQ(texts[0], "bracket");
+  EXPECT_EQ(Strings(texts.begin() + 1, texts.begin() + 6), Words("1234.57 true 80 0.025 0.0125"));
+  EXPECT_EQ(texts[7], "2.5");
+  ASSERT_EQ(value["failures"].items.size(), 2u);
+  EXPECT_EQ(value["failures"].items[0].text, trial.failures[0]);
+  EXPECT_EQ(value["failures"].items[1].text, trial.failures[1]);
+  EXPECT_TRUE(records[1]["value"]["failures"].items.empty());
+}
+
 }  // namespace
 }  // namespace mlperf::loadgen
