@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from .. import _core
+from ..callables import require_plain
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
 from ..systems.event_loop import EventLoopThread
 from ..systems.queued import QueuedSystem
@@ -142,6 +143,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
                 f"{type(qsl).__name__} has no payloads: give it __getitem__(index), which returns "
                 "bytes or arrays"
             )
+        require_plain(
+            qsl.__getitem__, "__getitem__", "write it with def, and return the payload itself"
+        )
         self._limits = Limits(max_outstanding, max_outstanding_bytes)
         self._balance = balance
         self._end_on_loss = on_loss == "end"

@@ -515,6 +515,17 @@ def test_a_library_without_payloads_is_refused():
         qdl.NetworkQDL("tcp://a:1", Plain())
 
 
+def test_payloads_that_nothing_awaits_are_refused_before_the_test():
+    """Otherwise each of its samples would fail."""
+
+    class Awaited(Library):
+        async def __getitem__(self, index):
+            return b"payload"
+
+    with pytest.raises(TypeError, match=r"^__getitem__ is written with async def, and nothing "):
+        qdl.NetworkQDL("tcp://a:1", Awaited([b""]))
+
+
 # ---- The codec -----------------------------------------------------------------------------------
 
 # The same examples each time, however long they take.
