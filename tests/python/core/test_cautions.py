@@ -5,12 +5,11 @@ with its queries on any machine, beside a system that answers at once. How large
 where it begins to matter, is tested in C++ on records with known times.
 """
 
-import ctypes
 import json
-import threading
 import warnings
 
 import pytest
+from lock_held import LockHeld
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.logs.run import read_run
@@ -39,25 +38,6 @@ class Library(lg.QuerySampleLibrary):
 
     def unload_samples(self, indices):
         pass
-
-
-class LockHeld:
-    """Meanwhile a thread holds the lock, for 30 ms at a time."""
-
-    def __enter__(self):
-        self.done = threading.Event()
-        usleep = ctypes.PyDLL(None).usleep  # Does not release the lock.
-
-        def hold():
-            while not self.done.is_set():
-                usleep(30_000)
-
-        self.thread = threading.Thread(target=hold)
-        self.thread.start()
-
-    def __exit__(self, *error):
-        self.done.set()
-        self.thread.join()
 
 
 def logs_in(folder):
