@@ -520,6 +520,31 @@ def test_a_mistake_is_one_message_and_no_traceback(folder, name):
         assert fragment in f"{errors[0]}\n"
 
 
+SEARCH_OUT_OF_RANGE = {
+    "--start-qps": ("0", "-1", "2e9"),
+    "--max-qps": ("0", "-5", "2e9"),
+    "--precision": ("0", "-0.1", "1", "2"),
+    "--confidence": ("0", "-0.1", "1", "2"),
+    "--time-budget": ("0", "-1", "1e10"),
+    "--goodput": ("0", "0.5", "1", "99", "-1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        (option, value)
+        for option, bad in SEARCH_OUT_OF_RANGE.items()
+        for value in (*bad, "nan", "inf")
+    ],
+)
+def test_an_option_of_a_search_outside_its_range_is_refused_before_the_system_is_made(
+    folder, option, value
+):
+    words = ("find-peak", "system.py:CannotStart", "system.py:Numbers", option, value)
+    assert re.match(rf"error: {option} \S+: give a ", done(*words, status=2).stderr)
+
+
 @pytest.mark.parametrize("name", ["no file", "option", "setting", "YAML key", "doctor"])
 def test_a_mistake_is_a_document_too(folder, name):
     (folder / "key.yaml").write_text(FILES["key.yaml"])
