@@ -8,6 +8,7 @@ prometheus_client.
 
 import dataclasses
 import errno
+import itertools
 import sys
 import urllib.error
 import urllib.request
@@ -101,6 +102,20 @@ def test_a_silent_system_is_told_of(run_test, monkeypatch):
         found, _ = samples_of(scrape(url))
     assert found["silent_seconds", None] == 12.5
     assert found["oldest_outstanding_seconds", None] == 70
+
+
+def test_failed_samples_are_counted_apart(run_test):
+    fails = itertools.cycle([True, False, False])
+
+    def issue(samples):
+        lg.fail(samples.ids, "no memory") if next(fails) else answer(samples)
+
+    with lg.serve_metrics(0) as url:
+        run_test(issue=issue, min_query_count=10)
+        found, _ = samples_of(scrape(url))
+    assert found["samples_failed_total", None] == 4
+    assert found["samples_completed_total", None] == 6
+    assert found["samples_outstanding", None] == 0
 
 
 def test_what_is_not_known_is_left_out(run_test):

@@ -8,6 +8,7 @@ something was shown.
 
 import dataclasses
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -224,6 +225,29 @@ def test_a_silent_system_is_told_of(run_test, monkeypatch):
         pass
     text = stream.getvalue()
     assert "silent nothing completed for 12.5 s, the oldest is outstanding for 1:10 min" in text
+
+
+def test_what_a_silent_test_says_gives_way_to_what_is_shown_on_stderr(monkeypatch):
+    said = []
+    monkeypatch.setattr(progress_module._core, "set_progress_shown", said.append)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    with lg.show_progress(stream=io.StringIO()):
+        assert said == []
+    with lg.show_progress():
+        assert said == [True]
+    assert said == [True, False]
+
+
+def test_failed_samples_are_shown_apart(run_test):
+    fails = itertools.cycle([True, False, False])
+
+    def issue(samples):
+        lg.fail(samples.ids, "no memory") if next(fails) else answer(samples)
+
+    text, _ = shown_during(run_test, issue=issue, min_query_count=10)
+    assert "samples 6 completed, 4 failed, 0 outstanding; " in text
+    seen = lg.read_progress()
+    assert (seen.samples_completed, seen.samples_failed, seen.samples_outstanding) == (6, 4, 0)
 
 
 def test_the_rate_shown_is_that_since_the_last_look(run_test):
