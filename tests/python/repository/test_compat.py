@@ -6,6 +6,7 @@ not possible, as without a network, the test is skipped. LOADGEN_SKIP_COMPAT=1 s
 """
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -61,3 +62,45 @@ def test_random_draws_agree_with_the_reference(reference):
     done = run(*command, timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith(f"{DRAWS} draws agree, 0 differ\n")
+
+
+# ---- What the draws cover ------------------------------------------------------------------------
+
+
+def kinds_of(draws, drawn):
+    """What is special in how the token mode of a drawn test is set and served."""
+    settings, final, sut = drawn["settings"], drawn["final"], drawn["sut"]
+    texts = [config["text"] or "" for config in drawn["configs"]]
+    asked = settings.get("use_token_latencies")
+    if any("use_token_latencies = 1" in text for text in texts):
+        yield "on by a config file"
+    if asked is None and any(c["model"] in draws.TOKEN_MODELS for c in drawn["configs"]):
+        yield "on by the model"
+    audit = drawn["audit"] or ""
+    for value, was, what in ((1, False, "on"), (0, True, "off")):
+        if f"use_token_latencies = {value}" in audit and asked is was:
+            yield f"turned {what} by the audit file"
+    if final["use_token_latencies"] and final["scenario"] == "Offline":
+        sent = {0: "no", 1: "all"}.get(sut["first_token_every"], "some")
+        yield f"Offline with {sent} first tokens, {final['mode']}"
+
+
+def test_the_draws_have_every_kind_of_token_mode(monkeypatch):
+    """The rarest comes about once in 200 draws."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "compat"))
+    import draws
+
+    rng = random.Random(0)
+    tests = [draws.draw(rng.getrandbits(32)) for _ in range(2000)]
+    found = {kind for drawn in tests if drawn["settings"] for kind in kinds_of(draws, drawn)}
+    assert found >= {
+        "on by a config file",
+        "on by the model",
+        "turned on by the audit file",
+        "turned off by the audit file",
+        *(
+            f"Offline with {sent} first tokens, {mode}"
+            for sent in ("no", "some", "all")
+            for mode in ("PerformanceOnly", "AccuracyOnly", "SubmissionRun")
+        ),
+    }
