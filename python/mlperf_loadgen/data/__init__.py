@@ -5,6 +5,7 @@ from .. import _lazy, _shards
 __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
     {
+        "cache": ("ShardCache", "local_copy"),
         "codecs.images": ("imagehandler",),
         "errors": ("DecodingError", "ShardFormatError", "ShardWarning"),
         "fetch": ("ShardFetchError",),
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "unbatched",
             "unlisted",
         ),
+        "stream.fluid": ("WebDataset",),
         "stream.handlers": (
             "ignore_and_continue",
             "ignore_and_stop",
@@ -31,6 +33,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "warn_and_stop",
         ),
         "stream.mixes": ("RandomMix", "RoundRobin"),
+        "stream.objects": ("cbor_samples", "msgpack_samples"),
+        "stream.pipeline": ("DataPipeline",),
+        "stream.samples": ("tarfile_to_samples",),
         "stream.shards": (
             "ResampledShards",
             "SimpleShardList",
@@ -39,6 +44,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "split_by_worker",
         ),
         "stream.shuffles": ("detshuffle", "shuffle"),
+        "stream.sources": ("Source",),
         "stream.stages": (
             "decode",
             "extract_keys",

@@ -1,4 +1,5 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
+from .cache import ShardCache as ShardCache, local_copy as local_copy
 from .codecs.images import imagehandler as imagehandler
 from .errors import (
     DecodingError as DecodingError,
@@ -26,6 +27,7 @@ from .stream.batches import (
     unbatched as unbatched,
     unlisted as unlisted,
 )
+from .stream.fluid import WebDataset as WebDataset
 from .stream.handlers import (
     ignore_and_continue as ignore_and_continue,
     ignore_and_stop as ignore_and_stop,
@@ -34,6 +36,9 @@ from .stream.handlers import (
     warn_and_stop as warn_and_stop,
 )
 from .stream.mixes import RandomMix as RandomMix, RoundRobin as RoundRobin
+from .stream.objects import cbor_samples as cbor_samples, msgpack_samples as msgpack_samples
+from .stream.pipeline import DataPipeline as DataPipeline
+from .stream.samples import tarfile_to_samples as tarfile_to_samples
 from .stream.shards import (
     ResampledShards as ResampledShards,
     SimpleShardList as SimpleShardList,
@@ -42,6 +47,7 @@ from .stream.shards import (
     split_by_worker as split_by_worker,
 )
 from .stream.shuffles import detshuffle as detshuffle, shuffle as shuffle
+from .stream.sources import Source as Source
 from .stream.stages import (
     decode as decode,
     extract_keys as extract_keys,
@@ -62,6 +68,7 @@ from .writers import ShardWriter as ShardWriter, TarWriter as TarWriter
 
 __all__ = [
     "ChunkedSampler",
+    "DataPipeline",
     "DecodingError",
     "DistributedChunkedSampler",
     "IndexFile",
@@ -69,6 +76,7 @@ __all__ = [
     "RandomMix",
     "ResampledShards",
     "RoundRobin",
+    "ShardCache",
     "ShardFetchError",
     "ShardFormatError",
     "ShardListSampler",
@@ -76,8 +84,11 @@ __all__ = [
     "ShardWriter",
     "ShardedSampler",
     "SimpleShardList",
+    "Source",
     "TarWriter",
+    "WebDataset",
     "batched",
+    "cbor_samples",
     "decode",
     "default_collation_fn",
     "detshuffle",
@@ -87,11 +98,13 @@ __all__ = [
     "ignore_and_stop",
     "imagehandler",
     "listed",
+    "local_copy",
     "log_keys",
     "map",
     "map_dict",
     "map_tuple",
     "mcached",
+    "msgpack_samples",
     "read_index",
     "rename",
     "rename_keys",
@@ -103,6 +116,7 @@ __all__ = [
     "slice",
     "split_by_node",
     "split_by_worker",
+    "tarfile_to_samples",
     "to_tuple",
     "unbatched",
     "unlisted",

@@ -49,7 +49,22 @@ def chunks(
         return _pieces(sys.stdin.buffer)
     if is_command(address):
         return _command(address, allow_commands)
-    return http_chunks(address) if scheme_of(address) in _HTTP else _fsspec(address)
+    return http_chunks(address) if is_http(address) else _fsspec(address)
+
+
+def is_http(address: str) -> bool:
+    """Whether a web server has the shard."""
+    return scheme_of(address) in _HTTP
+
+
+def remote_size(address: str) -> int | None:
+    """How many bytes a shard of an fsspec file system has now; None if that is not known."""
+    if is_command(address):
+        return None
+    with _opening(address):
+        filesystem, path = _filesystem(address)
+        size: int | None = filesystem.size(path)
+        return size
 
 
 def rewritten(address: str, rewrite: Mapping[str, str] | None) -> str:
@@ -194,21 +209,29 @@ def _content_length(response: http.client.HTTPResponse) -> int | None:
 
 
 def _fsspec(address: str) -> Iterator[bytes]:
+    with _opening(address):
+        filesystem, path = _filesystem(address)
+        size, file = filesystem.size(path), filesystem.open(path, "rb")
+    return _counted(address, file, size)
+
+
+@contextlib.contextmanager
+def _opening(address: str) -> Iterator[None]:
     try:
-        fsspec: Any = importlib.import_module("fsspec")
-    except ImportError as error:
+        yield
+    except ModuleNotFoundError as error:
         raise ShardFetchError(
             f"The shard {address} needs fsspec (pip install fsspec, and its package for"
             f" {scheme_of(address)}://), or a command that writes it: 'pipe:...' with"
             " allow_commands=True."
         ) from error
-    try:
-        filesystem, path = fsspec.core.url_to_fs(address)
-        size = filesystem.size(path)
-        file = filesystem.open(path, "rb")
     except (ImportError, ValueError, OSError) as error:
         raise ShardFetchError(f"The shard {address} could not be opened: {error}") from error
-    return _counted(address, file, size)
+
+
+def _filesystem(address: str) -> Any:
+    """A file system of fsspec, and the path in it."""
+    return importlib.import_module("fsspec").core.url_to_fs(address)
 
 
 def _counted(address: str, file: IO[bytes], size: int | None) -> Iterator[bytes]:
