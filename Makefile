@@ -6,6 +6,7 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc)
 BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
+FRAMEWORKS := build/frameworks/bin
 
 PACKAGE_SOURCES := $(shell find loadgen shards bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
                      -o -type f -print) \
@@ -20,7 +21,7 @@ LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneIn
   unsigned long) { return 0; }' | \
   clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1
 
-.PHONY: help demo test quick test-cpp test-python sanitize fuzz soak bench lint format clean gtest browser libfuzzer
+.PHONY: help demo test quick test-cpp test-python test-frameworks sanitize fuzz soak bench lint format clean gtest browser libfuzzer
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -28,7 +29,7 @@ help:  ## Show what there is
 demo: $(STAMPS)/demos  ## Run the classification benchmark
 	$(BIN)/python demos/classification/main.py
 
-test: test-cpp test-python  ## Build with warnings as errors and run all tests
+test: test-cpp test-python test-frameworks  ## Build with warnings as errors and run all tests
 
 test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/cmake --preset dev
@@ -41,6 +42,9 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 	  $(addprefix --ignore=,$(NETWORKS))
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(NETWORKS)
+
+test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
+	$(FRAMEWORKS)/python -m pytest $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py)
 
 # Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
@@ -131,6 +135,14 @@ $(STAMPS)/tools: requirements-dev.txt | $(BIN)/python
 $(STAMPS)/package: $(PACKAGE_SOURCES) $(STAMPS)/tools
 	$(BIN)/pip install --config-settings=cmake.define.LOADGEN_WERROR=ON .
 	@touch $@
+
+# Too large for .venv. It sees the package and the tools of .venv as well.
+$(STAMPS)/frameworks: requirements-frameworks.txt | $(BIN)/python
+	$(BIN)/python -m venv build/frameworks
+	$(FRAMEWORKS)/pip install --quiet -r requirements-frameworks.txt
+	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	  $(BIN)/python -c "$$purelib" > "$$($(FRAMEWORKS)/python -c "$$purelib")/project.pth"
+	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/demos: $(PACKAGE_SOURCES) | $(BIN)/python
 	$(BIN)/pip install '.[demos]'

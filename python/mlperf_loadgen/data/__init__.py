@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
     {
         "cache": ("ShardCache", "local_copy"),
+        "codecs.encoders": ("encode",),
         "codecs.images": ("imagehandler",),
         "errors": ("DecodingError", "ShardFormatError", "ShardWarning"),
         "fetch": ("ShardFetchError",),

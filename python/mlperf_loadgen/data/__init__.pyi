@@ -1,5 +1,6 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
 from .cache import ShardCache as ShardCache, local_copy as local_copy
+from .codecs.encoders import encode as encode
 from .codecs.images import imagehandler as imagehandler
 from .errors import (
     DecodingError as DecodingError,
@@ -92,6 +93,7 @@ __all__ = [
     "decode",
     "default_collation_fn",
     "detshuffle",
+    "encode",
     "expand",
     "extract_keys",
     "ignore_and_continue",

@@ -239,7 +239,7 @@ def batch(*items, **how):
 
 
 def test_batches_are_columns():
-    (first, second) = batch((1, "a", 1.5), (2, "b", 2), (3, "c", np.float32(3)))
+    (first, second) = batch((1, "a", 1.5), (2, "b", 2), (3, "c", 3.0))
     assert [type(column) for column in first] == [np.ndarray, list, np.ndarray]
     assert first[0].tolist() == [1, 2] and first[1] == ["a", "b"] and first[2].tolist() == [1.5, 2]
     assert second[0].tolist() == [3]

@@ -316,6 +316,15 @@ def test_warnings_of_shards(tmp_path):
         list(WebDataset(str(tmp_path / "a.tar")))
 
 
+def test_a_framework_that_is_not_installed(shards, monkeypatch):
+    monkeypatch.setitem(sys.modules, "paddle.io", None)
+    with pytest.raises(ImportError, match="needs paddle: pip install paddlepaddle"):
+        WebDataset(shards).to_paddle()
+    monkeypatch.setitem(sys.modules, "msgpack", None)
+    with pytest.raises(ValueError, match=r"needs msgpack: pip install 'mlperf_loadgen\[data\]'"):
+        list(decode()([{"__key__": "k", "mp": b""}]))
+
+
 # ---- From elsewhere ------------------------------------------------------------
 
 

@@ -12,8 +12,8 @@ Stage: TypeAlias = "Callable[[Iterable[Any]], Iterator[Any]]"
 
 
 def default_collation_fn(samples: Sequence[Any]) -> Any:
-    """A batch of samples as columns: numbers as an array, arrays and tensors stacked, all else as a
-    list. Tuples become a tuple of columns, dicts a dict."""
+    """A batch of samples as columns: Python's numbers as an array, arrays and tensors stacked, all
+    else as a list. Tuples become a tuple of columns, dicts a dict."""
     first = samples[0]
     if isinstance(first, dict):
         if any(sample.keys() != first.keys() for sample in samples):
@@ -31,7 +31,7 @@ def _column(values: list[Any]) -> Any:
     import numpy as np
 
     first = values[0]
-    if all(isinstance(value, (int, float, np.number)) for value in values):
+    if all(isinstance(value, (int, float)) for value in values):
         return np.array(values)
     tensor = getattr(sys.modules.get("torch"), "Tensor", ())
     if not isinstance(first, (np.ndarray, tensor)):

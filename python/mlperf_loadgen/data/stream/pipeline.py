@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ..errors import ShardWarning
+from ..frameworks import paddle_stream, torch_stream
 from .samples import tarfile_to_samples
 from .shards import ResampledShards
 from .shuffles import detshuffle, shuffle
@@ -124,6 +125,16 @@ class DataPipeline:
     def with_length(self: Pipeline, n: int) -> Pipeline:
         """A pipeline whose `len` is `n`; the number of samples is not changed."""
         return self._changed(_length=n)
+
+    # ---- Frameworks ------------------------------------------------------------------------------
+
+    def to_torch(self) -> Any:
+        """The stream as an IterableDataset of torch, for its DataLoader."""
+        return torch_stream(self)
+
+    def to_paddle(self) -> Any:
+        """The stream as an IterableDataset of Paddle, for its DataLoader."""
+        return paddle_stream(self)
 
     def _changed(self: Pipeline, **changes: Any) -> Pipeline:
         other = copy.copy(self)
