@@ -62,8 +62,8 @@ def assert_no_slower(
     tolerance: float = 0.05,
     confidence: float = 0.95,
 ) -> Comparison:
-    """Raises AssertionError, with the table, if a run is slower than a baseline, or if samples
-    failed.
+    """Raises AssertionError, with the table, if a run is slower than a baseline, or if it left
+    samples without an answer.
 
     `result`: the result of `run`, or a folder of logs; `baseline`: a folder, such as one made by
     `save_baseline`. The run is slower if `compare` finds it slower, in any statistic, by more than
@@ -71,7 +71,7 @@ def assert_no_slower(
     make it longer, or raise the tolerance to a change that it can show. Returns the comparison.
 
     Raises ValueError if the two cannot be compared: the scenario or settings differ, there is no
-    sample log, or samples of the baseline failed.
+    sample log, or the baseline left samples without an answer.
     """
     __tracebackhide__ = True
     found = compare(baseline, _logs_of(result), tolerance=tolerance, confidence=confidence)
@@ -81,10 +81,10 @@ def assert_no_slower(
             f"the baseline {os.fspath(baseline)} was made with other settings ({names}); "
             "run with the same, or save the baseline anew"
         )
-    if found.failed[1] > 0:
+    if found.unanswered[1] > 0:
         raise AssertionError(f"not every sample was answered\n{found}")
-    if found.failed[0] > 0:
-        raise ValueError(f"the baseline has failed samples; save a VALID one\n{found}")
+    if found.unanswered[0] > 0:
+        raise ValueError(f"the baseline left samples without an answer; save a VALID one\n{found}")
     if found.outcome in ("slower", "mixed"):
         limit = share(tolerance)
         raise AssertionError(f"slower than the baseline (A) by more than {limit}\n{found}")

@@ -112,6 +112,16 @@ def test_an_inconclusive_comparison_does_not_pass(handles, tmp_path):
     assert "inconclusive" in str(failure.value)
 
 
+def test_a_run_that_leaves_samples_without_an_answer_fails(result_of, tmp_path):
+    save_baseline(result_of(1e6), tmp_path / "baseline")
+    result = result_of(1e6)
+    rows = np.load(result.logs.samples)
+    rows["completed_ns"][7] = -1
+    np.save(result.logs.samples, rows)
+    with pytest.raises(AssertionError, match=r"(?s)not every sample was answered.*1 of 2,000"):
+        assert_no_slower(result, tmp_path / "baseline")
+
+
 def test_tolerance_is_what_may_be_lost(result_of, tmp_path):
     save_baseline(result_of(1e6), tmp_path / "baseline")
     assert_no_slower(result_of(1.2e6), tmp_path / "baseline", tolerance=0.4)

@@ -60,8 +60,8 @@ def compare(
     that all intervals together hold the true values; each interval is widened for that
     (Bonferroni). docs/compare.md describes the method.
 
-    Samples that failed are in no row. The side of which a larger share failed is called faster in
-    no statistic.
+    Samples that failed or were never completed are in no row. The side of which a larger share was
+    left without an answer is called faster in no statistic.
 
     Raises ValueError for runs of different scenarios or modes, for runs without a sample log or
     without queries, and for a tolerance or confidence out of range. Also raises the exceptions of
@@ -84,7 +84,10 @@ def compare(
         found += _statistics(name, each_a, each_b, fractions, disturbed)
     of_a, of_b = (settings_in_effect(side[0].requested, side[0].settings) for side in sides)
     differ = settings_that_differ(of_a, of_b)
-    failed = (_failed_share(sides[0]), _failed_share(sides[1]))
+    failed, unanswered = (
+        (_mean_share(sides[0], name), _mean_share(sides[1], name))
+        for name in ("failed_share", "unanswered_share")
+    )
     return Comparison(
         a=_names(sides[0], sides[1]),
         b=_names(sides[1], sides[0]),
@@ -92,9 +95,10 @@ def compare(
         tolerance=tolerance,
         confidence=confidence,
         paired=all(_same_queries([one[name] for side in series for one in side]) for name in names),
-        rows=_without_survivors(_judged(found, tolerance, confidence), failed),
+        rows=_without_survivors(_judged(found, tolerance, confidence), unanswered),
         settings_differ=differ,
         failed=failed,
+        unanswered=unanswered,
         valid=(_all_valid(sides[0]), _all_valid(sides[1])),
         tokens_per_second=(_token_rate(sides[0]), _token_rate(sides[1])),
         cautions=tuple(dict.fromkeys(_cautions(sides, differ))),  # A run may be on both sides.
@@ -131,10 +135,8 @@ def _refuse_unlike(runs: Sequence[RunLogs]) -> None:
 
 def _nothing_to_compare(run: RunLogs) -> str | None:
     """Why not, in words; None: there is something."""
-    if len(run.latencies_ns()) > 0 or run.failed_share > 0:
-        return None
     if run.samples is not None and len(run.samples) > 0:
-        return "none was completed"
+        return None
     if not run.finished:
         return "its logs end before the test did"
     if run.samples_left_out:
@@ -153,17 +155,19 @@ def _fractions(run: RunLogs) -> tuple[float, ...]:
     return tuple(sorted({*_FRACTIONS, *([target] if target else [])}))
 
 
-def _failed_share(side: Sequence[RunLogs]) -> float:
-    return float(np.mean([run.failed_share for run in side]))
+def _mean_share(side: Sequence[RunLogs], name: str) -> float:
+    return float(np.mean([getattr(run, name) for run in side]))
 
 
 def _without_survivors(
-    rows: tuple[Difference, ...], failed: tuple[float, float]
+    rows: tuple[Difference, ...], unanswered: tuple[float, float]
 ) -> tuple[Difference, ...]:
-    """A system that answers less may be fast in what it answers: that shows nothing."""
-    if failed[0] == failed[1]:
+    """A system that answers less may be fast in what it answers: that shows nothing, whichever side
+    it is."""
+    a, b = unanswered
+    if a == b:
         return rows
-    of_survivors = "faster" if failed[1] > failed[0] else "slower"  # Whichever side they are of.
+    of_survivors = "faster" if b > a else "slower"
     return tuple(
         replace(row, verdict="unclear") if row.verdict == of_survivors else row for row in rows
     )

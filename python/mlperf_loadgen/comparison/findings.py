@@ -37,7 +37,7 @@ class Difference:
     above 1000."""
     verdict: str
     """"slower" or "faster": B, by more than the tolerance. "same": within the tolerance. "unclear":
-    the interval is too wide to tell, or the side that seems faster has more failed samples."""
+    the interval is too wide to tell, or the side that seems faster answered fewer samples."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ class Findings:
     settings_differ: Mapping[str, tuple[Any, Any]]
     """Settings that differ, as they took effect in the first runs: name to (a, b)."""
     failed: tuple[float, float]
-    """The share of the samples of each side that failed, 0 to 1; these samples are in no row."""
+    """The share of the samples of each side that failed, 0 to 1."""
+    unanswered: tuple[float, float]
+    """The share of the samples of each side that failed or were never completed, 0 to 1; these
+    samples are in no row."""
     valid: tuple[bool | None, bool | None]
     """Whether all runs of a side are VALID; None: a run has no verdict."""
     tokens_per_second: tuple[float | None, float | None]
@@ -71,11 +74,11 @@ class Findings:
         """The outcome: "slower", "faster" (B, by more than the tolerance, in some statistic),
         "mixed" (slower in one and faster in another), "no difference", or "inconclusive". It is
         inconclusive if a difference that matters could be there without being seen, if more samples
-        of one side failed, or if all samples failed."""
+        of one side were left without an answer, or if all of them were."""
         found = {row.verdict for row in self.rows} & {"slower", "faster"}
         if found:
             return "mixed" if len(found) == 2 else found.pop()
-        if self.failed[0] != self.failed[1] or not self._would_have_seen():
+        if self.unanswered[0] != self.unanswered[1] or not self._would_have_seen():
             return "inconclusive"
         return "no difference"
 

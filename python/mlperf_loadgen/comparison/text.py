@@ -26,9 +26,11 @@ def summary_text(found: Findings) -> str:
     if found.outcome == "no difference":
         return f"no difference found ({_seen(found)})"
     if found.outcome == "inconclusive":
-        if found.failed[0] != found.failed[1] or not found.rows:
-            a, b = map(share, found.failed)
-            return f"inconclusive: {b} of B's samples failed, and {a} of A's"
+        if found.unanswered[0] != found.unanswered[1] or not found.rows:
+            a, b = map(share, found.unanswered)
+            return (
+                f"inconclusive: {b} of B's samples failed or were never completed, and {a} of A's"
+            )
         return _inconclusive(found)
     if found.outcome == "mixed":
         slower, faster = (_clearest(found, verdict) for verdict in ("slower", "faster"))

@@ -137,6 +137,13 @@ class RunLogs:
         return 0.0 if rows is None or len(rows) == 0 else float(np.mean(rows["failed"]))
 
     @property
+    def unanswered_share(self) -> float:
+        """Share of the samples of the performance phase that failed or were never completed, from 0
+        to 1; 0 without `samples`."""
+        rows = self.samples
+        return 0.0 if rows is None or len(rows) == 0 else float(np.mean(answered_ns_of(rows) < 0))
+
+    @property
     def failures(self) -> str:
         """How many samples of the performance phase failed and why, in words; empty if no sample
         failed."""

@@ -210,7 +210,7 @@ def folder_of(tmp_path):
     """Makes a folder with the logs of a test, and if wanted with latencies of its own."""
     made = []
 
-    def make(latencies_ns=None, *, done=None, n_tokens=0, **settings):
+    def make(latencies_ns=None, *, done=None, failed=None, n_tokens=0, **settings):
         folder = tmp_path / f"run{len(made)}"
         made.append(folder)
         count = 200 if latencies_ns is None else len(latencies_ns)
@@ -225,6 +225,8 @@ def folder_of(tmp_path):
             rows["completed_ns"] = starts + latencies
             if done is not None:
                 rows["completed_ns"][~done] = -1
+            if failed is not None:
+                rows["failed"] = failed
             np.save(path, rows)
         return folder
 
@@ -329,13 +331,48 @@ def test_queries_that_were_never_answered_are_named(folder_of):
     found = compare(folder_of(noisy(1, MS), done=done), folder_of(noisy(2, MS)))
     (caution,) = found.cautions
     assert "never completed: 5 of 2,000 samples" in caution
-    assert found.outcome == "no difference"
 
 
-def test_a_run_without_an_answer_is_refused(folder_of):
+UNANSWERED = ("failed", "never completed")
+
+
+def without_answer(how, answered):
+    """Arguments of `folder_of` for a run in which only some samples were answered."""
+    return {"failed": ~answered} if how == "failed" else {"done": answered}
+
+
+@pytest.mark.parametrize("how", UNANSWERED)
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_side_that_answers_less_is_not_called_faster(folder_of, how, which):
+    """A tenth without an answer, whatever became of it and whichever side it is of."""
+    some = np.arange(2000) % 10 > 0
+    sides = [folder_of(noisy(1, MS)), folder_of(noisy(2, 0.5 * MS), **without_answer(how, some))]
+    found = compare(*(sides if which else reversed(sides)))
+    assert found.unanswered == ((0, 0.1) if which else (0.1, 0))
+    assert found.failed == (found.unanswered if how == "failed" else (0, 0))
+    of_survivors = "faster" if which else "slower"
+    assert not [row for row in found.rows if row.verdict == of_survivors]
+    assert found.outcome == "inconclusive"
+    texts = ("10 % of B's", "0 % of A's") if which else ("0 % of B's", "10 % of A's")
+    assert all(text in found.summary for text in texts)
+    # The others are compared: of a slow system that answers less, this much is known.
+    slow = folder_of(noisy(3, 2 * MS), **without_answer(how, some))
+    assert compare(sides[0], slow).outcome == "slower"
+
+
+@pytest.mark.parametrize("how", UNANSWERED)
+def test_sides_that_answer_as_little_are_compared(folder_of, how):
+    some = np.arange(2000) % 10 > 0
+    a, b = (folder_of(noisy(s, s * MS), **without_answer(how, some)) for s in (1, 2))
+    assert compare(a, b).outcome == "slower"
+
+
+@pytest.mark.parametrize("how", UNANSWERED)
+def test_a_run_without_an_answer_is_inconclusive(folder_of, how):
     none = np.zeros(2000, bool)
-    with pytest.raises(ValueError, match="none was completed"):
-        compare(folder_of(noisy(1, MS)), folder_of(noisy(2, MS), done=none))
+    found = compare(folder_of(noisy(1, MS)), folder_of(noisy(2, MS), **without_answer(how, none)))
+    assert found.outcome == "inconclusive" and found.rows == ()
+    assert "100 % of B's samples failed or were never completed, and 0 % of A's" in found.summary
 
 
 def test_a_caution_about_a_run_on_both_sides_is_said_once(folder_of):
