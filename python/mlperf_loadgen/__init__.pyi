@@ -49,11 +49,8 @@ from .interfaces import (
     QuerySampleLibrary as QuerySampleLibrary,
     SystemUnderTest as SystemUnderTest,
 )
-from .live.progress import (
-    Progress as Progress,
-    read_progress as read_progress,
-    show_progress as show_progress,
-)
+from .live.progress import Progress as Progress, read_progress as read_progress
+from .live.view import show_progress as show_progress
 from .live.prometheus import serve_metrics as serve_metrics
 from .logs.encoding import UnreadableLogWarning as UnreadableLogWarning
 from .logs.responses import (
@@ -67,11 +64,11 @@ from .logs.scoring import (
     class_answers as class_answers,
     score as score,
 )
-from .peak.find import (
+from .peak.find import find_peak as find_peak
+from .peak.result import (
     PeakNotDeterminedError as PeakNotDeterminedError,
     PeakNotFoundError as PeakNotFoundError,
     PeakResult as PeakResult,
-    find_peak as find_peak,
 )
 from .report import write_report as write_report
 from .run import (

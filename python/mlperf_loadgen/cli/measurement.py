@@ -16,7 +16,8 @@ from typing import Any
 from .. import _core
 from ..host.folders import make_folder
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
-from ..live.progress import Progress, read_progress, title_of
+from ..live.progress import Progress, read_progress
+from ..live.view import title_of
 from ..run import LogsOverwrittenWarning
 from .options.network_options import shown_headers, shown_options
 from .options.options import Logs, Settings, Target
@@ -259,7 +260,7 @@ class Measurement:
         if url:
             tell(f"metrics at {url}")
         if self.shows_progress:
-            from ..live.progress import show_progress
+            from ..live.view import show_progress
 
             try:
                 stack.enter_context(show_progress())

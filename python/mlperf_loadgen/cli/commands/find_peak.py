@@ -19,7 +19,7 @@ from ..show.result_view import print_where_next
 from ..show.show import print_heading, print_table, print_text, tell
 
 if TYPE_CHECKING:
-    from ...peak.find import PeakNotFoundError, PeakResult
+    from ...peak.result import PeakNotFoundError, PeakResult
 
 _GROWTH = 4  # Of a budget that left no time to find or confirm a rate.
 
@@ -120,7 +120,8 @@ def find_peak(
     not determined (and is not at --max-qps or above), if no rate passed, or if no run confirmed
     the peak.
     """
-    from ...peak import find as peak
+    from ...peak.find import find_peak as search_for_peak
+    from ...peak.result import PeakNotFoundError
 
     search.check()
     measurement = measurement_of(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
@@ -135,7 +136,7 @@ def find_peak(
 
     with measurement.testing(tell_done), measurement.system() as (system, library):
         try:
-            found = peak.find_peak(
+            found = search_for_peak(
                 system,
                 library,
                 measurement.sourced.settings,
@@ -149,7 +150,7 @@ def find_peak(
                 trial_file=search.resume,
                 progress=_say if measurement.shows_progress else False,
             )
-        except peak.PeakNotFoundError as error:
+        except PeakNotFoundError as error:
             return _not_found(measurement, search, error)
     return _found(measurement, search, found)
 
