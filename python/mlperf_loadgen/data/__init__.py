@@ -8,8 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "cache": ("ShardCache", "local_copy"),
         "codecs.encoders": ("encode",),
         "codecs.images": ("imagehandler",),
-        "errors": ("DecodingError", "ShardFormatError", "ShardWarning"),
-        "fetch": ("ShardFetchError",),
+        "errors": ("DecodingError", "ShardFetchError", "ShardFormatError", "ShardWarning"),
         "index_file": ("IndexFile", "ListedShard", "read_index", "write_index"),
         "names": ("expand",),
         "samplers": (

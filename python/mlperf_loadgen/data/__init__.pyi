@@ -4,10 +4,10 @@ from .codecs.encoders import encode as encode
 from .codecs.images import imagehandler as imagehandler
 from .errors import (
     DecodingError as DecodingError,
+    ShardFetchError as ShardFetchError,
     ShardFormatError as ShardFormatError,
     ShardWarning as ShardWarning,
 )
-from .fetch import ShardFetchError as ShardFetchError
 from .index_file import (
     IndexFile as IndexFile,
     ListedShard as ListedShard,

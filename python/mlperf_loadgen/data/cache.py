@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from .addresses import extension_path, is_command
-from .errors import ShardWarning
-from .fetch import ShardFetchError, chunks, http_chunks, http_response, is_http, remote_size
+from .errors import ShardFetchError, ShardWarning
+from .fetch import chunks, is_http, remote_size
+from .http_download import http_chunks, http_response
 
 _LOCK = ".lock"
 _FACTS = ".json"

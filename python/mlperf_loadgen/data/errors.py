@@ -23,6 +23,10 @@ class ShardWarning(UserWarning):
     """Something in a shard that is allowed and rarely meant."""
 
 
+class ShardFetchError(OSError):
+    """A shard could not be fetched, or not completely."""
+
+
 class DecodingError(ValueError):
     """A field could not be decoded."""
 

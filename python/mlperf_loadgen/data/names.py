@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from .addresses import extension_path, local_path
 from .braces import expand_braces
-from .index_file import read_index
 
 Shards: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 """How callers name shards."""
@@ -78,6 +77,8 @@ def _shards_of(name: str) -> list[str]:
     if path is not None and (path.endswith("/") or Path(path).is_dir()):
         return _shards_in(Path(path))
     if suffix == ".json":
+        from .index_file import read_index
+
         return [shard.url for shard in read_index(name).shards]
     if suffix in _YAML:
         raise ValueError(

@@ -41,6 +41,8 @@ def npy(value):
         ("id", b"3", 3),
         ("json", b'{"a": [1]}', {"a": [1]}),
         ("jsn", b"1.5", 1.5),
+        ("json", "[1]".encode("utf-16"), [1]),
+        ("json", b"\xef\xbb\xbf[1]", [1]),
         ("left.json", b"[]", []),
         ("json.gz", gzip.compress(b"[1]"), [1]),
         ("gz", gzip.compress(b"x"), b"x"),
@@ -210,6 +212,12 @@ def test_only_some_fields():
     sample = {"__key__": "k", "cls": b"1", "left.cls": b"2", "json": b"[]"}
     assert Decoder(only="cls json")(sample) == {**sample, "cls": 1, "json": []}
     assert Decoder(only=["left.cls"])(sample) == {**sample, "left.cls": 2}
+
+
+def test_any_number_of_sets_of_fields():
+    decoder = Decoder()
+    for number in range(2500):
+        assert decoder({f"{number}.cls": b"1", "cls": b"2"}) == {f"{number}.cls": 1, "cls": 2}
 
 
 def test_values_that_are_decoded_already():

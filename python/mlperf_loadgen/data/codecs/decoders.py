@@ -22,6 +22,13 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode())
+    except ValueError:  # JSON may be in UTF-16 or UTF-32; finding out takes as long as reading.
+        return json.loads(data)
+
+
 def _msgpack(data: bytes) -> Any:
     return optional("msgpack", "A MessagePack field").unpackb(data)
 
@@ -50,7 +57,7 @@ def _pth(data: bytes) -> Any:
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     **dict.fromkeys(("txt", "text", "transcript"), _text),
     **dict.fromkeys(("cls", "cls2", "index", "inx", "id"), int),
-    **dict.fromkeys(("json", "jsn"), json.loads),
+    **dict.fromkeys(("json", "jsn"), _json),
     **dict.fromkeys(("mp", "msg"), _msgpack),
     "cbor": _cbor,
     "npy": _npy,
@@ -64,6 +71,9 @@ PICKLED: dict[str, Callable[[bytes], Any]] = {
     "pth": _pth,
 }
 """What is read only with allow_pickle, as it can run code."""
+
+
+_MAX_PLANS = 1000
 
 
 class Decoder:
@@ -84,17 +94,14 @@ class Decoder:
         self._only = only.split() if isinstance(only, str) else only
         self._partial = partial
         self._allow_pickle = allow_pickle
-        # One for each field that was seen; None: the value stays as it is.
-        self._field_decoders: dict[str, Callable[[bytes], Any] | None] = {}
+        # For each set of fields that was seen, those that have a decoder.
+        self._plans: dict[tuple[str, ...], list[tuple[str, Callable[[bytes], Any]]]] = {}
 
     def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         decoded = dict(sample)
-        decoders = self._field_decoders
-        for field, value in sample.items():
-            if field not in decoders:
-                decoders[field] = self._for_field(field)
-            decoder = decoders[field]
-            if decoder is None or (self._partial and not isinstance(value, bytes)):
+        for field, decoder in self._plan(tuple(sample)):
+            value = sample[field]
+            if self._partial and not isinstance(value, bytes):
                 continue
             try:
                 decoded[field] = decoder(value)
@@ -102,6 +109,15 @@ class Decoder:
                 url, key = sample.get("__url__"), sample.get("__key__")
                 raise DecodingError(url, key, field, error) from error
         return decoded
+
+    def _plan(self, fields: tuple[str, ...]) -> list[tuple[str, Callable[[bytes], Any]]]:
+        plan = self._plans.get(fields)
+        if plan is None:
+            if len(self._plans) == _MAX_PLANS:
+                self._plans.clear()
+            decoders = ((field, self._for_field(field)) for field in fields)
+            plan = self._plans[fields] = [(f, decoder) for f, decoder in decoders if decoder]
+        return plan
 
     def _for_field(self, field: str) -> Callable[[bytes], Any] | None:
         if field.startswith("__") or (self._only is not None and field not in self._only):

@@ -6,8 +6,6 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 _MAGIC = b"~TenBin~"
 _ALIGNMENT = 64
 _LENGTH = struct.Struct("<q")
@@ -17,6 +15,8 @@ _TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 def encode(arrays: Iterable[Any]) -> bytes:
     """The bytes of arrays in order."""
+    import numpy as np
+
     out = bytearray()
     for array in map(np.asarray, arrays):
         kind = array.dtype.str[1:]
@@ -54,6 +54,8 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def _array(header: bytes, data: bytes) -> Any:
+    import numpy as np
+
     numbers = [_LENGTH.unpack_from(header, at)[0] for at in range(16, len(header) - 7, 8)]
     kind = header[:8].rstrip(b"\0").decode("ascii", "replace")
     if not numbers or numbers[0] != len(numbers) - 1 or numbers[0] > _MAX_DIMENSIONS:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from ..cache import ShardCache
 from ..names import Shards
 from ..places import worker_place
 from . import batches, stages
@@ -175,8 +174,12 @@ class WebDataset(DataPipeline):
         return self.compose(stages.log_keys(logfile))
 
 
-def _cache(folder: str | os.PathLike[str] | None, limit_bytes: int | None) -> ShardCache | None:
-    return None if folder is None else ShardCache(folder, limit_bytes)
+def _cache(folder: str | os.PathLike[str] | None, limit_bytes: int | None) -> Any:
+    if folder is None:
+        return None
+    from ..cache import ShardCache  # Streams of local shards start sooner without.
+
+    return ShardCache(folder, limit_bytes)
 
 
 def _resampled(urls: Shards, seed: int | None) -> ResampledShards:
@@ -197,12 +200,12 @@ class _EmptyCheck:
         self._reader = reader
 
     def __call__(self, source: Iterable[Any]) -> Iterator[Any]:
-        is_empty = True
-        for sample in source:
-            is_empty = False
-            yield sample
-        if is_empty:
-            raise ValueError(self._text())
+        source = iter(source)
+        for first in source:
+            yield first
+            yield from source
+            return
+        raise ValueError(self._text())
 
     def _text(self) -> str:
         number, workers = worker_place()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..addresses import STDIN, local_path
-from ..cache import ShardCache, Wanted
 from ..compression import plain_chunks
 from ..fetch import chunks, rewritten
 
+if TYPE_CHECKING:
+    from ..cache import ShardCache
 
-@dataclass(frozen=True)
-class Source:
+
+class Source(NamedTuple):
     """How shards are fetched."""
 
     allow_commands: bool = False
@@ -31,5 +32,7 @@ class Source:
         if self.cache is None or local_path(address) is not None or address == STDIN:
             yield from chunks(address, allow_commands=self.allow_commands)
             return
+        from ..cache import Wanted
+
         with self.cache.held(Wanted(address, allow_commands=self.allow_commands)) as copy:
             yield from chunks(str(copy))
