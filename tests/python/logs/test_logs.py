@@ -6,15 +6,17 @@ block. Every number of the result is computed again from the sample log with Num
 """
 
 import itertools
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import BUILT_DIRTY, SCENARIOS, answer, strict_json
+from runs import BUILT_DIRTY, SCENARIOS, answer, errors_of, log_settings, strict_json
 
 import mlperf_loadgen as lg
 
+ROOT = Path(__file__).resolve().parents[3]
 MODES = ("PerformanceOnly", "AccuracyOnly", "SubmissionRun")
 TOKENS = 5
 TOKEN_MODES = ("none", "tokens", "inferred", "both")
@@ -484,6 +486,34 @@ def test_offline_may_send_first_tokens_or_not(run_test, mode, sends):
         assert ("first token (14 samples)" in words) == (sends == "some")
 
 
+TOKEN_MODELS = re.findall(
+    r"^(\S+?)\.\*\.use_token_latencies = 1$", (ROOT / "mlperf.conf").read_text(), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("model", TOKEN_MODELS)
+@pytest.mark.parametrize("mode", ["PerformanceOnly", "AccuracyOnly"])
+def test_offline_of_the_models_with_tokens_needs_no_first_tokens(tmp_path, mode, model):
+    """The built-in config file turns token latencies on for these."""
+    user_conf = tmp_path / "user.conf"
+    user_conf.write_text("*.*.min_duration = 0\n*.Offline.min_query_count = 50\n")
+    settings = lg.TestSettings(scenario=lg.TestScenario.Offline, mode=lg.TestMode.__members__[mode])
+    assert settings.FromConfig(str(user_conf), model, "Offline") == 0
+    assert settings.use_token_latencies
+    sut = lg.ConstructSUT(lambda s: lg.complete(s.ids, None, s.indices + 2), lambda: None)
+    qsl = lg.ConstructQSL(20, 20, len, len)
+    result = lg.StartTestWithLogSettings(sut, qsl, settings, log_settings(tmp_path))
+    lg.DestroySUT(sut)
+    lg.DestroyQSL(qsl)
+    assert result.valid, result.reasons
+    assert errors_of(result) == []
+
+
+def test_the_models_with_tokens_are_those_of_the_language_and_speech_models():
+    families = {model.split("-")[0].split("_")[0] for model in TOKEN_MODELS}
+    assert families >= {"llama2", "llama3", "mixtral", "deepseek", "whisper", "gpt"}
+
+
 @every_run
 def test_accuracy_log_records(runs, scenario, mode, token_mode):
     run = runs(scenario, mode, token_mode)
@@ -653,6 +683,30 @@ def test_no_bounds_and_those_of_ordinary_tests_leave_nothing_out(run_test):
         assert len(run.result.samples) == 30000
         assert run.result.warnings == []
         assert "samples_left_out" not in run.trace["otherData"]
+
+
+def test_the_share_is_of_the_space_that_is_free(run_test, tmp_path):
+    disk = os.statvfs(tmp_path)
+    share = 1_000_000 / (disk.f_bavail * disk.f_frsize)
+    run = run_test(log={"max_free_space_share": share}, **MANY)
+    for path in (run.result.logs.trace, run.result.logs.samples):
+        # Other programs take and give back space meanwhile.
+        assert 500_000 < Path(path).stat().st_size < 1_500_000
+
+
+def test_the_page_states_the_bounds_that_are_the_default():
+    text = (ROOT / "docs/log_formats.md").read_text()
+    for name in ("max_trace_mb", "max_sample_log_mb", "max_free_space_share"):
+        (stated,) = re.findall(rf"^\| `{name}` \| (\S+) \|", text, re.MULTILINE)
+        assert float(stated) == getattr(lg.LogSettings(), name) > 0
+
+
+def test_the_page_on_moving_here_says_where_the_sample_log_is_and_how_to_turn_it_off(run_test):
+    text = (ROOT / "docs/migrating.md").read_text()
+    run = run_test(min_query_count=10)
+    assert f"`{Path(run.result.logs.samples).relative_to(run.outdir)}`" in text
+    assert "`LogSettings.enable_sample_log = False`" in text
+    assert "`*.*.enable_sample_log = 0`" in text
 
 
 def test_a_share_that_is_none_is_refused(run_test):
