@@ -5,6 +5,7 @@ that clients of the reference are written in are built against it, and run. The 
 by a project that adds the folder loadgen.
 """
 
+import json
 import os
 import re
 import shutil
@@ -180,6 +181,31 @@ def test_a_project_in_cpp14_adds_the_folder_loadgen(tmp_path: Path, prefix: Path
     client_object = "build/CMakeFiles/client.dir/client.cc.o"
     run("c++", client_object, archive, "-pthread", "-o", "client", cwd=tmp_path)
     assert run("./client", cwd=tmp_path) == "201402: 1000 queries\n"
+
+
+@needs_cmake
+@pytest.mark.parametrize(("status", "count"), [(" M loadgen/loadgen.cc", 1), ("", 0), ("NA", 0)])
+def test_a_build_with_uncommitted_changes_says_so_in_the_words_that_checkers_look_for(
+    tmp_path: Path, prefix: Path, status: str, count: int
+) -> None:
+    """The client has facts of the build of its own, which the linker takes for the library's."""
+    facts = {"LOADGEN_GIT_STATUS": status, "LOADGEN_FILE_SHA1_ENTRIES": ""}
+    template = (ROOT / "loadgen/write/version.cc.in").read_text()
+    version = re.sub(r"@(\w+)@", lambda match: facts.get(match[1], "of a test"), template)
+    (tmp_path / "version.cc").write_text(version)
+    (tmp_path / "client.cc").write_text(CLIENT)
+    (archive,) = prefix.glob("lib*/**/libmlperf_loadgen.a")
+    folders = (f"-I{prefix}/include/mlperf_loadgen", f"-I{ROOT}/loadgen")
+    sources = ("client.cc", "version.cc", archive)
+    run("c++", "-std=c++20", *folders, *sources, "-pthread", "-o", "client", cwd=tmp_path)
+    run("./client", cwd=tmp_path)
+    lines = (tmp_path / "mlperf_log_detail.txt").read_text().splitlines()
+    records = [json.loads(line.removeprefix(":::MLLOG ")) for line in lines]
+    found = [r for r in records if r["key"] == "error_uncommitted_loadgen_changes"]
+    assert len(found) == count
+    for record in found:
+        assert record["value"].startswith("Loadgen built with uncommitted changes!")
+        assert record["metadata"]["is_error"]
 
 
 @needs_cmake
