@@ -32,6 +32,7 @@
 #include "issue/completion_registry.h"
 #include "loadgen.h"
 #include "plan/run_plan.h"
+#include "progress.h"
 #include "read/accuracy_reader.h"
 #include "settings/settings_table.h"
 
@@ -608,6 +609,28 @@ TEST_F(TestRunTest, FailuresBeforeThePerformancePhaseSpoilTheTestAndNotItsNumber
     EXPECT_TRUE(HasRecord(logs_, "error_runtime", reason));
     EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find("Result is : INVALID"), std::string::npos);
   }
+}
+
+// With the age of the oldest sample; what shows the progress there says it in its own way.
+TEST_F(TestRunTest, SaysOnStderrThatNothingIsCompletedUnlessProgressIsShownThere) {
+  sut_.on_issue = [](const std::vector<QuerySample>&) {};
+  gate_.on_poll = [&] { clock_.Advance(900'000'000); };
+  TestSettings settings = Settings(TestScenario::SingleStream);
+  settings.stall_timeout_ms = 15'000;
+  const auto said = [&] {
+    testing::internal::CaptureStderr();
+    EXPECT_FALSE(Run(settings).valid());
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string text = said();
+  EXPECT_TRUE(
+      text.starts_with("mlperf_loadgen: no sample was completed for 10 s. Outstanding "
+                       "samples: 1, the oldest for 10 s. "))
+      << text;
+  EXPECT_EQ(text.find('\n'), text.size() - 1) << "one line";
+  SetProgressShown(true);
+  EXPECT_EQ(said(), "");
+  SetProgressShown(false);
 }
 
 // A thread that aborts the test when it is told to.
