@@ -81,9 +81,15 @@ class WebDataset(DataPipeline):
             samples,
             _EmptyCheck(samples) if empty_check else None,
         )
+        self._reader = samples
         self._allow_pickle = allow_pickle
         if repeat:
             self._passes = ENDLESS
+
+    def stats(self) -> dict[str, Any]:
+        """What the last pass in this process has read: how many shards, and which members belong to
+        no sample."""
+        return {"shards": self._reader.shard_count, "left_out": dict(self._reader.left_out)}
 
     # ---- Values ----------------------------------------------------------------------------------
 
