@@ -7,6 +7,19 @@
 #include <cerrno>
 
 namespace mlperf::shards {
+namespace {
+
+int Take(const struct stat& status, FileIdentity* identity) {
+  if (S_ISDIR(status.st_mode)) return EISDIR;
+  constexpr int64_t kNsPerS = 1'000'000'000;
+  identity->size = static_cast<uint64_t>(status.st_size);
+  identity->mtime_ns = status.st_mtim.tv_sec * kNsPerS + status.st_mtim.tv_nsec;
+  identity->inode = status.st_ino;
+  identity->device = status.st_dev;
+  return 0;
+}
+
+}  // namespace
 
 int ShardFile::Open(const std::string& path) {
   Close();
@@ -23,14 +36,12 @@ void ShardFile::Close() {
 
 int ShardFile::Identify(FileIdentity* identity) const {
   struct stat status;
-  if (fstat(descriptor_, &status) != 0) return errno;
-  if (S_ISDIR(status.st_mode)) return EISDIR;
-  constexpr int64_t kNsPerS = 1'000'000'000;
-  identity->size = static_cast<uint64_t>(status.st_size);
-  identity->mtime_ns = status.st_mtim.tv_sec * kNsPerS + status.st_mtim.tv_nsec;
-  identity->inode = status.st_ino;
-  identity->device = status.st_dev;
-  return 0;
+  return fstat(descriptor_, &status) == 0 ? Take(status, identity) : errno;
+}
+
+int ShardFile::Identify(const std::string& path, FileIdentity* identity) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 ? Take(status, identity) : errno;
 }
 
 int ShardFile::ReadAt(uint64_t offset, char* buffer, size_t size, size_t* count) const {

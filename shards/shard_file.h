@@ -28,6 +28,7 @@ class ShardFile {
   int Open(const std::string& path);
   void Close();
   int Identify(FileIdentity* identity) const;
+  static int Identify(const std::string& path, FileIdentity* identity);
   // Reads up to the end of the file at most; `count` is how many bytes.
   int ReadAt(uint64_t offset, char* buffer, size_t size, size_t* count) const;
   int descriptor() const { return descriptor_; }

@@ -1,5 +1,5 @@
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from typing_extensions import Buffer
 
@@ -7,8 +7,11 @@ _Sample = tuple[str, dict[str, bytes]]
 _Links = Literal["skip", "resolve"]
 _Concatenated = Literal["refuse", "read"]
 
-def set_hooks(format_error: Callable[[], type[BaseException]]) -> None:
-    """Takes a function without arguments that gives the class of the errors of archives."""
+def set_hooks(
+    format_error: Callable[[], type[BaseException]],
+    changed_error: Callable[[], type[BaseException]],
+) -> None:
+    """Takes functions without arguments, each of which gives the class that its name says."""
 
 class TarStream:
     """The samples of one shard whose bytes are fed to it."""
@@ -54,3 +57,78 @@ def read_samples(
 ) -> SampleReader:
     """The samples of a local shard that is not compressed, in lists; the interpreter's lock is left
     while it reads."""
+
+class Sample(Mapping[str, Any]):
+    """The fields of a sample by their names, as read-only views; attributes, too, where nothing
+    else has the name."""
+
+    @property
+    def index(self) -> int:
+        """The sample's place in the library."""
+    @property
+    def key(self) -> str:
+        """The name that its members share."""
+    @property
+    def shard(self) -> str:
+        """The path of its shard."""
+    def keys(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of its fields."""
+    def values(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """Its fields."""
+    def items(self) -> tuple[tuple[str, Any], ...]:  # type: ignore[override]
+        """(name, field) of each."""
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The field, or the default if the sample has none of that name."""
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+
+class SampleLibrary:
+    """The samples of shards."""
+
+    def __init__(
+        self,
+        paths: list[str],
+        *,
+        sidecars: list[str],
+        links: _Links,
+        interleaved: Literal["error", "split"],
+        concatenated: _Concatenated,
+        fields: list[str] | None,
+        missing: Literal["error", "skip"],
+        check_headers: bool,
+        threads: int,
+        decompress: Callable[[str], Iterator[bytes]],
+    ) -> None: ...
+    @property
+    def sample_count(self) -> int: ...
+    @property
+    def shard_count(self) -> int: ...
+    @property
+    def loaded_bytes(self) -> int: ...
+    @property
+    def fields(self) -> list[str]: ...
+    def nbytes(self, indices: Sequence[int]) -> int: ...
+    def count_that_fits(self, bytes: int) -> int:
+        """How many samples fit into memory, whichever they are."""
+    def load(self, indices: Sequence[int]) -> None: ...
+    def unload(self, indices: Sequence[int]) -> None: ...
+    def find(self, index: int, decoded: dict[str, Any] | None = None) -> Sample:
+        """A loaded sample."""
+    def read(self, index: int) -> Sample:
+        """A sample straight from its shard."""
+    def key(self, index: int) -> str: ...
+    def find_key(self, key: str) -> list[int]:
+        """The samples with this key, two at most."""
+    def shard_of(self, index: int) -> int: ...
+    def first_sample(self, shard: int) -> int: ...
+    def members(self, index: int) -> list[tuple[str, int, int]]:
+        """(field, offset, size) of each member of a sample."""
+    def describe_shard(self, shard: int) -> dict[str, Any]: ...
+    def index_bytes(self, shard: int) -> bytes:
+        """What the digest is made of: keys, sizes, hashes of headers, fields."""
+    def copy(self, indices: Sequence[int], field: str, to: Any) -> None:
+        """Copies a field of loaded samples into a buffer, one after the other."""
+    def address(self, index: int, field: str) -> tuple[int, int]:
+        """Address and size of a field of a loaded sample."""

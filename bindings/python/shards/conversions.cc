@@ -7,10 +7,10 @@ namespace {
 
 using namespace py::literals;
 
-// A function that gives the class of errors of archives; lives as long as the process.
-py::handle& FormatErrorHook() {
-  static py::handle hook;
-  return hook;
+// Functions that give classes of errors, in a dict that lives as long as the process.
+py::handle& Hooks() {
+  static py::handle hooks = py::dict().release();
+  return hooks;
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ std::string Lower(std::string_view name) {
   return Bytes(Text(name).attr("lower")());
 }
 
-HeldBuffer::HeldBuffer(py::handle object) {
-  if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+HeldBuffer::HeldBuffer(py::handle object, int flags) {
+  if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) throw py::error_already_set();
 }
 
 bool IsChosen(const char* name, const std::string& value, const char* off, const char* on) {
@@ -71,7 +71,7 @@ void RaiseSystemError(int error, const std::string& path) {
 void Raise(const std::string& shard, const shards::FormatError& error) {
   std::string text = "The shard " + shard + " is broken at byte " + std::to_string(error.offset);
   if (!error.member.empty()) text += " (" + error.member + ")";
-  const py::object error_class = FormatErrorHook()();
+  const py::object error_class = Hooks()["format_error"]();
   const py::object member = error.member.empty() ? py::object(py::none()) : Text(error.member);
   const py::object exception =
       error_class(Text(text + ": " + error.what + "."), "kind"_a = shards::ErrorName(error.kind),
@@ -80,12 +80,34 @@ void Raise(const std::string& shard, const shards::FormatError& error) {
   throw py::error_already_set();
 }
 
+void RaiseFault(const std::string& shard, const shards::Fault& fault) {
+  switch (fault.kind) {
+    case shards::FaultKind::kFormat:
+      Raise(shard, fault.format);
+    case shards::FaultKind::kSystem:
+      RaiseSystemError(fault.system_error, shard);
+    case shards::FaultKind::kChanged:
+      PyErr_SetObject(Hooks()["changed_error"]().ptr(),
+                      Text("The shard " + shard + " changed after it was opened: " + fault.what +
+                           ". Open it again.")
+                          .ptr());
+      throw py::error_already_set();
+    default:
+      PyErr_SetObject(PyExc_ValueError, Text("The shard " + shard + ": " + fault.what +
+                                             "; missing=\"skip\" leaves such samples out.")
+                                            .ptr());
+      throw py::error_already_set();
+  }
+}
+
 void BindConversions(py::module_& module) {
   module.def(
       "set_hooks",
-      [](const py::function& format_error) { FormatErrorHook() = format_error.inc_ref(); },
-      "format_error"_a,
-      "Takes a function without arguments that gives the class of the errors of archives.");
+      [](const py::function& format_error, const py::function& changed_error) {
+        Hooks().attr("update")("format_error"_a = format_error, "changed_error"_a = changed_error);
+      },
+      "format_error"_a, "changed_error"_a,
+      "Takes functions without arguments, each of which gives the class that its name says.");
 }
 
 }  // namespace mlperf::python

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "fault.h"
 #include "format_error.h"
 #include "remarks.h"
 
@@ -26,13 +27,12 @@ std::string Lower(std::string_view name);
 // The bytes of an object with a buffer, as long as this lives.
 class HeldBuffer {
  public:
-  explicit HeldBuffer(py::handle object);
+  explicit HeldBuffer(py::handle object, int flags = PyBUF_SIMPLE);
   ~HeldBuffer() { PyBuffer_Release(&view_); }
   HeldBuffer(const HeldBuffer&) = delete;
   HeldBuffer& operator=(const HeldBuffer&) = delete;
-  std::string_view text() const {
-    return {static_cast<const char*>(view_.buf), static_cast<size_t>(view_.len)};
-  }
+  std::string_view text() const { return {data(), static_cast<size_t>(view_.len)}; }
+  char* data() const { return static_cast<char*>(view_.buf); }
 
  private:
   Py_buffer view_;
@@ -45,6 +45,7 @@ py::dict CountsOf(const shards::Remarks& remarks);
 py::list WarningsOf(const shards::Remarks& remarks);
 
 [[noreturn]] void Raise(const std::string& shard, const shards::FormatError& error);
+[[noreturn]] void RaiseFault(const std::string& shard, const shards::Fault& fault);
 // OSError with the path.
 [[noreturn]] void RaiseSystemError(int error, const std::string& path);
 

@@ -8,8 +8,15 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "cache": ("ShardCache", "local_copy"),
         "codecs.encoders": ("encode",),
         "codecs.images": ("imagehandler",),
-        "errors": ("DecodingError", "ShardFetchError", "ShardFormatError", "ShardWarning"),
+        "errors": (
+            "DecodingError",
+            "ShardChangedError",
+            "ShardFetchError",
+            "ShardFormatError",
+            "ShardWarning",
+        ),
         "index_file": ("IndexFile", "ListedShard", "read_index", "write_index"),
+        "library": ("WebDatasetQSL",),
         "names": ("expand",),
         "samplers": (
             "ChunkedSampler",
@@ -66,4 +73,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
 )
 
 # What the C++ module needs of the package: it names no Python module itself.
-_shards.set_hooks(format_error=_lazy.later(__name__, "errors", "ShardFormatError"))
+_shards.set_hooks(
+    format_error=_lazy.later(__name__, "errors", "ShardFormatError"),
+    changed_error=_lazy.later(__name__, "errors", "ShardChangedError"),
+)

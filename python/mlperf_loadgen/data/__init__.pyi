@@ -4,6 +4,7 @@ from .codecs.encoders import encode as encode
 from .codecs.images import imagehandler as imagehandler
 from .errors import (
     DecodingError as DecodingError,
+    ShardChangedError as ShardChangedError,
     ShardFetchError as ShardFetchError,
     ShardFormatError as ShardFormatError,
     ShardWarning as ShardWarning,
@@ -14,6 +15,7 @@ from .index_file import (
     read_index as read_index,
     write_index as write_index,
 )
+from .library import WebDatasetQSL as WebDatasetQSL
 from .names import expand as expand
 from .samplers import (
     ChunkedSampler as ChunkedSampler,
@@ -78,6 +80,7 @@ __all__ = [
     "ResampledShards",
     "RoundRobin",
     "ShardCache",
+    "ShardChangedError",
     "ShardFetchError",
     "ShardFormatError",
     "ShardListSampler",
@@ -88,6 +91,7 @@ __all__ = [
     "Source",
     "TarWriter",
     "WebDataset",
+    "WebDatasetQSL",
     "batched",
     "cbor_samples",
     "decode",

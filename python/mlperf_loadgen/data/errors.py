@@ -19,6 +19,10 @@ class ShardFormatError(ValueError):
         self.member = member
 
 
+class ShardChangedError(OSError):
+    """A shard is not the one any more that was opened, or not the one that an index file lists."""
+
+
 class ShardWarning(UserWarning):
     """Something in a shard that is allowed and rarely meant."""
 

@@ -6,10 +6,13 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from .addresses import extension_path, local_path
 from .braces import expand_braces
+
+if TYPE_CHECKING:
+    from .index_file import ListedShard
 
 Shards: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 """How callers name shards."""
@@ -30,6 +33,11 @@ def expand(urls: Shards) -> list[str]:
     environment variable `WDS_NAME`. A path, or a name in a list, is literal. A folder stands for
     its shards, sorted by name, and an index file (`.json`) for the shards that it lists.
     """
+    return [address for address, _ in listed_shards(urls)]
+
+
+def listed_shards(urls: Shards) -> list[tuple[str, ListedShard | None]]:
+    """The same with what an index file says of each shard; None: no index file names it."""
     names = _names(urls)
     if not names:
         raise ValueError("The list of shards is empty; name at least one.")
@@ -69,23 +77,23 @@ def _literal(given: str | os.PathLike[str]) -> str:
     return name
 
 
-def _shards_of(name: str) -> list[str]:
+def _shards_of(name: str) -> list[tuple[str, ListedShard | None]]:
     if not name:
         raise ValueError("The name of a shard is empty.")
     suffix = PurePosixPath(extension_path(name)).suffix.lower()
     path = local_path(name)
     if path is not None and (path.endswith("/") or Path(path).is_dir()):
-        return _shards_in(Path(path))
+        return [(shard, None) for shard in _shards_in(Path(path))]
     if suffix == ".json":
         from .index_file import read_index
 
-        return [shard.url for shard in read_index(name).shards]
+        return [(shard.url, shard) for shard in read_index(name).shards]
     if suffix in _YAML:
         raise ValueError(
             f"{name} is a YAML specification, which is not read; make an index file of the shards:"
             " mlperf-loadgen wds index."
         )
-    return [name]
+    return [(name, None)]
 
 
 def _shards_in(folder: Path) -> list[str]:

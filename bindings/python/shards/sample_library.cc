@@ -1,0 +1,305 @@
+#include "sample_library.h"
+
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "conversions.h"
+#include "library.h"
+#include "sample.h"
+
+namespace mlperf::python {
+namespace {
+
+using namespace py::literals;
+using shards::Fault;
+using shards::FaultKind;
+using shards::IndexedShard;
+using shards::Library;
+using shards::LoadedField;
+using shards::LoadedSample;
+
+class SampleLibrary {
+ public:
+  SampleLibrary(std::vector<std::string> paths, const std::vector<std::string>& sidecars,
+                const shards::LibraryOptions& options, py::object decompress)
+      : paths_(std::move(paths)), decompress_(std::move(decompress)) {
+    Call([&](const Library::Decompress& bytes) {
+      return Library::Open(paths_, sidecars, options, Lower, bytes, &named_.library);
+    });
+    for (size_t i = 0; i < library().fields().size(); ++i) {
+      PyObject* name = Text(library().fields()[i]).release().ptr();
+      PyUnicode_InternInPlace(&name);
+      named_.field_names.push_back(py::reinterpret_steal<py::object>(name));
+    }
+  }
+
+  const Library& library() const { return *named_.library; }
+  const NamedLibrary* named() const { return &named_; }
+
+  void Load(const py::object& indices) {
+    const std::vector<uint64_t> samples = Indices(indices);
+    Call([&](const Library::Decompress& bytes) { return named_.library->Load(samples, bytes); });
+  }
+
+  void Unload(const py::object& indices) {
+    const std::vector<uint64_t> samples = Indices(indices);
+    if (named_.library->Unload(samples)) return;
+    for (const uint64_t sample : samples) {
+      if (library().Loaded(sample) == nullptr) RaiseNotLoaded(sample);
+    }
+    Raise(PyExc_LookupError, "Samples are unloaded more often than they were loaded.");
+  }
+
+  py::object Find(py::handle self, const py::object& index, py::object decoded) const {
+    const uint64_t sample = Index(index);
+    const LoadedSample* const loaded = library().Loaded(sample);
+    if (loaded == nullptr) RaiseNotLoaded(sample);
+    return MakeSample(self, &named_, loaded, std::move(decoded));
+  }
+
+  py::object Read(py::handle self, const py::object& index) {
+    const uint64_t sample = Index(index);
+    shards::BatchHold batch;
+    Call([&](const Library::Decompress& bytes) { return library().Read(sample, bytes, &batch); });
+    return MakeSample(self, &named_, batch->samples(), {});
+  }
+
+  uint64_t Index(py::handle index) const {
+    const Py_ssize_t number = PyNumber_AsSsize_t(index.ptr(), PyExc_IndexError);
+    if (number == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (number < 0 || static_cast<size_t>(number) >= library().sample_count()) {
+      Raise(PyExc_IndexError, "There is no sample " + std::to_string(number) +
+                                  "; the library has " + std::to_string(library().sample_count()) +
+                                  ", from 0 on.");
+    }
+    return static_cast<uint64_t>(number);
+  }
+
+  std::vector<uint64_t> Indices(const py::object& indices) const {
+    const auto sequence = py::reinterpret_steal<py::object>(
+        PySequence_Fast(indices.ptr(), "The indices of samples are a sequence of integers."));
+    if (!sequence) throw py::error_already_set();
+    std::vector<uint64_t> samples;
+    samples.reserve(static_cast<size_t>(PySequence_Fast_GET_SIZE(sequence.ptr())));
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence.ptr()); ++i) {
+      samples.push_back(Index(PySequence_Fast_GET_ITEM(sequence.ptr(), i)));
+    }
+    return samples;
+  }
+
+  // The bytes of one field of loaded samples, one after the other.
+  void Copy(const py::object& indices, const std::string& field, const py::buffer& to) const {
+    const HeldBuffer target(to, PyBUF_WRITABLE);
+    char* at = target.data();
+    const char* const end = at + target.text().size();
+    for (const uint64_t sample : Indices(indices)) {
+      const LoadedField& found = FieldOf(sample, field);
+      if (static_cast<uint64_t>(end - at) < found.size) {
+        throw py::value_error("The buffer is too small for the field \"" + field + "\".");
+      }
+      std::memcpy(at, found.data, found.size);
+      at += found.size;
+    }
+  }
+
+  const LoadedField& FieldOf(uint64_t sample, const std::string& field) const {
+    const LoadedSample* const loaded = library().Loaded(sample);
+    if (loaded == nullptr) RaiseNotLoaded(sample);
+    for (const LoadedField& found : loaded->fields()) {
+      if (library().fields()[found.field] == field) return found;
+    }
+    Raise(PyExc_KeyError, "The sample " + std::to_string(sample) + " (" +
+                              std::string(library().Key(sample)) + ") has no field \"" + field +
+                              "\".");
+  }
+
+ private:
+  [[noreturn]] static void Raise(PyObject* type, const std::string& text) {
+    PyErr_SetObject(type, Text(text).ptr());
+    throw py::error_already_set();
+  }
+
+  [[noreturn]] static void RaiseNotLoaded(uint64_t sample) {
+    const std::string number = std::to_string(sample);
+    Raise(PyExc_LookupError, "The sample " + number + " is not loaded: load_samples([" + number +
+                                 "]) loads it, and read(" + number + ") reads it without loading.");
+  }
+
+  // Calls without the interpreter's lock; a fault becomes an exception.
+  template <typename Function>
+  void Call(const Function& function) {
+    std::exception_ptr thrown;
+    const auto bytes = [&](size_t shard, const Library::Take& take) {
+      const py::gil_scoped_acquire acquire;
+      try {
+        for (const py::handle piece : decompress_(Text(paths_[shard]))) {
+          const HeldBuffer held(piece);
+          if (!take(held.text())) break;
+        }
+      } catch (const py::error_already_set&) {
+        thrown = std::current_exception();
+        return Fault::Stopped();
+      }
+      return Fault();
+    };
+    Fault fault;
+    {
+      const py::gil_scoped_release release;
+      fault = function(bytes);
+    }
+    if (thrown) std::rethrow_exception(thrown);
+    if (fault) RaiseFault(paths_[fault.shard], fault);
+  }
+
+  const std::vector<std::string> paths_;
+  const py::object decompress_;
+  NamedLibrary named_;
+};
+
+py::dict DescribeShard(const SampleLibrary& self, size_t number) {
+  const IndexedShard& shard = self.library().shard(number);
+  const shards::ShardIndex& index = shard.index;
+  uint64_t bytes = 0;
+  for (const uint64_t size : index.size) bytes += size;
+  return py::dict("path"_a = Text(self.library().path(number)), "samples"_a = index.sample_count(),
+                  "members"_a = index.offset.size(), "field_bytes"_a = bytes,
+                  "filesize"_a = shard.identity.size, "is_compressed"_a = shard.is_compressed,
+                  "left_out"_a = CountsOf(index.remarks), "warnings"_a = WarningsOf(index.remarks));
+}
+
+// What the digest of a library is made of.
+py::bytes IndexBytes(const SampleLibrary& self, size_t number) {
+  const shards::ShardIndex& index = self.library().shard(number).index;
+  std::string bytes = index.keys.text();
+  const auto append = [&](const auto& values) {
+    bytes.append(reinterpret_cast<const char*>(values.data()),
+                 values.size() * sizeof(values.front()));
+  };
+  append(index.keys.ends());
+  append(index.first_member);
+  append(index.size);
+  append(index.header_hash);
+  for (const uint32_t field : index.field)
+    bytes.append(self.library().fields()[field]).append("\n");
+  return bytes;
+}
+
+py::list Members(const SampleLibrary& self, const py::object& index) {
+  const uint64_t sample = self.Index(index);
+  const auto [shard, number] = self.library().Locate(sample);
+  const shards::ShardIndex& places = self.library().shard(shard).index;
+  const auto [begin, end] = places.MembersOf(number);
+  py::list members;
+  for (uint64_t i = begin; i < end; ++i) {
+    members.append(py::make_tuple(self.named()->field_names[places.field[i]], places.offset[i],
+                                  places.size[i]));
+  }
+  return members;
+}
+
+std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list& sidecars,
+                                           const std::string& links, const std::string& interleaved,
+                                           const std::string& concatenated,
+                                           const std::optional<std::vector<std::string>>& fields,
+                                           const std::string& missing, bool check_headers,
+                                           int threads, py::object decompress) {
+  shards::LibraryOptions options;
+  options.index.resolve_links = IsChosen("links", links, "skip", "resolve");
+  options.index.split_interleaved = IsChosen("interleaved", interleaved, "error", "split");
+  options.index.read_concatenated = IsChosen("concatenated", concatenated, "refuse", "read");
+  options.fields = fields;
+  options.skip_missing = IsChosen("missing", missing, "error", "skip");
+  options.check_headers = check_headers;
+  options.thread_count = threads;
+  const auto bytes = [](const py::list& texts) {
+    std::vector<std::string> all;
+    for (const py::handle text : texts) all.push_back(Bytes(text));
+    return all;
+  };
+  return std::make_unique<SampleLibrary>(bytes(paths), bytes(sidecars), options,
+                                         std::move(decompress));
+}
+
+}  // namespace
+
+void BindSampleLibrary(py::module_& module) {
+  py::class_<SampleLibrary>(module, "SampleLibrary", "The samples of shards.")
+      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "sidecars"_a, "links"_a,
+           "interleaved"_a, "concatenated"_a, "fields"_a, "missing"_a, "check_headers"_a,
+           "threads"_a, "decompress"_a)
+      .def_property_readonly("sample_count",
+                             [](const SampleLibrary& s) { return s.library().sample_count(); })
+      .def_property_readonly("shard_count",
+                             [](const SampleLibrary& s) { return s.library().shard_count(); })
+      .def_property_readonly("loaded_bytes",
+                             [](const SampleLibrary& s) { return s.library().loaded_bytes(); })
+      .def_property_readonly(
+          "fields", [](const SampleLibrary& s) { return py::cast(s.named()->field_names); })
+      .def(
+          "nbytes",
+          [](const SampleLibrary& s, const py::object& indices) {
+            return s.library().BytesOf(s.Indices(indices));
+          },
+          "indices"_a)
+      .def(
+          "count_that_fits",
+          [](const SampleLibrary& s, uint64_t bytes) { return s.library().CountThatFits(bytes); },
+          "bytes"_a, "How many samples fit into memory, whichever they are.")
+      .def("load", &SampleLibrary::Load, "indices"_a)
+      .def("unload", &SampleLibrary::Unload, "indices"_a)
+      .def(
+          "find",
+          [](const py::object& self, const py::object& index, const py::object& decoded) {
+            return self.cast<const SampleLibrary&>().Find(
+                self, index, decoded.is_none() ? py::object() : decoded);
+          },
+          "index"_a, "decoded"_a = py::none(), "A loaded sample.")
+      .def(
+          "read",
+          [](const py::object& self, const py::object& index) {
+            return self.cast<SampleLibrary&>().Read(self, index);
+          },
+          "index"_a, "A sample straight from its shard.")
+      .def(
+          "key",
+          [](const SampleLibrary& s, const py::object& i) {
+            return Text(s.library().Key(s.Index(i)));
+          },
+          "index"_a)
+      .def(
+          "find_key",
+          [](const SampleLibrary& s, const py::str& key) { return s.library().Find(Bytes(key)); },
+          "key"_a, "The samples with this key, two at most.")
+      .def(
+          "shard_of",
+          [](const SampleLibrary& s, const py::object& i) {
+            return s.library().Locate(s.Index(i)).first;
+          },
+          "index"_a)
+      .def(
+          "first_sample",
+          [](const SampleLibrary& s, size_t shard) { return s.library().first_sample(shard); },
+          "shard"_a)
+      .def("members", &Members, "index"_a, "(field, offset, size) of each member of a sample.")
+      .def("describe_shard", &DescribeShard, "shard"_a)
+      .def("index_bytes", &IndexBytes, "shard"_a,
+           "What the digest is made of: keys, sizes, hashes of headers, fields.")
+      .def("copy", &SampleLibrary::Copy, "indices"_a, "field"_a, "to"_a,
+           "Copies a field of loaded samples into a buffer, one after the other.")
+      .def(
+          "address",
+          [](const SampleLibrary& s, const py::object& index, const std::string& field) {
+            const LoadedField& found = s.FieldOf(s.Index(index), field);
+            return py::make_tuple(reinterpret_cast<uintptr_t>(found.data), found.size);
+          },
+          "index"_a, "field"_a, "Address and size of a field of a loaded sample.");
+}
+
+}  // namespace mlperf::python
