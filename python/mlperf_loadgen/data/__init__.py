@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
     {
         "cache": ("ShardCache", "local_copy"),
+        "codecs.decoders": ("Decoder",),
         "codecs.encoders": ("encode",),
         "codecs.images": ("imagehandler",),
         "errors": (
@@ -16,6 +17,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "ShardWarning",
         ),
         "index_file": ("IndexFile", "ListedShard", "read_index", "write_index"),
+        "indexed": ("IndexedDataset",),
         "library": ("WebDatasetQSL",),
         "names": ("expand",),
         "samplers": (

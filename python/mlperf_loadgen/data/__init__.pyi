@@ -1,5 +1,6 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
 from .cache import ShardCache as ShardCache, local_copy as local_copy
+from .codecs.decoders import Decoder as Decoder
 from .codecs.encoders import encode as encode
 from .codecs.images import imagehandler as imagehandler
 from .errors import (
@@ -15,6 +16,7 @@ from .index_file import (
     read_index as read_index,
     write_index as write_index,
 )
+from .indexed import IndexedDataset as IndexedDataset
 from .library import WebDatasetQSL as WebDatasetQSL
 from .names import expand as expand
 from .samplers import (
@@ -72,9 +74,11 @@ from .writers import ShardWriter as ShardWriter, TarWriter as TarWriter
 __all__ = [
     "ChunkedSampler",
     "DataPipeline",
+    "Decoder",
     "DecodingError",
     "DistributedChunkedSampler",
     "IndexFile",
+    "IndexedDataset",
     "ListedShard",
     "RandomMix",
     "ResampledShards",

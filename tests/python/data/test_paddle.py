@@ -6,7 +6,7 @@ Runs where Paddle is installed: `make test-frameworks`.
 import numpy as np
 import pytest
 
-from mlperf_loadgen.data import ShardWriter, WebDataset
+from mlperf_loadgen.data import Decoder, IndexedDataset, ShardWriter, WebDataset
 
 io = pytest.importorskip("paddle.io")
 
@@ -33,3 +33,13 @@ def test_each_sample_once(shards, workers):
             assert (arrays.numpy()[:, 0] == labels.numpy().ravel()).all()
             seen += labels.numpy().ravel().tolist()
         assert sorted(seen) == list(range(COUNT))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_samples_by_number(shards, workers):
+    samples = IndexedDataset(shards, transformations=[Decoder(only="cls")])
+    data = samples.add_transform(lambda sample: (sample["cls"],)).to_paddle()
+    assert isinstance(data, io.Dataset) and len(data) == COUNT
+    loader = io.DataLoader(data, batch_size=4, num_workers=workers, shuffle=True)
+    seen = [n for (labels,) in loader for n in labels.numpy().ravel().tolist()]
+    assert sorted(seen) == list(range(COUNT))

@@ -8,10 +8,20 @@ import pickle
 import numpy as np
 import pytest
 
-from mlperf_loadgen.data import DataPipeline, ShardWriter, WebDataset, batched, decode, encode
+from mlperf_loadgen.data import (
+    DataPipeline,
+    Decoder,
+    IndexedDataset,
+    ShardListSampler,
+    ShardWriter,
+    WebDataset,
+    batched,
+    decode,
+    encode,
+)
 
 torch = pytest.importorskip("torch")
-from torch.utils.data import DataLoader, IterableDataset  # noqa: E402
+from torch.utils.data import DataLoader, Dataset, IterableDataset  # noqa: E402
 
 COUNT = 40
 
@@ -98,3 +108,17 @@ def test_pth_runs_no_code():
     data = encode({"__key__": "k", "pth": Evil()})
     with pytest.raises(ValueError, match="pth"):
         list(decode(allow_pickle=True)([data]))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_samples_by_number(shards, workers):
+    samples = IndexedDataset(shards, fields=("cls", "png"), transformations=[Decoder(["rgb8"])])
+    data = samples.add_transform(lambda sample: (sample["png"], sample["cls"])).to_torch()
+    assert isinstance(data, Dataset) and len(data) == COUNT
+    sampler = ShardListSampler(samples)
+    loader = DataLoader(data, batch_size=4, num_workers=workers, sampler=sampler)
+    seen = []
+    for images, labels in loader:
+        assert (images[:, 0, 0, 0] == labels).all()
+        seen += labels.tolist()
+    assert sorted(seen) == list(range(COUNT)) != seen
