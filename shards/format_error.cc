@@ -11,4 +11,10 @@ const char* ErrorName(ErrorKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+std::string ShownName(std::string_view name) {
+  constexpr size_t kMaxSize = 200;
+  if (name.size() <= kMaxSize) return std::string(name);
+  return std::string(name.substr(0, kMaxSize)) + "...";
+}
+
 }  // namespace mlperf::shards

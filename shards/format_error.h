@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mlperf::shards {
 
@@ -25,6 +26,9 @@ enum class ErrorKind : uint8_t {
 
 // The kind as users read it: "not_tar", "truncated", ...
 const char* ErrorName(ErrorKind kind);
+
+// A name for a message: names in an archive may be long.
+std::string ShownName(std::string_view name);
 
 struct FormatError {
   ErrorKind kind = ErrorKind::kNone;

@@ -170,7 +170,7 @@ void DropMembers(size_t size, ShardIndex* index) {
 
 std::string TextOfMissing(const ShardIndex& index, size_t sample,
                           const std::vector<std::string>& fields) {
-  std::string text = "the sample \"" + std::string(index.keys[sample]) + "\" has no field ";
+  std::string text = "the sample \"" + ShownName(index.keys[sample]) + "\" has no field ";
   const auto [begin, end] = index.MembersOf(sample);
   for (const std::string& field : fields) {
     bool is_there = false;

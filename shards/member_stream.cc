@@ -36,9 +36,9 @@ MemberStream::Event MemberStream::TakeWanted(std::string_view* piece) {
   piece->remove_prefix(size);
   position_ += size;
   if (gathered_.size() < wanted) return Event::kNeedsMore;
-  const Event event = EventOf(walker_.Take(gathered_.data()));
-  gathered_.clear();  // The bytes stay where they are.
-  return event;
+  taken_.swap(gathered_);
+  gathered_.clear();
+  return EventOf(walker_.Take(taken_.data()));
 }
 
 MemberStream::Event MemberStream::EventOf(Step step) {

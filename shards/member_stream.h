@@ -41,6 +41,7 @@ class MemberStream {
   uint64_t position_ = 0;  // Of the next byte.
   uint64_t body_end_ = 0;
   std::string gathered_;  // Of the bytes that the walker wants, those of earlier pieces.
+  std::string taken_;     // What was gathered for the last step, which the member's header is in.
   std::string_view body_;
 };
 

@@ -3,16 +3,16 @@
 namespace mlperf::shards {
 
 std::string TextOf(ErrorKind kind, std::string_view key, std::string_view field) {
-  const std::string sample = "sample \"" + std::string(key) + "\"";
+  const std::string sample = "sample \"" + ShownName(key) + "\"";
   switch (kind) {
     case ErrorKind::kDuplicate:
-      return sample + " has the field \"" + std::string(field) +
+      return sample + " has the field \"" + ShownName(field) +
              "\" twice (capitals do not count); rename or remove one of them";
     case ErrorKind::kReserved:
-      return sample + " has the field \"" + std::string(field) +
+      return sample + " has the field \"" + ShownName(field) +
              "\", a name that readers use themselves; rename it";
     default:
-      return "the key \"" + std::string(key) +
+      return "the key \"" + ShownName(key) +
              "\" comes back after other samples; sort the shard's members, or "
              "interleaved=\"split\" takes each run of members as a sample";
   }
@@ -50,7 +50,7 @@ bool IndexBuilder::TakeMember(const Member& member) {
   const auto target = bodies_.find(member.link_name);
   if (target == bodies_.end()) {
     return Fail(ErrorKind::kUnsupported, member,
-                "a hard link to \"" + member.link_name +
+                "a hard link to \"" + ShownName(member.link_name) +
                     "\", which is no earlier member; links=\"skip\" leaves it out");
   }
   const Body body = target->second;

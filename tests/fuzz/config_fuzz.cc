@@ -3,9 +3,6 @@
 // Method: the input is parsed, and every token read as a number by strtoull and strtod too; then it
 // is the file of FromConfig for each conf_type, for a model and scenario drawn from it, beside the
 // steps of FromConfig taken one by one.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,6 +15,7 @@
 #include <vector>
 
 #include "fuzz_targets.h"
+#include "memory_file.h"
 #include "settings/config_file.h"
 #include "settings/config_names.h"
 #include "settings/config_text.h"
@@ -30,28 +28,6 @@ namespace {
 constexpr std::string_view kWhitespace = " \t\n\v\f\r";
 constexpr size_t kMaxDiagnostics = 1001;  // Of a step; the last one counts the others.
 constexpr size_t kMaxMessageSize = 1000;
-
-// A file without a name in any folder, but with a path.
-class MemoryFile {
- public:
-  MemoryFile() : fd_(memfd_create("config", MFD_CLOEXEC)) {
-    Require(fd_ >= 0, "(of this check: a file in memory can be made)");
-  }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  ~MemoryFile() { close(fd_); }
-
-  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
-  void Write(std::string_view text) {
-    const bool written = ftruncate(fd_, 0) == 0 && pwrite(fd_, text.data(), text.size(), 0) ==
-                                                       static_cast<ssize_t>(text.size());
-    Require(written, "(of this check: a file in memory can be written)");
-  }
-
- private:
-  int fd_;
-};
 
 void CheckDiagnostics(const std::vector<ConfigDiagnostic>& diagnostics, uint64_t line_count) {
   Require(diagnostics.size() <= kMaxDiagnostics, "the number of diagnostics is bounded");

@@ -23,6 +23,7 @@ inline void Require(bool holds, const char* promise) {
 bool FuzzConfig(std::string_view input);
 bool FuzzAccuracyLog(std::string_view input);
 bool FuzzSampleLog(std::string_view input);
+bool FuzzShard(std::string_view input);
 
 }  // namespace mlperf::loadgen
 

@@ -70,7 +70,7 @@ void RaiseSystemError(int error, const std::string& path) {
 
 void Raise(const std::string& shard, const shards::FormatError& error) {
   std::string text = "The shard " + shard + " is broken at byte " + std::to_string(error.offset);
-  if (!error.member.empty()) text += " (" + error.member + ")";
+  if (!error.member.empty()) text += " (" + shards::ShownName(error.member) + ")";
   const py::object error_class = Hooks()["format_error"]();
   const py::object member = error.member.empty() ? py::object(py::none()) : Text(error.member);
   const py::object exception =

@@ -92,7 +92,7 @@ void TarStream::TakeLink(const Member& member) {
   const py::bytes target = BytesOf(member.link_name);
   if (!bodies_.contains(target)) {
     Fail(ErrorKind::kUnsupported,
-         "a hard link to \"" + member.link_name +
+         "a hard link to \"" + shards::ShownName(member.link_name) +
              "\", which is no earlier member; links=\"skip\" leaves it out");
     return;
   }

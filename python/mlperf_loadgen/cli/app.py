@@ -55,9 +55,10 @@ _COMMANDS = {
     "report": "commands.report",
     "compare": "commands.compare",
     "doctor": "commands.doctor",
+    "wds": "commands.wds",
     "init": "commands.init",
 }
-"""The module of each; its function has the name of the command."""
+"""The module of each; its function, or group of commands, has the name of the command."""
 
 # ClickException, which typer has no public name for.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -73,12 +74,16 @@ class _Commands(TyperGroup):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module("." + _COMMANDS[cmd_name], __package__)
+        function = getattr(module, cmd_name.replace("-", "_"))
+        if isinstance(function, typer.Typer):  # It has commands of its own.
+            function.info.epilog = _EPILOG
+            function.info.context_settings = _CONTEXT
+            return typer.main.get_command(function)
         single = typer.Typer(
             add_completion=False,
             rich_markup_mode=None,  # Plain help has more room for words in 80 columns.
             context_settings=_CONTEXT,
         )
-        function = getattr(module, cmd_name.replace("-", "_"))
         single.command(cmd_name, epilog=_EPILOG)(function)
         return typer.main.get_command(single)
 

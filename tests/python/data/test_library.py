@@ -6,16 +6,15 @@ during calls. The archives of the golden corpus are in test_corpus_library.py.
 
 import gc
 import gzip
-import io
 import json
 import os
 import pickle
-import tarfile
 import threading
 import time
 
 import numpy as np
 import pytest
+from shard_files import contents, write_shard
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.data import (
@@ -26,30 +25,13 @@ from mlperf_loadgen.data import (
     write_index,
 )
 from mlperf_loadgen.data.index_file import md5_of
-
-
-def contents(number):
-    return {
-        "cls": b"%d" % (number % 10),
-        "jpg": (b"%d," % number) * 300,
-        "npy": np.int32(number).tobytes() * 16,
-    }
-
-
-def write(path, numbers, make=contents):
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for number in numbers:
-            for field, data in make(number).items():
-                info = tarfile.TarInfo(f"s{number:05d}.{field}")
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
-    return path
+from mlperf_loadgen.qdl.wire.payload import flatten
 
 
 @pytest.fixture
 def shards(tmp_path):
     """Four shards of 25 samples."""
-    return [write(tmp_path / f"d-{i}.tar", range(25 * i, 25 * i + 25)) for i in range(4)]
+    return [write_shard(tmp_path / f"d-{i}.tar", range(25 * i, 25 * i + 25)) for i in range(4)]
 
 
 @pytest.fixture
@@ -86,7 +68,7 @@ def test_brace_lists_and_folders(shards, tmp_path):
 
 
 def test_keys_that_are_not_there_or_twice(shards, tmp_path):
-    qsl = WebDatasetQSL([*shards, write(tmp_path / "again.tar", [7])])
+    qsl = WebDatasetQSL([*shards, write_shard(tmp_path / "again.tar", [7])])
     with pytest.raises(KeyError, match="nothing"):
         qsl.index_of("nothing")
     with pytest.raises(LookupError, match=r"'s00007'.*d-0\.tar and 100 in .*again\.tar"):
@@ -103,7 +85,7 @@ def test_bytes_before_anything_is_loaded(qsl):
 
 def test_as_many_as_fit_whichever_they_are(tmp_path):
     sizes = [10, 50_000, 10, 20_000, 10]
-    path = write(tmp_path / "a.tar", range(5), lambda n: {"bin": bytes(sizes[n])})
+    path = write_shard(tmp_path / "a.tar", range(5), lambda n: {"bin": bytes(sizes[n])})
     for limit, count in ((50_500, 1), (70_100, 1), (71_000, 2 + 3), (10**9, 5)):
         assert WebDatasetQSL(path, ram_limit_bytes=limit).performance_sample_count == count
     with pytest.raises(ValueError, match="ram_limit_bytes=1000: the largest sample"):
@@ -123,7 +105,7 @@ def test_the_digest_is_of_the_data_and_not_of_its_place(shards, tmp_path):
         copy.write_bytes(gzip.compress(shard.read_bytes()))
     assert WebDatasetQSL(copies).digest == digest
     assert WebDatasetQSL(shards[:3]).digest != digest
-    write(shards[2], range(51, 76))
+    write_shard(shards[2], range(51, 76))
     assert WebDatasetQSL(shards).digest != digest
 
 
@@ -280,7 +262,7 @@ def test_large_bodies_and_gaps(tmp_path):
     """Bodies above the size of a piece, gaps above those that are read with them, empty bodies."""
     sizes = [0, 9 << 20, 1, 100_000, 0, 70_000, 511, 5 << 20]
     data = [np.random.default_rng(n).bytes(size) for n, size in enumerate(sizes)]
-    path = write(tmp_path / "a.tar", range(8), lambda n: {"bin": data[n], "txt": b"%d" % n})
+    path = write_shard(tmp_path / "a.tar", range(8), lambda n: {"bin": data[n], "txt": b"%d" % n})
     qsl = WebDatasetQSL(path)
     for wanted in ([7, 0, 2], [1, 3, 6], list(range(8))):
         qsl.load_samples(wanted)
@@ -291,7 +273,7 @@ def test_large_bodies_and_gaps(tmp_path):
 
 def test_thousands_of_small_members(tmp_path):
     """More of them than one call of the system takes."""
-    path = write(tmp_path / "a.tar", range(3000), lambda n: {"cls": b"%d" % n})
+    path = write_shard(tmp_path / "a.tar", range(3000), lambda n: {"cls": b"%d" % n})
     qsl = WebDatasetQSL(path)
     qsl.load_samples(list(range(3000)))
     assert [int(qsl[i].cls) for i in range(3000)] == list(range(3000))
@@ -315,7 +297,7 @@ def test_compressed_shards(shards, tmp_path):
 
 @pytest.fixture
 def ragged(tmp_path):
-    return write(
+    return write_shard(
         tmp_path / "r.tar", range(4), lambda n: {"cls": b"c", **({"jpg": b"j"} if n % 2 else {})}
     )
 
@@ -376,7 +358,7 @@ def damage(path, offset):
 
 
 def replaced(path):
-    other = write(path.with_suffix(".new"), range(25))
+    other = write_shard(path.with_suffix(".new"), range(25))
     other.replace(path)
 
 
@@ -420,7 +402,7 @@ def test_a_header_that_is_not_the_indexed_one(shards):
 
 def test_shards_that_change_during_loads(tmp_path):
     """Loads while a shard is cut, replaced and removed: right bytes or an error, never a crash."""
-    path = write(tmp_path / "a.tar", range(500))
+    path = write_shard(tmp_path / "a.tar", range(500))
     whole = path.read_bytes()
     stop = threading.Event()
 
@@ -495,7 +477,7 @@ def test_the_index_is_kept_beside_nothing_else(shards, kept, tmp_path):
 
 
 def test_the_index_of_another_file_is_made_anew(shards, kept):
-    write(shards[1], range(200, 230))
+    write_shard(shards[1], range(200, 230))
     qsl = WebDatasetQSL(shards, index_dir=kept)
     assert qsl.total_sample_count == 105
     assert fields(qsl.read(25)) == contents(200)
@@ -622,6 +604,14 @@ def test_as_the_library_of_a_test(shards, tmp_path, scenario, mode):
     assert f"sha256 {qsl.digest[:16]}" in detail
 
 
+def test_samples_go_over_the_network(qsl):
+    """As what a node gets: named arrays of bytes."""
+    qsl.load_samples([8])
+    layout, parts = flatten(qsl[8])
+    assert (layout.form, [part.name for part in layout.parts]) == ("dict", ["cls", "jpg", "npy"])
+    assert [bytes(part) for part in parts] == [*contents(8).values()]
+
+
 # ---- Many threads, many rounds -------------------------------------------------------------------
 
 
@@ -676,7 +666,7 @@ FLAT = """
 
 def test_memory_is_flat_over_200_rounds(tmp_path, run_script):
     paths = [
-        write(tmp_path / f"{i}.tar", range(50), lambda n: {"jpg": bytes(20_000), "cls": b"1"})
+        write_shard(tmp_path / f"{i}.tar", range(50), lambda n: {"jpg": bytes(20_000), "cls": b"1"})
         for i in range(4)
     ]
     done = run_script(FLAT, *map(str, paths))

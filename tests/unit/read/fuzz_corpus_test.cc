@@ -40,6 +40,7 @@ void RunCorpus(const std::string& name, const std::function<bool(std::string_vie
 TEST(FuzzCorpus, Config) { RunCorpus("config", FuzzConfig); }
 TEST(FuzzCorpus, AccuracyLog) { RunCorpus("accuracy_log", FuzzAccuracyLog); }
 TEST(FuzzCorpus, SampleLog) { RunCorpus("sample_log", FuzzSampleLog); }
+TEST(FuzzCorpus, Shard) { RunCorpus("shard", FuzzShard); }
 
 }  // namespace
 }  // namespace mlperf::loadgen

@@ -69,8 +69,9 @@ def serve(
         typer.Option(
             "--qsl",
             metavar="QSL",
-            help="Sample library on this machine for the SUT, all of which is loaded. Default: a "
-            "library of the samples that load generators send.",
+            help="Sample library on this machine for the SUT, all of which is loaded; shards are "
+            "named as in 'wds:val-{000000..000019}.tar'. Default: a library of the samples that "
+            "load generators send.",
             show_default=False,
         ),
     ] = None,

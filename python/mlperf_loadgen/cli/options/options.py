@@ -46,8 +46,9 @@ class Target:
         str | None,
         typer.Argument(
             metavar="QSL",
-            help="Sample library: package.module:Class or path/file.py:Class. You may leave it out "
-            "if the file or module of the SUT has just one.",
+            help="Sample library: package.module:Class or path/file.py:Class, or shards: "
+            "'wds:val-{000000..000019}.tar?fields=jpg,cls'. You may leave it out if the file or "
+            "module of the SUT has just one.",
             show_default=False,
         ),
     ] = None

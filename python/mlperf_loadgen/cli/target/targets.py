@@ -16,6 +16,7 @@ from typing import Any
 from ...interfaces import QuerySampleLibrary, SystemUnderTest
 from ..options.spelling import did_you_mean, near_or_all
 from ..show.outcome import Mistake
+from .shard_targets import names_shards, shard_library, shards_in_folder
 from .signatures import check_methods, lacking
 from .user_code import calling_user_code
 
@@ -71,6 +72,8 @@ def shown_target(target: str) -> str:
 
 def in_folder(target: str, folder: Path) -> str:
     """A target whose path is relative to a folder, as seen from the current one."""
+    if names_shards(target):
+        return shards_in_folder(target, folder)
     place, name = _split(target)
     if is_address(target) or not _is_path(place):
         return target
@@ -79,6 +82,8 @@ def in_folder(target: str, folder: Path) -> str:
 
 def make_library(sut: str, qsl: str | None) -> object:
     """Makes the sample library: the one that is named, or the only one beside the system."""
+    if qsl is not None and names_shards(qsl):
+        return shard_library(qsl)
     if qsl is not None and is_address(qsl):
         raise Mistake(f"{qsl} is no QSL: that is a class here, as in path/file.py:Class")
     if qsl is not None:
