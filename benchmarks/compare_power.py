@@ -6,7 +6,7 @@ A pair of equal runs and a pair with a slower system share their first run; the 
 after another in a changing order, each in a process of its own. A query's service time varies by
 10 % (standard deviation, lognormal), drawn anew in each run. Two systems: `sleep` waits for a known
 time, and `work` hashes so many bytes, so that it also feels what else the machine does. Every pair
-counts; how busy others were is told. On a machine that is shared, `chrt -f 10 python
+counts; how busy others were is printed. On a machine that is shared, `chrt -f 10 python
 compare_power.py` keeps others from the cores that a run needs. With --folder the logs are kept, and
 runs that are there already are not made again.
 """
@@ -147,8 +147,8 @@ def runs_of(folder: Path, number: int, kind: Kind, options: argparse.Namespace) 
         if not noted.exists():
             noted.parent.mkdir(parents=True, exist_ok=True)
             slowdown = 1 + options.slower if name == "b" else 1.0
-            told = (noted.parent, kind.scenario, kind.system, options.bytes_per_s, slowdown)
-            arguments = [str(value) for value in (*told, kind.seconds)]
+            given = (noted.parent, kind.scenario, kind.system, options.bytes_per_s, slowdown)
+            arguments = [str(value) for value in (*given, kind.seconds)]
             start_s, foreign_s = time.monotonic(), foreign_busy_s()
             subprocess.run([sys.executable, __file__, "--one", *arguments], check=True)
             foreign_s = max(foreign_busy_s() - foreign_s, 0.0)

@@ -26,7 +26,7 @@ class MeasurementError(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a workload's result; lower is better unless it says otherwise."""
+    """One number of a workload's result; lower is better unless it says that higher is."""
 
     what: str
     key: str

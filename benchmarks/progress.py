@@ -5,7 +5,7 @@
 The system answers in the callback, so that what remains is the generator and the callback itself.
 The panel goes to a pseudo-terminal that `cat` empties. In every second pair the run with the panel
 comes first. Shown are the medians of both, and of the differences inside the pairs the median and
-the middle half; a median far inside the middle half is no difference that can be told from noise.
+the middle half; a median far inside the middle half cannot be distinguished from noise.
 The CPU time is that of the whole process and test, thread of the panel and logs included: it is the
 number to look at where other processes want the CPUs as well.
 """
@@ -82,7 +82,7 @@ CASES = (
 
 @contextlib.contextmanager
 def panel() -> Iterator[None]:
-    """`show_progress` on a terminal that somebody reads."""
+    """`show_progress` on a terminal that is read."""
     main, terminal = os.openpty()
     with (
         subprocess.Popen(["cat"], stdin=main, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL),

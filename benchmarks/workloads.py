@@ -55,7 +55,7 @@ def workload(function: Callable[..., Numbers]) -> Callable[..., Numbers]:
 
 
 def settings_of(scenario: str, mode: str = "PerformanceOnly", **values: float) -> lg.TestSettings:
-    """Settings of a test that lasts as long as its queries, unless told otherwise."""
+    """Settings of a test that lasts as long as its queries, by default."""
     settings = lg.TestSettings()
     settings.scenario = getattr(lg.TestScenario, scenario)
     settings.mode = getattr(lg.TestMode, mode)

@@ -45,7 +45,7 @@ class SquareRoots(lg.SystemUnderTest):
                 roots = np.sqrt(np.array([sample.index for sample in batch], np.float64))
                 lg.complete([sample.id for sample in batch], roots)
         except BaseException:
-            lg.AbortTest()  # Nobody else would answer: without this the test waits forever.
+            lg.AbortTest()  # No other thread answers: without this the test waits forever.
             raise
 
     def take_batch(self) -> list[lg.QuerySample]:

@@ -68,7 +68,7 @@ class OnnxRuntime(lg.SystemUnderTest):
                     images = np.array([self.images[index] for index in indices], np.float32)
                     lg.complete(samples.ids[part], self.classifier.classify(images))
         except BaseException:
-            lg.AbortTest()  # Nobody else would answer: without this the test waits forever.
+            lg.AbortTest()  # No other thread answers: without this the test waits forever.
             raise
 
     def __enter__(self) -> "OnnxRuntime":

@@ -62,7 +62,9 @@ def plain(function: Callable[..., _Value], name: str) -> Callable[..., _Value]:
 
 def _innermost(function: Any) -> Any:
     """The function that a call ends in."""
-    partial = getattr(sys.modules.get("functools"), "partial", ())  # Nobody has one before.
+    partial = getattr(
+        sys.modules.get("functools"), "partial", ()
+    )  # Before its import there is none.
     while True:
         if isinstance(function, partial):
             function = function.func

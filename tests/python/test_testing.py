@@ -58,7 +58,7 @@ def test_two_runs_do_not_share_a_folder(handles):
     assert first.logs.samples != second.logs.samples
 
 
-def test_a_run_goes_where_it_is_told(handles, tmp_path):
+def test_a_run_goes_where_it_is_sent(handles, tmp_path):
     result = run(*handles, outdir=tmp_path / "new" / "folder", **SINGLE)
     assert Path(result.logs.summary).parent == tmp_path / "new" / "folder"
 
@@ -146,7 +146,7 @@ def test_what_is_no_baseline_is_not_replaced(handles, tmp_path):
     (tmp_path / "notes.md").write_text("of value")
     with pytest.raises(FileExistsError, match=r"more than a baseline \(notes\.md\)"):
         save_baseline(result, tmp_path, replace=True)
-    (tmp_path / "baseline.new").mkdir()  # Somebody else's, too.
+    (tmp_path / "baseline.new").mkdir()  # Of another program, too.
     save_baseline(result, tmp_path / "baseline")
     assert {path.name for path in tmp_path.iterdir()} == {"notes.md", "baseline.new", "baseline"}
 

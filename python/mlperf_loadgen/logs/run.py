@@ -150,8 +150,8 @@ class RunLogs:
         if self.samples is None or self.failed_share == 0:
             return ""
         count = int(np.count_nonzero(self.samples["failed"]))
-        told = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
-        why = f": {told[-1]}" if told else ""
+        given = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
+        why = f": {given[-1]}" if given else ""
         # In the words of the result.
         return f"{count} of {len(self.samples)} samples failed ({share(self.failed_share)}){why}"
 

@@ -41,7 +41,7 @@ def build_report(paths: Sequence[str | os.PathLike[str]]) -> Report:
             runs.append(RunMetrics(read_run(path)))
     if not runs and not sweeps:
         raise ValueError("there are no runs to report on; give at least one folder of logs")
-    names = _told_apart([metrics.logs for metrics in runs])
+    names = _distinct_names([metrics.logs for metrics in runs])
     bins = _shared_bins(runs)
     reports = tuple(_run_report(m, name, bins) for m, name in zip(runs, names, strict=True))
     return Report(
@@ -58,7 +58,7 @@ def _is_sweep(path: Path) -> bool:
         return b'"mlperf_loadgen sweep' in file.read(200)
 
 
-def _told_apart(runs: Sequence[RunLogs]) -> list[str]:
+def _distinct_names(runs: Sequence[RunLogs]) -> list[str]:
     """The names of the runs, as paths if the plain names do not differ."""
     names = [run.name for run in runs]
     if len(set(names)) == len(names):

@@ -1,7 +1,7 @@
 """`accuracy` on logs in which answers are missing, and on logs with names of their own.
 
 Method: tests of systems that fail all samples, or those with an odd index, of a library of 50; what
-is missing is then known. Logs of several tests lie in one folder, told apart by their prefixes.
+is missing is then known. Logs of several tests lie in one folder, and have different prefixes.
 """
 
 import pytest

@@ -337,13 +337,13 @@ def test_dry_run_tells_the_traffic(folder, words, expected):
 @pytest.mark.parametrize("words", ["", "-s multi", "-s offline --set offline_expected_qps=2000"])
 def test_the_traffic_is_what_the_dry_run_told(folder, words):
     settings = [*words.split(), "--set", "min_duration_ms=0", "--set", "min_query_count=130"]
-    told = document(*RUN, "--dry-run", *settings)["traffic"]
+    plan = document(*RUN, "--dry-run", *settings)["traffic"]
     ran = strict_json(call(*RUN, *settings, "--json").stdout)["performance"]
-    if "samples" in told:
-        assert ran["sample_count"] == told["samples"] == 130
+    if "samples" in plan:
+        assert ran["sample_count"] == plan["samples"] == 130
     else:
-        assert told["queries"].startswith(f"at least {ran['query_count']}; {ran['query_count']} if")
-        assert ran["sample_count"] == ran["query_count"] * told["samples_per_query"]
+        assert plan["queries"].startswith(f"at least {ran['query_count']}; {ran['query_count']} if")
+        assert ran["sample_count"] == ran["query_count"] * plan["samples_per_query"]
 
 
 def test_dry_run_runs_nothing(folder):
@@ -486,7 +486,7 @@ def test_a_terminal_shows_what_a_pipe_gets_whatever_its_width(folder):
 
 
 def read_to_end(screen):
-    """What was written to a terminal that nobody holds any more."""
+    """What was written to a terminal that no process holds any more."""
     parts = []
     with contextlib.suppress(OSError):  # Linux has no end of file here.
         while part := os.read(screen, 4096):
@@ -860,9 +860,9 @@ def test_an_offline_run_can_size_itself(folder):
 
 def test_help_lists_the_models_that_are_known(folder):
     for command in ("run", "sweep", "find-peak"):
-        told = " ".join(done(command, "--help").stdout.split())
+        shown = " ".join(done(command, "--help").stdout.split())
         for model in ("resnet50", "llama2-70b-interactive", "gpt-oss-120b"):
-            assert model in told
+            assert model in shown
 
 
 def test_a_file_may_be_run_with_another_scenario(folder):

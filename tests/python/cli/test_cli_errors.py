@@ -55,8 +55,8 @@ INTERRUPTED = {
     ),
     "make": ("run slow.py:make system.py:Numbers", "interrupted while slow.py:make was made\n"),
     "node": (
-        "run ipc://nobody slow.py:Payloads --progress",
-        "before the first query, waiting for ipc://nobody to be ready\n",
+        "run ipc://absent slow.py:Payloads --progress",
+        "before the first query, waiting for ipc://absent to be ready\n",
     ),
     "sweep": (
         "sweep slow.py:SilentLater system.py:Numbers -s offline -v 5,6,7",
@@ -335,10 +335,16 @@ MISTAKES = {
     "YAML list as key": (("run", "-f", "listkey.yaml"), "listkey.yaml:1: a key takes one value"),
     "YAML empty": (("run", "-f", "empty.yaml"), "empty.yaml: holds no keys"),
     "YAML folder": (("run", "-f", "old"), "--file old: cannot be read: Is a directory"),
-    "keys of nobody": ((*RUN, "--keys", "secret"), "--keys is for a SUT on the network"),
-    "timeout of nobody": ((*RUN, "--connect-timeout", "3"), "--connect-timeout is for a SUT on"),
-    "network options of nobody": ((*RUN, "--network", "concurrency=2"), "--network is for a SUT"),
-    "header of nobody": ((*RUN, "--header", "a: b"), "--header is for a SUT on the network"),
+    "keys of none": ((*RUN, "--keys", "secret"), "--keys is for a SUT on the network"),
+    "timeout without a node": (
+        (*RUN, "--connect-timeout", "3"),
+        "--connect-timeout is for a SUT on",
+    ),
+    "network options without a node": (
+        (*RUN, "--network", "concurrency=2"),
+        "--network is for a SUT",
+    ),
+    "header of none": ((*RUN, "--header", "a: b"), "--header is for a SUT on the network"),
     "network option": (
         (*AWAY, "--network", "concurency=2"),
         "--network concurency: there is no such option",
@@ -433,7 +439,7 @@ MISTAKES = {
     "unwritable": (("accuracy", "log.json", "--csv", "no/where.csv"), "no/where.csv: cannot be"),
     "report of nothing": (("report", "nowhere"), "there is no folder nowhere"),
     "report's format": (("report", "old", "-o", "report.doc"), "report.doc", ".html"),
-    "compare nothing": (("compare", "nowhere", "nobody"), "nowhere"),
+    "compare nothing": (("compare", "nowhere", "elsewhere"), "nowhere"),
     "doctor": (("doctor", "--seconds", "0"), "--seconds 0: seconds must be positive"),
     "report's ending": (("report", "old", "-o", "report"), "end it in .html, .md or .png\n"),
     "init's name": (("init", "a" * 300), "cannot be written: File name too long"),
@@ -606,19 +612,19 @@ def test_debug_shows_the_traceback_of_a_mistake(folder):
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "told"),
+    ("raised", "status", "text"),
     [
         (ZeroDivisionError("division by zero"), 3, "error: unexpected, please report it: ZeroDiv"),
         (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
 )
-def test_whatever_is_raised_is_told_apart_from_a_verdict(folder, monkeypatch, raised, status, told):
+def test_whatever_is_raised_is_no_verdict(folder, monkeypatch, raised, status, text):
     def examine(*arguments, **options):
         raise raised
 
     monkeypatch.setattr("mlperf_loadgen.doctor.examination.examine", examine)
     result = done("doctor", "--json", status=status)
-    assert told in result.stderr
+    assert text in result.stderr
     assert strict_json(result.stdout)["exit_status"] == status
 
 
@@ -674,7 +680,7 @@ def test_a_system_that_gives_up_has_failed(folder):
     assert result.stdout.startswith("SingleStream PerformanceOnly of GivesUp: ABORTED\n")
 
 
-def test_a_failed_context_manager_is_told_so(folder):
+def test_a_context_manager_hears_of_a_failure(folder):
     result = done("run", "system.py:RaisesManaged", "system.py:Numbers", *QUICK, status=3)
     assert "entered\nleft <class 'KeyError'>\n" in result.stderr
 
@@ -806,7 +812,7 @@ def test_a_dry_run_refuses_what_the_run_refuses_in_the_same_words(folder, words)
 
 @pytest.mark.parametrize("words", REFUSED_ON_THE_NETWORK)
 def test_a_dry_run_refuses_options_of_links_in_the_same_words(folder, words):
-    """Before it connects: there is nobody to connect to."""
+    """Before it connects: there is no server to connect to."""
     pytest.importorskip("tritonclient", reason="kserve+http:// needs tritonclient")
     (folder / "wrong.py").write_text(FILES["wrong.py"])
     refused = done("run", *words.split(), status=2).stderr
@@ -837,11 +843,11 @@ def test_a_dry_run_says_what_the_run_says_of_the_audit_file_and_of_counts(folder
         )
         shown[more] = [text for text in found if "uncommitted changes" not in text]
     assert shown["--dry-run",] == shown[()]
-    told = "\n".join(shown[()])
-    assert "Found Audit Config file" in told
-    assert "error: Invalid value passed to Mode key in config. (audit.config, line 1)" in told
-    assert "did you mean test07_accuracy_threshold? (audit.config, line 2)" in told
-    assert "performance_sample_count_override is 1000, and the library has 50 samples" in told
+    text = "\n".join(shown[()])
+    assert "Found Audit Config file" in text
+    assert "error: Invalid value passed to Mode key in config. (audit.config, line 1)" in text
+    assert "did you mean test07_accuracy_threshold? (audit.config, line 2)" in text
+    assert "performance_sample_count_override is 1000, and the library has 50 samples" in text
 
 
 @pytest.mark.parametrize(
@@ -854,8 +860,8 @@ def test_a_dry_run_says_what_the_run_says_of_the_audit_file_and_of_counts(folder
 def test_what_the_other_half_of_a_test_uses_is_warned_of(folder, words, said):
     """The same options are given for both."""
     for more in ((), ("--dry-run",)):
-        told = done(*RUN, *words.split(), "--set", "min_query_count=600", *QUICK, *more).stderr
-        assert said in told
+        text = done(*RUN, *words.split(), "--set", "min_query_count=600", *QUICK, *more).stderr
+        assert said in text
 
 
 @pytest.mark.parametrize(

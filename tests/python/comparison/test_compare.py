@@ -1,9 +1,9 @@
-"""Two runs are told apart where they differ, and only there.
+"""A difference of two runs is found where there is one, and only there.
 
 Method: the statistics on simulated queues (Lindley's recursion), autoregressive noise, bursts and
 drifts with fixed seeds, counting false alarms and finds against stated bounds; a Student quantile
-and a standard error against values known otherwise. The rest on sample logs that are written here:
-a real test gives the folder, and its sample log is replaced by rows with known times.
+and a standard error against values known from elsewhere. The rest on sample logs that are written
+here: a real test gives the folder, and its sample log is replaced by rows with known times.
 """
 
 import argparse
@@ -129,12 +129,12 @@ def count_found(system, slowdown, *, n=3000, load=0.5, shared_arrivals=True, tol
 
 
 SYSTEMS = [closed_loop, autoregressive, drifting, bursts, m_d_1, m_m_1, two_modes, coarse_clock]
-TOLD_APART = PAIRS // 20
+FALSE_ALARMS = PAIRS // 20
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_equal_systems_are_told_apart_in_at_most_one_pair_of_twenty(system):
-    assert count_found(system, 1.0) <= TOLD_APART
+def test_equal_systems_are_called_different_in_at_most_one_pair_of_twenty(system):
+    assert count_found(system, 1.0) <= FALSE_ALARMS
 
 
 def test_a_machine_whose_speed_changes_slowly_misleads_in_one_pair_of_six_at_most():
@@ -142,8 +142,8 @@ def test_a_machine_whose_speed_changes_slowly_misleads_in_one_pair_of_six_at_mos
 
 
 @pytest.mark.parametrize("system", [m_d_1, m_m_1])
-def test_equal_queues_with_other_arrivals_are_not_told_apart(system):
-    assert count_found(system, 1.0, shared_arrivals=False) <= TOLD_APART
+def test_equal_queues_with_other_arrivals_are_not_called_different(system):
+    assert count_found(system, 1.0, shared_arrivals=False) <= FALSE_ALARMS
 
 
 def test_no_tolerance_is_needed_where_queries_are_independent():
@@ -313,7 +313,7 @@ def test_several_runs_a_side_find_what_is_the_same_in_each(folder_of):
     assert compare(a, wild).outcome == "inconclusive"
 
 
-def test_runs_of_one_name_are_told_apart_by_their_folders(folder_of):
+def test_runs_of_one_name_are_named_by_their_folders(folder_of):
     a = folder_of(noisy(1, MS))
     b = shutil.copytree(a, a.parent / "other" / a.name)
     found = compare(a, b)

@@ -624,7 +624,7 @@ EMPTY_FORMAT = """
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.mprotect(ctypes.c_void_p(start + PAGE), PAGE, 0) == 0
     for format in (b"", b"@", b"="):
-        # Its NUL is the last byte before memory that nobody may read.
+        # Its NUL is the last byte before memory that must not be read.
         address = start + PAGE - len(format) - 1
         ctypes.memmove(address, format + bytes(1), len(format) + 1)
         numbers = (ctypes.c_uint64 * 1)(7)

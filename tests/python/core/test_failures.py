@@ -308,7 +308,7 @@ def test_a_sample_without_an_answer_is_wrong(tmp_path, monkeypatch, scenario, mo
     assert score("alone.json")[0]["top1_accuracy"] == 0.5
 
 
-def test_a_function_that_scores_is_told_what_is_missing(tmp_path):
+def test_a_function_that_scores_learns_what_is_missing(tmp_path):
     run(Failing(every_second), tmp_path, mode="AccuracyOnly")
     with pytest.warns(ScoreWarning, match="no response to be scored for 32 of 64 samples"):
         assert score_by(tmp_path / "mlperf_log_accuracy.json", len) == {"len": 32}

@@ -556,7 +556,7 @@ def test_a_library_that_changes_its_list_unloads_what_it_loaded(tmp_path):
 
 
 def test_the_list_of_loaded_samples_is_let_go_before_the_first_query(tmp_path):
-    """Millions of numbers that nobody needs would slow down the garbage collection of the test."""
+    """Millions of numbers without a use would slow down the garbage collection of the test."""
     loaded, counts, unloaded = [], [], []
 
     def issue(samples):

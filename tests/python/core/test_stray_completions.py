@@ -1,5 +1,5 @@
-"""Goal: who completes samples in another process than that of the test is told so, once by each
-such process; the test itself ends as for a sample that never comes back.
+"""Goal: a completion in another process than that of the test is reported, once by each such
+process; the test itself ends as for a sample that never comes back.
 
 Method: programs whose systems answer in worker processes, made by fork before and during the test
 and by spawn; the workers' stderr is the program's.
@@ -58,7 +58,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_completion_in_a_worker_process_is_told_of_once(tmp_path, method, answer):
+def test_a_completion_in_a_worker_process_is_reported_once(tmp_path, method, answer):
     (tmp_path / "program.py").write_text(dedent(PROGRAM).replace("ANSWER(id)", ANSWERS[answer]))
     said = subprocess.run(
         [sys.executable, "program.py", method],
@@ -74,7 +74,7 @@ def test_a_completion_in_a_worker_process_is_told_of_once(tmp_path, method, answ
     assert len(set(pids)) == 2
 
 
-def test_a_late_completion_is_told_of_by_the_next_test_only(run_script):
+def test_a_late_completion_is_reported_by_the_next_test_only(run_script):
     said = run_script("""
         import mlperf_loadgen as lg
 
@@ -94,7 +94,7 @@ def test_a_late_completion_is_told_of_by_the_next_test_only(run_script):
     assert (said.stderr, said.returncode) == ("", 0)
 
 
-def test_a_completion_before_any_test_is_told_of(run_script):
+def test_a_completion_before_any_test_is_reported(run_script):
     said = run_script("""
         import mlperf_loadgen as lg
         lg.complete([1])

@@ -1,4 +1,4 @@
-"""Callbacks that do nothing unless somebody awaits them, or iterates over them, are refused: else
+"""Callbacks that do nothing unless they are awaited, or iterated over, are refused: else
 samples would count as loaded and queries as sent.
 
 Method: async functions, generators and what hides them (methods, partial, `__call__`), for each

@@ -14,7 +14,7 @@ import mlperf_loadgen as lg
 
 
 class _Own(Exception):
-    """Nobody else raises it."""
+    """Only the test raises it."""
 
 
 class _Number:

@@ -17,7 +17,7 @@ class Chromium:
     """A browser with one page. Use as a context manager."""
 
     def __init__(self):
-        self.messages = []  # What the page wrote to the console, and exceptions nobody caught.
+        self.messages = []  # What the page wrote to the console, and uncaught exceptions.
         self._next_id = 0
         self._buffer = b""
         self._profile = tempfile.TemporaryDirectory()

@@ -1,7 +1,8 @@
 """What the tests of single links share: a recorder of their events, and time limits.
 
 `run_limited(coroutine)` runs a test's coroutine within a hang limit, and sees to it that nothing of
-a link outlives it: no task, no exception that nobody saw, no socket left to the garbage collector.
+a link outlives it: no task, no exception that was never retrieved, no socket left to the garbage
+collector.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 As a program, `qdl_node.py SYSTEM ADDRESS OPTIONS` serves one of the systems below until it is
 stopped; `Node` starts it. Its options are those of the system and of `serve`, and `limits`, other
 values of constants of qdl/node/. `FakeNode` is a thread that greets a load generator as a node
-does, and then says what the test wants. `Proxy` passes TCP on, as badly as it is told to.
+does, and then says what the test wants. `Proxy` passes TCP on, as badly as the test asks.
 """
 
 import asyncio
@@ -238,7 +238,7 @@ class Asynchronous(lg.AsyncSystemUnderTest):
 
 
 class Obedient(lg.SystemUnderTest):
-    """Does what the first command in a query says, and answers otherwise with digests."""
+    """Does what the first command in a query says, and answers all others with digests."""
 
     COMMANDS = ("never", "hang", "raise", "abort", "unknown", "twice", "late token", "raise after")
 
@@ -445,7 +445,7 @@ class FakeNode:
         self.socket.send_multipart([self.identity, *frames])
 
     def answer(self, keys, data=b"", run=None, **columns):
-        """An ANSWERS message, of no bytes unless `columns` and `data` say otherwise."""
+        """An ANSWERS message, of no bytes unless `columns` and `data` are given."""
         rows = np.zeros(len(keys), ANSWER_ROW)
         rows["key"] = keys
         for name in ("received_ns", "issued_ns", "completed_ns"):

@@ -128,7 +128,7 @@ def answer(samples, n_tokens=0):
 def run_in(outdir, *, total=20, performance=10, issue=answer, log=None, audit="", **settings):
     """Runs a test with `settings` and the null system, or one that answers with `issue`.
 
-    Fast unless told otherwise: no minimum duration, ten queries.
+    It is fast unless the settings say so: no minimum duration, ten queries.
     """
     asked = {"min_duration_ms": 0, "min_query_count": 10} | settings
     for name, enum in (("scenario", lg.TestScenario), ("mode", lg.TestMode)):

@@ -1,4 +1,4 @@
-"""An HTTP server for files, which can be told to misbehave."""
+"""An HTTP server for files, which can be made to misbehave."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Goal: Prometheus is told what the test does, at the moment it asks, and what it may rely on:
+"""Goal: Prometheus gets what the test does, at the moment it asks, and what it may rely on:
 names, types, units.
 
 Method: the endpoint is asked over HTTP, from a callback while the system holds its last answers and
@@ -94,7 +94,7 @@ def test_numbers_are_those_of_the_test(run_test):
     assert ended["lateness_seconds", "1"] == late.max_ns / 1e9
 
 
-def test_a_silent_system_is_told_of(run_test, monkeypatch):
+def test_a_silent_system_is_reported(run_test, monkeypatch):
     run_test()
     silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)
     monkeypatch.setattr(prometheus_server, "read_progress", lambda: silent)

@@ -245,7 +245,7 @@ def test_a_panel_on_a_terminal(run_test, monkeypatch):
         while True:
             try:
                 received.extend(os.read(main, 65536))
-            except OSError:  # Nobody has the terminal any more.
+            except OSError:  # No process has the terminal any more.
                 return
             if b"1 outstanding" in received:
                 shown.set()

@@ -98,7 +98,7 @@ class Victim:
         self.process = subprocess.Popen(
             [*command, str(records_per_s), str(batch_size)], cwd=directory, stdout=subprocess.PIPE
         )
-        self.told = []  # (time, samples completed)
+        self.reported = []  # (time, samples completed)
         self.started = threading.Event()
         self.listener = threading.Thread(target=self.listen)
         self.listener.start()
@@ -106,7 +106,7 @@ class Victim:
 
     def listen(self):
         while count := self.process.stdout.read(8):
-            self.told.append((time.monotonic(), int.from_bytes(count, "little")))
+            self.reported.append((time.monotonic(), int.from_bytes(count, "little")))
             self.started.set()
         self.started.set()
 
@@ -124,7 +124,7 @@ class Victim:
         self.process.stdout.close()
 
     def completed(self, until_s=math.inf):
-        return max((count for time_s, count in self.told if time_s <= until_s), default=0)
+        return max((count for time_s, count in self.reported if time_s <= until_s), default=0)
 
 
 def read_killed(victim):
@@ -377,7 +377,7 @@ def test_files_that_are_no_earlier_logs(tmp_path):
 
 def test_a_killed_slow_test_loses_a_second(slow_victim):
     """A record is written within a second; five more are for a loaded machine."""
-    first_s, _ = slow_victim.told[0]
+    first_s, _ = slow_victim.reported[0]
     time.sleep(max(0, first_s + WRITTEN_WITHIN_S + 3 - time.monotonic()))
     kill_s = time.monotonic()
     slow_victim.kill()

@@ -1,6 +1,6 @@
 """Goal: servers of the Open Inference Protocol can be measured, over HTTP with tensors as JSON or
-as bytes and over gRPC; samples that are not what the model takes, and servers that fail, are told
-by a text that names what happened, and each sample ends exactly once.
+as bytes and over gRPC; samples that are not what the model takes, and servers that fail, give
+a text that names what happened, and each sample ends exactly once.
 
 Method: one fake model behind servers of both protocols in the link's event loop, which notes the
 tensors it got, and is made to fail in one way each.

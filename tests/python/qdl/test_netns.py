@@ -319,14 +319,14 @@ def test_the_end_of_the_cables_process_is_an_error(two_hosts, use):
         use(net)
 
 
-def test_netem_is_told_each_setting(tmp_path, monkeypatch):
-    """Where there is no netem: over its veth pair, with a `tc` that notes what it is told."""
+def test_netem_gets_each_setting(tmp_path, monkeypatch):
+    """Where there is no netem: over its veth pair, with a `tc` that notes its arguments."""
     possible, reason = netns.available()
     if not possible:
         pytest.skip(reason)
-    told = tmp_path / "told"
+    noted = tmp_path / "noted"
     tc = tmp_path / "tc"
-    tc.write_text(f'#!/bin/sh\necho "$*" >>{told}\n')
+    tc.write_text(f'#!/bin/sh\necho "$*" >>{noted}\n')
     tc.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(netns, "netem_works", lambda: True)
@@ -335,9 +335,9 @@ def test_netem_is_told_each_setting(tmp_path, monkeypatch):
         net.cut()
         net.set_delay(3, 4)
         net.mend()
-    heads = {line.partition(" limit")[0] for line in told.read_text().splitlines()}
+    heads = {line.partition(" limit")[0] for line in noted.read_text().splitlines()}
     assert heads == {"qdisc replace dev cable root netem"}
-    settings = re.findall(r"delay (\d+)us loss ([\d.]+)%", told.read_text())
+    settings = re.findall(r"delay (\d+)us loss ([\d.]+)%", noted.read_text())
     asked = [(1500, 1), (20000, 1), (1500, 100), (20000, 100), (3000, 100), (4000, 100)]
     assert [(int(d), float(p)) for d, p in settings] == [*asked, (3000, 1), (4000, 1)]
 
@@ -356,7 +356,7 @@ def test_impossible_settings_are_refused(arguments, message):
         netns.TwoHosts(**arguments)
 
 
-def test_a_machine_that_cannot_is_told_why(monkeypatch):
+def test_a_machine_that_cannot_says_why(monkeypatch):
     monkeypatch.setattr(netns.os, "geteuid", lambda: 1000)
     assert netns.available.__wrapped__() == (False, "network namespaces need root")
     monkeypatch.setattr(netns, "available", netns.available.__wrapped__)

@@ -340,7 +340,7 @@ def test_a_system_that_was_served_can_be_tested_and_no_two_are_served_at_once(ru
         run(system, NUMBERS)
 
 
-def test_an_object_in_a_test_is_told_from_a_free_one(nodes, run):
+def test_an_object_in_a_test_differs_from_a_free_one(nodes, run):
     system = qdl.NetworkQDL(nodes("Backlog", delay_s=0.01), NUMBERS)
     results = []
     thread = threading.Thread(
@@ -425,7 +425,7 @@ def test_keys_are_not_overwritten(tmp_path):
         qdl.NetworkQDL("tcp://127.0.0.1:1", NUMBERS, keys=tmp_path / "none").begin_test()
 
 
-def test_strangers_are_kept_out_unless_they_are_welcome(run):
+def test_others_are_kept_out_unless_they_are_welcome(run):
     for address in ("tcp://0.0.0.0:0", "tcp://*:0", "tcp://lo:0"):
         with pytest.raises(qdl.NetworkError, match="can be reached from other machines: give keys"):
             qdl.serve(Digest, address)
@@ -516,7 +516,7 @@ def test_a_library_without_payloads_is_refused():
 
 
 def test_payloads_that_nothing_awaits_are_refused_before_the_test():
-    """Otherwise each of its samples would fail."""
+    """If they were not, each of its samples would fail."""
 
     class Awaited(Library):
         async def __getitem__(self, index):
@@ -624,7 +624,7 @@ LAYOUTS = st.tuples(
 
 @settings(max_examples=150, **STEADY)
 @given(LAYOUTS | VALUES, st.binary(max_size=20))
-def test_a_strangers_layout_is_a_value_error_or_good(text, data):
+def test_a_foreign_layout_is_a_value_error_or_good(text, data):
     try:
         layout = payload.parse_layout(json.loads(json.dumps(text)))
     except ValueError:

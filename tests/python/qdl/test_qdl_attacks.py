@@ -1,6 +1,6 @@
 """Who attacks a node, or is attacked by one, gets words: no crash, no hang, no memory without end.
 
-Method: strangers with sockets of their own send a node what no load generator would, and forged
+Method: intruders with sockets of their own send a node what no load generator would, and forged
 nodes send a load generator what no node would, by tables of what has been thought of and by random
 mutations of good messages, the same ones each time. Afterwards a test with the node must go well;
 a load generator must end with a result or a NetworkError. What would take memory is refused by the
@@ -43,7 +43,7 @@ pytestmark = [
 ]
 
 GREETING = {
-    "host": "stranger",
+    "host": "intruder",
     "process": 1,
     "kernel": "",
     "total_sample_count": 1,
@@ -52,16 +52,16 @@ GREETING = {
 }
 
 
-# ---- Strangers -----------------------------------------------------------------------------------
+# ---- Intruders -----------------------------------------------------------------------------------
 
 
 def as_load_generator(address, *messages):
     """Sends messages as a load generator of another process would."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
-        stranger.linger = 500
-        stranger.connect(address)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as intruder:
+        intruder.linger = 500
+        intruder.connect(address)
         for frames in messages:
-            stranger.send_multipart(frames)
+            intruder.send_multipart(frames)
 
 
 def hello(**values):
@@ -78,7 +78,7 @@ def over_tcp(address, data, keep_open_s=0.0):
 ZMTP = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
 READY = b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
 
-STRANGERS = {
+INTRUDERS = {
     "garbage": lambda a: as_load_generator(a, [b"x"], [os.urandom(5000)], [b"", b""], [b""] * 50),
     "half a head": lambda a: as_load_generator(a, [b"MLPN\x01"]),
     "another version": lambda a: as_load_generator(a, [struct.pack("<4sHHQ", b"MLPN", 9, 1, 5)]),
@@ -97,20 +97,20 @@ STRANGERS = {
 }
 
 
-def test_strangers_do_not_disturb_a_run(run):
+def test_intruders_do_not_disturb_a_run(run):
     with Node("Digest") as node:
         system = qdl.NetworkQDL(node.address, NUMBERS)
         done = []
 
         def visit():
-            for stranger in STRANGERS.values():
-                stranger(node.address)
-                done.append(stranger)
+            for intruder in INTRUDERS.values():
+                intruder(node.address)
+                done.append(intruder)
             lg.AbortTest()
 
         when_answered(system, 10, visit)
         result = run(system, **LONG)
-        assert len(done) == len(STRANGERS)
+        assert len(done) == len(INTRUDERS)
         assert "the test was aborted: only a run to the end can be VALID" in result.reasons
         assert "lost" not in reasons_of(result)
         assert system.report.faults == {}
@@ -119,19 +119,19 @@ def test_strangers_do_not_disturb_a_run(run):
         node.wait_for("dropped a message: a message begins with")
 
 
-@pytest.mark.parametrize("stranger", STRANGERS)
-def test_a_node_survives_strangers(stranger, nodes, run):
-    address = nodes("Digest", number="strangers")
-    STRANGERS[stranger](address)
+@pytest.mark.parametrize("intruder", INTRUDERS)
+def test_a_node_survives_intruders(intruder, nodes, run):
+    address = nodes("Digest", number="intruders")
+    INTRUDERS[intruder](address)
     assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
-    assert nodes("Digest", number="strangers") == address, "the node has died"
+    assert nodes("Digest", number="intruders") == address, "the node has died"
 
 
-def test_a_node_with_keys_survives_strangers(run, tmp_path):
+def test_a_node_with_keys_survives_intruders(run, tmp_path):
     keys = str(qdl.make_keys(tmp_path / "keys"))
     with Node("Digest", keys=keys) as node:
-        for stranger in STRANGERS.values():
-            stranger(node.address)
+        for intruder in INTRUDERS.values():
+            intruder(node.address)
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS, keys=keys))) == []
         assert "dropped" not in node.stderr  # None came so far.
 
@@ -163,7 +163,7 @@ SAMPLES = SamplesWriter().write(
     ],
 )
 def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
-    address = nodes("Digest", number="strangers")
+    address = nodes("Digest", number="intruders")
     with zmq.Context() as context, context.socket(zmq.DEALER) as talker:
         talker.linger = 0
         talker.connect(address)
@@ -182,7 +182,7 @@ def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
         assert refused.kind == wire.Kind.REFUSED
         assert wire.read_control(refused)["reason"]
     assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
-    assert nodes("Digest", number="strangers") == address, "the node has died"
+    assert nodes("Digest", number="intruders") == address, "the node has died"
 
 
 # ---- What would take too much memory -------------------------------------------------------------
@@ -377,10 +377,10 @@ def test_what_a_node_says_does_nothing_to_a_terminal(event, run):
     with FakeNode(answer) as node:
         system = qdl.NetworkQDL(node.address, NUMBERS)
         try:
-            told = reasons_of(run(system))
+            text = reasons_of(run(system))
         except qdl.NetworkError as error:
-            told = str(error)
-    known = "\n".join([told, *system.report.faults, *system.report.nodes[0]["losses"]])
+            text = str(error)
+    known = "\n".join([text, *system.report.faults, *system.report.nodes[0]["losses"]])
     assert "?[2J Result is : VALID" in known
     assert "\x1b" not in known
     assert "\nResult is" not in known
@@ -424,7 +424,7 @@ def test_who_says_hello_and_nothing_else_makes_room(run):
     with Node("Digest", limits=limits) as node, Peer(node.address) as silent:
         silent.begin(timeout_s=3600.0)
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
-        node.wait_for("stranger, process 1 was silent for ")
+        node.wait_for("intruder, process 1 was silent for ")
 
 
 def test_who_says_more_than_hello_is_waited_for(run):
@@ -432,7 +432,7 @@ def test_who_says_more_than_hello_is_waited_for(run):
     with Node("Digest", limits=limits) as node, Peer(node.address) as slow:
         slow.begin(timeout_s=3600.0)
         slow.send(wire.times(wire.Kind.PING, 5, 1))
-        with pytest.raises(qdl.NetworkError, match="it works for stranger, process 1"):
+        with pytest.raises(qdl.NetworkError, match="it works for intruder, process 1"):
             run(qdl.NetworkQDL(node.address, NUMBERS, connect_timeout_s=1.0))
         slow.send(wire.control(wire.Kind.BYE, 5))
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
@@ -502,13 +502,13 @@ def test_a_node_survives_any_message(run):
     ]
     with Node("Digest") as node:
         for _ in range(15):
-            with Peer(node.address) as stranger:
-                stranger.begin()
+            with Peer(node.address) as intruder:
+                intruder.begin()
                 for _ in range(40):
-                    stranger.send(mutated(numbers, numbers.choice(good)))
-                stranger.send(wire.control(wire.Kind.BYE, 5))
-                while stranger.socket.poll(20):
-                    assert wire.read(stranger.socket.recv_multipart())
+                    intruder.send(mutated(numbers, numbers.choice(good)))
+                intruder.send(wire.control(wire.Kind.BYE, 5))
+                while intruder.socket.poll(20):
+                    assert wire.read(intruder.socket.recv_multipart())
         assert errors_of(run(qdl.NetworkQDL(node.address, NUMBERS))) == []
         node.send_signal(signal.SIGTERM)
         assert node.wait() == 0

@@ -1,8 +1,8 @@
 """Whatever breaks between a load generator and its nodes ends in words, and never in a hang.
 
-Method: nodes of qdl_node.py are killed, stopped, started late and told to misbehave; forged nodes
-answer nonsense of many kinds; a proxy is a bad cable; strangers talk to a node while a run goes on.
-Each test looks for the words that tell what was wrong, in the NetworkError that StartTest raises or
+Method: nodes of qdl_node.py are killed, stopped, started late and made to misbehave; forged nodes
+answer nonsense of many kinds; a proxy is a bad cable; other programs talk to a node during a run.
+Each test looks for the words that name what was wrong, in the NetworkError that StartTest raises or
 in the reasons of an INVALID result, and ends by a limit of its own if nothing else ends it.
 """
 
@@ -91,10 +91,10 @@ def test_a_test_that_a_network_error_ended_leaves_its_network_logs(run, tmp_path
         with pytest.raises(qdl.NetworkError) as lost:
             run(system, **LONG)
     (log,) = tmp_path.glob("*/mlperf_log_network.json")
-    told = json.loads(log.read_text())
-    assert told == json.loads(json.dumps(system.report.to_dict()))
-    assert told["nodes"][0]["losses"] == ["the connection was closed"]
-    assert len(np.load(log.with_suffix(".npy"))) == told["nodes"][0]["answered"] >= 20
+    logged = json.loads(log.read_text())
+    assert logged == json.loads(json.dumps(system.report.to_dict()))
+    assert logged["nodes"][0]["losses"] == ["the connection was closed"]
+    assert len(np.load(log.with_suffix(".npy"))) == logged["nodes"][0]["answered"] >= 20
     assert str(lost.value) in log.with_name("mlperf_log_detail.txt").read_text()
 
 
@@ -455,16 +455,16 @@ def test_answers_that_must_not_be_spoil_the_result(scenario, answer, words, run)
 
 
 def test_an_answer_after_the_end_spoils_the_result(run):
-    told = threading.Event()
+    answered = threading.Event()
 
     def answer_twice(node, message):
         keys = node.keys(message)
         node.answer(keys)
-        threading.Timer(0.1, lambda: (node.answer(keys), told.set())).start()
+        threading.Timer(0.1, lambda: (node.answer(keys), answered.set())).start()
 
     class SlowlyUnloaded(Library):
         def unload_samples(self, indices):
-            assert told.wait(HANG_LIMIT_S)
+            assert answered.wait(HANG_LIMIT_S)
             until(lambda: system._network_run.test.faults)
 
     library = SlowlyUnloaded(NUMBERS.payloads)
@@ -484,7 +484,7 @@ def test_logs_are_complete_where_warnings_are_errors(tmp_path):
     assert (tmp_path / "mlperf_log_network.npy").exists()
 
 
-def test_times_that_find_no_room_are_told_of(monkeypatch, run):
+def test_times_that_find_no_room_are_reported(monkeypatch, run):
     class Full:
         def write(self, data):
             return data.nbytes // 2
@@ -614,7 +614,7 @@ SECOND = 1_000_000_000
         ([-(2**33), 0, 1, 2**33], False),
     ],
 )
-def test_times_that_no_clock_shows_are_told_from_others(node_times_s, possible):
+def test_times_that_no_clock_shows_differ_from_others(node_times_s, possible):
     row = np.zeros(1, timings.ROW)
     row["sent_ns"], row["received_ns"] = 1 * SECOND, 10 * SECOND
     for name, value in zip(timings.TIMES[3:7], node_times_s, strict=True):

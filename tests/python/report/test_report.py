@@ -587,7 +587,7 @@ def test_runs_are_laid_over_each_other(run_test, tmp_path):
     assert len({line["line"]["color"] for line in lines}) == 2
 
 
-def test_runs_with_one_name_are_told_apart(tmp_path):
+def test_runs_with_one_name_get_names_that_differ(tmp_path):
     runs = [evil_run(tmp_path / name / "logs") for name in "ab"]
     page = page_of(tmp_path, *runs)
     assert [cell[0] for cell in page.tables["comparison"][0][1:]] == ["a/logs", "b/logs"]

@@ -115,7 +115,7 @@ def test_the_button_changes_the_theme(browser, pages):
     assert browser.messages == []
 
 
-def test_text_can_be_told_from_what_is_behind_it(browser, pages):
+def test_text_stands_out_from_what_is_behind_it(browser, pages):
     """WCAG 2's contrast of at least 4.5 to 1, for the theme's colours of text."""
     for dark in (False, True):
         browser.show(pages[0]["run"], dark=dark)

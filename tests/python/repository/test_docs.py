@@ -143,8 +143,8 @@ def skip_if_missing(done):
     for module in re.findall(r"No module named '(\w+)", printed):
         if module != "mlperf_loadgen" and importlib.util.find_spec(module) is None:
             pytest.skip(f"needs {module}")
-    if told := re.search(r"needs [\w-]+, not installed: .*", printed):
-        pytest.skip(told[0])
+    if missing := re.search(r"needs [\w-]+, not installed: .*", printed):
+        pytest.skip(missing[0])
 
 
 def run(command, directory, variables, **arguments):
@@ -225,9 +225,9 @@ def run_shell(block, directory, variables):
     done = run(["bash", "-e", "-c", commands], directory, variables)
     if done.returncode:
         skip_if_missing(done)
-    told = f"{block.place}: exit status {done.returncode}\n{commands}\n{done.stdout}{done.stderr}"
-    assert done.returncode == int(asked[1] if asked else 0), told
-    assert asked or "Traceback" not in done.stderr, told
+    text = f"{block.place}: exit status {done.returncode}\n{commands}\n{done.stdout}{done.stderr}"
+    assert done.returncode == int(asked[1] if asked else 0), text
+    assert asked or "Traceback" not in done.stderr, text
 
 
 @each_page("python", "console", "sh")

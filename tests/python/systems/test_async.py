@@ -170,7 +170,7 @@ def test_uvloop_is_not_needed(run, monkeypatch):
 
 def test_queries_overlap(run):
     class Together(System):
-        """Answers nobody before it has eight queries."""
+        """Answers no query before it has eight."""
 
         async def start(self):
             self.waiting = 0

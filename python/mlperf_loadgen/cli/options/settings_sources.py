@@ -82,18 +82,18 @@ def gather_settings(
     _check_used(of_options, sourced.settings)
     # A file that is made for another scenario than the one that is run now has no mistake.
     for_file = _core.TestSettings.from_dict(sourced.settings.to_dict())
-    for_file.scenario = _scenario(of_file, otherwise=scenario)
+    for_file.scenario = _scenario(of_file, default=scenario)
     _check_used(of_file, for_file)
     return sourced
 
 
 def _scenario(
     asked: Sequence[Assignment],
-    otherwise: _core.TestScenario = _core.TestScenario.SingleStream,
+    default: _core.TestScenario = _core.TestScenario.SingleStream,
 ) -> _core.TestScenario:
     """The one that is asked for last."""
     named = [scenario_named(one) for one in asked if one.name == "scenario"]
-    return named[-1] if named else otherwise
+    return named[-1] if named else default
 
 
 def _check_used(asked: Sequence[Assignment], settings: _core.TestSettings) -> None:

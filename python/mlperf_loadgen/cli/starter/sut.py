@@ -41,7 +41,7 @@ class NearestCenter(lg.SystemUnderTest):
                 ids, points = zip(*batch, strict=True)
                 lg.complete(ids, self.predict(np.stack(points)))
         except BaseException:
-            lg.AbortTest()  # Nobody else would answer, and the test would wait.
+            lg.AbortTest()  # There is no other worker to answer, and the test would wait.
             raise
 
     def take_batch(self) -> list[tuple[int, Any]]:

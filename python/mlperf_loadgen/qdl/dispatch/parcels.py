@@ -72,7 +72,7 @@ class Backlog:
         queries = self.rows["query"]
         if count < len(queries) and queries[count] == queries[count - 1]:
             begin, end = np.searchsorted(queries, [queries[count], queries[count] + np.uint64(1)])
-            if begin > 0:  # Otherwise it is one that may be cut.
+            if begin > 0:  # If not, it is one that may be cut.
                 count = int(end) if end <= room else int(begin)
         return count
 

@@ -24,7 +24,7 @@ TIMES = (
     "node_completed_ns",  # By the system under test.
     "node_sent_ns",
     "received_ns",  # The answer was here.
-    "completed_ns",  # Told to the load generator.
+    "completed_ns",  # As reported to the load generator.
 )
 ROW = np.dtype([("id", "<u8"), ("index", "<u8"), ("node", "<u8"), *((t, "<i8") for t in TIMES)])
 

@@ -19,7 +19,7 @@ except ImportError as error:
 from ...text.units import duration, share
 from ..data import Distribution, Report, RunReport, SweepReport
 
-# Told apart with any kind of colour vision (Okabe and Ito).
+# Colours that differ for any kind of colour vision (Okabe and Ito).
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#555555")
 _VERDICT_COLORS = {"good": "#0b6b46", "bad": "#a32410", "none": "#44546a"}
 _SOFT = "#666666"

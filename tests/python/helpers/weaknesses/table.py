@@ -138,7 +138,7 @@ def at_rate(scenario, qps):
 
 
 def run(issue=answer, *, total=10, performance=10, log=None, audit="", settings=None, **values):
-    """Runs a test whose `issue` answers at once unless told otherwise; `values` are settings."""
+    """Runs a test whose `issue` answers at once by default; `values` are settings."""
     run = Run()
 
     def issue_query(samples):
