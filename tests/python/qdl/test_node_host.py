@@ -113,6 +113,26 @@ def test_what_goes_wrong_in_a_run_that_was_given_up_is_not_the_next_ones(fault, 
         assert taken(host) == (["COMPLETED"], b"")
 
 
+def test_what_is_left_of_a_run_that_was_given_up_does_not_reach_the_system():
+    class Noting(Held):
+        def issue_query(self, samples):
+            issued.extend(samples.indices.tolist())
+            super().issue_query(samples)
+
+    issued = []
+    sut = Noting(FAULTS["fails its samples"], "issue_query")
+    with working(sut) as host:
+        assert begin(host).wait(HANG_LIMIT_S)
+        host.issue(one_sample(0), 1)
+        host.issue(one_sample(1), 2)
+        assert sut.entered.wait(HANG_LIMIT_S)
+        host.end()
+        announced = begin(host)
+        sut.released.set()
+        assert announced.wait(HANG_LIMIT_S)
+    assert issued == [0]
+
+
 @pytest.mark.parametrize("at", ["issue_query", "flush_queries"])
 def test_what_goes_wrong_in_a_run_is_told(at):
     sut = Held(FAULTS["raises"], at)
