@@ -1,5 +1,4 @@
-// The numbers that a peak search was tuned with, by the simulations of docs/peak_search.md. Only
-// peak_finder.cc uses them.
+// The numbers that a peak search was tuned with, by the simulations of docs/peak_search.md.
 //
 // A "bound" is the longest of the latency bounds, "over" is a query that takes longer, and the
 // capacity is what an overloaded trial has completed. Loads are rates as a share of the capacity.

@@ -11,6 +11,7 @@
 #include "bind.h"
 #include "python_sut.h"
 #include "search/option_range.h"
+#include "search/peak_checks.h"
 
 namespace mlperf::python {
 namespace {
