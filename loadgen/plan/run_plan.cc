@@ -452,11 +452,12 @@ std::vector<std::string> UnusedSettings(const TestSettings& settings) {
   const TestSettings defaults;
   std::vector<std::string> sentences;
   for (const Setting& setting : AllSettings()) {
-    // A value of 0 asks for nothing, as a minimum does where there is none.
+    // A number of 0 asks for nothing, as a minimum does where there is none.
     const bool asks_for_nothing = std::visit(
         [&](auto member) {
           const auto value = settings.*member;
-          return value == defaults.*member || value == std::remove_const_t<decltype(value)>{};
+          using Value = std::remove_const_t<decltype(value)>;
+          return value == defaults.*member || (!std::is_enum_v<Value> && value == Value{});
         },
         setting.member);
     if (asks_for_nothing || settings.config_origins.contains(std::string(setting.name))) continue;

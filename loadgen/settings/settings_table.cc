@@ -47,7 +47,8 @@ constexpr Setting kSettings[] = {
      "The pattern in which samples arrive: SingleStream, MultiStream, Server or Offline."},
     {"mode", &S::mode, "", AppliesTo::kAll, "test_mode", Key("mode", ValueForm::kMode),
      "The kind of test: SubmissionRun (accuracy, then performance), AccuracyOnly, PerformanceOnly "
-     "or FindPeakPerformance. Config files use the numbers 0 to 3 in this order."},
+     "or FindPeakPerformance. Config files use the numbers 0 to 3 in this order.",
+     UsedIn::kAllPhases, NotBeside("test05")},
 
     {"single_stream_expected_latency_ns", &S::single_stream_expected_latency_ns, "ns",
      AppliesTo::kSingleStream, "single_stream_expected_latency_ns",
@@ -340,6 +341,8 @@ bool IsOfScenario(const Setting& setting, TestScenario scenario) {
 std::string WhyUnused(const Setting& setting, const TestSettings& settings) {
   // As the test will have it.
   const TestMode mode = settings.test05 ? TestMode::PerformanceOnly : settings.mode;
+  // To ask for what the test has in any case is no mistake.
+  if (setting.name == "mode" && settings.mode == mode) return {};
   std::string why = WhyOfScenario(setting, settings.scenario);
   if (why.empty()) why = WhyOfCompanion(setting.companion, settings);
   if (why.empty()) why = WhyOfMode(setting, mode);

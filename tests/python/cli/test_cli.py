@@ -188,7 +188,7 @@ def test_each_source_goes_over_the_one_before(folder):
         "--set",
         "min_query_count=700",
         "-m",
-        "accuracy",
+        "performance",
         "--set",
         "accuracy_log_rng_seed=5",
     )
@@ -205,7 +205,7 @@ def test_each_source_goes_over_the_one_before(folder):
         # A user's file may not set it; the built-in one does.
         "test05_qsl_rng_seed": (7975553102935885558, "built-in mlperf.conf"),
         "qsl_rng_seed": (7975553102935885558, "test05"),
-        "mode": ("PerformanceOnly", "test05"),
+        "mode": ("PerformanceOnly", "command line"),
     }
     assert {name: found[name] for name in expected} == expected
 

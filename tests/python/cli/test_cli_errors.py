@@ -776,6 +776,7 @@ REFUSED_BY_A_RUN = {
     "--log prefix=a/b/": "its parent must exist and be writable",
     "--set performance_issue_same_index=3": "it belongs to performance_issue_same, which is off",
     "--set test05_qsl_rng_seed=3": "it belongs to test05, which is off",
+    "-m accuracy --set test05=1": "mode has no effect: it does not count beside test05 = true",
     "--set infer_token_latencies=1": "it belongs to Server and Offline, and the scenario is Singl",
     "-s server --set server_find_peak_max_qps=4": "it belongs to FindPeakPerformance, and the mo",
     "-s offline --set offline_expected_qps=9 --set offline_probe_duration_ms=5": (

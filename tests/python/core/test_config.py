@@ -513,14 +513,18 @@ def test_what_from_config_met_is_logged(handles, tmp_path):
     assert any("typo" in text for text in result.warnings)
 
 
-def test_test05(run_test):
-    run = run_test(
-        mode="AccuracyOnly",
-        test05=True,
-        test05_qsl_rng_seed=1,
-        test05_sample_index_rng_seed=2,
-        test05_schedule_rng_seed=3,
-    )
+@pytest.mark.parametrize("mode", ["AccuracyOnly", "SubmissionRun"])
+def test_test05(run_test, mode):
+    said = f"^mode = {mode} is not used: it does not count beside test05 = true; "
+    with pytest.warns(lg.ConfigWarning, match=said) as caught:
+        run = run_test(
+            mode=mode,
+            test05=True,
+            test05_qsl_rng_seed=1,
+            test05_sample_index_rng_seed=2,
+            test05_schedule_rng_seed=3,
+        )
+    assert len(caught) == 1
     assert run.result.mode == lg.TestMode.PerformanceOnly
     assert "Test05 flag detected Overriding random seeds" in run.result.warnings
     seeds = ("qsl", "sample_index", "schedule")

@@ -281,6 +281,14 @@ TEST(WhyUnused, NamesWhatASettingDoesNotCountBesideOrWithout) {
             "it does not count beside accuracy_log_sampling_target = 5");
   EXPECT_EQ(why("performance_issue_same_index"), "");
   EXPECT_EQ(why("test05_qsl_rng_seed"), "");
+  EXPECT_EQ(why("mode"), "");  // A performance run is what it is.
+  for (const TestMode mode : {TestMode::SubmissionRun, TestMode::AccuracyOnly}) {
+    settings.mode = mode;
+    settings.test05 = true;
+    EXPECT_EQ(why("mode"), "it does not count beside test05 = true");
+    settings.test05 = false;
+    EXPECT_EQ(why("mode"), "");
+  }
   settings = {};
   settings.scenario = TestScenario::Server;
   settings.mode = TestMode::FindPeakPerformance;

@@ -105,8 +105,8 @@ def _check_used(asked: Sequence[Assignment], settings: _core.TestSettings) -> No
     if settings.mode in (_core.TestMode.AccuracyOnly, _core.TestMode.PerformanceOnly):
         whole.mode = _core.TestMode.SubmissionRun
     for assignment in asked:
-        if _core.why_unused(whole, assignment.name):
-            why = _core.why_unused(settings, assignment.name)
+        why = _core.why_unused(settings, assignment.name)
+        if why and _core.why_unused(whole, assignment.name):
             raise Mistake(f"{assignment.shown}: {assignment.name} has no effect: {why}")
 
 
