@@ -172,7 +172,7 @@ Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQ
 
   std::vector<int64_t> latencies_ns = SampleLatencies(record);
   result->sample_latency = ComputeLatencyStats(latencies_ns, plan.target_latency_percentile);
-  if (plan.scenario == TestScenario::Server) {
+  if (plan.has_latency_bound) {
     result->overlatency_query_count =
         CountOver(latencies_ns, plan.target_latency_ns) + record.samples_failed;
   }

@@ -122,7 +122,7 @@ void Advise(const std::string& advice, PerformanceResult* result) {
 }
 
 void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResult* result) {
-  if (plan.scenario != TestScenario::Server) return;
+  if (!plan.has_latency_bound) return;
   const std::string advice = "Reduce target QPS to improve latency.";
   std::vector<std::string> objections;  // As logged.
   const auto object = [&](const std::string& text, const std::string& logged) {
@@ -159,26 +159,24 @@ void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResu
 // What min_duration is compared with.
 int64_t MeasuredDurationNs(const RunPlan& plan, const FinalQuery& final_query,
                            const Judged& judged) {
-  switch (plan.scenario) {
-    case TestScenario::SingleStream:
-    case TestScenario::MultiStream:
+  switch (plan.shape) {
+    case LoopShape::kClosedLoop:
       return final_query.issued_ns;
-    case TestScenario::Server:
+    case LoopShape::kOpenLoop:
       return final_query.scheduled_ns;
-    case TestScenario::Offline:
+    case LoopShape::kOneShot:
       break;
   }
   return judged.longest_ns;
 }
 
-const char* DurationAdvice(TestScenario scenario, bool has_failures) {
-  switch (scenario) {
-    case TestScenario::SingleStream:
-    case TestScenario::MultiStream:
+const char* DurationAdvice(LoopShape shape, bool has_failures) {
+  switch (shape) {
+    case LoopShape::kClosedLoop:
       return "Decrease the expected latency so the loadgen pre-generates more queries.";
-    case TestScenario::Server:
+    case LoopShape::kOpenLoop:
       return "Increase the target QPS so the loadgen pre-generates more queries.";
-    case TestScenario::Offline:
+    case LoopShape::kOneShot:
       break;
   }
   if (has_failures) {
@@ -192,7 +190,7 @@ void AdviseOfflineQps(const RunPlan& plan, const RunRecord& record, PerformanceR
   const bool answers_all = record.samples_issued > 0 &&
                            result->sample_count == record.samples_issued &&
                            result->sample_latency.max_ns > 0;
-  if (plan.scenario != TestScenario::Offline || plan.performance_issue_unique || !answers_all) {
+  if (plan.shape != LoopShape::kOneShot || plan.performance_issue_unique || !answers_all) {
     return;
   }
   const double enough = OfflineQpsFor(result->samples_per_second, plan.min_duration_ms);
@@ -219,7 +217,7 @@ void JudgeDuration(const RunPlan& plan, const RunRecord& record, const FinalQuer
   result->min_duration_met =
       std::cmp_greater_equal(std::max<int64_t>(measured_ns, 0) / 1000000, plan.min_duration_ms);
   if (result->min_duration_met) return;
-  const std::string advice = DurationAdvice(plan.scenario, record.samples_failed > 0);
+  const std::string advice = DurationAdvice(plan.shape, record.samples_failed > 0);
   Advise(advice, result);
   result->invalid_reason += advice + " ";
   result->reasons.push_back("ran " + FormatDuration(static_cast<double>(measured_ns)) +

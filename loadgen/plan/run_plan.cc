@@ -203,6 +203,7 @@ void PlanMultiStream(const TestSettings& settings, RunPlan* plan) {
   plan->target_qps = 1e9 / expected_latency_ns;
   plan->target_latency_percentile = settings.multi_stream_target_latency_percentile;
   plan->samples_per_query = samples_per_query;
+  plan->samples_are_neighbours = true;
 }
 
 void CheckFindPeak(const TestSettings& settings) {
@@ -242,6 +243,7 @@ void PlanServer(const TestSettings& settings, RunPlan* plan) {
   plan->shape = LoopShape::kOpenLoop;
   plan->arrival_process = "poisson";
   plan->target_qps = settings.server_target_qps;
+  plan->has_latency_bound = true;
   plan->target_latency_ns = settings.server_target_latency_ns;
   plan->target_latency_percentile = settings.server_target_latency_percentile;
   plan->max_async_queries = settings.server_max_async_queries;

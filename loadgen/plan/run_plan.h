@@ -40,8 +40,13 @@ struct RunPlan {
   uint64_t library_performance_count = 0;
 
   uint64_t samples_per_query = 1;  // Before the padding of permutation mode.
+  // A query has samples that lie next to each other in the loaded set (MultiStream).
+  bool samples_are_neighbours = false;
   double target_qps = 1;
-  uint64_t target_latency_ns = 0;  // Server only, else 0.
+  // Whether the verdict asks that a share of the queries keep a bound (Server): target_latency_ns,
+  // or those of TTFT and TPOT.
+  bool has_latency_bound = false;
+  uint64_t target_latency_ns = 0;  // 0 without such a bound.
   double target_latency_percentile = 0.99;
   uint64_t max_async_queries = 1;
   uint64_t target_duration_ms = 0;

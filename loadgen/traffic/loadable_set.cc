@@ -32,8 +32,7 @@ std::vector<LoadableSet> MakeLoadableSets(const RunPlan& plan, Phase phase,
   // Without a performance sample count everything is one set.
   const uint64_t set_size =
       plan.performance_sample_count > 0 ? plan.performance_sample_count : count;
-  const uint64_t padding =
-      plan.scenario == TestScenario::MultiStream ? plan.samples_per_query - 1 : 0;
+  const uint64_t padding = plan.samples_are_neighbours ? plan.samples_per_query - 1 : 0;
 
   const std::vector<uint32_t> indices = ShuffledIndices(count, plan.qsl_rng_seed, checkpoint);
   std::vector<LoadableSet> sets;

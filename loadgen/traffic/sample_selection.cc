@@ -31,7 +31,7 @@ SampleSelection::SampleSelection(const RunPlan& plan, Phase phase, const Loadabl
       random_(plan.sample_index_rng_seed),
       equal_start_(0),
       equal_random_(0) {
-  const uint64_t stride = plan.scenario == TestScenario::MultiStream ? plan.samples_per_query : 1;
+  const uint64_t stride = plan.samples_are_neighbours ? plan.samples_per_query : 1;
   if (phase == Phase::kAccuracy) {
     starts_ = ShuffledStarts(set.unpadded_size, stride, &random_, checkpoint_);
   }
@@ -50,9 +50,7 @@ SampleSelection::Rule SampleSelection::ChooseRule(const RunPlan& plan, Phase pha
   if (plan.shape == LoopShape::kOneShot) return Rule::kWholeSet;
   if (plan.performance_issue_unique) return Rule::kUnique;
   if (plan.performance_issue_same) return Rule::kSame;
-  if (plan.sample_concatenate_permutation && plan.scenario != TestScenario::MultiStream) {
-    return Rule::kEqualIssue;
-  }
+  if (plan.sample_concatenate_permutation && !plan.samples_are_neighbours) return Rule::kEqualIssue;
   return phase == Phase::kAccuracy ? Rule::kInOrder : Rule::kRandom;
 }
 

@@ -29,9 +29,9 @@ void AddPercentiles(const std::string& before, const std::string& after, const L
   }
 }
 
-void WriteVerdict(const PerformanceResult& result, TestScenario scenario, DetailBlock* block) {
+void WriteVerdict(const RunPlan& plan, const PerformanceResult& result, DetailBlock* block) {
   block->Add("result_validity", result.valid ? "VALID" : "INVALID");
-  if (scenario == TestScenario::Server) {
+  if (plan.has_latency_bound) {
     block->Add("result_perf_constraints_met", result.perf_constraints_met);
   }
   block->Add("result_min_duration_met", result.min_duration_met);
@@ -140,12 +140,12 @@ void WriteLateness(const PerformanceResult& result, DetailBlock* block) {
 }  // namespace
 
 void WriteResultRecords(const RunPlan& plan, const PerformanceResult& result, DetailBlock* block) {
-  WriteVerdict(result, plan.scenario, block);
+  WriteVerdict(plan, result, block);
   WriteScenarioMetrics(result, plan.scenario, block);
   WriteSampleLatency(result.sample_latency, block);
   if (result.tokens) WriteTokenMetrics(*result.tokens, plan.scenario, block);
   WriteInferredTokens(plan, result.inferred_tokens_per_second, block);
-  if (plan.scenario == TestScenario::Server) WriteLateness(result, block);
+  if (plan.shape == LoopShape::kOpenLoop) WriteLateness(result, block);
   block->Add("result_failed_sample_count", result.failed_sample_count);
   for (const std::string& caution : result.cautions) block->Add("result_caution", caution);
 }

@@ -84,7 +84,7 @@ void WriteMetrics(const RunPlan& plan, const PerformanceResult& result, Summary*
 
 void WriteValidity(const RunPlan& plan, const PerformanceResult& result, Summary* summary) {
   summary->Line("Result is : ", result.valid ? "VALID" : "INVALID");
-  if (plan.scenario == TestScenario::Server) {
+  if (plan.has_latency_bound) {
     summary->Satisfied("  Performance constraints satisfied : ", result.perf_constraints_met);
   }
   summary->Satisfied("  Min duration satisfied : ", result.min_duration_met);
@@ -263,7 +263,7 @@ std::string SummaryOfPerformance(const RunPlan& plan, const PerformanceResult& r
   WriteEarlyStopping(plan, result, &summary);
   WriteAdditionalStats(plan, result, &summary);
   WriteFailures(result, &summary);
-  if (plan.scenario == TestScenario::Server) WriteLateness(result, &summary);
+  if (plan.shape == LoopShape::kOpenLoop) WriteLateness(result, &summary);
   WriteParameters(plan, &summary);
   return summary.Take();
 }

@@ -28,6 +28,7 @@ inline RunPlan PlanFor(TestScenario scenario) {
       plan.shape = LoopShape::kOpenLoop;
       plan.min_query_count = 100;
       plan.min_duration_ms = 99;
+      plan.has_latency_bound = true;
       plan.target_latency_ns = 597000;
       plan.target_qps = 1000;
       break;

@@ -79,14 +79,21 @@ const std::map<TestScenario, Strings> kInferredKeys = {
     {TestScenario::Server, {"result_inferred_completed_tokens_per_second"}},
     {TestScenario::Offline, {"result_inferred_tokens_per_second"}}};
 
+RunPlan PlanOf(TestScenario scenario) {
+  RunPlan plan;
+  plan.scenario = scenario;
+  if (scenario == TestScenario::Server) plan.shape = LoopShape::kOpenLoop;
+  plan.has_latency_bound = scenario == TestScenario::Server;
+  return plan;
+}
+
 class ResultTest : public DetailLogTest,
                    public testing::WithParamInterface<std::tuple<TestScenario, bool, bool, bool>> {
 };
 
 TEST_P(ResultTest, KeysAndOrder) {
   const auto [scenario, valid, tokens, inferred] = GetParam();
-  RunPlan plan;
-  plan.scenario = scenario;
+  RunPlan plan = PlanOf(scenario);
   plan.infer_token_latencies = inferred;
   PerformanceResult result;
   result.valid = valid;
@@ -129,8 +136,7 @@ LatencyStats Stats(int64_t base) {
 }
 
 TEST_F(DetailResultTest, ServerResultValues) {
-  RunPlan plan;
-  plan.scenario = TestScenario::Server;
+  RunPlan plan = PlanOf(TestScenario::Server);
   plan.infer_token_latencies = true;
   PerformanceResult result;
   result.perf_constraints_met = false;

@@ -14,6 +14,8 @@ namespace {
 RunPlan PlanOf(TestScenario scenario) {
   RunPlan plan;
   plan.scenario = scenario;
+  if (scenario == TestScenario::Server) plan.shape = LoopShape::kOpenLoop;
+  plan.has_latency_bound = scenario == TestScenario::Server;
   plan.target_qps = 1e4 / 3;
   plan.min_duration_ms = 10;
   plan.min_query_count = 70;
