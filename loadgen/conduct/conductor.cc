@@ -9,6 +9,7 @@
 #include "issue/completion_registry.h"
 #include "platform/run_control.h"
 #include "record/failed_samples.h"
+#include "settings/count_text.h"
 #include "write/summary_log.h"
 
 namespace mlperf::loadgen {
@@ -37,7 +38,10 @@ void Conductor::WithLoaded(const LoadableSet& set, const std::function<void()>& 
   const std::vector<std::string> failures =
       Stopped() ? std::vector<std::string>() : TakeLateFailures();
   if (record == nullptr) {
-    if (late > 0) AddReasons({std::to_string(late) + " completions after the end of their set"});
+    if (late > 0) {
+      AddReasons({Counted(late, "completion after the end of its set",
+                          "completions after the end of their set")});
+    }
     AddReasons(failures);
     return;
   }

@@ -13,6 +13,7 @@
 #include "record/failed_samples.h"
 #include "search/bisection.h"
 #include "search/peak_finder.h"
+#include "settings/count_text.h"
 #include "traffic/loadable_set.h"
 #include "write/summary_log.h"
 
@@ -187,11 +188,9 @@ class PeakPhase {
     std::string failures = hooks_.goodput ? "" : FailuresCaution(peak);
     if (!failures.empty()) peak.cautions.push_back(std::move(failures));
     if (late_trials_ > 0) {
-      const std::string of_trials =
-          std::to_string(peak.trials.size()) + (peak.trials.size() == 1 ? " trial" : " trials");
-      peak.cautions.push_back("The load generator itself was late in " +
-                              std::to_string(late_trials_) + " of " + of_trials +
-                              ", which makes the peak look lower. " + caution_);
+      peak.cautions.push_back(
+          "The load generator itself was late in " + std::to_string(late_trials_) + " of " +
+          Counted(peak.trials.size(), "trial") + ", which makes the peak look lower. " + caution_);
     }
     test_.result()->cautions = peak.cautions;
   }

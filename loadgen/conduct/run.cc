@@ -19,6 +19,7 @@
 #include "issue/completion_registry.h"
 #include "plan/run_plan.h"
 #include "progress.h"
+#include "settings/count_text.h"
 #include "settings/settings_table.h"
 #include "traffic/loadable_set.h"
 #include "write/run_logs.h"
@@ -122,8 +123,8 @@ void AwaitIssueThreads(uint64_t wanted, std::chrono::milliseconds timeout, const
   } while (lent < wanted && std::chrono::steady_clock::now() < end);
   if (lent == wanted) return;
   throw SettingsError("server_num_issue_query_threads is " + std::to_string(wanted) + ", but " +
-                      std::to_string(lent) +
-                      " threads called RegisterIssueQueryThread; register exactly as many threads "
+                      Counted(lent, "thread") +
+                      " called RegisterIssueQueryThread; register exactly as many threads "
                       "as the setting says (within " +
                       std::to_string(timeout.count()) + " ms of the start)");
 }
@@ -178,9 +179,9 @@ void WritePreamble(const ResolvedTest& test, const TestSubject& subject, const C
   for (const std::string& warning : test.warnings) detail.Warning(warning, clock.NowNs());
   detail.WriteConfigDiagnostics(diagnostics.subspan(test.requested_diagnostics), clock.NowNs());
   if (const uint64_t late = TakeLateCompletions(); late > 0) {
-    detail.Warning(std::to_string(late) +
-                       " completions came between tests and were dropped: complete every sample "
-                       "before StartTest returns",
+    detail.Warning(Counted(late, "completion came between tests and was",
+                           "completions came between tests and were") +
+                       " dropped: complete every sample before StartTest returns",
                    clock.NowNs());
   }
   for (const std::string& failure : TakeLateFailures()) {

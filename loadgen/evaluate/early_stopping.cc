@@ -8,6 +8,7 @@
 #include <string>
 
 #include "evaluate/latency_stats.h"
+#include "settings/count_text.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -101,7 +102,7 @@ std::string Ordinal(double percentile) {
 
 // Not in the reference, which knows no failed queries.
 std::string FailedLine(uint64_t failed_count) {
-  return "\n * " + std::to_string(failed_count) + (failed_count == 1 ? " query" : " queries") +
+  return "\n * " + Counted(failed_count, "query", "queries") +
          " failed, which counts as slower than any other.";
 }
 

@@ -15,6 +15,7 @@
 #include "evaluate/violation_words.h"
 #include "record/failed_samples.h"
 #include "record/missing_samples.h"
+#include "settings/count_text.h"
 
 namespace mlperf::loadgen {
 namespace {
@@ -238,13 +239,12 @@ void JudgeCounts(const RunPlan& plan, const RunRecord& record, PerformanceResult
   result->invalid_reason += advice;
   const std::string why(WhyIssuingEnded(record));
   if (!enough_queries) {
-    result->reasons.push_back("issued " + std::to_string(result->query_count) +
-                              " queries, min_query_count asks for " +
-                              std::to_string(plan.min_query_count) + why);
+    result->reasons.push_back("issued " + Counted(result->query_count, "query", "queries") +
+                              ", min_query_count asks for " + std::to_string(plan.min_query_count) +
+                              why);
   } else {
-    result->reasons.push_back("completed " + std::to_string(record.samples_completed) +
-                              " samples, the test asks for " +
-                              std::to_string(plan.min_sample_count) + why);
+    result->reasons.push_back("completed " + Counted(record.samples_completed, "sample") +
+                              ", the test asks for " + std::to_string(plan.min_sample_count) + why);
   }
 }
 
@@ -252,9 +252,8 @@ void JudgeConfidence(const EarlyStopping& early_stopping, const std::string& of_
                      PerformanceResult* result) {
   if (early_stopping.met) return;
   result->early_stopping_met = false;
-  const uint64_t missing = early_stopping.queries_missing;
-  result->reasons.push_back("early stopping" + of_what + " needs " + std::to_string(missing) +
-                            (missing == 1 ? " more query" : " more queries") +
+  const std::string missing = Counted(early_stopping.queries_missing, "more query", "more queries");
+  result->reasons.push_back("early stopping" + of_what + " needs " + missing +
                             (result->failed_sample_count > 0
                                  ? ", with failed samples counted as slower than any other"
                                  : ""));
@@ -302,8 +301,9 @@ void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   const MissingSamples missing = FindMissingSamples(record);
   if (!missing.none()) {
     Object("The test is incomplete, " + std::to_string(missing.sample_count) + " of " +
-               std::to_string(record.samples_issued) +
-               " issued samples were never completed: see the detailed log.",
+               Counted(record.samples_issued, "issued sample") +
+               (missing.sample_count == 1 ? " was" : " were") +
+               " never completed: see the detailed log.",
            result);
   }
 }

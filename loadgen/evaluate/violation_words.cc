@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "settings/count_text.h"
+
 namespace mlperf::loadgen {
 namespace {
 
@@ -46,7 +48,7 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
 std::string CountViolation(const ViolationRecord& violations, size_t kind) {
   const uint64_t count = violations.counts[kind];
   const ViolationWords& words = kViolationWords[kind];
-  return std::to_string(count) + " " + (count == 1 ? words.one : words.many);
+  return Counted(count, words.one, words.many);
 }
 
 const char* CureOfViolation(size_t kind) { return kViolationWords[kind].cure; }

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "settings/count_text.h"
 #include "settings/settings_table.h"
 
 namespace mlperf::loadgen {
@@ -360,7 +361,7 @@ void RemarkOnFewer(const TestSettings& settings, std::string_view name, uint64_t
   if (wanted <= total || settings.config_origins.contains(std::string(name))) return;
   plan->remarks.push_back({"warning_generic_message",
                            std::string(name) + " is " + Text(wanted) + ", and the library has " +
-                               Text(total) + " samples: it counts as " + Text(total) +
+                               Counted(total, "sample") + ": it counts as " + Text(total) +
                                "; set it to at most that",
                            false});
 }

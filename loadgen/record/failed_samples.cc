@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "settings/count_text.h"
+
 namespace mlperf::loadgen {
 
 std::string FailedShare(const RunRecord& record) {
@@ -10,8 +12,8 @@ std::string FailedShare(const RunRecord& record) {
       static_cast<double>(record.samples_failed) / static_cast<double>(record.samples_issued);
   char percent[40];
   std::snprintf(percent, sizeof(percent), "%.3g %%", 100 * share);
-  return std::to_string(record.samples_failed) + " of " + std::to_string(record.samples_issued) +
-         " samples failed (" + percent + ")";
+  return std::to_string(record.samples_failed) + " of " + Counted(record.samples_issued, "sample") +
+         " failed (" + percent + ")";
 }
 
 std::string FailureReason(const RunRecord& record) {

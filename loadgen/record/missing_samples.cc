@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "settings/count_text.h"
+
 namespace mlperf::loadgen {
 namespace {
 
@@ -39,9 +41,9 @@ MissingSamples FindMissingSamples(const RunRecord& record) {
 }
 
 std::string MissingSamples::Words(uint64_t samples_issued) const {
-  return std::to_string(sample_count) + " of " + std::to_string(samples_issued) +
-         " issued samples (of " + std::to_string(query_count) +
-         (query_count == 1 ? " query" : " queries") + ") were never completed, the oldest issued " +
+  return std::to_string(sample_count) + " of " + Counted(samples_issued, "issued sample") +
+         " (of " + Counted(query_count, "query", "queries") +
+         (sample_count == 1 ? ") was" : ") were") + " never completed, the oldest issued " +
          Seconds(oldest_ns) + " before the end";
 }
 

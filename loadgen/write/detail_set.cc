@@ -9,6 +9,7 @@
 #include "query_sample.h"
 #include "record/failed_samples.h"
 #include "record/missing_samples.h"
+#include "settings/count_text.h"
 #include "write/detail_block.h"
 
 namespace mlperf::loadgen {
@@ -32,8 +33,8 @@ std::optional<std::string> EarlyEndText(size_t thread, const IssueEnd& end) {
       return "Ending early: Ran out of generated queries to issue before the minimum query count "
              "and test duration were reached. With performance_issue_unique no unissued sample is "
              "left after " +
-             std::to_string(end.queries_issued) +
-             " queries; raise performance_sample_count_override, or lower min_query_count and "
+             Counted(end.queries_issued, "query", "queries") +
+             "; raise performance_sample_count_override, or lower min_query_count and "
              "min_duration_ms.";
     case StopReason::kNone:
     case StopReason::kMinimumsMet:
@@ -237,8 +238,8 @@ void WriteSetRecords(const RunRecord& record, const std::string& phase, MlLog* l
 
 void WriteWarmUpRecords(const RunRecord& record, MlLog* log, int64_t now_ns) {
   DetailBlock(log, now_ns)
-      .Add("generic_message", "Warmed up with " + std::to_string(record.samples_issued) +
-                                  " samples, which count for nothing");
+      .Add("generic_message", "Warmed up with " + Counted(record.samples_issued, "sample") +
+                                  ", which count for nothing");
   WriteConductRecords(record, "warm-up: ", log, now_ns);
 }
 

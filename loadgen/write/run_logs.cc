@@ -4,6 +4,7 @@
 #include <new>
 #include <system_error>
 
+#include "settings/count_text.h"
 #include "write/summary_log.h"
 
 namespace mlperf::loadgen {
@@ -66,7 +67,7 @@ void RunLogFiles::ReportLeftOut() {
                              const SizeBound& bound) {
     if (count == 0) return;
     const std::string warning =
-        std::to_string(count) + " samples are left out of the " + log +
+        Counted(count, "sample is", "samples are") + " left out of the " + log +
         ", which has reached its size (LogSettings." + bound.setting +
         "); the result counts them. Raise that setting where they are needed, or turn the log off.";
     detail_.WriteLeftOut(key, count, warning, clock_.NowNs());

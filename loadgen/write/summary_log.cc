@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "settings/count_text.h"
 #include "settings/settings_table.h"
 #include "write/mllog.h"
 
@@ -245,8 +246,7 @@ void WriteParameters(const RunPlan& plan, Summary* summary) {
 
 std::string TrailerLine(uint64_t count, const char* none, const char* one, const char* many) {
   if (count == 0) return std::string("No ") + none + " encountered during test.\n";
-  return std::to_string(count) + " " + (count == 1 ? one : many) +
-         " encountered. See detailed log.\n";
+  return Counted(count, one, many) + " encountered. See detailed log.\n";
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ constexpr std::array<ComplaintWords, kComplaintKinds> kWords = {{
 }};
 
 constexpr std::string_view kBetweenTests = " completions came between tests";
+constexpr std::string_view kOneBetweenTests = " completion came between tests";
 constexpr std::string_view kAfterTheirSet = " times: Completion after the end of its set";
 
 std::string ReadText(const std::string& path) {
@@ -72,6 +73,7 @@ uint64_t NumberBefore(const std::string& text, std::string_view part) {
 
 void CountLine(const std::string& line, DetailLogCounts* counts) {
   counts->between_tests += NumberBefore(line, kBetweenTests);
+  counts->between_tests += NumberBefore(line, kOneBetweenTests);
   counts->after_their_set += NumberBefore(line, kAfterTheirSet);
   if (!Contains(line, "\"error_runtime\"")) return;
   const uint64_t more = NumberAfter(line, "... and ");

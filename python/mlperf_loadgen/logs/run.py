@@ -153,7 +153,8 @@ class RunLogs:
         given = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
         why = f": {given[-1]}" if given else ""
         # In the words of the result.
-        return f"{count} of {len(self.samples)} samples failed ({share(self.failed_share)}){why}"
+        noun = "sample" if len(self.samples) == 1 else "samples"
+        return f"{count} of {len(self.samples)} {noun} failed ({share(self.failed_share)}){why}"
 
     def number(self, key: str) -> float | None:
         """The last number of a key of the detail log; None: there is none, or it is not finite."""

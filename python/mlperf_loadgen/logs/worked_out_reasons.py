@@ -36,7 +36,8 @@ def broken_rules(last: Mapping[str, Any]) -> list[str]:
                 str(last.get(key, "")),
             )
             if missing:
-                count = f"{missing[1]} more queries" if missing[1] else f"{missing[2]} queries"
+                noun = "query" if missing[1] == "1" else "queries"
+                count = f"{missing[1]} more {noun}" if missing[1] else f"{missing[2]} queries"
                 reasons.append(f"early stopping{kinds.get(key, '')} needs {count}{failed}")
     return reasons
 

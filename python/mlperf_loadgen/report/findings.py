@@ -23,7 +23,7 @@ _MORE_QUERIES = {
 """What makes queries enough for min_duration_ms."""
 _FIXES = (
     (
-        r"samples failed \(",
+        r"samples? failed \(",
         "See what the system under test says of the samples that failed, and fix that first: the "
         "numbers are of the other samples.",
     ),

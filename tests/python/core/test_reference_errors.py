@@ -664,7 +664,7 @@ def test_record_incomplete_samples(run_script, tmp_path):
     assert_documented("The logs name the samples that never came back")
     done = run_script(INCOMPLETE)
     assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr
-    start = "1 of 100 issued samples (of 1 query) were never completed, "
+    start = "1 of 100 issued samples (of 1 query) was never completed, "
     text = start + "{any} The first of them: sample 0{any}"
     assert_recorded(Run(tmp_path), RUNTIME, text)
 

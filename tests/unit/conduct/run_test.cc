@@ -578,8 +578,7 @@ TEST_F(OfflineProbeRun, SaysInTheLogWhyItsSamplesFailed) {
   settings_.offline_probe_duration_ms = 100;
   const TestResult result = Run(settings_);
   EXPECT_FALSE(result.valid());
-  ASSERT_TRUE(result.reasons.front().starts_with("probe: 1 of 1 ")) << result.reasons.front();
-  EXPECT_TRUE(result.reasons.front().ends_with("(100 %): HTTP 503")) << result.reasons.front();
+  ASSERT_EQ(result.reasons.front(), "probe: 1 of 1 sample failed (100 %): HTTP 503");
   EXPECT_TRUE(HasRecord(logs_, "error_runtime", result.reasons.front()));
 }
 

@@ -131,6 +131,22 @@ TEST(VerdictTest, TooFewQueries) {
                                   "ended: max_query_count was reached)"});
 }
 
+TEST(VerdictTest, OneOfAKindIsSingular) {
+  RunPlan plan = PlanFor(TestScenario::SingleStream);
+  plan.min_duration_ms = 0;
+  RunRecord record = RecordBuilder().Query(0, 0, {{kMs}}).Build();
+  EXPECT_EQ(EvaluatePerformance(plan, record).reasons.at(0),
+            "issued 1 query, min_query_count asks for 100");
+  plan.min_query_count = 1;
+  plan.min_sample_count = 2;
+  EXPECT_EQ(EvaluatePerformance(plan, record).reasons.at(0),
+            "completed 1 sample, the test asks for 2");
+  record = RecordBuilder().Query(0, 0, {{}}).Build();
+  const Lines incomplete = EvaluatePerformance(plan, record).reasons;
+  EXPECT_TRUE(incomplete.back().starts_with("1 of 1 issued sample (of 1 query) was never "))
+      << incomplete.back();
+}
+
 TEST(VerdictTest, TooFewSamples) {
   RunPlan plan = PlanFor(TestScenario::Offline);
   plan.min_sample_count = 501;
@@ -492,11 +508,11 @@ TEST(VerdictConductTest, SamplesWithoutACompletionInvalidate) {
   EXPECT_EQ(result.query_count, 101u);
   EXPECT_EQ(result.sample_count, 100u);
   EXPECT_TRUE(result.min_queries_met && result.min_duration_met && result.early_stopping_met);
-  EXPECT_EQ(result.recommendations, Lines{"The test is incomplete, 1 of 101 issued samples were "
+  EXPECT_EQ(result.recommendations, Lines{"The test is incomplete, 1 of 101 issued samples was "
                                           "never completed: see the detailed log."});
   EXPECT_EQ(
       result.reasons,
-      Lines{"1 of 101 issued samples (of 1 query) were never completed, the oldest issued 1.5 s "
+      Lines{"1 of 101 issued samples (of 1 query) was never completed, the oldest issued 1.5 s "
             "before the end: call QuerySamplesComplete for every sample, even if it failed"});
   // The last query was never done: the latest completion stands in.
   EXPECT_DOUBLE_EQ(result.final_query_scheduled_s, 0.1);

@@ -15,7 +15,7 @@ from ..options.setting_values import SETTINGS_OF_A_SEARCH, Origin
 from ..show.outcome import Outcome
 from ..show.show import tell
 
-_EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more queries")
+_EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more quer(?:y|ies)")
 
 
 @with_options

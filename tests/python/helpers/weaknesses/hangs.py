@@ -31,9 +31,9 @@ def assert_stalled(done, missing):
     assert done.result.stalled
     assert not done.result.aborted
     done.assert_invalid("stalled: no sample was completed for", "stall_timeout_ms")
-    done.assert_invalid(f"{missing} of {len(done.issued)} issued samples", "were never completed")
+    done.assert_invalid(f"{missing} of {len(done.issued)} issued sample", "never completed")
     assert done.loaded == done.unloaded
-    assert any("were never completed" in text for text in done.values("error_runtime"))
+    assert any("never completed" in text for text in done.values("error_runtime"))
 
 
 @row(
