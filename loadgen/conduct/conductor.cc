@@ -80,7 +80,7 @@ RunRecord Conductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& p
     next_query = outcome.next_query;
     next_sample = outcome.next_sample;
     return std::move(outcome.record);
-  } catch (...) {  // No memory or no thread for the traffic, or told to stop before there was any.
+  } catch (...) {  // No memory or no thread for the traffic, or stopped before there was any.
     actors_.control->ReportException(std::current_exception());
     ReportAbort();
     return {};
@@ -171,7 +171,7 @@ void Conductor::Guarded(const std::function<void()>& part) {
   }
 }
 
-// Where no set is there to tell of it.
+// Where there is no set whose records would say it.
 void Conductor::ReportAbort() {
   logs_->detail().Error("error_runtime", "Ending early: the test was aborted.", NowNs());
 }

@@ -39,7 +39,7 @@ class Conductor {
   bool Stopped() const { return actors_.control->stop_requested(); }
   int64_t NowNs() const { return actors_.clock->NowNs(); }
 
-  // The sets of a phase; none if the test was told to stop meanwhile.
+  // The sets of a phase; none if the test was stopped meanwhile.
   std::vector<LoadableSet> MakeSets(Phase phase);
   // Loads, runs `part` and unloads; the samples are unloaded whatever happens in between. The times
   // go to `record`, if there is one.

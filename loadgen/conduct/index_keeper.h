@@ -4,9 +4,9 @@
 
 namespace mlperf::loadgen {
 
-// Where a QuerySampleLibrary is one of these as well, it is told when all is prepared for the first
-// query of a set. Until then the set may be unloaded at any moment, since a test may be stopped
-// while millions of samples are prepared, and must not take as long again for it.
+// Where a QuerySampleLibrary is one of these as well, it is informed when all is prepared for the
+// first query of a set. Until then the set may be unloaded at any moment, since a test may be
+// stopped while millions of samples are prepared, and must not take as long again for it.
 class IndexKeeper {
  public:
   virtual ~IndexKeeper() = default;

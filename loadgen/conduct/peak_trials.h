@@ -18,7 +18,7 @@
 
 namespace mlperf::loadgen {
 
-// What a caller of the search may say beyond the settings, and what it is told.
+// What a caller of the search may say beyond the settings, and what is reported to it.
 struct PeakSearchHooks {
   std::optional<double> start_qps;  // None: from the latency of a few queries in turn.
   double precision = 0.01;
@@ -79,7 +79,7 @@ class TrialObserver : public SetObserver {
   struct Watched {
     TrialBound bound;
     TrialWatch watch;
-    uint64_t next_query = 0;  // Those before it were told to the watch.
+    uint64_t next_query = 0;  // The watch knows those before it.
   };
 
   bool HasEnded(const SetView& view, double elapsed_s) const;

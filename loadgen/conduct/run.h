@@ -30,9 +30,9 @@ struct TestEnvironment {
   CallbackGate* gate = nullptr;           // None: callbacks need nothing to be held.
   Interrupts* interrupts = nullptr;       // None: signals are left alone.
   const PeakSearchHooks* peak = nullptr;  // PeakStrategy::Estimate; none: as the settings say.
-  // Told of what the user should know before the test starts; what it throws refuses the test.
+  // Called with what the user should know before the test starts; what it throws refuses the test.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
-  // Told, from any thread of the test, of what the user should know while it runs.
+  // Called, from any thread of the test, with what the user should know while it runs.
   std::function<void(const std::string&)> say = SayToStderr;
   // How long to wait for threads that lend themselves for issuing.
   std::chrono::milliseconds issue_thread_timeout{10000};

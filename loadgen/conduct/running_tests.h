@@ -21,7 +21,7 @@ class TestRegistry {
   void End();
   // Stops the running test, if there is one.
   void Abort();
-  // True if there is one that was told to stop.
+  // True if there is one that is to stop.
   bool stop_requested();
 
   IssueThreads* issue_threads() { return &issue_threads_; }

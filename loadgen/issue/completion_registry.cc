@@ -16,7 +16,7 @@ namespace {
 std::atomic<Recorder*> active_recorder{nullptr};
 std::atomic<uint64_t> late_completions{0};
 
-// What a completing thread is using, told to the thread that ends the set (a hazard pointer).
+// What a completing thread is using, shown to the thread that ends the set (a hazard pointer).
 // Places are never freed, only handed on to other threads.
 struct alignas(64) UsePlace {
   std::atomic<Recorder*> in_use{nullptr};

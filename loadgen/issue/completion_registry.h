@@ -81,7 +81,7 @@ void ExpectCompletions();
 void CountLateCompletions(uint64_t count);
 uint64_t TakeLateCompletions();
 
-// Failures that were told of while no set was being issued, since the last call.
+// Failures that were reported while no set was being issued, since the last call.
 void NoteLateFailure(const std::string& text);
 std::vector<std::string> TakeLateFailures();
 

@@ -47,7 +47,7 @@ class Pacer {
         const std::atomic<bool>* enough = nullptr)
       : clock_(clock), gate_(gate), control_(control), pacing_(pacing), enough_(enough) {}
 
-  // Returns the time at which the wait ended: not before `due_ns`, unless the test was told to
+  // Returns the time at which the wait ended: not before `due_ns`, unless the test is to
   // stop or there was enough. `begin_ns` receives the time at which it began: what was due by then
   // could not be issued earlier.
   int64_t WaitUntil(int64_t due_ns, int64_t* begin_ns);

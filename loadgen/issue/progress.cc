@@ -37,7 +37,7 @@ struct Registry {
 // Never destroyed: threads may read while the process ends.
 Registry& TheRegistry() {
   static Registry* registry = [] {
-    // A child has no set, and nobody who reads.
+    // A child has no set, and no reader.
     pthread_atfork([] { TheRegistry().mutex.lock(); }, [] { TheRegistry().mutex.unlock(); },
                    [] {
                      TheRegistry().current = nullptr;

@@ -27,7 +27,8 @@
 namespace mlperf::loadgen {
 
 // A response id is a tag that differs between the tests of a process, then the sample's sequence
-// number within the test. Ids of other tests, of earlier sets and of nothing at all are told apart.
+// number within the test. Ids of other tests, of earlier sets and of nothing at all are
+// distinguished.
 constexpr int kSampleIdBits = 40;
 constexpr int kTagBits = 20;
 
@@ -45,7 +46,7 @@ class Recorder {
     ResponseSink* responses = nullptr;     // None: no response is logged.
     AccuracySampling* sampling = nullptr;  // With responses: log only the sampled ones.
     bool token_data = false;               // The accuracy log has first-token bytes.
-    RunControl* control = nullptr;         // Told at once of exceptions in completing threads.
+    RunControl* control = nullptr;         // Gets exceptions of completing threads at once.
     // How often a waiting issuer looks at requests to stop, and polls the gate.
     std::chrono::milliseconds poll_interval{20};
   };
@@ -82,7 +83,7 @@ class Recorder {
   // When the oldest sample that is outstanding was issued; 0: none is. Looks at all of them.
   int64_t OldestOutstandingNs() const;
 
-  // Waits until `count` samples are completed. False if the test was told to stop before that. The
+  // Waits until `count` samples are completed. False if the test was stopped before that. The
   // gate is left while waiting.
   bool WaitForCompleted(uint64_t count, RunControl* control, CallbackGate* gate) {
     return completed_count() >= count || Wait(count, control, gate);
@@ -135,7 +136,7 @@ class Recorder {
     issuer_.Wake();
   }
 
-  // The same on the only thread that issues: it waits for nobody meanwhile, and nobody else writes
+  // The same on the only thread that issues: it waits for no other meanwhile, and no other writes
   // this count.
   void PublishByIssuer(uint64_t count) {
     const uint64_t before = completed_by_issuer_.load(std::memory_order_relaxed);
@@ -145,7 +146,7 @@ class Recorder {
   // Publishes that `count` samples failed, and why.
   void PublishFailed(uint64_t count, const std::string& text, bool alone);
 
-  // A completing thread met an exception of a user's callback: tells Options::control.
+  // A completing thread met an exception of a user's callback: hands it to Options::control.
   void ReportException(std::exception_ptr exception);
 
   // --- After the set ---

@@ -28,7 +28,7 @@ struct Actors {
   // Have threads of the test's own: one that makes queries ahead of an open loop, and one that
   // looks whether anything is completed. Off for clocks that do not run by themselves.
   bool background_threads = true;
-  // Told of a set in which nothing is completed.
+  // Called for a set in which nothing is completed.
   std::function<void(const std::string&)> say = [](const std::string&) {};
 };
 
@@ -59,9 +59,9 @@ struct SetRequest {
   ResponseSink* responses = nullptr;     // Receives those of accuracy sets.
   AccuracySampling* sampling = nullptr;  // Performance sets: which responses are logged, if any.
   bool token_data = false;
-  SetObserver* observer = nullptr;  // None: nobody looks.
+  SetObserver* observer = nullptr;  // None: there is no observer.
   uint64_t trial = 0;               // Of a peak search, from 1; 0: this is none.
-  // Called when all is prepared for the first query. None: nobody is told.
+  // Called when all is prepared for the first query, unless it is empty.
   std::function<void()> prepared = {};
 };
 

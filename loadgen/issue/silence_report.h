@@ -30,14 +30,14 @@ class SilenceReport {
   const RunPlan& plan_;
   const WatchedSet* watched_;
   Say say_;
-  int64_t next_ns_;  // How long a silence has to be to be told of.
+  int64_t next_ns_;  // How long a silence has to be to be reported.
 };
 
 // Looks once a second on a thread of its own: a system that keeps the issuing thread in IssueQuery
 // may be silent as well.
 class SilenceWatcher {
  public:
-  // Without a thread left, nobody looks.
+  // Without a thread left, there are no looks.
   SilenceWatcher(SilenceReport* report, const Clock* clock);
   ~SilenceWatcher();
   SilenceWatcher(const SilenceWatcher&) = delete;

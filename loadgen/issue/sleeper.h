@@ -9,7 +9,7 @@
 
 namespace mlperf::loadgen {
 
-// While nobody sleeps, the others pay one load of an atomic for each change. Whether to sleep is
+// While no thread sleeps, the others pay one load of an atomic for each change. Whether to sleep is
 // asked only after the sleep was announced: who changes something after the question finds the
 // announcement, so that no wake-up is lost.
 class Sleeper {

@@ -1,4 +1,4 @@
-// Tells when a system under test has stopped answering. Pure: looks in, decision out.
+// Decides when a system under test has stopped answering. Pure: looks in, decision out.
 #ifndef MLPERF_LOADGEN_ISSUE_STALL_WATCH_H_
 #define MLPERF_LOADGEN_ISSUE_STALL_WATCH_H_
 
@@ -16,7 +16,7 @@ enum class StallRule {
   kTimeoutAndPace,
 };
 
-// Counts the time since the last completion, as far as somebody looked: while a long IssueQuery
+// Counts the time since the last completion, as far as it was looked for: while a long IssueQuery
 // keeps the generator from looking, the system under test is at work and nothing is counted.
 class StallWatch {
  public:

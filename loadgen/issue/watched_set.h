@@ -18,7 +18,7 @@ namespace mlperf::loadgen {
 
 // Nothing is completed while samples are outstanding.
 struct Silence {
-  int64_t silent_ns;  // At least, as far as somebody looked.
+  int64_t silent_ns;  // At least, as far as it was looked for.
   int64_t oldest_outstanding_ns;
   uint64_t samples_outstanding;
   uint64_t samples_completed;
@@ -49,7 +49,7 @@ class WatchedSet {
   Progress ProgressNow() const;
 
   // A silence of ten seconds or more. To be asked now and then from the start of the set on: what
-  // it tells is as exact as the looks are close. From any thread.
+  // it says is as exact as the looks are close. From any thread.
   std::optional<Silence> LookForSilence(int64_t now_ns) const;
 
  private:
@@ -79,7 +79,7 @@ class WatchedSet {
   // What the last look for a silence saw.
   mutable std::mutex look_mutex_;
   mutable uint64_t seen_completed_ = 0;
-  mutable int64_t seen_since_ns_ = 0;     // 0: nobody has looked.
+  mutable int64_t seen_since_ns_ = 0;     // 0: there was no look yet.
   mutable int64_t oldest_issued_ns_ = 0;  // Of this silence; 0: not looked for.
 };
 

@@ -12,7 +12,7 @@ using Checkpoint = std::function<void()>;
 
 inline void NoCheckpoint() {}
 
-// Thrown by checkpoints of a test that was told to stop. Not an error: the cause of the stop is
+// Thrown by checkpoints of a test that is to stop. Not an error: the cause of the stop is
 // known elsewhere.
 struct TestStopped {};
 

@@ -399,7 +399,7 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.min_duration_ms = settings.min_duration_ms;
   plan.max_duration_ms = settings.max_duration_ms;
   plan.stall_timeout_ms = settings.stall_timeout_ms;
-  // Somebody who sets a limit knows the system.
+  // Who sets a limit knows the system.
   plan.stall_counts_from_issue = settings.scenario != TestScenario::Offline ||
                                  settings.stall_timeout_ms != TestSettings().stall_timeout_ms ||
                                  settings.config_origins.count("stall_timeout_ms") > 0;

@@ -28,11 +28,11 @@ class Interrupts {
   int received_ = 0;
 };
 
-// Those of SIGINT and SIGTERM that would end the process: nobody handles or ignores them.
+// Those of SIGINT and SIGTERM that would end the process: they are neither handled nor ignored.
 std::vector<int> UnhandledInterrupts();
 
 // Handles the signals for a scope, on behalf of the only running test of the process, and then
-// restores what was there before, unless somebody changed it meanwhile. A write beyond the limit of
+// restores what was there before, unless it was changed meanwhile. A write beyond the limit of
 // file sizes becomes an error of the file within the scope, where it would end the process.
 class InterruptScope {
  public:

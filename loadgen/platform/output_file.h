@@ -49,7 +49,7 @@ class OutputFile {
   std::string path_;
   int fd_ = -1;
   int error_ = 0;
-  bool removed_ = false;  // By somebody else, before it was closed.
+  bool removed_ = false;  // By another program, before it was closed.
   std::unique_ptr<char[]> buffer_;
   size_t used_ = 0;
 };

@@ -35,7 +35,7 @@ class RunControl {
     cause_.compare_exchange_strong(none, cause);
   }
 
-  // For work that takes long: throws TestStopped once the test was told to stop.
+  // For work that takes long: throws TestStopped once the test is to stop.
   Checkpoint checkpoint() const {
     return [this] {
       if (stop_requested()) throw TestStopped();

@@ -454,7 +454,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
   ~InputFile() { close(fd_); }
 
-  // 0 if only reading can tell, as of a pipe.
+  // 0 if only reading can show it, as of a pipe.
   uint64_t Size() const {
     struct stat status;
     if (fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) return 0;

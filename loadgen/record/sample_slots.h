@@ -17,7 +17,7 @@
 namespace mlperf::loadgen {
 
 // An array of T that grows in chunks of 2^kChunkBits elements, zeroed. One thread grows it;
-// any thread that was told of an element (by a release/acquire pair) may use it.
+// any thread that knows of an element (by a release/acquire pair) may use it.
 template <typename T>
 class ChunkedArray {
  public:

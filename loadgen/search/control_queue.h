@@ -1,6 +1,6 @@
 // A model of a system under test, one worker that takes the same time for each query (M/D/1), fed
 // the very arrivals of a trial. Its long-run share of queries over the latency bound is known, so
-// that what it shows in a trial tells how lucky the arrivals were: a control variate. Pure.
+// that what it shows in a trial is how lucky the arrivals were: a control variate. Pure.
 #ifndef MLPERF_LOADGEN_SEARCH_CONTROL_QUEUE_H_
 #define MLPERF_LOADGEN_SEARCH_CONTROL_QUEUE_H_
 

@@ -20,7 +20,7 @@ constexpr size_t kFirstLook = 32;
 // degrees of freedom) times what was seen is its upper 95 % confidence limit.
 constexpr double kVarianceLimit = 7 / 2.167;
 
-// Queries over the bound come in clusters. While none or few were seen nothing tells how large
+// Queries over the bound come in clusters. While none or few were seen nothing shows how large
 // those are; in a queue near its limit they last for about two latency bounds.
 constexpr double kClusterBounds = 2;
 

@@ -23,7 +23,7 @@ enum class ServedEvent : uint64_t {
   kAborted,
 };
 
-// What is to be told about one sample.
+// What is to be reported about one sample.
 struct ServedRow {
   uint64_t key;  // As given to Admit.
   ServedEvent event;
@@ -43,7 +43,7 @@ class ServedSamples : public CompletionSink {
   // the first, the others follow it.
   ResponseId Admit(const uint64_t* keys, size_t count);
   bool IsOutstanding(ResponseId id);
-  // Forgets all samples: their completions are faults of nobody from now on. Nor is anything else
+  // Forgets all samples: their completions are no faults from now on. Nor is anything else
   // that goes wrong before Open, as it is of the run that has ended.
   void Clear();
   // Another run begins: faults and aborts are its own from now on, as they are of a new object.

@@ -35,10 +35,10 @@ inline constexpr char kSampleFolder[] = "loadgen_samples";
 
 struct LogFiles {
   // Opens the files that `settings` asks for. A missing directory is created where its parent
-  // exists. Logs that are there already are written over, and `warn` is told before, or are refused
-  // (log_output.exist_ok); an earlier sample log that is not written over is removed then, or it
-  // would be taken for this test's. Throws std::system_error naming the path, with no file left
-  // half open, and std::invalid_argument for a share or a suffix that is none.
+  // exists. Logs that are there already are written over, and `warn` is called before, or are
+  // refused (log_output.exist_ok); an earlier sample log that is not written over is removed then,
+  // or it would be taken for this test's. Throws std::system_error naming the path, with no file
+  // left half open, and std::invalid_argument for a share or a suffix that is none.
   LogFiles(const LogSettings& settings, const std::string& datetime,
            const std::function<void(const std::string&)>& warn);
 

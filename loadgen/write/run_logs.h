@@ -24,7 +24,7 @@ namespace mlperf::loadgen {
 
 class RunLogFiles {
  public:
-  // Opens the files; times in them count from now. `warn` is told if that writes over other logs,
+  // Opens the files; times in them count from now. `warn` is called if that writes over other logs,
   // and may refuse by an exception. Throws std::system_error.
   RunLogFiles(const LogSettings& settings, AccuracyFormat format, const Clock& clock,
               const std::function<void(const std::string&)>& warn);
@@ -45,7 +45,7 @@ class RunLogFiles {
   // written in order.
   void WriteQueries(const RunPlan& plan, const RunRecord& record, QueryFiles files);
   void WriteSummary(const std::string& text);
-  // Ends and closes all files, and tells `result` about them.
+  // Ends and closes all files, and writes into `result` what became of them.
   void Finish(TestResult* result);
 
  private:

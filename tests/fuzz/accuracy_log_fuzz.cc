@@ -23,7 +23,7 @@ struct Outcome {
   AccuracyData data;
 };
 
-// `expected_size`: what the reader is told, true or not.
+// `expected_size`: what the reader is given, true or not.
 Outcome Read(std::string_view text, const std::function<size_t()>& next_piece_size,
              uint64_t expected_size) {
   const ByteSource source = [&](char* buffer, size_t size) {

@@ -30,7 +30,7 @@ void Distribute(const Ledger& ledger, Account* account) {
   for (const Attempt& attempt : ledger.attempts) {
     const auto sample = FindId(account->samples, attempt.id);
     if (sample == account->samples.end()) {
-      account->strangers.push_back(attempt);
+      account->unissued.push_back(attempt);
     } else {
       (attempt.is_first_token ? sample->first_tokens : sample->completions).push_back(attempt);
     }

@@ -28,7 +28,7 @@ struct SampleAccount {
 struct Account {
   // In the order of their ids, which is that of the log's rows.
   std::vector<SampleAccount> samples;
-  std::vector<Attempt> strangers;  // Of ids that were not issued.
+  std::vector<Attempt> unissued;  // Of ids that were not issued.
   // While set k was surely active, [k].first to [k].second; first is 0 if nothing was issued.
   std::vector<std::pair<int64_t, int64_t>> active_ns;
 

@@ -296,7 +296,7 @@ class NobodysSystem final : public SystemUnderTest {
   void FlushQueries() override {}
 
  private:
-  const std::string name_ = "nobody's system";
+  const std::string name_ = "a system without a test";
 };
 
 class NobodysLibrary final : public QuerySampleLibrary {
@@ -308,7 +308,7 @@ class NobodysLibrary final : public QuerySampleLibrary {
   void UnloadSamplesFromRam(const std::vector<QuerySampleIndex>&) override {}
 
  private:
-  const std::string name_ = "nobody's library";
+  const std::string name_ = "a library without a test";
 };
 
 }  // namespace

@@ -139,7 +139,7 @@ void Checker::CheckCallbacks() {
   }
 }
 
-// One query at a time: the next comes when somebody has begun to answer each sample of the last.
+// One query at a time: the next comes when a thread has begun to answer each sample of the last.
 void Checker::CheckClosedLoop() {
   const TestScenario scenario = spec_.settings.scenario;
   if (scenario != TestScenario::SingleStream && scenario != TestScenario::MultiStream) return;
@@ -166,7 +166,7 @@ void Checker::CheckEnd() {
   if (!outcome_.result) return;
   const TestResult& result = *outcome_.result;
   Expect(!(result.aborted && result.stalled), "both aborted and stalled");
-  Expect(!result.aborted || ledger_.count(Fault::kAbort) > 0, "aborted by nobody");
+  Expect(!result.aborted || ledger_.count(Fault::kAbort) > 0, "aborted without a cause");
   Expect(!state_.aborted_surely || result.aborted || result.stalled, "AbortTest had no effect");
   Expect(!result.stalled || spec_.faults.drop > 0, "stalled, though nothing was dropped");
   Expect(!result.stalled || StartsWithAny(result.reasons, "stalled: "), "no reason for the stall");
@@ -265,7 +265,7 @@ void Checker::CheckCompletion(const SampleAccount& sample, const Row& row) {
   const bool completed = row.completed_ns >= 0;
   ExpectOfSample(completed || !sample.surely_completed, sample, "its completion is missing");
   ExpectOfSample(completed || !RanToEnd(), sample, "the run ended without it");
-  ExpectOfSample(!completed || !sample.candidates.empty(), sample, "was completed by nobody");
+  ExpectOfSample(!completed || !sample.candidates.empty(), sample, "was completed without a call");
   if (!completed || sample.candidates.empty()) {
     ExpectOfSample(row.tokens == 0, sample, "has tokens without a completion");
     return;
@@ -283,7 +283,8 @@ void Checker::CheckCompletion(const SampleAccount& sample, const Row& row) {
 void Checker::CheckFirstToken(const SampleAccount& sample, const Row& row) {
   const bool recorded = row.first_token_ns >= 0;
   ExpectOfSample(recorded || !SureFirstToken(sample), sample, "its first token is missing");
-  ExpectOfSample(!recorded || !sample.first_tokens.empty(), sample, "first token of nobody");
+  ExpectOfSample(!recorded || !sample.first_tokens.empty(), sample,
+                 "has a first token without a call");
   if (recorded && !sample.first_tokens.empty()) {
     NarrowOrigin(sample.first_tokens, row.first_token_ns);
   }
@@ -447,7 +448,7 @@ void Checker::AddWinnerRanges(const SampleAccount& sample, Ranges* ranges) const
 
 void Checker::AddStrangerRanges(Ranges* ranges) const {
   const auto of = [&](Complaint kind) -> Range& { return (*ranges)[static_cast<size_t>(kind)]; };
-  for (const Attempt& attempt : account_.strangers) {
+  for (const Attempt& attempt : account_.unissued) {
     const bool sure = account_.SurelyActive(attempt);
     switch (attempt.origin) {
       case IdOrigin::kUnknown:

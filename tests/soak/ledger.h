@@ -1,4 +1,4 @@
-// The system's own account of a run: what it was told to do, and everything it called.
+// The system's own account of a run: what it was to do, and everything it called.
 #ifndef MLPERF_LOADGEN_TESTS_SOAK_LEDGER_H_
 #define MLPERF_LOADGEN_TESTS_SOAK_LEDGER_H_
 

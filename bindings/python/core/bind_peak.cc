@@ -1,4 +1,5 @@
-// What a peak search is told by Python, and tells it: options, trials and where the search stands.
+// What a peak search gets from Python and reports to it: options, trials and where the search
+// stands.
 #include "bind_peak.h"
 
 #include <pybind11/stl.h>

@@ -120,7 +120,7 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
 }
 
 // What the detail log of a test has before its first phase of mistakes in what was asked, but for
-// those of config files, which FromConfig told: whether it is an error, and its text.
+// those of config files, which FromConfig reported: whether it is an error, and its text.
 py::list Remarks(const loadgen::ResolvedTest& test) {
   py::list remarks;
   for (const std::string& warning : test.warnings) remarks.append(py::make_tuple(false, warning));

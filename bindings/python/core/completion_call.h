@@ -102,7 +102,7 @@ class Call {
   uint64_t late_ = 0;
 };
 
-// Tells the running test of the exception being handled.
+// Reports the exception being handled to the running test.
 inline void ReportToRun() {
   const CompletionScope scope;
   if (scope.recorder() != nullptr) scope.recorder()->ReportException(std::current_exception());

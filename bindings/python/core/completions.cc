@@ -88,7 +88,7 @@ bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names, Arguments
 }
 
 // Passes the response through the user's callback, which may change it. False with the exception
-// set, and the run told to stop, if it raised.
+// set, and the run is to stop, if it raised.
 bool CallBack(PyObject* callback, Call* call, QuerySampleResponse* response) {
   const uint64_t id = response->id;
   PyObject* object = NewResponse(*response);

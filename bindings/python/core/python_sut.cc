@@ -28,7 +28,7 @@ py::object RequireCallable(py::object callable, const char* name) {
                        Py_TYPE(callable.ptr())->tp_name);
 }
 
-// Throws TestStopped once the running test was told to stop.
+// Throws TestStopped once the running test is to stop.
 void HeedStop() {
   if (loadgen::TheTestRegistry().stop_requested()) throw loadgen::TestStopped();
 }

@@ -118,7 +118,7 @@ PyObject* ReduceBatch(PyObject* self, PyObject*) {
 }
 
 // The two objects made last are kept: a loop holds one while it asks for the next, and the other
-// can be filled again if nobody else holds it.
+// can be filled again if it has no other owner.
 struct BatchIterator {
   PyObject head;
   PyObject* batch;

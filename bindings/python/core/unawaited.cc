@@ -8,7 +8,7 @@ bool IsAwaitable(PyObject* object) {
   return methods != nullptr && methods->am_await != nullptr;
 }
 
-// So that nobody warns that it was never awaited.
+// So that there is no warning that it was never awaited.
 void Close(PyObject* object) {
   PyObject* closed = PyObject_CallMethod(object, "close", nullptr);
   if (closed == nullptr) PyErr_Clear();  // It has not begun: there is nothing that could fail.

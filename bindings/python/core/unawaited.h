@@ -1,4 +1,4 @@
-// What callbacks return and nobody would run: coroutines and generators.
+// What callbacks return and would never run: coroutines and generators.
 #ifndef MLPERF_LOADGEN_BINDINGS_PYTHON_UNAWAITED_H_
 #define MLPERF_LOADGEN_BINDINGS_PYTHON_UNAWAITED_H_
 

@@ -129,7 +129,7 @@ class SheddingPeakTest : public FindPeakTest {
  protected:
   SheddingPeakTest() {
     settings_.min_duration_ms = 2'000;
-    hooks_.start_qps = 1000;  // A probe of a system that answers at once tells nothing.
+    hooks_.start_qps = 1000;  // A probe of a system that answers at once shows nothing.
     sut_.on_issue = [this](const std::vector<QuerySample>& samples) {
       const int64_t now_ns = clock_.NowNs();
       if (free_ns_ - now_ns > 10 * kServiceNs) {

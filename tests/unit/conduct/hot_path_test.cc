@@ -228,7 +228,7 @@ TEST_F(HotPath, AThreadTakesThePlaceOfOneThatEnded) {
     QuerySamplesComplete(nullptr, 0);
     allocations.counting = false;
   };
-  std::thread(complete_first).join();  // There is a place that nobody owns now.
+  std::thread(complete_first).join();  // There is a place without an owner now.
   std::thread([&] {
     complete_first();
     EXPECT_EQ(allocations.aligned_count, 0u);

@@ -1,7 +1,7 @@
 // Goal: whatever a system under test does, every issued sample is accounted for exactly once, in
 // the result and in the logs, and the process holds nothing more after a test than before. Method:
 // some runs of the soak program (tests/soak), with fixed seeds: random settings, threads and
-// faults, each compared with the system's own account of what it was told and what it called. When
+// faults, each compared with the system's own account of what it was to do and what it called. When
 // threads come by is not fixed, so the account says for sure, or what is possible.
 #include <gtest/gtest.h>
 

@@ -632,7 +632,7 @@ TEST_F(TestRunTest, SaysOnStderrThatNothingIsCompletedUnlessProgressIsShownThere
   SetProgressShown(false);
 }
 
-// A thread that aborts the test when it is told to.
+// A thread that aborts the test when it is asked to.
 class Aborter {
  public:
   ~Aborter() { thread_.join(); }

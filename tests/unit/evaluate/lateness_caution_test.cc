@@ -1,6 +1,6 @@
-// Goal: the load generator's own part of the judged latency is told from the system's, and said
-// where it is relevant, with the cause. Method: records of a queue whose numbers are worked out by
-// hand.
+// Goal: the load generator's own part of the judged latency is distinguished from the system's, and
+// said where it is relevant, with the cause. Method: records of a queue whose numbers are worked
+// out by hand.
 #include "evaluate/lateness_caution.h"
 
 #include <gtest/gtest.h>

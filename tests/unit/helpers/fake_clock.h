@@ -1,4 +1,4 @@
-// A clock that moves only when it is read, slept on or told to.
+// A clock that moves only when it is read, slept on or set.
 #ifndef MLPERF_LOADGEN_TESTS_UNIT_HELPERS_FAKE_CLOCK_H_
 #define MLPERF_LOADGEN_TESTS_UNIT_HELPERS_FAKE_CLOCK_H_
 

@@ -95,7 +95,8 @@ class JsonParser {
     return true;
   }
 
-  // Escapes of single UTF-16 units below 128 are decoded, others refused: nobody writes them here.
+  // Escapes of single UTF-16 units below 128 are decoded, others refused: they are not written
+  // here.
   bool Escape(std::string* out) {
     constexpr std::string_view kNames = "\"\\/bfnrt";
     constexpr std::string_view kCharacters = "\"\\/\b\f\n\r\t";

@@ -1,5 +1,5 @@
 // Goal: the issue loops issue the right queries at the right time, stop by the right rule, and
-// survive a system under test that throws, stalls or is told to stop.
+// survive a system under test that throws, stalls or is to stop.
 // Method: hand-written schedules in a recorder; a clock that moves by 0 or 1 ns per reading and by
 // what the scripted system takes, so that every issue time is exact.
 #include "issue/issuer.h"

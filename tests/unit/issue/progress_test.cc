@@ -72,7 +72,7 @@ TEST_F(ProgressOfTest, IsWhatHappenedSoFar) {
   EXPECT_EQ(first.queries_issued, 1u);
   EXPECT_EQ(first.samples_completed, 0u);
   EXPECT_FALSE(first.latency) << "nothing is completed";
-  EXPECT_FALSE(first.remaining_s) << "nothing tells how long a query takes";
+  EXPECT_FALSE(first.remaining_s) << "nothing shows how long a query takes";
 
   // Nine queries took 1, 2, ... 9 ms, 45 ms together; 11 of 20 are missing.
   const Progress& tenth = seen[9];
@@ -100,7 +100,7 @@ TEST_F(ProgressOfTest, IsWhatHappenedSoFar) {
   EXPECT_DOUBLE_EQ(tenth.remaining_s.value(), 11.0 / 200);
 }
 
-// Also while the system keeps the issuing thread: nobody but the reader looks.
+// Also while the system keeps the issuing thread: only the reader looks.
 TEST_F(ProgressOfTest, SaysForHowLongNothingWasCompleted) {
   settings_.scenario = TestScenario::Offline;
   FakeClock clock(0);

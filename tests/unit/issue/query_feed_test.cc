@@ -65,7 +65,7 @@ Slot SlotOf(const Recorder& recorder, uint64_t query) {
 }
 
 // What an issuer sees that takes queries first, first + stride, ... to the end of the list and asks
-// only when it is told to.
+// only when it is asked to.
 std::vector<Slot> Take(Feeding* feeding, uint64_t first, uint64_t stride) {
   std::vector<Slot> slots;
   uint64_t ask_again = 0;

@@ -1,8 +1,8 @@
-// Goal: a recorder counts each sample once, whoever answers in whatever order, tells every kind of
-// broken promise apart without touching memory it should not, and never lets an issuer go on before
-// all is really answered, nor wait when the test is over.
-// Method: ids built by hand from tag and sequence number; answers in random orders from one to
-// eight threads, and from threads that race for the same ids; one test a kind of violation.
+// Goal: a recorder counts each sample once, whoever answers in whatever order, distinguishes the
+// kinds of broken promises without touching memory it should not, and never lets an issuer go on
+// before all is really answered, nor wait when the test is over. Method: ids built by hand from tag
+// and sequence number; answers in random orders from one to eight threads, and from threads that
+// race for the same ids; one test a kind of violation.
 #include "issue/recorder.h"
 
 #include <gtest/gtest.h>
@@ -515,7 +515,7 @@ TEST(WaitForCompleted, LosesNoWakeUpWhenTheIssuerAnswersAPart) {
     }
   });
   std::atomic<bool> ended{false};
-  std::thread stranger([&] {
+  std::thread outsider([&] {
     while (!ended) set.Complete(Id(1, 1));
   });
   for (uint64_t query = 0; query < kQueries; ++query) {
@@ -524,7 +524,7 @@ TEST(WaitForCompleted, LosesNoWakeUpWhenTheIssuerAnswersAPart) {
     ASSERT_TRUE(set.Wait(2 * (query + 1)));
   }
   ended = true;
-  stranger.join();
+  outsider.join();
   worker.join();
 }
 

@@ -423,7 +423,7 @@ TEST_F(OfflineByItsPace, ASystemThatLosesASampleIsEnded) {
   EXPECT_EQ(record.samples_completed, 19u);
 }
 
-// Somebody who sets a limit knows the system.
+// Who sets a limit knows the system.
 TEST_F(SetRunnerTest, ATimeoutThatWasSetEndsAnOfflineSystemThatNeverAnswers) {
   sut_.on_issue = [](const std::vector<QuerySample>&) {};
   gate_.on_poll = [&] { clock_.Advance(300'000'000); };

@@ -1,5 +1,5 @@
-// Goal: a silence is counted from the last completion, and only while somebody looks. Method: looks
-// at stated times and counts, in a table of scripts.
+// Goal: a silence is counted from the last completion, and only while it is looked for. Method:
+// looks at stated times and counts, in a table of scripts.
 #include "issue/stall_watch.h"
 
 #include <gtest/gtest.h>

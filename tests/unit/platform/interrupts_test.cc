@@ -115,7 +115,7 @@ TEST(InterruptsTest, AHandlerThatGoesOnAfterTheTestLeavesItAlone) {
   sigaction(SIGINT, &before, nullptr);
 }
 
-// A signal of another thread while a test begins and ends: what the test is told, it still counts.
+// A signal of another thread while a test begins and ends: what the test receives, it still counts.
 TEST(InterruptsTest, ASignalOfAnotherThreadFindsOnlyARunningTest) {
   constexpr int kRounds = 2000;
   struct sigaction own = {}, before = {};

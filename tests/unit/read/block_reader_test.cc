@@ -148,7 +148,7 @@ TEST(BlockReader, OneBlockIsReadByTheCallerWhenItAsks) {
   EXPECT_EQ(calls, 3);  // Not asked again after the end.
 }
 
-// Else the source would be called after its end of life: the sanitizers would tell.
+// Else the source would be called after its end of life: the sanitizers would report it.
 TEST(BlockReader, EndsWithoutHavingReadAll) {
   for (int blocks_taken = 0; blocks_taken < 5; ++blocks_taken) {
     for (int repeat = 0; repeat < 20; ++repeat) {

@@ -135,7 +135,7 @@ TEST(QueryQueueTest, LosesNothingBetweenThreads) {
   std::vector<uint64_t> ids;
   while (ids.size() < kCount) {
     pollfd asked{queue.fd(), POLLIN, 0};
-    ASSERT_EQ(poll(&asked, 1, 10'000), 1) << "nobody wakes the one that waits";
+    ASSERT_EQ(poll(&asked, 1, 10'000), 1) << "the one that waits is not woken";
     for (const QueuedSample& sample : queue.Take(64)) ids.push_back(sample.id);
   }
   issuer.join();

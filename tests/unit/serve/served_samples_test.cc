@@ -1,5 +1,5 @@
-// Goal: of the samples a process works on for another one's test, each completion is told once,
-// with its bytes, and what is no good completion is told as a fault; and in a test of its own,
+// Goal: of the samples a process works on for another one's test, each completion is reported once,
+// with its bytes, and what is no good completion is reported as a fault; and in a test of its own,
 // FailSamples spoils the result and says why.
 // Method: completions by hand and through the public functions with the object as the process's
 // sink; real runs of a scripted system that fails samples.
@@ -187,7 +187,7 @@ TEST_F(ServedSamplesTest, ThreadsMayCompleteAtOnce) {
   size_t rows = 0, bytes = 0;
   while (rows < kThreads * kEach) {
     pollfd asked{served_->fd(), POLLIN, 0};
-    ASSERT_EQ(poll(&asked, 1, 10'000), 1) << "nobody wakes the one that waits";
+    ASSERT_EQ(poll(&asked, 1, 10'000), 1) << "the one that waits is not woken";
     const ServedRows taken = served_->Take();
     rows += taken.rows.size();
     bytes += taken.bytes.size();

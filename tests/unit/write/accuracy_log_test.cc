@@ -160,7 +160,7 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
   constexpr uint64_t kRecords = 64;
   constexpr size_t kDigits = 1'000'000;  // Of which one record fits into a block.
   constexpr uint64_t kMostAhead = 14;
-  // A pipe that nobody reads is refused as a log.
+  // A pipe without a reader is refused as a log.
   const int reader = open(path.path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   ASSERT_GE(reader, 0);
   std::atomic<uint64_t> appended{0};

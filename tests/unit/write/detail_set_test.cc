@@ -205,7 +205,7 @@ TEST_F(DetailSetTest, ClockSanity) {
       {Phase::kPerformance, 980 * kMs, 1000 * kMs, "E", "ratio 0.98,"},
       {Phase::kPerformance, 1000 * kMs, -5 * kMs, "E", "ratio -200,"},  // Set back.
       {Phase::kPerformance, 1000 * kMs, 0, "E", "ratio inf,"},
-      {Phase::kPerformance, 90 * kMs, 99 * kMs, "", ""},  // Too short to tell.
+      {Phase::kPerformance, 90 * kMs, 99 * kMs, "", ""},  // Too short to compare.
       {Phase::kAccuracy, 980 * kMs, 1000 * kMs, "", ""}};
   for (const ClockCase& c : cases) {
     RunRecord record = CleanSet(StopReason::kScheduleEnd);
