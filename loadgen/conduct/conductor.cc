@@ -69,12 +69,10 @@ RunRecord Conductor::Issue(const LoadableSet& set, Phase phase, const RunPlan& p
   request.sampling = phase == Phase::kWarmUp ? nullptr : &sampling_;
   request.token_data = token_data_;
   request.observer = observer;
-  request.prepared = [this] {
-    if (auto* keeper = dynamic_cast<IndexKeeper*>(qsl_)) keeper->ForgetIndices();
-  };
-  // A search also probes and warms up.
-  const bool searches = plan_.mode == TestMode::FindPeakPerformance;
-  if (searches && (observer != nullptr || phase == Phase::kPerformance)) request.trial = ++trials_;
+  const bool counts = phase != Phase::kWarmUp || observer != nullptr;  // Else a warm-up or a probe.
+  if (counts && plan_.mode == TestMode::FindPeakPerformance) request.trial = ++trials_;
+  auto* keeper = dynamic_cast<IndexKeeper*>(qsl_);
+  if (counts && keeper != nullptr) request.prepared = [keeper] { keeper->ForgetIndices(); };
   try {
     SetOutcome outcome = RunSet(plan, request, actors_);
     next_query = outcome.next_query;

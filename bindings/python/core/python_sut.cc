@@ -146,7 +146,7 @@ void PythonQsl::UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& sample
   const EnsureGil gil;
   if (!std::exchange(load_was_called_, false)) return;
   py::object indices = std::exchange(loaded_, {});
-  // What the library has changed is not what it was given.
+  // A list that the library has emptied, say, is not what it was given.
   if (!indices || py::len(indices) != samples.size()) {
     indices = IndexList(samples, loadgen::NoCheckpoint);
   }

@@ -522,13 +522,13 @@ def test_child_forked_in_a_callback_ends(start, tmp_path, scenario, where, then)
 # ---- During the preparation of many samples ------------------------------------------------------
 
 
-def _run_with(load, unload, issue, tmp_path):
+def _run_with(load, unload, issue, tmp_path, **settings):
     log = lg.LogSettings()
     log.log_output.outdir = str(tmp_path)
     sut = lg.ConstructSUT(issue, lambda: None)
     qsl = lg.ConstructQSL(1000, 1000, load, unload)
-    settings = lg.TestSettings(min_duration_ms=0, min_query_count=3)
-    return lg.StartTestWithLogSettings(sut, qsl, settings, log)
+    asked = lg.TestSettings(min_duration_ms=0, min_query_count=3, **settings)
+    return lg.StartTestWithLogSettings(sut, qsl, asked, log)
 
 
 def test_a_stop_before_the_first_query_unloads_the_list_that_was_loaded(tmp_path):
@@ -540,6 +540,19 @@ def test_a_stop_before_the_first_query_unloads_the_list_that_was_loaded(tmp_path
         lg.AbortTest()
 
     assert _run_with(load, given.append, answer, tmp_path).aborted
+    assert len(given) == 2
+    assert given[0] is given[1]
+
+
+def test_a_stop_during_the_warm_up_unloads_the_list_that_was_loaded(tmp_path):
+    """The preparation of the samples that count comes after it."""
+    given = []
+
+    def issue(samples):
+        answer(samples)
+        lg.AbortTest()
+
+    assert _run_with(given.append, given.append, issue, tmp_path, warmup_query_count=5).aborted
     assert len(given) == 2
     assert given[0] is given[1]
 
