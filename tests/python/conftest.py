@@ -1,6 +1,7 @@
 """Fixtures that all Python tests share. Everything else that tests share is in helpers/."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,9 +11,13 @@ from runs import HANG_LIMIT_S, answer, run_in
 
 import mlperf_loadgen as lg
 
-# Whoever goes out by a proxy does not reach this machine's own servers by it.
+# The servers that tests start are on this machine, and no proxy reaches them.
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
+
+# Tests that a script starts in its background ignore SIGINT. The programs that they start would
+# inherit that, and not end where a test interrupts them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

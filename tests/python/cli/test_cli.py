@@ -944,7 +944,6 @@ def test_a_node_serves_what_another_process_measures(folder):
         [sys.executable, "-m", "mlperf_loadgen", *command],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as node:
         try:
             line = node.stderr.readline()

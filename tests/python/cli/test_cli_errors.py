@@ -124,8 +124,6 @@ def test_an_interrupt_says_what_was_waited_for_and_what_is_left(folder, name, nu
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Where the tests run in the background, the signal is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         try:
             assert running.stderr.readline().startswith("waiting")
