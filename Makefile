@@ -44,7 +44,8 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(NETWORKS)
 
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
-	$(FRAMEWORKS)/python -m pytest $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py)
+	$(FRAMEWORKS)/python -m pytest tests/python/repository/test_framework_demos.py \
+	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py)
 
 # Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
@@ -141,7 +142,8 @@ $(STAMPS)/frameworks: requirements-frameworks.txt | $(BIN)/python
 	$(BIN)/python -m venv build/frameworks
 	$(FRAMEWORKS)/pip install --quiet -r requirements-frameworks.txt
 	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; \
-	  $(BIN)/python -c "$$purelib" > "$$($(FRAMEWORKS)/python -c "$$purelib")/project.pth"
+	  echo "import site; site.addsitedir('$$($(BIN)/python -c "$$purelib")')" > \
+	  "$$($(FRAMEWORKS)/python -c "$$purelib")/project.pth"
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/demos: $(PACKAGE_SOURCES) | $(BIN)/python

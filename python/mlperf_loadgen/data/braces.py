@@ -10,6 +10,9 @@ _LETTERS = re.compile(r"([A-Za-z])\.\.([A-Za-z])(?:\.\.(-?\d+))?")
 _LITERAL = re.compile(r"(?:\\.|[^{},\\]|\\$)+", re.DOTALL)
 
 
+_MOST_NAMES = 1_000_000
+
+
 def expand_braces(text: str) -> list[str]:
     """The names that a brace list stands for, in order; the first list varies slowest.
 
@@ -39,6 +42,7 @@ class _Parser:
         found = [""]
         while self.at < len(self.text) and self.text[self.at] not in stops:
             pieces = self.piece()
+            _check_count(len(found) * len(pieces))
             found = [before + piece for before in found for piece in pieces]
         return found
 
@@ -91,4 +95,12 @@ def _letters(inside: str) -> list[str]:
 def _steps(first: int, last: int, step: str | None) -> range:
     """From `first` to `last`, both included, up or down."""
     size = abs(int(step or 1)) or 1
+    _check_count(abs(last - first) // size)
     return range(first, last + 1, size) if first <= last else range(first, last - 1, -size)
+
+
+def _check_count(count: int) -> None:
+    if count > _MOST_NAMES:
+        raise ValueError(
+            f"A shard list stands for {count} names; {_MOST_NAMES} are the limit. Is a range wrong?"
+        )

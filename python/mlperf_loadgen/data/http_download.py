@@ -90,7 +90,7 @@ class _Download:
         with contextlib.suppress(urllib.error.HTTPError):
             self.response = http_response(self.address, wanted)
             given = self.response.headers.get("Content-Range", "")
-            if self.response.status == 206 and given.startswith(f"bytes {self.received}-"):
+            if given.startswith(f"bytes {self.received}-"):
                 return
             self.response.close()
         raise self.failed(f"it broke after {self.received} bytes and cannot be continued")

@@ -4,6 +4,7 @@ Method: a server on this machine that counts requests, cuts and changes; several
 a process that dies while it downloads.
 """
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -14,7 +15,7 @@ import textwrap
 import pytest
 from shard_server import shard_server
 
-from mlperf_loadgen.data import ShardFetchError, ShardWarning
+from mlperf_loadgen.data import ShardFetchError, ShardWarning, cache
 from mlperf_loadgen.data.cache import ShardCache, Wanted, local_copy
 
 DATA = bytes(range(256)) * 1000
@@ -42,9 +43,9 @@ def test_equal_names_in_two_folders_are_two_copies(server, folder):
 
 
 def test_a_copy_is_downloaded_once_and_compared_once(server, folder):
-    cache = ShardCache(folder)
+    copies_here = ShardCache(folder)
     for _ in range(3):
-        with cache.held(Wanted(f"{server.url}/a/x.tar")) as path:
+        with copies_here.held(Wanted(f"{server.url}/a/x.tar")) as path:
             assert path.read_bytes() == DATA
     with ShardCache(folder).held(Wanted(f"{server.url}/a/x.tar")):
         asked = [headers.get("If-None-Match") for _, headers in server.requests]
@@ -118,28 +119,28 @@ def test_fsspec(folder):
 # ---- The limit ------------------------------------------------------------
 
 
-def test_what_was_not_used_for_the_longest_time_goes(server, folder):
+@pytest.mark.parametrize("order", ["pq", "qp"])
+def test_what_was_not_used_for_the_longest_time_goes(server, folder, order):
     server.files |= {f"/{name}.tar": DATA for name in "pqr"}
-    cache = ShardCache(folder, limit_bytes=2 * len(DATA))
+    copies_here = ShardCache(folder, limit_bytes=2 * len(DATA))
 
     def use(name):
-        with cache.held(Wanted(f"{server.url}/{name}.tar")) as path:
-            os.utime(path, (0, use.clock))  # Uses are further apart than the clock's ticks.
-            use.clock += 1
+        with copies_here.held(Wanted(f"{server.url}/{name}.tar")) as path:
+            return path
 
-    use.clock = 1
-    for name in "pqp":
-        use(name)
+    for time, name in enumerate(order):  # Uses that are long ago, in this order.
+        os.utime(use(name), (time, time))
+    use(order[0])
     use("r")
-    assert copies(folder) == ["p.tar", "r.tar"]
+    assert copies(folder) == sorted([f"{order[0]}.tar", "r.tar"])
 
 
 def test_what_is_in_use_stays(server, folder):
-    cache = ShardCache(folder, limit_bytes=0)
-    with cache.held(Wanted(f"{server.url}/a/x.tar")) as first:
-        with cache.held(Wanted(f"{server.url}/b/x.tar")) as second:
+    copies_here = ShardCache(folder, limit_bytes=0)
+    with copies_here.held(Wanted(f"{server.url}/a/x.tar")) as first:
+        with copies_here.held(Wanted(f"{server.url}/b/x.tar")) as second:
             assert first.exists() and second.exists()
-        with cache.held(Wanted(f"{server.url}/a/x.tar")):
+        with copies_here.held(Wanted(f"{server.url}/a/x.tar")):
             assert first.exists() and not second.exists()
 
 
@@ -163,13 +164,13 @@ def start(program, *arguments):
 
 
 def test_what_another_process_uses_stays(server, folder):
-    cache = ShardCache(folder, limit_bytes=0)
+    copies_here = ShardCache(folder, limit_bytes=0)
     with start(USER, folder, f"{server.url}/a/x.tar") as user:
         assert user.stdout.readline() == "holds\n"
-        with cache.held(Wanted(f"{server.url}/b/x.tar")):
+        with copies_here.held(Wanted(f"{server.url}/b/x.tar")):
             pass
         assert user.communicate("")[0] == "True\n"
-    with cache.held(Wanted(f"{server.url}/b/x.tar")):
+    with copies_here.held(Wanted(f"{server.url}/b/x.tar")):
         assert len(copies(folder)) == 1
 
 
@@ -182,6 +183,17 @@ def test_several_processes_download_once(server, folder):
         assert user.communicate("")[0] == "holds\nTrue\n"
     downloads = [headers for _, headers in server.requests if "If-None-Match" not in headers]
     assert len(downloads) == 1
+
+
+def test_one_process_at_a_time_downloads(server, folder, monkeypatch):
+    def locked_out(address, response):
+        (lock,) = folder.glob("*.lock")
+        with lock.open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield DATA
+
+    monkeypatch.setattr(cache, "http_chunks", locked_out)
+    assert local_copy(f"{server.url}/a/x.tar", folder).read_bytes() == DATA
 
 
 DYING = """

@@ -41,6 +41,14 @@ def test_more_brace_lists(text, names):
         assert expand(text) == names
 
 
+@pytest.mark.parametrize(
+    "text", ["{0..99999999999}", "{0..9999}-{0..9999}", "{0..9999}{a,b{0..9999}}"]
+)
+def test_a_list_of_too_many_names_is_refused(text):
+    with pytest.raises(ValueError, match="1000000 are the limit"):
+        expand(text)
+
+
 def test_variables(monkeypatch):
     monkeypatch.setenv("WDS_PLACE", "/d/{a,b}::c")
     assert expand("${PLACE}-0.tar") == ["/d/a", "/d/b", "c-0.tar"]

@@ -132,6 +132,8 @@ def test_a_stream_is_not_changed_by_what_is_made_of_it(shards):
     assert numbers(stream) == ALL
     pipeline = DataPipeline(ALL)
     assert len(list(pipeline.compose(batched_sums))) == 1
+    pipeline.with_length(1).append(batched_sums)
+    assert list(pipeline) == ALL
     pipeline.append(batched_sums)
     assert list(pipeline) == [66] and pipeline.stage(0) is ALL
 

@@ -49,6 +49,11 @@ PRINTED = {
         r"find_peak +(IN)?VALID +.+ the bound of 20 ms.*",
         r"The logs are in .*demo_logs, a folder for each run\.",
     ],
+    "webdataset/measure_shards.py": [
+        r"400 images of 2 shards, 1\.000 of them right",
+        r"Server PerformanceOnly of Classifier: (IN)?VALID",
+        rf"  completed: {NUMBER} samples/s",
+    ],
     "network/measure.py": [
         r"network_accuracy +PASSED +0\.9[5-9]\d\d on 540 images, equal to the model asked directly",
         rf"network_server +(IN)?VALID +{NUMBER} samples/s, 99% within {NUMBER} ms \(bound 20 ms\)",
@@ -61,6 +66,7 @@ PRINTED = {
 
 NEEDED = {
     "classification/main.py": ["onnxruntime", "skl2onnx", "sklearn"],
+    "webdataset/measure_shards.py": ["PIL"],
     "network/measure.py": ["onnxruntime", "skl2onnx", "sklearn", "zmq"],
 }
 """Packages beyond those of `pip install .`."""
@@ -70,7 +76,7 @@ NEEDED = {
 def test_demo_runs_as_a_user_runs_it(demo: str, tmp_path: Path) -> None:
     missing = [name for name in NEEDED.get(demo, []) if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"{demo} needs {', '.join(missing)}: pip install '.[demos,network]'")
+        pytest.skip(f"{demo} needs {', '.join(missing)}: pip install '.[demos,network,data]'")
     done = subprocess.run(
         [sys.executable, DEMOS / demo],
         cwd=tmp_path,
@@ -86,7 +92,11 @@ def test_demo_runs_as_a_user_runs_it(demo: str, tmp_path: Path) -> None:
 
 def test_every_program_is_run() -> None:
     programs = {str(file.relative_to(DEMOS)) for file in FILES if file.parent == DEMOS}
-    assert programs | {"classification/main.py", "network/measure.py"} == set(PRINTED)
+    assert programs | {
+        "classification/main.py",
+        "network/measure.py",
+        "webdataset/measure_shards.py",
+    } == set(PRINTED)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(DEMOS)))
