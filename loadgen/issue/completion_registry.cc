@@ -65,10 +65,10 @@ thread_local Recorder* issuing_recorder = nullptr;
 thread_local bool issues_alone = false;
 
 std::atomic<bool> expects_completions{false};
-std::atomic<bool> has_told_of_strays{false};
+std::atomic<bool> has_reported_strays{false};
 
-void TellOfStrayCompletion() {
-  if (expects_completions.load() || has_told_of_strays.exchange(true)) return;
+void ReportStrayCompletion() {
+  if (expects_completions.load() || has_reported_strays.exchange(true)) return;
   std::fprintf(stderr,
                "mlperf_loadgen: a sample was completed or failed in process %d, which has no test, "
                "so that this is lost: a test sees only what happens in the process that called "
@@ -86,7 +86,7 @@ void ForgetTheParentsTest() {
   late_failures.clear();
   TheSink() = nullptr;
   expects_completions.store(false);
-  has_told_of_strays.store(false);
+  has_reported_strays.store(false);
 }
 
 void LockForFork() {
@@ -160,13 +160,13 @@ CompletionScope::~CompletionScope() {
 void CountLateCompletions(uint64_t count) {
   if (count == 0) return;
   late_completions.fetch_add(count, std::memory_order_relaxed);
-  TellOfStrayCompletion();
+  ReportStrayCompletion();
 }
 
 uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory_order_relaxed); }
 
 void NoteLateFailure(const std::string& text) {
-  TellOfStrayCompletion();
+  ReportStrayCompletion();
   std::lock_guard<std::mutex> lock(failures_mutex);
   if (late_failures.size() < kMostLateFailures) late_failures.push_back(text);
 }

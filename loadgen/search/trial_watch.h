@@ -1,5 +1,5 @@
 // Watches one trial of a peak search while it runs: must it go on, or is it plain already that the
-// share of queries over the latency bound is above, or below, what is allowed? Pure: it is told
+// share of queries over the latency bound is above, or below, what is allowed? Pure: it is given
 // what happened, and knows no clock. docs/peak_search.md has the statistics.
 #ifndef MLPERF_LOADGEN_SEARCH_TRIAL_WATCH_H_
 #define MLPERF_LOADGEN_SEARCH_TRIAL_WATCH_H_
