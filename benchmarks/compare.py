@@ -59,7 +59,7 @@ def own_busy_s() -> float:
 
 
 def with_foreign_cores(work: Callable[[], tuple[Numbers, Numbers]]) -> Pair:
-    """Runs `work` and tells how busy others were."""
+    """Runs `work` and returns how busy others were."""
     start_s, foreign_s = time.monotonic(), machine_busy_s() - own_busy_s()
     reference, ours = work()
     foreign_s = machine_busy_s() - own_busy_s() - foreign_s

@@ -13,7 +13,7 @@ def main() -> None:
         fix = "pip install 'mlperf_loadgen[cli]'"
         print(f"error: the command line needs {error.name}, not installed: {fix}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:  # Before there is anybody to tell it better.
+    except KeyboardInterrupt:  # Before the command line is there to report it.
         print("error: interrupted", file=sys.stderr)
         sys.exit(130)
     app(prog_name="mlperf-loadgen")

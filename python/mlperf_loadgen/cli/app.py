@@ -171,7 +171,7 @@ def _outcome(command: Callable[[], Any], words: Sequence[str], as_json: bool) ->
     except (CommandError, _UsageError, typer.Abort, KeyboardInterrupt) as error:
         return _error_outcome(error, words)
     except OSError as error:
-        if not _takes_text(sys.stdout):  # `_finish` tells it.
+        if not _takes_text(sys.stdout):  # `_finish` reports it.
             return Status.DONE
         return _error_outcome(Mistake(str(error)), words)
     except Exception as error:  # Not 1, which would mean INVALID.
@@ -246,7 +246,8 @@ def _print_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """Of this package: without the place in the code, which says nothing to who wrote none."""
+    """Shows a warning. Those of this package come without the place in the code, which is not the
+    code of the user."""
     if category.__module__.startswith("mlperf_loadgen"):
         tell(f"warning: {in_options(str(message))}")
     else:

@@ -196,7 +196,7 @@ def _more_disturbed(runs: Sequence[RunLogs]) -> float:
 
 
 def _names(side: Sequence[RunLogs], others: Sequence[RunLogs]) -> tuple[str, ...]:
-    """Of the runs of a side; folders where names are not enough."""
+    """The names of the runs of a side; their folders where runs have the same name."""
     names = [run.name for run in (*side, *others)]
     return tuple(run.name if names.count(run.name) == 1 else shown_path(run.folder) for run in side)
 
@@ -259,7 +259,7 @@ class _Statistic:
     a_ns: float
     b_ns: float
     spread: Spread | None
-    """Of log(b / a); None: unknown."""
+    """The spread of log(b / a); None: unknown."""
     lower: float
     """By how much log(b / a) would be lower if the machine had disturbed B no more than A."""
     higher: float
@@ -272,7 +272,7 @@ def _statistics(
     fractions: Sequence[float],
     disturbed: float,
 ) -> list[_Statistic]:
-    """Of one series: its mean and, if they mean something, its percentiles.
+    """The rows of one series: its mean and, if they mean something, its percentiles.
 
     `disturbed`: the share of queries that were disturbed in B and not in A; below 0 the reverse.
     """

@@ -21,7 +21,7 @@ _ALIKE = 1.25
 
 @dataclass(frozen=True)
 class Series:
-    """Durations in the order of time, and what tells whether another run did the same."""
+    """Durations in the order of time, and what says whether another run did the same."""
 
     values: Floats
     """In ns, shape (n,); NaN where a query has none."""

@@ -30,9 +30,9 @@ Floats = npt.NDArray[np.float64]
 SHORT_BLOCKS = 40
 LONG_BLOCKS = 8
 MIN_COUNT = 2 * SHORT_BLOCKS
-"""Of durations; with fewer a block holds next to nothing."""
+"""Least number of durations; with fewer, a block holds next to nothing."""
 MIN_TAIL_COUNT = 5
-"""Of durations beyond a percentile; with fewer it is a matter of single ones."""
+"""Least number of durations beyond a percentile; with fewer, single ones decide where it is."""
 _LONG_FREEDOM = 10
 """Blocks that overlap by half have one and a half times the degrees of freedom (M. Meketon, B.
 Schmeiser: Overlapping batch means, Winter Simulation Conference 1984)."""
@@ -79,7 +79,7 @@ def log_statistics_without(
 
 
 def within_runs(a: Floats, b: Floats, fractions: Sequence[float], paired: bool) -> list[Spread]:
-    """Of the log ratios of mean and percentiles, from what varies within a run a side.
+    """The spreads of the log ratios of mean and percentiles, from what varies within a run a side.
 
     `a`, `b`: durations in the order of time, positive, shapes (n,) and (m,), `MIN_COUNT` or more;
     with `paired`, n = m and the entries at a position are of the same query.
@@ -97,7 +97,7 @@ def within_runs(a: Floats, b: Floats, fractions: Sequence[float], paired: bool) 
 
 
 def between_runs(a: Floats, b: Floats, within: Sequence[Spread]) -> Spread:
-    """Of the difference of the means, from what varies between runs.
+    """The spread of the difference of the means, from what varies between runs.
 
     `a`, `b`: logarithms of a statistic in each run, shapes (n,) and (m,), n + m at least 3. The
     variance is that of the runs around the mean of their side, pooled (two-sample t). `within`: of
@@ -113,7 +113,7 @@ def between_runs(a: Floats, b: Floats, within: Sequence[Spread]) -> Spread:
 
 @functools.lru_cache(maxsize=256)
 def student_quantile(probability: float, freedom: int) -> float:
-    """Of Student's t distribution, by integrating its density over t = tan(x)."""
+    """A quantile of Student's t distribution, by integrating its density over t = tan(x)."""
     x = np.linspace(-np.pi / 2, np.pi / 2, 200_001)[1:-1]
     t = np.tan(x)
     log_density = -(freedom + 1) / 2 * np.log1p(t * t / freedom) + np.log1p(t * t)
@@ -127,7 +127,7 @@ def student_quantile(probability: float, freedom: int) -> float:
 def _bootstrap_variance(
     a: Floats, b: Floats, fractions: Sequence[float], blocks: int, paired: bool
 ) -> Floats:
-    """Of the log ratios, when `blocks` blocks of each run are drawn with replacement."""
+    """The variance of the log ratios, with `blocks` blocks of each run drawn with replacement."""
     random = np.random.default_rng(_SEED)
     shares = np.full(blocks, 1 / blocks)
     drawn_a = random.multinomial(blocks, shares, _REPLICATES)
@@ -167,7 +167,8 @@ def _replicates(values: Floats, drawn: npt.NDArray[Any], fractions: Sequence[flo
 def _shares(
     drawn: npt.NDArray[Any], parts: Sequence[Floats], nodes: Floats, side: Literal["left", "right"]
 ) -> Floats:
-    """Of the values below ("left") or up to ("right") each node, shape (replicates, nodes)."""
+    """The shares of the values below ("left") or up to ("right") each node, shape (replicates,
+    nodes)."""
     counts = np.array([np.searchsorted(part, nodes, side) for part in parts], np.float64)
     totals = drawn @ np.array([len(part) for part in parts], np.float64)
     # In pieces too small for BLAS to start threads, which cost more than all else where cores are

@@ -64,7 +64,7 @@ def comparison_text(found: Findings) -> str:
 
 
 def _clearest(found: Findings, verdict: str) -> Difference:
-    """Of the rows with a verdict, the one whose interval is the farthest from 0, for its width."""
+    """The row with this verdict whose interval is the farthest from 0, for its width."""
 
     def clearness(row: Difference) -> float:
         assert row.low is not None and row.high is not None  # A verdict needs an interval.
@@ -145,7 +145,7 @@ def _plain(value: float, digits: int) -> str:
 
 
 def _value(value: object) -> str:
-    """Of a setting."""
+    """The value of a setting."""
     return _plain(value, 6) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 

@@ -18,7 +18,7 @@ GAP_NS = 50_000
 """A spinning thread that sees no time for so long was not running."""
 LOWEST_QPS = 1000.0
 MIN_COMPLETED_SHARE = 0.98
-"""Of the scheduled rate; below it the generator does not keep up."""
+"""If less of the scheduled rate is completed, the generator does not keep up."""
 _CLOCK_READS = 20_000
 _SLEEP_S = 0.001
 _REFINEMENTS = 3
@@ -27,7 +27,7 @@ _MIN_QUERIES = 200
 
 @dataclass(frozen=True)
 class ClockCost:
-    """Of reading the monotonic clock, from Python."""
+    """What it costs to read the monotonic clock from Python."""
 
     read_ns: float
     """What a reading takes when nothing disturbs it."""

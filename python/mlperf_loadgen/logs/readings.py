@@ -18,19 +18,19 @@ import numpy.typing as npt
 _CODES = ("i8", "i4", "i2", "i1", "u1", "f4", "f8", "f2", "u8", "u4", "u2")  # Likely ones first.
 _MAX_ROWS = 4096
 _MAX_BYTES = 1 << 18
-"""Of the responses that are looked at: a choice of them shows their dtype."""
+"""At most so much of the responses is looked at: a part of them shows their dtype."""
 _SURE_BITS = 24.0
 _SURE_SHARE = 0.05
 _CLOSE_SHARE = 0.01
 """Readings of which the costs differ by less are equally likely."""
 _BITS_PER_DOUBLING = 3.0
-"""Of a response that has twice as many scores as there are classes; and 1/4 of a score."""
+"""Bits for each response with twice as many scores as there are classes, beside 1/4 for a score."""
 _SIGN_SHARE = 0.15
-"""Costs that tell whether bytes have a sign differ by more: both are numbers of some range."""
+"""If the costs differ by less, bytes are equally likely with and without a sign."""
 _SCORE_EXPONENTS = (-20, 8)
-"""Of 2, what most scores are about: probabilities of many classes to logits."""
+"""Powers of 2 between which most scores are, from probabilities of many classes to logits."""
 _MOST_OFFSET = 1000.0
-"""Of integers of two bytes and more: below those that are the bits of floating-point numbers."""
+"""For integers of two bytes and more: the bits of a floating-point number are further away."""
 _EXPONENT_BITS = 5.0
 """To say that there is one."""
 _COMMON_SHARE = 0.1
@@ -113,7 +113,7 @@ def _choice(rows: Rows) -> Rows:
 
 
 def _others(rows: Rows, low: int, high: int) -> Iterator[_Reading]:
-    """Of all other dtypes that give a class, or a score a class."""
+    """Readings as all other dtypes that give a class, or a score for each class."""
     raw = np.ascontiguousarray(rows).view(np.uint8)
     for order in "<>":
         for code in _CODES:
@@ -237,7 +237,7 @@ def _integer_bits(rows: Rows) -> float:
 
 
 def _are_probabilities(values: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> bool:
-    """Of one byte each: the same sum in each response, most of it in one value."""
+    """Whether values of one byte have the same sum in each response, most of it in one value."""
     lowest = float(np.iinfo(dtype).min) if dtype.kind == "i" and values.min() < 0 else 0.0
     shares = values - lowest
     sums = shares.sum(axis=1)

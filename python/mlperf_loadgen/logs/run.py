@@ -41,7 +41,8 @@ _TRAILER = re.compile(r"^(No|\d+) (errors?|warnings?) encountered", re.MULTILINE
 _SHOWN_CHARACTERS = 200
 _TOKEN_RATE = "result_{}tokens_per_second"
 _TOKEN_RATES = ("completed_", "", "inferred_completed_", "inferred_")
-"""Of Server and the closed loops, and of Offline: what was counted before what was inferred."""
+"""Server and the closed loops have the first of a pair, Offline the second. What was counted comes
+before what was inferred."""
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,7 @@ def _samples(
         return _performance_rows(log, rows), left_out
     trace = detail.with_name(f"{prefix}trace{suffix}.json")
     warmed_up = any(str(record.value).startswith("Warmed up") for record in records)
-    # A trace does not tell phases and trials apart.
+    # A trace does not distinguish phases and trials.
     if mode != "PerformanceOnly" or warmed_up or not trace.is_file():
         return None, 0
     if trace.stat().st_size > MAX_TRACE_BYTES:

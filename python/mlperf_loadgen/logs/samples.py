@@ -20,7 +20,7 @@ _MAX_NPY_HEADER_SIZE = 10 + 0xFFFF
 SAMPLE_FOLDER = _core._SAMPLE_FOLDER
 """Where the sample log is, inside the folder of the other logs."""
 SAMPLE_TYPE: np.dtype[np.void] = np.dtype(_core.sample_columns())
-"""Of the rows of a sample log."""
+"""The type of a row of a sample log."""
 PERFORMANCE_PHASE = 1
 """In the column `phase`; 0 is accuracy, 2 warm-up."""
 

@@ -1,4 +1,4 @@
-"""The samples that a trace tells of, where there is no sample log."""
+"""The samples that are in a trace, for logs without a sample log."""
 
 from __future__ import annotations
 

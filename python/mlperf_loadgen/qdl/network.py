@@ -125,7 +125,7 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
         self.addresses = _as_list(addresses)
         self.qsl = qsl
         self.report: NetworkReport | None = None
-        """Of the last test."""
+        """The report of the last test."""
         if not self.addresses:
             raise ValueError("addresses must name a node, such as tcp://127.0.0.1:8001")
         self._factories = [_factory(address) for address in self.addresses]

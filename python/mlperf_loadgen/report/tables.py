@@ -79,7 +79,7 @@ def lateness_table(logs: RunLogs) -> Table | None:
 
 
 def _part(logs: RunLogs, name: str, known: bool) -> list[float | None]:
-    """Of a part of the queries only two percentiles are logged."""
+    """The row of a part of the queries, of which only two percentiles are logged."""
     if not known:
         return [None] * 5
     p50, p99 = (logs.number(f"result_lateness_{name}_{p}_ns") for p in ("p50", "p99"))

@@ -17,9 +17,10 @@ from ..text.units import counted
 
 MIN_POINTS = 4
 MIN_LATENCY_RATIO = 2.0
-"""Of the highest latency to the least, and of the highest after the knee to the highest before."""
+"""The least ratio of the highest latency to the lowest, and of the highest after the knee to the
+highest before it."""
 MIN_THROUGHPUT_RATIO = 1.1
-"""Of the highest throughput to the least."""
+"""The least ratio of the highest throughput to the lowest one."""
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

@@ -227,7 +227,7 @@ def test_an_accuracy_test_has_one_phase_which_needs_no_name(tmp_path):
 
 
 def test_queries_of_a_warm_up_have_the_numbers_that_the_log_counts(tmp_path):
-    """Not those that tell them from the test's own."""
+    """They do not have the numbers that keep them apart from the test's own queries."""
 
     class Forgets(lg.SystemUnderTest):
         count = 0
@@ -304,7 +304,7 @@ def test_a_sample_without_an_answer_is_wrong(tmp_path, monkeypatch, scenario, mo
     found, text = score("logs")
     assert (found["top1_accuracy"], found["top1_correct"], found["missing"]) == (0.5, 32, 32)
     assert "32 of 64" in text
-    shutil.copy("logs/mlperf_log_accuracy.json", "alone.json")  # Nothing but labels tells.
+    shutil.copy("logs/mlperf_log_accuracy.json", "alone.json")  # Nothing but labels shows it.
     assert score("alone.json")[0]["top1_accuracy"] == 0.5
 
 

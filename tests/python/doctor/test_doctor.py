@@ -1,7 +1,7 @@
 """A machine is described as it is, and its rates as they were measured.
 
 Method: folders that look like /proc and /sys of a bare machine, of containers with quotas and of
-nothing at all; clocks that tell prepared times; a null system whose lateness is a function of the
+nothing at all; clocks that show prepared times; a null system whose lateness is a function of the
 rate. One examination of the real machine, of which nothing is asserted but its form.
 """
 

@@ -28,7 +28,7 @@ def batch_of(payloads, first_key=0):
 
 
 class Recorder:
-    """Notes what a link tells. Every key may end once."""
+    """Notes what a link reports. Every key may end once."""
 
     def __init__(self):
         self.data = {}

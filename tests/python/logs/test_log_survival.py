@@ -1,6 +1,6 @@
 """Logs outlive the test: killed processes, full disks, removed directories, earlier logs.
 
-Method: accuracy runs are killed at random places; what they had completed, which they tell through
+Method: accuracy runs are killed at random places; what they had completed, as they report through
 a pipe, must be in logs that can be read. Disks are made full by a limit of file sizes and by links
 to /dev/full: the run must go on, StartTest must raise the whole result, and the logs that could be
 written must be intact.
@@ -111,7 +111,7 @@ class Victim:
         self.started.set()
 
     def wait_until_completed(self, count):
-        """Until it tells of so many samples, however long this machine takes for them."""
+        """Until it has reported so many samples, however long this machine takes for them."""
         deadline_s = time.monotonic() + HANG_LIMIT_S
         while self.completed() < count:
             assert time.monotonic() < deadline_s, f"{self.completed()} of {count} completed"
@@ -182,7 +182,7 @@ def test_logs_of_killed_processes_can_be_read(killed):
     assert sum(run.rows > 0 for run in killed) > KILLS / 2
     for run in killed:
         assert run.detail > 50  # The settings are there, whatever comes later.
-        assert run.rows <= run.completed + BATCH_SIZE  # It tells after it has completed.
+        assert run.rows <= run.completed + BATCH_SIZE  # It reports after it has completed.
 
 
 def test_killed_processes_lose_little(killed):

@@ -683,7 +683,7 @@ NODE = """
 
 @pytest.fixture
 def node_process():
-    """A node of serve_http in another process, which tells its address."""
+    """A node of serve_http in another process, which prints its address."""
     command = (sys.executable, "-c", textwrap.dedent(NODE), "http://127.0.0.1:0")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -138,7 +138,7 @@ def environment(directory):
 
 
 def skip_if_missing(done):
-    """An example that fails because a package is not installed tells nothing."""
+    """An example that fails because a package is not installed shows nothing."""
     printed = done.stdout + done.stderr
     for module in re.findall(r"No module named '(\w+)", printed):
         if module != "mlperf_loadgen" and importlib.util.find_spec(module) is None:

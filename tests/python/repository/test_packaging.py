@@ -1,7 +1,7 @@
 """Goal: what is given away is whole, and says one version everywhere.
 
 Method: the packages that setuptools finds and the source distribution that it makes are compared
-with the files of the tree; the version is asked of all who tell it. Building a wheel from the
+with the files of the tree; the version is read wherever it is stated. Building a wheel from the
 source distribution takes a minute and is done by hand (CONTRIBUTING.md).
 """
 
@@ -68,7 +68,7 @@ def test_cmake_has_the_version(tmp_path):
     assert re.search(r'set\(PACKAGE_VERSION "(.*)"\)', package)[1] == VERSION
 
 
-def test_the_changelog_tells_of_the_version():
+def test_the_changelog_has_the_version():
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] in (VERSION, "Unreleased")
     assert VERSION in headings

@@ -319,7 +319,7 @@ def _arguments(found: Any, target: str, library: object, kind: type) -> list[obj
 
 
 def _may_be(found: type, kind: type) -> bool:
-    """Of the kind, or a context manager that may give one."""
+    """Whether a class is of the kind, or a context manager that may give one."""
     other = issubclass(found, (SystemUnderTest, QuerySampleLibrary))
     return issubclass(found, kind) or (hasattr(found, "__enter__") and not other)
 

@@ -65,7 +65,7 @@ class Backlog:
         return Parcel(node, samples, cut, most_bytes, self._limits.payload_bytes)
 
     def _count_for(self, node: Node, nodes_with_room: int) -> int:
-        """Of whole queries, unless the next is one to be cut."""
+        """How many samples to send: whole queries, unless the next one is to be cut."""
         room = min(self._limits.samples - node.outstanding, _MOST_TOGETHER)
         share = -(-len(self.rows) // nodes_with_room)
         count = min(max(share, self.together()), room)

@@ -30,7 +30,7 @@ from .server_kind import find_kind
 
 DEFAULT_CONCURRENCY = 64
 SHOWN_CHARACTERS = 200
-"""Of what a node answered instead of a result."""
+"""So much is shown of what a node answered instead of a result."""
 
 _ACCESS_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}

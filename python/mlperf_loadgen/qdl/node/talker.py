@@ -320,7 +320,8 @@ class Talker:
 def _without_too_large(
     rows: npt.NDArray[Any], data: bytes, most: int
 ) -> tuple[npt.NDArray[Any], bytes]:
-    """Rows of ANSWER_ROW and their bytes, where those of more than `most` bytes tell of that."""
+    """Rows of ANSWER_ROW and their bytes, with an error in place of each answer of more than `most`
+    bytes."""
     parts = []
     end = 0
     for number, (event, size) in enumerate(rows[["event", "size"]].tolist()):

@@ -97,7 +97,7 @@ def percentile_axis(most_odds: float) -> Json:
 
 
 def rounded(values: Floats) -> list[float | None]:
-    """With six significant digits, which no eye tells from all of them; JSON has no NaN."""
+    """With six significant digits, which look the same as all of them; JSON has no NaN."""
     return [float(f"{v:.6g}") if math.isfinite(v) else None for v in values]
 
 

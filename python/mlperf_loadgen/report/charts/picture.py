@@ -95,7 +95,7 @@ def _color(i: int) -> str:
 
 
 def _line(i: int) -> dict[str, Any]:
-    """Of a run: more runs than there are colours have them again, dashed."""
+    """The line of a run; runs beyond the number of colours have the same ones again, dashed."""
     return {"color": _color(i), "linestyle": "--" if i >= len(_COLORS) else "-"}
 
 
