@@ -29,6 +29,8 @@ from .http_download import http_chunks, http_response
 _LOCK = ".lock"
 _FACTS = ".json"
 _TEMPORARY = ".tmp"
+_VERSIONS = (("etag", "ETag"), ("modified", "Last-Modified"))
+_CONDITIONS = (("etag", "If-None-Match"), ("modified", "If-Modified-Since"))
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,8 @@ class ShardCache:
             _download(wanted, path, pieces, {})
 
     def _update_http(self, wanted: Wanted, path: Path, facts: Mapping[str, Any]) -> None:
-        asked = {
-            header: facts[fact]
-            for fact, header in (("etag", "If-None-Match"), ("modified", "If-Modified-Since"))
-            if facts.get(fact)
-        }
         try:
-            response = http_response(wanted.address, asked)
+            response = http_response(wanted.address, _conditions(facts))
         except urllib.error.HTTPError as error:
             if error.code == 304:
                 return
@@ -115,16 +112,10 @@ class ShardCache:
                 raise
             warnings.warn(f"The copy of the shard is used. {error}", ShardWarning, stacklevel=2)
             return
-        versions = {
-            "etag": response.headers.get("ETag"),
-            "modified": response.headers.get("Last-Modified"),
-        }
+        versions = {fact: response.headers.get(header) for fact, header in _VERSIONS}
         # A server that knows no conditions: without a version, equal sizes must do.
-        now = {"size": response.headers.get("Content-Length"), **versions}
-        if facts and now == {
-            "size": str(facts["size"]),
-            **{fact: facts[fact] for fact in versions},
-        }:
+        now = {**versions, "size": response.headers.get("Content-Length")}
+        if facts and all(str(facts.get(fact)) == str(value) for fact, value in now.items()):
             response.close()
             return
         _download(wanted, path, http_chunks(wanted.address, response), versions)
@@ -200,6 +191,11 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) and "size" in facts else {}
 
 
+def _conditions(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Headers that ask a server for what is not the copy."""
+    return {header: facts[fact] for fact, header in _CONDITIONS if facts.get(fact)}
+
+
 def _is_complete(path: Path) -> bool:
     facts = _facts(path)
     return bool(facts) and path.exists() and path.stat().st_size == facts["size"]
@@ -264,7 +260,8 @@ class _Uses:
     """
 
     _known: dict[tuple[int, str], _Uses] = {}  # noqa: RUF012
-    _guard = threading.Lock()
+    # The garbage collector may end a stream, and so a use, wherever memory is allocated.
+    _guard = threading.RLock()
 
     @classmethod
     def of(cls, folder: Path) -> _Uses:
@@ -288,7 +285,7 @@ class _Uses:
     def remove(self, name: str) -> None:
         with self._guard:
             self._counts[name] -= 1
-            if self._counts[name] == 0:
+            if self._counts[name] == 0 and not self._file.closed:  # As it is when Python ends.
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(name))
 
     def is_free(self, name: str) -> bool:

@@ -11,11 +11,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 from shard_server import shard_server
 
-from mlperf_loadgen.data import ShardFetchError, ShardWarning, cache
+from mlperf_loadgen.data import (
+    ShardFetchError,
+    ShardFormatError,
+    ShardWarning,
+    WebDataset,
+    cache,
+)
 from mlperf_loadgen.data.cache import ShardCache, Wanted, local_copy
 
 DATA = bytes(range(256)) * 1000
@@ -56,6 +63,13 @@ def test_a_shard_that_changed_is_fetched_again(server, folder):
     local_copy(f"{server.url}/a/x.tar", folder)
     server.files["/a/x.tar"] = b"new"
     assert local_copy(f"{server.url}/a/x.tar", folder).read_bytes() == b"new"
+
+
+def test_a_server_that_knows_no_conditions(server, folder):
+    server.etags["/a/x.tar"] = None
+    local_copy(f"{server.url}/a/x.tar", folder)
+    server.files["/a/x.tar"] = DATA[:-1]
+    assert local_copy(f"{server.url}/a/x.tar", folder).read_bytes() == DATA[:-1]
 
 
 def test_a_server_that_is_gone_leaves_the_copy(folder):
@@ -172,6 +186,35 @@ def test_what_another_process_uses_stays(server, folder):
         assert user.communicate("")[0] == "True\n"
     with copies_here.held(Wanted(f"{server.url}/b/x.tar")):
         assert len(copies(folder)) == 1
+
+
+def test_a_stream_that_ends_with_an_error_uses_its_copy_no_more(server, folder):
+    samples = WebDataset(f"{server.url}/a/x.tar", cache_dir=folder)
+    with pytest.raises(ShardFormatError) as error:  # Its frames stay.
+        list(samples)
+    with ShardCache(folder, limit_bytes=0).held(Wanted(f"{server.url}/b/x.tar")):
+        assert error.value.kind == "not_tar"
+        assert len(copies(folder)) == 1
+
+
+def test_a_use_may_end_while_another_begins(server, folder, monkeypatch):
+    """As the garbage collector may end a stream at any time."""
+    shards = ShardCache(folder)
+    first = shards.hold(Wanted(f"{server.url}/a/x.tar"))
+    lockf = fcntl.lockf
+
+    def collect(*arguments):
+        monkeypatch.setattr(fcntl, "lockf", lockf)
+        shards.release(first)
+        lockf(*arguments)
+
+    monkeypatch.setattr(fcntl, "lockf", collect)
+    other = threading.Thread(
+        target=shards.hold, args=[Wanted(f"{server.url}/b/x.tar")], daemon=True
+    )
+    other.start()
+    other.join(60)
+    assert not other.is_alive()
 
 
 # ---- Several processes ------------------------------------------------------------

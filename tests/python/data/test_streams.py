@@ -361,6 +361,7 @@ def test_a_cache(server, tmp_path):
 
     assert read() == read() == ALL
     assert len([headers for _, headers in server.requests if "If-None-Match" in headers]) == 4
+    assert read(cache_size=-1) == ALL
     assert len(list((tmp_path / "c").glob("*.tar"))) == 4
     size = len(server.files["/0.tar"])
     assert read(cache_size=2 * size) == ALL

@@ -34,14 +34,14 @@ def _handler(server):
             status = server.status.get(path, 200 if path in server.files else 404)
             if status != 200:
                 self.answer(status, b"<html>an error page</html>", {})
-            elif self.headers.get("If-None-Match") == server.etag(path):
+            elif server.etag(path) and self.headers.get("If-None-Match") == server.etag(path):
                 self.answer(304, b"", {})
             else:
                 self.send_file(path)
 
         def send_file(self, path):
             body, etag = server.files[path], server.etag(path)
-            headers = {"ETag": etag}
+            headers = {"ETag": etag} if etag else {}
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
             if server.ranges:
                 headers["Accept-Ranges"] = "bytes"

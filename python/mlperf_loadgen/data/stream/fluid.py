@@ -35,7 +35,7 @@ class WebDataset(DataPipeline):
     `concatenated`: what is read of archives that have them. `rewrite` replaces the beginnings of
     addresses. Commands (`pipe:`) are run with `allow_commands` only, pickled fields read with
     `allow_pickle` only. `cache_dir` keeps copies of shards that are not local, of `cache_size`
-    bytes in all.
+    bytes in all (None, or below 0: no limit).
     """
 
     def __init__(
@@ -185,7 +185,7 @@ def _cache(folder: str | os.PathLike[str] | None, limit_bytes: int | None) -> An
         return None
     from ..cache import ShardCache  # Streams of local shards start sooner without.
 
-    return ShardCache(folder, limit_bytes)
+    return ShardCache(folder, None if limit_bytes is None or limit_bytes < 0 else limit_bytes)
 
 
 def _resampled(urls: Shards, seed: int | None) -> ResampledShards:

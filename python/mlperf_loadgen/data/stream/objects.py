@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import partial as bound
 from typing import Any
 
@@ -39,10 +40,11 @@ def _samples(
     for shard in shards:
         url = shard["url"]
         try:
-            for number, sample in enumerate(read(source.plain_chunks(url), url)):
-                if isinstance(sample, dict):
-                    sample = {"__key__": str(number), "__url__": url, **sample}
-                yield sample
+            with closing(source.plain_chunks(url)) as pieces:
+                for number, sample in enumerate(read(pieces, url)):
+                    if isinstance(sample, dict):
+                        sample = {"__key__": str(number), "__url__": url, **sample}
+                    yield sample
         except Exception as error:
             if not handler(error):
                 break

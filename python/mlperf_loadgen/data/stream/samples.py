@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,8 +73,9 @@ class tarfile_to_samples:
             self._note(url, reader)
             return
         stream = _shards.TarStream(url, **self._format)
-        for piece in self._source.plain_chunks(url):
-            yield stream.feed(piece)
+        with closing(self._source.plain_chunks(url)) as pieces:
+            for piece in pieces:
+                yield stream.feed(piece)
         yield stream.finish()
         stream.finish()  # Raises the error that samples came before.
         self._note(url, stream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..addresses import STDIN, local_path
@@ -24,15 +24,14 @@ class Source(NamedTuple):
         """The path of a shard that is on this machine."""
         return local_path(rewritten(url, self.rewrite))
 
-    def plain_chunks(self, url: str) -> Iterator[bytes]:
-        """The bytes of a shard, decompressed."""
-        return plain_chunks(self._chunks(rewritten(url, self.rewrite)), url)
-
-    def _chunks(self, address: str) -> Iterator[bytes]:
+    def plain_chunks(self, url: str) -> Generator[bytes]:
+        """The bytes of a shard, decompressed. A copy in the cache is in use until the end, or until
+        this is closed."""
+        address = rewritten(url, self.rewrite)
         if self.cache is None or local_path(address) is not None or address == STDIN:
-            yield from chunks(address, allow_commands=self.allow_commands)
+            yield from plain_chunks(chunks(address, allow_commands=self.allow_commands), url)
             return
         from ..cache import Wanted
 
         with self.cache.held(Wanted(address, allow_commands=self.allow_commands)) as copy:
-            yield from chunks(str(copy))
+            yield from plain_chunks(chunks(str(copy)), url)
