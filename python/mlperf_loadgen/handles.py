@@ -176,12 +176,16 @@ def native_qsl(qsl: QuerySampleLibrary | int) -> _core.CallbackQsl:
     """The native object behind a handle or for an instance."""
     if isinstance(qsl, QuerySampleLibrary):
         _require_plain_library(qsl.load_samples, qsl.unload_samples)
+        name: object = qsl.name
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f"the name of a sample library must be a str, not {kind}")
         return _core.CallbackQsl(
             qsl.total_sample_count,
             qsl.performance_sample_count,
             qsl.load_samples,
             qsl.unload_samples,
-            qsl.name,
+            name,
         )
     if isinstance(qsl, int):
         return _find(qsl, _core.CallbackQsl, "QSL")

@@ -199,6 +199,25 @@ def test_name_that_is_no_string(handles, tmp_path):
         start((sut, handles[1]), log_settings(tmp_path))
 
 
+def test_name_of_a_library_that_is_no_string(handles, tmp_path):
+    """A method, as it is without @property, or a coroutine's."""
+
+    class Library(lg.QuerySampleLibrary):
+        total_sample_count = performance_sample_count = 10
+
+        async def name(self):
+            return "awaited"
+
+        def load_samples(self, indices):
+            pass
+
+        unload_samples = load_samples
+
+    with pytest.raises(TypeError, match=r"^the name of a sample library must be a str, not method"):
+        start((handles[0], Library()), log_settings(tmp_path))
+    assert not list(tmp_path.iterdir()), "there was no test"
+
+
 def test_logs_after_an_exception(run_test):
     def issue(samples):
         answer(samples)
