@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from .index_file import ListedShard
 
 
+def check_size(name: str, size: int, listed: int | None) -> None:
+    """Raises ShardChangedError for a shard that has not the size that its index file says."""
+    if listed is not None and size != listed:
+        raise ShardChangedError(
+            f"The shard {name} has {size} bytes; its index file says {listed}. Copy it again, or"
+            " make the index file again."
+        )
+
+
 class LocalShards:
     """Paths of shards; those that are elsewhere are held in a cache until `close`."""
 
@@ -85,13 +94,8 @@ class LocalShards:
     def check_files(self, *, md5: bool) -> None:
         """Raises ShardChangedError for a file that is not the listed one."""
         for path, name, listed in zip(self.paths, self.names, self._listed, strict=True):
-            if listed is not None and listed.filesize is not None:
-                size = Path(path).stat().st_size
-                if size != listed.filesize:
-                    raise ShardChangedError(
-                        f"The shard {name} has {size} bytes; its index file says"
-                        f" {listed.filesize}. Copy it again, or make the index file again."
-                    )
+            if listed is not None:
+                check_size(name, Path(path).stat().st_size, listed.filesize)
             if md5:
                 self._check_md5(path, name, listed)
 

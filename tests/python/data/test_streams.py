@@ -3,11 +3,13 @@
 Method: shards are written here and read through the public interface.
 """
 
+import gzip
 import io
 import json
 import sys
 import tarfile
 import warnings
+from hashlib import md5
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from shard_server import shard_server
 from mlperf_loadgen.data import (
     DataPipeline,
     RandomMix,
+    ShardChangedError,
     ShardFetchError,
     ShardFormatError,
     ShardWarning,
@@ -35,6 +38,7 @@ from mlperf_loadgen.data import (
     split_by_worker,
     tarfile_to_samples,
     to_tuple,
+    write_index,
 )
 
 
@@ -389,6 +393,28 @@ def test_an_index_file(shards, tmp_path):
     listed = [{"url": path, "nsamples": 3} for path in shards[:2]]
     (tmp_path / "i.json").write_text(json.dumps({"wids_version": 1, "shardlist": listed}))
     assert numbers(WebDataset(str(tmp_path / "i.json"))) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("place", ["local", "compressed", "http", "cache"])
+def test_a_shard_that_has_not_the_size_of_the_index_file(shards, server, tmp_path, place):
+    data = Path(shards[0]).read_bytes()
+    if place == "compressed":
+        data = gzip.compress(data)
+    (tmp_path / "a.tar").write_bytes(data)
+    server.files["/a.tar"] = data
+    url = "a.tar" if place in ("local", "compressed") else f"{server.url}/a.tar"
+    how = {"cache_dir": tmp_path / "cache"} if place == "cache" else {}
+
+    def read(size):
+        shard = {"url": url, "nsamples": 3, "filesize": size, "md5sum": md5(data).hexdigest()}
+        write_index(tmp_path / "i.json", [shard])
+        return numbers(WebDataset(tmp_path / "i.json", **how))
+
+    assert read(len(data)) == [0, 1, 2]
+    with pytest.raises(
+        (ShardChangedError, ShardFetchError), match=rf"index file says {len(data) - 1}"
+    ):
+        read(len(data) - 1)
 
 
 # ---- Objects in a row ------------------------------------------------------------

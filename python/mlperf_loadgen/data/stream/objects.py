@@ -40,7 +40,7 @@ def _samples(
     for shard in shards:
         url = shard["url"]
         try:
-            with closing(source.plain_chunks(url)) as pieces:
+            with closing(source.plain_chunks(shard)) as pieces:
                 for number, sample in enumerate(read(pieces, url)):
                     if isinstance(sample, dict):
                         sample = {"__key__": str(number), "__url__": url, **sample}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ... import _shards
 from ..compression import HEAD_SIZE, compression_of
 from ..errors import ShardWarning
+from ..local_shards import check_size
 from .handlers import Handler, reraise_exception
 from .sources import Source
 
@@ -54,26 +55,29 @@ class tarfile_to_samples:
         for shard in source:
             self.shard_count += 1
             try:
-                yield from self._samples(shard["url"])
+                yield from self._samples(shard)
             except Exception as error:
                 if not self._handler(error):
                     break
 
-    def _samples(self, url: str) -> Iterator[dict[str, Any]]:
+    def _samples(self, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        url = shard["url"]
         path = self._source.local_path(url)
         added = {"__url__": url} if path is None else {"__url__": url, "__local_path__": path}
-        for batch in self._batches(url, path):
+        for batch in self._batches(shard, path):
             for key, fields in batch:
                 yield {"__key__": key, **added, **fields}
 
-    def _batches(self, url: str, path: str | None) -> Batches:
+    def _batches(self, shard: Mapping[str, Any], path: str | None) -> Batches:
+        url = shard["url"]
         if path is not None and _is_plain_file(path):
+            check_size(url, Path(path).stat().st_size, shard.get("filesize"))
             reader = _shards.read_samples(path, **self._format)
             yield from reader
             self._note(url, reader)
             return
         stream = _shards.TarStream(url, **self._format)
-        with closing(self._source.plain_chunks(url)) as pieces:
+        with closing(self._source.plain_chunks(shard)) as pieces:
             for piece in pieces:
                 yield stream.feed(piece)
         yield stream.finish()

@@ -9,28 +9,35 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from ..names import Shards, expand
+from ..names import Shards, listed_shards
 from ..places import node_place, worker_place
 
 Item = TypeVar("Item")
+
+
+def _described(urls: Shards) -> list[dict[str, Any]]:
+    """`{"url": ...}` of each shard, with the `filesize` and `md5sum` of an index file."""
+    return [
+        {"url": url, **({"filesize": of.filesize, "md5sum": of.md5sum} if of else {})}
+        for url, of in listed_shards(urls)
+    ]
 
 
 class SimpleShardList:
     """The shards once, in order; with a seed in an order of its own."""
 
     def __init__(self, urls: Shards, seed: int | None = None) -> None:
-        self.urls = expand(urls)
+        self._shards = _described(urls)
         self._seed = seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        urls = list(self.urls)
+        shards = list(self._shards)
         if self._seed is not None:
-            random.Random(self._seed).shuffle(urls)
-        for url in urls:
-            yield {"url": url}
+            random.Random(self._seed).shuffle(shards)
+        return map(dict, shards)
 
     def __len__(self) -> int:
-        return len(self.urls)
+        return len(self._shards)
 
 
 class ResampledShards:
@@ -46,7 +53,7 @@ class ResampledShards:
         seed: int = 0,
         deterministic: bool = False,
     ) -> None:
-        self.urls = expand(urls)
+        self._shards = _described(urls)
         self._nshards = nshards
         self._seed = seed
         self._deterministic = deterministic
@@ -56,7 +63,7 @@ class ResampledShards:
         self._epoch += 1
         generator = random.Random(self._text_seed())
         for _ in range(self._nshards):
-            yield {"url": generator.choice(self.urls)}
+            yield dict(generator.choice(self._shards))
 
     def _text_seed(self) -> str:
         place = node_place()[0] * 1000 + worker_place()[0]
