@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _shards
 from ..host.machine import read_machine
 from ..interfaces import QuerySampleLibrary
+from ..text.units import counted
 from .errors import DecodingError, ShardWarning
 from .local_shards import LocalShards
 from .names import Shards
@@ -133,7 +134,7 @@ class WebDatasetQSL(QuerySampleLibrary):
     def name(self) -> str:
         """With the digest, by which logs say of which data they are."""
         return (
-            f"{type(self).__name__}({self._shards}: {self.total_sample_count} samples,"
+            f"{type(self).__name__}({self._shards}: {counted(self.total_sample_count, 'sample')},"
             f" sha256 {self.digest[:16]})"
         )
 

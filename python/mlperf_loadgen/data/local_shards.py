@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..text.units import counted
 from .addresses import STDIN, local_path
 from .errors import ShardChangedError
 from .fetch import rewritten
@@ -119,7 +120,8 @@ class LocalShards:
         for count, name, listed in zip(counts, self.names, self._listed, strict=True):
             if listed is not None and listed.nsamples != count:
                 raise ValueError(
-                    f"The shard {name} has {count} samples; its index file says {listed.nsamples}."
+                    f"The shard {name} has {counted(count, 'sample')}; its index file says"
+                    f" {listed.nsamples}."
                     " Make the index file again: mlperf-loadgen wds update."
                 )
 

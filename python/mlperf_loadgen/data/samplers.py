@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
+from ..text.units import counted
 from .places import node_place
 
 _EPOCH_STEP = 1289738273
@@ -137,7 +138,9 @@ def _bounds(num_samples: int | tuple[int, int] | None, count: int) -> tuple[int,
         return 0, count
     first, last = (0, num_samples) if isinstance(num_samples, int) else num_samples
     if not 0 <= first <= last <= count:
-        raise ValueError(f"num_samples is {num_samples}; the data set has {count} samples.")
+        raise ValueError(
+            f"num_samples is {num_samples}; the data set has {counted(count, 'sample')}."
+        )
     return first, last
 
 
