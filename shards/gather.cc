@@ -1,5 +1,6 @@
 #include "gather.h"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -14,17 +15,34 @@
 namespace mlperf::shards {
 namespace {
 
-constexpr uint64_t kMaxGap = 64 << 10;
+constexpr uint64_t kMaxGap = 16 << 10;
 constexpr uint64_t kPieceSize = 4 << 20;
+constexpr size_t kMaxGroup = 256;   // Pieces.
 constexpr size_t kMaxParts = 1024;  // IOV_MAX of Linux.
 
 // Extents of one shard that are read by one call. What lies between the bodies, their headers
 // included, goes to a scratch buffer.
 struct Piece {
-  const ShardReads* reads;
   size_t begin;
   size_t end;
 };
+
+// Pieces that one thread reads one after the other. The system is told of all of them first, so
+// that the disk has several to do at a time.
+struct Group {
+  const ShardReads* reads;
+  std::vector<Piece> pieces;
+  uint64_t bytes = 0;
+};
+
+uint64_t BeginOf(const ShardReads& reads, const Piece& piece) {
+  return reads.extents[piece.begin].offset - kBlockSize;
+}
+
+uint64_t SizeOf(const ShardReads& reads, const Piece& piece) {
+  const Extent& last = reads.extents[piece.end - 1];
+  return last.offset + last.size - BeginOf(reads, piece);
+}
 
 // Whether `next` is read together with what ends at `end`, where it is not too far away.
 bool Joins(uint64_t begin, uint64_t end, const Extent& next) {
@@ -32,65 +50,51 @@ bool Joins(uint64_t begin, uint64_t end, const Extent& next) {
   return header >= end && header - end <= kMaxGap && next.offset + next.size - begin <= kPieceSize;
 }
 
-void CutIntoPieces(const ShardReads& reads, std::vector<Piece>* pieces) {
-  size_t first = 0;
-  while (first < reads.extents.size()) {
-    const uint64_t begin = reads.extents[first].offset - kBlockSize;
-    size_t next = first + 1;
-    while (next < reads.extents.size() && 2 * (next - first + 1) <= kMaxParts) {
-      const Extent& last = reads.extents[next - 1];
-      if (!Joins(begin, last.offset + last.size, reads.extents[next])) break;
-      ++next;
-    }
-    pieces->push_back({&reads, first, next});
-    first = next;
+// The piece that begins with this extent.
+Piece PieceFrom(const ShardReads& reads, size_t first) {
+  const uint64_t begin = reads.extents[first].offset - kBlockSize;
+  size_t next = first + 1;
+  while (next < reads.extents.size() && 2 * (next - first + 1) <= kMaxParts) {
+    const Extent& last = reads.extents[next - 1];
+    if (!Joins(begin, last.offset + last.size, reads.extents[next])) break;
+    ++next;
+  }
+  return {first, next};
+}
+
+void CutIntoGroups(const ShardReads& reads, std::vector<Group>* groups) {
+  size_t next = 0;
+  bool is_full = true;
+  while (next < reads.extents.size()) {
+    const Piece piece = PieceFrom(reads, next);
+    const uint64_t size = SizeOf(reads, piece);
+    is_full = is_full || groups->back().bytes + size > kPieceSize ||
+              groups->back().pieces.size() == kMaxGroup;
+    if (is_full) groups->push_back({&reads, {}});
+    groups->back().pieces.push_back(piece);
+    groups->back().bytes += size;
+    is_full = false;
+    next = piece.end;
   }
 }
 
-// One thread's work: its open file and its buffers.
+// What one thread needs to read pieces of an open file.
 class Reader {
  public:
   explicit Reader(bool check_headers) : check_headers_(check_headers) {}
 
-  Fault Read(const Piece& piece) {
-    Fault fault = Open(*piece.reads);
-    if (!fault) {
-      Plan(piece);
-      fault = ReadParts();
-    }
-    if (!fault && check_headers_) fault = CheckHeaders(piece);
-    if (!fault) fault = CheckIdentity(*piece.reads);
-    fault.shard = piece.reads->shard;
+  Fault Read(const ShardFile& file, const ShardReads& reads, const Piece& piece) {
+    Plan(reads, piece);
+    Fault fault = ReadParts(file);
+    if (!fault && check_headers_) fault = CheckHeaders(reads, piece);
     return fault;
   }
 
  private:
-  Fault Open(const ShardReads& reads) {
-    if (reads_ == &reads) return {};
-    reads_ = nullptr;
-    const int error = file_.Open(*reads.path);
-    if (error != 0) return Fault::System(error);
-    Fault fault = CheckIdentity(reads);
-    if (!fault) reads_ = &reads;
-    return fault;
-  }
-
-  Fault CheckIdentity(const ShardReads& reads) {
-    FileIdentity now;
-    const int error = file_.Identify(&now);
-    if (error != 0) return Fault::System(error);
-    if (now == reads.identity) return {};
-    if (now.size != reads.identity.size) {
-      return Fault::Changed("it had " + std::to_string(reads.identity.size) + " bytes and has " +
-                            std::to_string(now.size));
-    }
-    return Fault::Changed("it was written to or replaced");
-  }
-
   // Where each byte of the piece goes.
-  void Plan(const Piece& piece) {
-    const std::vector<Extent>& extents = piece.reads->extents;
-    begin_ = extents[piece.begin].offset - kBlockSize;
+  void Plan(const ShardReads& reads, const Piece& piece) {
+    const std::vector<Extent>& extents = reads.extents;
+    begin_ = BeginOf(reads, piece);
     gaps_.clear();
     uint64_t at = begin_;
     size_t scratch_size = 0;
@@ -109,12 +113,12 @@ class Reader {
     }
   }
 
-  Fault ReadParts() {
+  Fault ReadParts(const ShardFile& file) {
     size_t part = 0;
     while (part < parts_.size()) {
       const int count = static_cast<int>(parts_.size() - part);
       const auto offset = static_cast<off_t>(begin_);
-      const ssize_t got = preadv(file_.descriptor(), &parts_[part], count, offset);
+      const ssize_t got = preadv(file.descriptor(), &parts_[part], count, offset);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return Fault::System(errno);
       if (got == 0) return Fault::Changed("it ends before the place of a sample");
@@ -134,10 +138,10 @@ class Reader {
     return part;
   }
 
-  Fault CheckHeaders(const Piece& piece) const {
+  Fault CheckHeaders(const ShardReads& reads, const Piece& piece) const {
     const char* gap_end = scratch_.data();
     for (size_t i = piece.begin; i < piece.end; ++i) {
-      const Extent& extent = piece.reads->extents[i];
+      const Extent& extent = reads.extents[i];
       gap_end += gaps_[i - piece.begin];
       if (HashOfBlock(gap_end - kBlockSize) == extent.header_hash) continue;
       return Fault::Changed("the header at byte " + std::to_string(extent.offset - kBlockSize) +
@@ -147,32 +151,65 @@ class Reader {
   }
 
   const bool check_headers_;
-  const ShardReads* reads_ = nullptr;  // Whose file is open.
-  ShardFile file_;
   std::vector<uint64_t> gaps_;  // Before each body of the piece.
   std::vector<iovec> parts_;
   std::vector<char> scratch_;
   uint64_t begin_ = 0;
 };
 
-// Gives pieces out, in order, and keeps the fault of the first piece that has one.
+Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed) {
+  FileIdentity now;
+  const int error = file.Identify(&now);
+  if (error != 0) return Fault::System(error);
+  if (now == indexed) return {};
+  if (now.size != indexed.size) {
+    return Fault::Changed("it had " + std::to_string(indexed.size) + " bytes and has " +
+                          std::to_string(now.size));
+  }
+  return Fault::Changed("it was written to or replaced");
+}
+
+void Announce(const ShardFile& file, const Group& group) {
+  if (group.pieces.size() == 1) return;  // What the system reads ahead by itself is right.
+  posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_RANDOM);
+  for (const Piece& piece : group.pieces) {
+    posix_fadvise(file.descriptor(), static_cast<off_t>(BeginOf(*group.reads, piece)),
+                  static_cast<off_t>(SizeOf(*group.reads, piece)), POSIX_FADV_WILLNEED);
+  }
+}
+
+Fault ReadGroup(const Group& group, Reader* reader) {
+  ShardFile file;
+  const int error = file.Open(*group.reads->path);
+  if (error != 0) return Fault::System(error);
+  Fault fault = CheckIdentity(file, group.reads->identity);
+  if (fault) return fault;
+  Announce(file, group);
+  for (size_t i = 0; i < group.pieces.size() && !fault; ++i) {
+    fault = reader->Read(file, *group.reads, group.pieces[i]);
+  }
+  return fault ? fault : CheckIdentity(file, group.reads->identity);
+}
+
+// Gives groups out, in order, and keeps the fault of the first one that has one.
 class Work {
  public:
-  Work(const std::vector<Piece>& pieces, bool check_headers)
-      : pieces_(pieces), check_headers_(check_headers) {}
+  Work(const std::vector<Group>& groups, bool check_headers)
+      : groups_(groups), check_headers_(check_headers) {}
 
   void Run() {
     Reader reader(check_headers_);
     while (true) {
-      const size_t piece = next_.fetch_add(1, std::memory_order_relaxed);
-      if (piece >= pieces_.size()) return;
-      Fault fault = reader.Read(pieces_[piece]);
+      const size_t i = next_.fetch_add(1, std::memory_order_relaxed);
+      if (i >= groups_.size()) return;
+      Fault fault = ReadGroup(groups_[i], &reader);
       if (!fault) continue;
-      next_.store(pieces_.size(), std::memory_order_relaxed);  // The others stop.
+      next_.store(groups_.size(), std::memory_order_relaxed);  // The others stop.
       const std::lock_guard lock(mutex_);
-      if (piece < faulty_piece_) {
-        faulty_piece_ = piece;
+      if (i < faulty_group_) {
+        faulty_group_ = i;
         fault_ = std::move(fault);
+        fault_.shard = groups_[i].reads->shard;
       }
       return;
     }
@@ -181,22 +218,33 @@ class Work {
   Fault TakeFault() { return std::move(fault_); }
 
  private:
-  const std::vector<Piece>& pieces_;
+  const std::vector<Group>& groups_;
   const bool check_headers_;
   std::atomic<size_t> next_ = 0;
   std::mutex mutex_;
-  size_t faulty_piece_ = SIZE_MAX;
+  size_t faulty_group_ = SIZE_MAX;
   Fault fault_;
 };
 
 }  // namespace
 
 Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count) {
-  std::vector<Piece> pieces;
-  for (const ShardReads& reads : shards) CutIntoPieces(reads, &pieces);
-  Work work(pieces, check_headers);
-  RunThreads(std::min(static_cast<size_t>(thread_count), pieces.size()), [&] { work.Run(); });
+  std::vector<Group> groups;
+  for (const ShardReads& reads : shards) CutIntoGroups(reads, &groups);
+  Work work(groups, check_headers);
+  RunThreads(std::min(static_cast<size_t>(thread_count), groups.size()), [&] { work.Run(); });
   return work.TakeFault();
+}
+
+Fault GatherFrom(const ShardFile& file, const ShardReads& reads, bool check_headers) {
+  Reader reader(check_headers);
+  Fault fault;
+  for (size_t next = 0; next < reads.extents.size() && !fault;) {
+    const Piece piece = PieceFrom(reads, next);
+    fault = reader.Read(file, reads, piece);
+    next = piece.end;
+  }
+  return fault ? fault : CheckIdentity(file, reads.identity);
 }
 
 }  // namespace mlperf::shards

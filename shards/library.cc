@@ -40,9 +40,9 @@ std::vector<uint64_t> Unique(const std::vector<uint64_t>& samples) {
 // Indexes the shards of a library, several at a time.
 class Opening {
  public:
-  Opening(const std::vector<std::string>& paths, const std::vector<std::string>& sidecars,
-          const LibraryOptions& options, const Grouping::Lower& lower)
-      : paths_(paths), sidecars_(sidecars), options_(options), lower_(lower) {
+  Opening(const std::vector<std::string>& paths, const LibraryOptions& options,
+          const Grouping::Lower& lower)
+      : paths_(paths), options_(options), lower_(lower) {
     shards_.resize(paths.size());
     is_whole_.resize(paths.size());
   }
@@ -78,12 +78,12 @@ class Opening {
     if (HasSidecars()) {
       const int error = ShardFile::Identify(paths_[i], &shards_[i].identity);
       if (error != 0) return Fault::System(error);
-      is_whole_[i] = ReadSidecar(sidecars_[i], options_.index, &shards_[i]);
+      is_whole_[i] = ReadSidecar(Sidecar(i), options_.index, &shards_[i]);
       if (is_whole_[i]) return Select(i);
     }
     Fault fault = IndexFile(paths_[i], options_.index, lower_, &shards_[i]);
     if (fault || shards_[i].is_compressed) return fault;
-    if (HasSidecars()) WriteSidecar(sidecars_[i], options_.index, shards_[i]);
+    if (HasSidecars()) WriteSidecar(Sidecar(i), options_.index, shards_[i]);
     return Select(i);
   }
 
@@ -92,7 +92,7 @@ class Opening {
     Fault fault = decompress(i, [&](std::string_view piece) { return indexer.Take(piece); });
     if (!fault) fault = indexer.Finish(&shards_[i].index);
     if (fault) return fault;
-    if (HasSidecars()) WriteSidecar(sidecars_[i], options_.index, shards_[i]);
+    if (HasSidecars()) WriteSidecar(Sidecar(i), options_.index, shards_[i]);
     return Select(i);
   }
 
@@ -101,7 +101,9 @@ class Opening {
     return SelectFields(*options_.fields, options_.skip_missing, &shards_[i].index);
   }
 
-  bool HasSidecars() const { return !sidecars_.empty(); }
+  bool HasSidecars() const { return !options_.index_dir.empty(); }
+
+  std::string Sidecar(size_t i) const { return SidecarPath(options_.index_dir, paths_[i]); }
 
   void Keep(size_t i, Fault fault) {
     if (!fault) return;
@@ -111,7 +113,6 @@ class Opening {
   }
 
   const std::vector<std::string>& paths_;
-  const std::vector<std::string>& sidecars_;
   const LibraryOptions& options_;
   const Grouping::Lower& lower_;
   std::vector<IndexedShard> shards_;
@@ -124,10 +125,10 @@ class Opening {
 
 }  // namespace
 
-Fault Library::Open(std::vector<std::string> paths, const std::vector<std::string>& sidecars,
-                    const LibraryOptions& options, const Grouping::Lower& lower,
-                    const Decompress& decompress, std::unique_ptr<Library>* library) {
-  Opening opening(paths, sidecars, options, lower);
+Fault Library::Open(std::vector<std::string> paths, const LibraryOptions& options,
+                    const Grouping::Lower& lower, const Decompress& decompress,
+                    std::unique_ptr<Library>* library) {
+  Opening opening(paths, options, lower);
   Fault fault = opening.Run(decompress);
   if (!fault) library->reset(new Library(std::move(paths), opening.TakeShards(), options));
   return fault;
@@ -180,8 +181,7 @@ std::vector<uint64_t> Library::Find(std::string_view key) const {
 
 uint64_t Library::BytesOf(std::vector<uint64_t> samples) const {
   std::ranges::sort(samples);
-  const auto rest = std::ranges::unique(samples);
-  samples.erase(rest.begin(), rest.end());
+  samples.erase(std::unique(samples.begin(), samples.end()), samples.end());
   uint64_t bytes = 0;
   for (const uint64_t sample : samples) {
     const auto [shard, number] = Locate(sample);
@@ -360,8 +360,25 @@ Fault Library::ReadCompressed(const ShardReads& reads, const Decompress& decompr
   return fault;
 }
 
-Fault Library::Read(uint64_t sample, const Decompress& decompress, BatchHold* batch) const {
-  return ReadBatch({sample}, decompress, batch);
+Fault Library::Read(uint64_t sample, const Decompress& decompress, BatchHold* batch) {
+  if (shards_[Locate(sample).first].is_compressed) return ReadBatch({sample}, decompress, batch);
+  *batch = MakeBatch({sample});
+  if (batch->get() == nullptr) return Fault::System(ENOMEM);
+  const std::vector<ShardReads> reads = ReadsOf(batch->get(), 1);
+  Fault fault = ReadPlain(reads[0]);
+  if (fault) {  // The file that was open may not be the one that has the name now.
+    open_files_.Forget(reads[0].shard);
+    fault = ReadPlain(reads[0]);
+  }
+  fault.shard = reads[0].shard;
+  return fault;
+}
+
+Fault Library::ReadPlain(const ShardReads& reads) {
+  std::shared_ptr<const ShardFile> file;
+  const int error = open_files_.Get(reads.shard, *reads.path, &file);
+  if (error != 0) return Fault::System(error);
+  return GatherFrom(*file, reads, options_.check_headers);
 }
 
 }  // namespace mlperf::shards

@@ -18,6 +18,7 @@
 #include "gather.h"
 #include "index_shard.h"
 #include "loaded_batch.h"
+#include "open_files.h"
 
 namespace mlperf::shards {
 
@@ -26,7 +27,8 @@ struct LibraryOptions {
   std::optional<std::vector<std::string>> fields;  // Nothing: all.
   bool skip_missing = false;  // Samples that lack one of `fields` are left out.
   bool check_headers = true;
-  int thread_count = 0;  // 0: one for each core, 8 at most.
+  int thread_count = 0;   // 0: one for each core, 8 at most.
+  std::string index_dir;  // The folder of the sidecars; empty: none are read and written.
 };
 
 class Library {
@@ -36,9 +38,9 @@ class Library {
   using Decompress = std::function<Fault(size_t shard, const Take& take)>;
 
   // What was found wrong; the first shard's, if it is several.
-  static Fault Open(std::vector<std::string> paths, const std::vector<std::string>& sidecars,
-                    const LibraryOptions& options, const Grouping::Lower& lower,
-                    const Decompress& decompress, std::unique_ptr<Library>* library);
+  static Fault Open(std::vector<std::string> paths, const LibraryOptions& options,
+                    const Grouping::Lower& lower, const Decompress& decompress,
+                    std::unique_ptr<Library>* library);
 
   size_t sample_count() const { return first_sample_.back(); }
   size_t shard_count() const { return shards_.size(); }
@@ -69,7 +71,7 @@ class Library {
     return loaded_[sample].load(std::memory_order_acquire);
   }
   // A sample of its own, straight from its shard.
-  Fault Read(uint64_t sample, const Decompress& decompress, BatchHold* batch) const;
+  Fault Read(uint64_t sample, const Decompress& decompress, BatchHold* batch);
 
   uint64_t loaded_bytes() const { return loaded_bytes_.load(std::memory_order_relaxed); }
 
@@ -84,12 +86,14 @@ class Library {
   Fault ReadCompressed(const ShardReads& reads, const Decompress& decompress) const;
   void Commit(const std::vector<uint64_t>& samples, size_t read_count, LoadedBatch* batch);
   void LetGo(uint64_t sample);
+  Fault ReadPlain(const ShardReads& reads);
 
   std::vector<std::string> paths_;
   std::vector<IndexedShard> shards_;
   std::vector<uint64_t> first_sample_;  // Of each shard, and the number of all.
   TextList fields_;
   LibraryOptions options_;
+  OpenFiles open_files_;  // For reading samples one by one.
 
   std::mutex mutex_;             // Of what follows; reading `loaded_` needs none.
   std::vector<uint32_t> holds_;  // How many times each sample is loaded.

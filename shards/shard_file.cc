@@ -16,6 +16,7 @@ int Take(const struct stat& status, FileIdentity* identity) {
   identity->mtime_ns = status.st_mtim.tv_sec * kNsPerS + status.st_mtim.tv_nsec;
   identity->inode = status.st_ino;
   identity->device = status.st_dev;
+  identity->has_name = status.st_nlink > 0;
   return 0;
 }
 

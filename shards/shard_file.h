@@ -13,6 +13,7 @@ struct FileIdentity {
   int64_t mtime_ns = 0;
   uint64_t inode = 0;
   uint64_t device = 0;
+  uint64_t has_name = 0;  // 0: it was removed, and only those read it who had it open.
 
   bool operator==(const FileIdentity&) const = default;
 };

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -185,6 +186,13 @@ bool WriteFile(const std::string& path, std::string_view text) {
 }
 
 }  // namespace
+
+std::string SidecarPath(const std::string& folder, const std::string& shard_path) {
+  const std::string absolute = std::filesystem::absolute(shard_path).lexically_normal();
+  char hash[17];
+  std::snprintf(hash, sizeof(hash), "%016llx", static_cast<unsigned long long>(HashOf(absolute)));
+  return folder + "/" + absolute.substr(absolute.rfind('/') + 1) + "." + hash + ".lgidx";
+}
 
 bool ReadSidecar(const std::string& path, const IndexOptions& options, IndexedShard* shard) {
   ShardFile file;

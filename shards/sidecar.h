@@ -11,6 +11,9 @@
 
 namespace mlperf::shards {
 
+// The sidecar of a shard in a folder: the shard's own name, and a hash of its whole path.
+std::string SidecarPath(const std::string& folder, const std::string& shard_path);
+
 // Whether `path` is the sidecar of the file with `shard->identity`, with these options; `shard` has
 // its index then.
 bool ReadSidecar(const std::string& path, const IndexOptions& options, IndexedShard* shard);

@@ -91,7 +91,7 @@ class SampleLibrary:
         self,
         paths: list[str],
         *,
-        sidecars: list[str],
+        index_dir: str | None,
         links: _Links,
         interleaved: Literal["error", "split"],
         concatenated: _Concatenated,

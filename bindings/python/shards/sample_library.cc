@@ -27,11 +27,11 @@ using shards::LoadedSample;
 
 class SampleLibrary {
  public:
-  SampleLibrary(std::vector<std::string> paths, const std::vector<std::string>& sidecars,
-                const shards::LibraryOptions& options, py::object decompress)
+  SampleLibrary(std::vector<std::string> paths, const shards::LibraryOptions& options,
+                py::object decompress)
       : paths_(std::move(paths)), decompress_(std::move(decompress)) {
     Call([&](const Library::Decompress& bytes) {
-      return Library::Open(paths_, sidecars, options, Lower, bytes, &named_.library);
+      return Library::Open(paths_, options, Lower, bytes, &named_.library);
     });
     for (size_t i = 0; i < library().fields().size(); ++i) {
       PyObject* name = Text(library().fields()[i]).release().ptr();
@@ -67,7 +67,9 @@ class SampleLibrary {
   py::object Read(py::handle self, const py::object& index) {
     const uint64_t sample = Index(index);
     shards::BatchHold batch;
-    Call([&](const Library::Decompress& bytes) { return library().Read(sample, bytes, &batch); });
+    Call([&](const Library::Decompress& bytes) {
+      return named_.library->Read(sample, bytes, &batch);
+    });
     return MakeSample(self, &named_, batch->samples(), {});
   }
 
@@ -204,7 +206,8 @@ py::list Members(const SampleLibrary& self, const py::object& index) {
   return members;
 }
 
-std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list& sidecars,
+std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths,
+                                           const std::optional<py::str>& index_dir,
                                            const std::string& links, const std::string& interleaved,
                                            const std::string& concatenated,
                                            const std::optional<std::vector<std::string>>& fields,
@@ -218,20 +221,17 @@ std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list
   options.skip_missing = IsChosen("missing", missing, "error", "skip");
   options.check_headers = check_headers;
   options.thread_count = threads;
-  const auto bytes = [](const py::list& texts) {
-    std::vector<std::string> all;
-    for (const py::handle text : texts) all.push_back(Bytes(text));
-    return all;
-  };
-  return std::make_unique<SampleLibrary>(bytes(paths), bytes(sidecars), options,
-                                         std::move(decompress));
+  if (index_dir) options.index_dir = Bytes(*index_dir);
+  std::vector<std::string> all;
+  for (const py::handle path : paths) all.push_back(Bytes(path));
+  return std::make_unique<SampleLibrary>(std::move(all), options, std::move(decompress));
 }
 
 }  // namespace
 
 void BindSampleLibrary(py::module_& module) {
   py::class_<SampleLibrary>(module, "SampleLibrary", "The samples of shards.")
-      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "sidecars"_a, "links"_a,
+      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "index_dir"_a, "links"_a,
            "interleaved"_a, "concatenated"_a, "fields"_a, "missing"_a, "check_headers"_a,
            "threads"_a, "decompress"_a)
       .def_property_readonly("sample_count",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import warnings
@@ -13,7 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _shards
-from ..host.machine import read_machine
 from ..interfaces import QuerySampleLibrary
 from ..text.units import counted
 from .errors import DecodingError, ShardWarning
@@ -80,7 +78,7 @@ class WebDatasetQSL(QuerySampleLibrary):
             self._shards.check_files(md5=verify == "md5")
             self._library = _shards.SampleLibrary(
                 self._shards.paths,
-                sidecars=_sidecars(index_dir, self._shards.paths),
+                index_dir=_made(index_dir),
                 links=links,
                 interleaved=interleaved,
                 concatenated=concatenated,
@@ -103,18 +101,21 @@ class WebDatasetQSL(QuerySampleLibrary):
         self._digest: str | None = None
         self._warn()
 
-    def _count(self, asked: int | None, ram_limit_bytes: int | None) -> int:
+    def _count(self, asked: int | None, ram_limit_bytes: int | None) -> int | None:
+        """The performance sample count, if it depends on what is asked for alone."""
         total = self._library.sample_count
         if total == 0:
             raise ValueError(f"There are no samples in {self._shards}.")
-        if asked is not None:
-            if not 0 < asked <= total:
-                raise ValueError(
-                    f"performance_sample_count={asked}: it must be from 1 to {total}, the number of"
-                    " samples"
-                )
-            return asked
-        limit = _free_memory_bytes() // 2 if ram_limit_bytes is None else ram_limit_bytes
+        if asked is not None and not 0 < asked <= total:
+            raise ValueError(
+                f"performance_sample_count={asked}: it must be from 1 to {total}, the number of"
+                " samples"
+            )
+        if asked is None and ram_limit_bytes is not None:
+            return self._fitting(ram_limit_bytes)
+        return asked
+
+    def _fitting(self, limit: int) -> int:
         count = self._library.count_that_fits(limit)
         if count == 0:
             raise ValueError(
@@ -144,6 +145,8 @@ class WebDatasetQSL(QuerySampleLibrary):
 
     @property
     def performance_sample_count(self) -> int:
+        if self._performance_sample_count is None:
+            self._performance_sample_count = self._fitting(_free_memory_bytes() // 2)
         return self._performance_sample_count
 
     @property
@@ -160,6 +163,8 @@ class WebDatasetQSL(QuerySampleLibrary):
     def digest(self) -> str:
         """Of all keys, fields, sizes and headers, as hexadecimal SHA-256."""
         if self._digest is None:
+            import hashlib
+
             digest = hashlib.sha256()
             for number in range(len(self._shards.paths)):
                 digest.update(self._library.index_bytes(number))
@@ -324,22 +329,15 @@ def _fields(fields: Sequence[str] | None) -> list[str] | None:
     return list(dict.fromkeys(field.lower() for field in fields))
 
 
-def _sidecars(index_dir: str | os.PathLike[str] | None, paths: list[str]) -> list[str]:
-    """Where the index of each shard is kept; empty: nowhere."""
-    if index_dir is None:
-        return []
-    folder = Path(index_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [f"{folder}/{_sidecar_name(path)}" for path in paths]
-
-
-def _sidecar_name(path: str) -> str:
-    absolute = os.fsencode(os.path.abspath(path))  # noqa: PTH100  (Path.resolve asks the disk)
-    digest = hashlib.sha256(absolute).hexdigest()[:16]
-    return f"{os.path.basename(path)}.{digest}.lgidx"  # noqa: PTH119
+def _made(folder: str | os.PathLike[str] | None) -> str | None:
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return None if folder is None else os.fspath(folder)
 
 
 def _free_memory_bytes() -> int:
+    from ..host.machine import read_machine
+
     free = read_machine().memory_available_bytes
     if free is None:
         raise RuntimeError("The system does not say how much memory is free; give ram_limit_bytes.")

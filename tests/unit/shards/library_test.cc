@@ -63,10 +63,12 @@ class LibraryTest : public testing::Test {
     return paths;
   }
 
-  std::unique_ptr<Library> Open(const std::vector<std::string>& sidecars = {}) {
+  std::unique_ptr<Library> Open(const std::string& index_dir = "") {
     std::unique_ptr<Library> library;
     const auto lower = [](std::string_view name) { return std::string(name); };
-    fault_ = Library::Open(paths(), sidecars, {}, lower, NotCompressed, &library);
+    LibraryOptions options;
+    options.index_dir = index_dir;
+    fault_ = Library::Open(paths(), options, lower, NotCompressed, &library);
     return library;
   }
 
@@ -128,20 +130,21 @@ TEST_F(LibraryTest, TheFirstBrokenShardIsReported) {
 }
 
 TEST_F(LibraryTest, TheSidecarIsTheIndex) {
-  const TestFile sidecars[3];
-  const std::vector<std::string> names = {sidecars[0].path(), sidecars[1].path(),
-                                          sidecars[2].path()};
-  const std::unique_ptr<Library> first = Open(names);
-  for (size_t i = 0; i < names.size(); ++i) {
+  const TestFile folder;
+  ASSERT_TRUE(std::filesystem::create_directory(folder.path()));
+  const std::unique_ptr<Library> first = Open(folder.path());
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string name = SidecarPath(folder.path(), files_[i].path());
     IndexedShard shard;
     ASSERT_EQ(ShardFile::Identify(files_[i].path(), &shard.identity), 0);
-    ASSERT_TRUE(ReadSidecar(names[i], {}, &shard));
+    ASSERT_TRUE(ReadSidecar(name, {}, &shard));
     EXPECT_EQ(shard.index.offset, first->shard(i).index.offset);
     EXPECT_EQ(shard.index.header_hash, first->shard(i).index.header_hash);
     EXPECT_EQ(shard.index.keys.text(), first->shard(i).index.keys.text());
-    EXPECT_FALSE(ReadSidecar(names[i], {.resolve_links = true}, &shard));
+    EXPECT_FALSE(ReadSidecar(name, {.resolve_links = true}, &shard));
     ++shard.identity.mtime_ns;
-    EXPECT_FALSE(ReadSidecar(names[i], {}, &shard));
+    EXPECT_FALSE(ReadSidecar(name, {}, &shard));
+    std::filesystem::remove(name);
   }
 }
 
