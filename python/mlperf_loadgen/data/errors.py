@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class ShardFormatError(ValueError):
     """A shard is not a right archive of samples. None of it that is not whole was handed out."""
@@ -17,6 +19,10 @@ class ShardFormatError(ValueError):
         self.offset = offset
         """Where the header block in question begins in the uncompressed archive."""
         self.member = member
+
+    def __reduce__(self) -> tuple[object, ...]:
+        named = {name: getattr(self, name) for name in ("kind", "shard", "offset", "member")}
+        return partial(type(self), **named), self.args
 
 
 class ShardChangedError(OSError):

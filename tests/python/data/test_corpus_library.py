@@ -4,6 +4,7 @@ Method: as test_corpus_streams.py, by the public interface; from this machine, f
 the cache, and with an index that is kept.
 """
 
+import pickle
 import warnings
 
 import pytest
@@ -113,6 +114,14 @@ def test_all_good_archives_together(corpus):
     assert digests(samples_of(qsl)) == [pair for _, samples in good for pair in expected(samples)]
     shards = [str(corpus / name) for name, samples in good for _ in samples]
     assert [qsl.shard_of(i) for i in range(qsl.total_sample_count)] == shards
+
+
+def test_errors_go_to_other_processes(corpus):
+    with pytest.raises(ShardFormatError) as caught:
+        WebDatasetQSL([corpus / "duplicate.tar"])
+    error, there = caught.value, pickle.loads(pickle.dumps(caught.value))
+    assert (type(there), str(there), vars(there)) == (type(error), str(error), vars(error))
+    assert there.member == "b.cls"
 
 
 def test_of_several_broken_shards_the_first_is_named(corpus):
