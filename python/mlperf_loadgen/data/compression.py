@@ -1,4 +1,4 @@
-"""Compressed shards, told by their first bytes, as the plain bytes of the archive.
+"""Compressed shards, recognised by their first bytes, as the plain bytes of the archive.
 
 Several compressed streams in a row are one archive. The last one is read to its end, where its sum
 is checked; behind it only zeros may stand.

@@ -116,6 +116,6 @@ def test_what_zstd_needs_is_said(monkeypatch):
 
 
 @each_format
-def test_told_by_the_first_bytes(name):
+def test_recognised_by_the_first_bytes(name):
     assert compression_of(COMPRESS[name](DATA)[:6]) == name
     assert compression_of(b"a.jpg\0") is None
