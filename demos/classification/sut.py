@@ -1,5 +1,6 @@
 """What the load generator is given: the library of images, and the system that classifies them."""
 
+import io
 import queue
 import threading
 from pathlib import Path
@@ -10,36 +11,23 @@ import numpy.typing as npt
 from model import Classifier
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.data import WebDatasetQSL
 
 
-class DigitImages(lg.QuerySampleLibrary):
-    """The test images: in a file, and in memory only while they are loaded."""
+def read_image(data: bytes) -> npt.NDArray[np.float32]:
+    image: npt.NDArray[np.float32] = np.load(io.BytesIO(data))
+    return image
 
-    performance_sample_count = 256
 
-    def __init__(self, path: Path) -> None:
-        self.file = np.load(path, mmap_mode="r")
-        self.loaded: dict[int, npt.NDArray[np.float32]] = {}
-
-    @property
-    def total_sample_count(self) -> int:
-        return len(self.file)
-
-    def load_samples(self, indices: list[int]) -> None:
-        for index in indices:
-            self.loaded[index] = np.array(self.file[index])
-
-    def unload_samples(self, indices: list[int]) -> None:
-        for index in indices:
-            self.loaded.pop(index, None)  # MultiStream may name a sample more than once.
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.float32]:
-        """A loaded image. It is also what travels when the system runs on another machine."""
-        return self.loaded[index]
+def open_images(shards: Path) -> WebDatasetQSL:
+    """The library of test images: in shards, and in memory only while they are loaded."""
+    return WebDatasetQSL(
+        shards, fields=["npy"], decode={"npy": read_image}, performance_sample_count=256
+    )
 
 
 class Images(Protocol):
-    """Where images come from: `DigitImages`, or on another machine what was sent there of it."""
+    """Where images come from: the library, or on another machine what was sent there of it."""
 
     def __getitem__(self, index: int, /) -> Any: ...
 
@@ -65,7 +53,7 @@ class OnnxRuntime(lg.SystemUnderTest):
                 for start in range(0, len(samples), self.max_batch):
                     part = slice(start, start + self.max_batch)
                     indices = samples.indices[part].tolist()
-                    images = np.array([self.images[index] for index in indices], np.float32)
+                    images = np.array([self.images[index]["npy"] for index in indices], np.float32)
                     lg.complete(samples.ids[part], self.classifier.classify(images))
         except BaseException:
             lg.AbortTest()  # No other thread answers: without this the test waits forever.

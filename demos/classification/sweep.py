@@ -6,7 +6,7 @@ import numpy as np
 from main import LOGS
 from model import Classifier, prepare
 from performance import BOUND_MS
-from sut import DigitImages, OnnxRuntime
+from sut import OnnxRuntime, open_images
 
 import mlperf_loadgen as lg
 
@@ -23,8 +23,8 @@ REPEATS = 3
 
 def main() -> int:
     files = prepare()
-    images = DigitImages(files.images)
-    with OnnxRuntime(Classifier(files.model), images) as sut:
+    classifier = Classifier(files.model)
+    with open_images(files.shards) as images, OnnxRuntime(classifier, images) as sut:
         curve = lg.sweep(
             sut, images, SETTINGS, RATES, repeats=REPEATS, outdir=LOGS / "sweep", progress=print
         )

@@ -10,11 +10,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "classification"))
 
-import numpy as np
 from main import LOGS, check_accuracy, print_row, run
 from model import Classifier, prepare
 from performance import RUNS, describe
-from sut import DigitImages
+from sut import open_images
 
 from mlperf_loadgen import qdl
 
@@ -35,10 +34,9 @@ def node_here() -> Iterator[str]:
 
 def measure(addresses: list[str], **options: Any) -> bool:
     files = prepare()
-    images = DigitImages(files.images)
+    images = open_images(files.shards)
     sut = qdl.NetworkQDL(addresses, images, **options)
-    labels = np.load(files.labels)
-    passed = check_accuracy("network_accuracy", sut, images, Classifier(files.model), labels)
+    passed = check_accuracy("network_accuracy", sut, images, Classifier(files.model), files)
     result = run("network_server", sut, images, RUNS["server"])
     print_row("network_server", "VALID" if result.valid else "INVALID", describe(result))
     print(f"\nWhere the time of network_server went:\n{sut.report}")

@@ -25,6 +25,9 @@ from mlperf_loadgen.data import (
     write_index,
 )
 from mlperf_loadgen.data.index_file import md5_of
+from mlperf_loadgen.qdl.dispatch.parcels import payload_bytes
+from mlperf_loadgen.qdl.links.http import to_json
+from mlperf_loadgen.qdl.node.http import from_json
 from mlperf_loadgen.qdl.wire.payload import flatten
 
 
@@ -610,6 +613,13 @@ def test_samples_go_over_the_network(qsl):
     layout, parts = flatten(qsl[8])
     assert (layout.form, [part.name for part in layout.parts]) == ("dict", ["cls", "jpg", "npy"])
     assert [bytes(part) for part in parts] == [*contents(8).values()]
+    assert payload_bytes(qsl[8]) == qsl.nbytes([8])
+
+
+def test_samples_go_over_the_network_as_json(qsl):
+    qsl.load_samples([8])
+    query = json.loads(to_json(qsl[8], 0))["query"]
+    assert {field: bytes(array) for field, array in from_json(query).items()} == contents(8)
 
 
 # ---- Many threads, many rounds -------------------------------------------------------------------

@@ -14,7 +14,9 @@ import socket
 import numpy as np
 import pytest
 from links import Recorder, batch_of, run_limited, run_of
+from shard_files import write_shard
 
+from mlperf_loadgen.data import WebDatasetQSL
 from mlperf_loadgen.qdl import NetworkError
 
 pytest.importorskip("tritonclient.grpc.aio", reason="kserve+grpc:// needs tritonclient")
@@ -332,6 +334,16 @@ def test_a_payload_that_the_model_does_not_take(server_of, payload, reason):
     assert reason in events.reasons[0]
     assert events.data == {1: np.int64(1).tobytes()}
     assert len(model.seen) == 1
+
+
+@both_protocols
+def test_a_sample_of_shards_goes_to_the_inputs_by_its_fields(server_of, tmp_path):
+    path = write_shard(tmp_path / "a.tar", [0], lambda _: {"pixels": floats(1, 2, 3, 4).tobytes()})
+    qsl = WebDatasetQSL(path, decode={"pixels": lambda data: np.frombuffer(data, np.float32)})
+    qsl.load_samples([0])
+    model = Model()
+    assert ask(server_of(model), [qsl[0]]).reasons == {}
+    assert model.seen[0]["pixels"].tolist() == [[1, 2, 3, 4]]
 
 
 async def three_outputs(inputs):

@@ -90,7 +90,7 @@ def answers(system, images, folder):
 def answers_here(demo, tmp_path_factory):
     model, sut = demo
     files = model.prepare()
-    with sut.OnnxRuntime(model.Classifier(files.model), sut.DigitImages(files.images)) as system:
+    with sut.OnnxRuntime(model.Classifier(files.model), sut.open_images(files.shards)) as system:
         here = answers(system, system.images, tmp_path_factory.mktemp("here"))
     assert np.mean(here == np.load(files.labels)) > 0.95
     return here
@@ -101,7 +101,7 @@ def test_answers_are_those_of_the_same_process(transport, demo, answers_here, st
     if transport == "http":
         pytest.importorskip("aiohttp", reason="needs aiohttp: pip install '.[network]'")
     model, sut = demo
-    images = sut.DigitImages(model.prepare().images)
+    images = sut.open_images(model.prepare().shards)
     system = qdl.NetworkQDL(start_node(transport), images)
     assert answers(system, images, tmp_path).tolist() == answers_here.tolist()
     assert system.name == "OnnxRuntime"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -144,7 +145,7 @@ def payload_bytes(payload: Payload) -> int:
     """The bytes of a payload's parts, as far as that is known without encoding it."""
     if isinstance(payload, (bytes, bytearray, str)):
         return len(payload)
-    if isinstance(payload, dict):
+    if isinstance(payload, Mapping):
         return sum(payload_bytes(part) for part in payload.values())
     if isinstance(payload, (list, tuple)):
         return sum(payload_bytes(part) for part in payload)

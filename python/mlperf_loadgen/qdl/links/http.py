@@ -70,6 +70,8 @@ def _plain(value: Any) -> Any:
         return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON: see what qsl[index] returns")
 
 

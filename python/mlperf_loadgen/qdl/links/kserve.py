@@ -222,7 +222,7 @@ class KServeLink(RequestLink):
     def _named(self, payload: Payload) -> dict[str, Any]:
         """The payload's parts by the names of the inputs."""
         if isinstance(payload, Mapping):
-            if self._input_names and payload.keys() != set(self._input_names):
+            if self._input_names and set(payload) != set(self._input_names):
                 raise ValueError(
                     f"the sample has {_listed(payload)}, but the model's inputs are "
                     f"{_listed(self._input_names)}"

@@ -171,7 +171,8 @@ class _Failed(str):
 
 
 def from_json(query: Any) -> Payload:
-    """The value that `to_json` of links/http.py was given; arrays are of int64, float64 or bool.
+    """The value that `to_json` of links/http.py was given; arrays are of int64, float64 or bool,
+    and bytes in a dict are arrays of uint8.
 
     Raises ValueError or TypeError for a value that is not a payload.
     """
@@ -185,6 +186,8 @@ def from_json(query: Any) -> Payload:
 
 
 def _array(value: Any) -> npt.NDArray[Any]:
+    if isinstance(value, dict) and value.keys() == {"b64"}:
+        return np.frombuffer(base64.b64decode(value["b64"], validate=True), np.uint8)
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"no array of numbers: {str(value)[:100]}")
