@@ -127,14 +127,14 @@ class _Reader:
         self, location: str, content: dict[str, Any], base: str | None, above: tuple[str, ...]
     ) -> Iterable[ListedShard]:
         folder = folder_of(location)
-        base = join(folder, content.get("base") or ".") if base is None else base
+        base = join(folder, _text(location, "", content, "base") or ".") if base is None else base
         yield from self.listed(location, "", base, content)
         for place, dataset in enumerate(_list_of(location, "", content, "datasets")):
             where = f"datasets[{place}]."
             if "source_url" in dataset:
-                yield from self.referred(base, dataset, above)
+                yield from self.referred(base, where, dataset, above)
             else:
-                own = join(base, dataset.get("base") or ".")
+                own = join(base, _text(location, where, dataset, "base") or ".")
                 yield from self.listed(location, where, own, dataset)
 
     def listed(
@@ -144,16 +144,23 @@ class _Reader:
             yield _listed(location, f"{where}shardlist[{place}]", base, shard)
 
     def referred(
-        self, base: str, dataset: dict[str, Any], above: tuple[str, ...]
+        self, base: str, where: str, dataset: dict[str, Any], above: tuple[str, ...]
     ) -> Iterable[ListedShard]:
-        location = join(base, dataset["source_url"])
+        location = join(base, _text(above[-1], where, dataset, "source_url"))
         if location in above:
             raise _error(above[-1], f"refers to {location}, which refers back to it")
         if len(above) >= _MAX_DEPTH:
             raise _error(above[0], f"has references {len(above)} deep; {_MAX_DEPTH} are the limit")
-        own = dataset.get("base")
+        own = _text(above[-1], where, dataset, "base")
         base_there = join(base, own) if own else None
         yield from self.shards(location, self.content(location), base_there, (*above, location))
+
+
+def _text(location: str, where: str, entry: dict[str, Any], key: str) -> str:
+    found = entry.get(key) or ""
+    if not isinstance(found, str):
+        raise _error(location, f"has {where}{key} {found!r}; it must be text")
+    return found
 
 
 def _list_of(location: str, where: str, entry: dict[str, Any], key: str) -> list[dict[str, Any]]:

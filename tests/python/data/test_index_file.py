@@ -61,6 +61,20 @@ def test_a_list_that_is_none_is_refused(tmp_path):
         read_index(write(tmp_path / "i.json", shardlist={"url": "a.tar"}))
 
 
+@pytest.mark.parametrize("wrong", [5, True, ["x"], {"a": 1}])
+def test_a_base_or_reference_that_is_no_text_is_refused(wrong, tmp_path):
+    shards = {"shardlist": [{"url": "a.tar", "nsamples": 1}]}
+    write(tmp_path / "sub.json", **shards)
+    for content, place in (
+        ({"base": wrong, **shards}, "base"),
+        ({"datasets": [{"base": wrong, **shards}]}, r"datasets\[0\]\.base"),
+        ({"datasets": [{"source_url": wrong}]}, r"datasets\[0\]\.source_url"),
+        ({"datasets": [{"source_url": "sub.json", "base": wrong}]}, r"datasets\[0\]\.base"),
+    ):
+        with pytest.raises(ValueError, match=rf"i\.json has {place} .* must be text"):
+            read_index(write(tmp_path / "i.json", **content))
+
+
 def test_references_have_a_limit_and_circles_are_named(tmp_path):
     for depth in range(16):
         write(tmp_path / f"{depth}.json", datasets=[{"source_url": f"{depth + 1}.json"}])
