@@ -6,9 +6,12 @@ Method: shards are written here and read through the public interface.
 import gzip
 import io
 import json
+import os
 import sys
 import tarfile
+import threading
 import warnings
+from functools import partial
 from hashlib import md5
 from itertools import chain, islice
 from pathlib import Path
@@ -381,6 +384,15 @@ def test_commands_and_rewritten_addresses(shards):
     assert numbers(WebDataset("http://h/a-0.tar", rewrite=rewrite)) == [0, 1, 2]
     with pytest.raises(ShardFetchError, match="exit status 1"):
         list(WebDataset(f"pipe:cat {shards[0]}; false", allow_commands=True))
+
+
+def test_a_fifo_is_read_once(shards, tmp_path):
+    os.mkfifo(tmp_path / "f.tar")
+    write = partial((tmp_path / "f.tar").write_bytes, Path(shards[0]).read_bytes())
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert numbers(WebDataset(tmp_path / "f.tar")) == [0, 1, 2]
+    writer.join()
 
 
 def test_stdin(shards, monkeypatch):
