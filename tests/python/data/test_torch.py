@@ -73,6 +73,16 @@ def test_an_epoch_has_its_length_in_each_worker(shards):
     assert sum(len(labels) for (labels,) in loader) == 30
 
 
+@pytest.mark.parametrize("persistent", [True, False])
+def test_epochs_are_counted_by_workers_that_stay(shards, persistent):
+    stream = WebDataset(shards, shardshuffle=100, detshuffle=True, seed=0).decode()
+    data = stream.to_tuple("cls").to_torch()
+    loader = DataLoader(data, batch_size=5, num_workers=1, persistent_workers=persistent)
+    first, second = ([n for (b,) in loader for n in b.tolist()] for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(COUNT))
+    assert (first != second) == persistent
+
+
 def test_workers_that_begin_anew(shards):
     """The spawn method sends the data set to other processes."""
     data = WebDataset(shards).decode().to_tuple("cls").to_torch()
