@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "mapped_allocator.h"
 #include "run_threads.h"
 #include "tar_header.h"
 
@@ -153,7 +154,7 @@ class Reader {
   const bool check_headers_;
   std::vector<uint64_t> gaps_;  // Before each body of the piece.
   std::vector<iovec> parts_;
-  std::vector<char> scratch_;
+  std::vector<char, MappedAllocator<char>> scratch_;
   uint64_t begin_ = 0;
 };
 

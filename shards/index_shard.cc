@@ -1,7 +1,6 @@
 #include "index_shard.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace mlperf::shards {
@@ -16,8 +15,8 @@ constexpr uint64_t kFarApart = 16 << 10;
 // A part of a file in memory.
 class Window {
  public:
-  Window(const ShardFile& file, uint64_t file_size)
-      : file_(file), file_size_(file_size), buffer_(new char[capacity_]) {}
+  Window(const ShardFile& file, uint64_t file_size, std::vector<char>* buffer)
+      : file_(file), file_size_(file_size), buffer_(*buffer) {}
 
   // The bytes from `offset` on, `wanted` of them or as many as the file has.
   int Get(uint64_t offset, size_t wanted, std::string_view* bytes) {
@@ -27,7 +26,7 @@ class Window {
       if (error != 0) return error;
     }
     const uint64_t skip = std::min<uint64_t>(offset - begin_, size_);
-    *bytes = std::string_view(buffer_.get(), size_).substr(skip, wanted);
+    *bytes = std::string_view(buffer_.data(), size_).substr(skip, wanted);
     return 0;
   }
 
@@ -38,18 +37,14 @@ class Window {
   int Fill(uint64_t offset, size_t wanted) {
     size_t size = std::max(wanted, offset / count_ > kFarApart ? kSmallWindow : kWindow);
     size = std::min<uint64_t>(size, offset < file_size_ ? file_size_ - offset : 0);
-    if (size > capacity_) {
-      capacity_ = size;
-      buffer_.reset(new char[capacity_]);
-    }
+    if (buffer_.size() < size) buffer_.resize(size);
     begin_ = offset;
-    return file_.ReadAt(offset, buffer_.get(), size, &size_);
+    return file_.ReadAt(offset, buffer_.data(), size, &size_);
   }
 
   const ShardFile& file_;
   const uint64_t file_size_;
-  size_t capacity_ = kWindow;
-  std::unique_ptr<char[]> buffer_;
+  std::vector<char>& buffer_;
   uint64_t begin_ = 0;
   size_t size_ = 0;
   uint64_t count_ = 0;  // Of headers so far.
@@ -83,12 +78,12 @@ bool IsCompressed(std::string_view first_bytes) {
 }
 
 Fault IndexFile(const std::string& path, const IndexOptions& options, const Grouping::Lower& lower,
-                IndexedShard* shard) {
+                std::vector<char>* buffer, IndexedShard* shard) {
   ShardFile file;
   int error = file.Open(path);
   if (error == 0) error = file.Identify(&shard->identity);
   if (error != 0) return Fault::System(error);
-  Window window(file, shard->identity.size);
+  Window window(file, shard->identity.size, buffer);
   std::string_view first_bytes;
   error = window.Get(0, kBlockSize, &first_bytes);
   if (error != 0) return Fault::System(error);

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fault.h"
 #include "member_stream.h"
@@ -21,9 +22,10 @@ struct IndexedShard {
 // What the first bytes of a file say, whatever its name is: gzip, bzip2, xz or zstd.
 bool IsCompressed(std::string_view first_bytes);
 
-// Walks through the headers of a file. Of a compressed one only the identity is found.
+// Walks through the headers of a file. Of a compressed one only the identity is found. `buffer` may
+// be anything, and is there for the next file.
 Fault IndexFile(const std::string& path, const IndexOptions& options, const Grouping::Lower& lower,
-                IndexedShard* shard);
+                std::vector<char>* buffer, IndexedShard* shard);
 
 // The same from the bytes of an archive that come in pieces.
 class StreamIndexer {

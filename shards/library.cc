@@ -61,6 +61,7 @@ class Opening {
  private:
   // What comes after a shard that is known to be broken need not be looked at.
   void IndexFiles() {
+    std::vector<char> buffer;
     while (true) {
       const size_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= paths_.size()) return;
@@ -68,20 +69,20 @@ class Opening {
         const std::lock_guard lock(mutex_);
         if (i > faulty_) return;
       }
-      Fault fault = IndexOne(i);
+      Fault fault = IndexOne(i, &buffer);
       const std::lock_guard lock(mutex_);
       if (fault && i < faulty_) Keep(i, std::move(fault));
     }
   }
 
-  Fault IndexOne(size_t i) {
+  Fault IndexOne(size_t i, std::vector<char>* buffer) {
     if (HasSidecars()) {
       const int error = ShardFile::Identify(paths_[i], &shards_[i].identity);
       if (error != 0) return Fault::System(error);
       is_whole_[i] = ReadSidecar(Sidecar(i), options_.index, &shards_[i]);
       if (is_whole_[i]) return Select(i);
     }
-    Fault fault = IndexFile(paths_[i], options_.index, lower_, &shards_[i]);
+    Fault fault = IndexFile(paths_[i], options_.index, lower_, buffer, &shards_[i]);
     if (fault || shards_[i].is_compressed) return fault;
     if (HasSidecars()) WriteSidecar(Sidecar(i), options_.index, shards_[i]);
     return Select(i);

@@ -174,17 +174,6 @@ std::string Text(const IndexOptions& options, const IndexedShard& shard) {
   return text;
 }
 
-bool WriteFile(const std::string& path, std::string_view text) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (file < 0) return false;
-  while (!text.empty()) {
-    const ssize_t count = write(file, text.data(), text.size());
-    if (count <= 0) break;
-    text.remove_prefix(static_cast<size_t>(count));
-  }
-  return close(file) == 0 && text.empty();
-}
-
 }  // namespace
 
 std::string SidecarPath(const std::string& folder, const std::string& shard_path) {
@@ -208,12 +197,16 @@ bool ReadSidecar(const std::string& path, const IndexOptions& options, IndexedSh
 }
 
 void WriteSidecar(const std::string& path, const IndexOptions& options, const IndexedShard& shard) {
-  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
-  std::remove(temporary.c_str());  // Of a process that ended before.
-  if (!WriteFile(temporary, Text(options, shard)) ||
-      std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return;
+  const std::string text = Text(options, shard);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t count = write(file, rest.data(), rest.size());
+    if (count <= 0) break;  // What is there is not whole, and will not be taken for it.
+    rest.remove_prefix(static_cast<size_t>(count));
   }
+  close(file);
 }
 
 }  // namespace mlperf::shards

@@ -18,7 +18,7 @@ std::string SidecarPath(const std::string& folder, const std::string& shard_path
 // its index then.
 bool ReadSidecar(const std::string& path, const IndexOptions& options, IndexedShard* shard);
 
-// Writes a new file and renames it. A folder that cannot be written to is no error.
+// Who reads it meanwhile does not find it whole. A folder that cannot be written to is no error.
 void WriteSidecar(const std::string& path, const IndexOptions& options, const IndexedShard& shard);
 
 }  // namespace mlperf::shards

@@ -106,6 +106,12 @@ class SampleLibrary:
     @property
     def shard_count(self) -> int: ...
     @property
+    def sample_counts(self) -> list[int]:
+        """Of each shard."""
+    @property
+    def warnings(self) -> list[tuple[int, str, str]]:
+        """(shard, kind, text) of each."""
+    @property
     def loaded_bytes(self) -> int: ...
     @property
     def fields(self) -> list[str]: ...

@@ -115,8 +115,9 @@ bool Check(std::string_view input, const std::string& path, const IndexOptions& 
     RequireSame(at_once, ReadPieces(input, options, [] { return size_t{1}; }));
   }
   IndexedShard shard;
+  std::vector<char> buffer;
   Outcome file;
-  file.fault = IndexFile(path, options, Lower, &shard);
+  file.fault = IndexFile(path, options, Lower, &buffer, &shard);
   if (!shard.is_compressed) {
     file.index = std::move(shard.index);
     RequireSame(at_once, file);

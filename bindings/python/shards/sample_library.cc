@@ -176,6 +176,24 @@ py::dict DescribeShard(const SampleLibrary& self, size_t number) {
                   "left_out"_a = CountsOf(index.remarks), "warnings"_a = WarningsOf(index.remarks));
 }
 
+py::list SampleCounts(const SampleLibrary& self) {
+  py::list counts;
+  for (size_t i = 0; i < self.library().shard_count(); ++i) {
+    counts.append(self.library().shard(i).index.sample_count());
+  }
+  return counts;
+}
+
+py::list AllWarnings(const SampleLibrary& self) {
+  py::list all;
+  for (size_t i = 0; i < self.library().shard_count(); ++i) {
+    for (const shards::Warning& warning : self.library().shard(i).index.remarks.Warnings()) {
+      all.append(py::make_tuple(i, warning.kind, warning.text));
+    }
+  }
+  return all;
+}
+
 // What the digest of a library is made of.
 py::bytes IndexBytes(const SampleLibrary& self, size_t number) {
   const shards::ShardIndex& index = self.library().shard(number).index;
@@ -238,6 +256,8 @@ void BindSampleLibrary(py::module_& module) {
                              [](const SampleLibrary& s) { return s.library().sample_count(); })
       .def_property_readonly("shard_count",
                              [](const SampleLibrary& s) { return s.library().shard_count(); })
+      .def_property_readonly("sample_counts", &SampleCounts, "Of each shard.")
+      .def_property_readonly("warnings", &AllWarnings, "(shard, kind, text) of each.")
       .def_property_readonly("loaded_bytes",
                              [](const SampleLibrary& s) { return s.library().loaded_bytes(); })
       .def_property_readonly(

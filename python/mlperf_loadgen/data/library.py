@@ -88,9 +88,8 @@ class WebDatasetQSL(QuerySampleLibrary):
                 threads=threads,
                 decompress=self._shards.plain_chunks,
             )
-            counts = [self.describe_shard(i)["samples"] for i in range(len(self._shards.paths))]
-            if fields is None:
-                self._shards.check_counts(counts)
+            if fields is None or missing == "error":
+                self._shards.check_counts(self._library.sample_counts)
             self._performance_sample_count = self._count(performance_sample_count, ram_limit_bytes)
         except BaseException:
             self._shards.close()
@@ -125,9 +124,9 @@ class WebDatasetQSL(QuerySampleLibrary):
         return count
 
     def _warn(self) -> None:
-        for number, name in enumerate(self._shards.names):
-            for _, text in self.describe_shard(number)["warnings"]:
-                warnings.warn(f"The shard {name}: {text}.", ShardWarning, stacklevel=3)
+        for shard, _, text in self._library.warnings:
+            name = self._shards.names[shard]
+            warnings.warn(f"The shard {name}: {text}.", ShardWarning, stacklevel=3)
 
     # ---- What there is ---------------------------------------------------------------------------
 

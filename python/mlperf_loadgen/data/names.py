@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from .addresses import extension_path, local_path
@@ -80,9 +81,10 @@ def _literal(given: str | os.PathLike[str]) -> str:
 def _shards_of(name: str) -> list[tuple[str, ListedShard | None]]:
     if not name:
         raise ValueError("The name of a shard is empty.")
-    suffix = PurePosixPath(extension_path(name)).suffix.lower()
+    # Plain functions of paths: a data set may have many thousands of shards.
+    suffix = posixpath.splitext(extension_path(name))[1].lower()
     path = local_path(name)
-    if path is not None and (path.endswith("/") or Path(path).is_dir()):
+    if path is not None and (path.endswith("/") or os.path.isdir(path)):  # noqa: PTH112
         return [(shard, None) for shard in _shards_in(Path(path))]
     if suffix == ".json":
         from .index_file import read_index
