@@ -46,7 +46,6 @@ class Library {
   size_t shard_count() const { return shards_.size(); }
   const std::string& path(size_t shard) const { return paths_[shard]; }
   const IndexedShard& shard(size_t shard) const { return shards_[shard]; }
-  uint64_t first_sample(size_t shard) const { return first_sample_[shard]; }
   const TextList& fields() const { return fields_; }
 
   // The shard of a sample, and its number there.

@@ -84,6 +84,13 @@ class SampleLibrary {
     return static_cast<uint64_t>(number);
   }
 
+  const IndexedShard& Shard(size_t number) const {
+    const size_t count = library().shard_count();
+    if (number < count) return library().shard(number);
+    Raise(PyExc_IndexError, "There is no shard " + std::to_string(number) + "; the library has " +
+                                std::to_string(count) + ", from 0 on.");
+  }
+
   std::vector<uint64_t> Indices(const py::object& indices) const {
     const auto sequence = py::reinterpret_steal<py::object>(
         PySequence_Fast(indices.ptr(), "The indices of samples are a sequence of integers."));
@@ -166,7 +173,7 @@ class SampleLibrary {
 };
 
 py::dict DescribeShard(const SampleLibrary& self, size_t number) {
-  const IndexedShard& shard = self.library().shard(number);
+  const IndexedShard& shard = self.Shard(number);
   const shards::ShardIndex& index = shard.index;
   uint64_t bytes = 0;
   for (const uint64_t size : index.size) bytes += size;
@@ -196,7 +203,7 @@ py::list AllWarnings(const SampleLibrary& self) {
 
 // What the digest of a library is made of.
 py::bytes IndexBytes(const SampleLibrary& self, size_t number) {
-  const shards::ShardIndex& index = self.library().shard(number).index;
+  const shards::ShardIndex& index = self.Shard(number).index;
   std::string bytes = index.keys.text();
   const auto append = [&](const auto& values) {
     bytes.append(reinterpret_cast<const char*>(values.data()),
@@ -303,10 +310,6 @@ void BindSampleLibrary(py::module_& module) {
             return s.library().Locate(s.Index(i)).first;
           },
           "index"_a)
-      .def(
-          "first_sample",
-          [](const SampleLibrary& s, size_t shard) { return s.library().first_sample(shard); },
-          "shard"_a)
       .def("members", &Members, "index"_a, "(field, offset, size) of each member of a sample.")
       .def("describe_shard", &DescribeShard, "shard"_a)
       .def("index_bytes", &IndexBytes, "shard"_a,

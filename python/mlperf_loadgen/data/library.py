@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import sys
 import threading
 import warnings
 from collections import Counter
@@ -68,9 +70,8 @@ class WebDatasetQSL(QuerySampleLibrary):
     ) -> None:
         if verify not in ("headers", "size", "md5"):
             raise ValueError(f'verify={verify!r}: it must be "headers", "size" or "md5"')
-        if not 0 <= threads <= _MOST_THREADS:
-            raise ValueError(f"threads={threads}: it must be from 0 to {_MOST_THREADS}")
-        self._decode = dict(decode or {})
+        threads = _integer("threads", threads, 0, _MOST_THREADS)
+        self._decode = _decoders(decode)
         self._shards = LocalShards(
             shards, rewrite, cache_dir, cache_limit_bytes, allow_commands=allow_commands
         )
@@ -105,17 +106,13 @@ class WebDatasetQSL(QuerySampleLibrary):
         total = self._library.sample_count
         if total == 0:
             raise ValueError(f"There are no samples in {self._shards}.")
-        if asked is not None and not 0 < asked <= total:
-            raise ValueError(
-                f"performance_sample_count={asked}: it must be from 1 to {total}, the number of"
-                " samples"
-            )
-        if asked is None and ram_limit_bytes is not None:
-            return self._fitting(ram_limit_bytes)
-        return asked
+        if asked is not None:
+            return _integer("performance_sample_count", asked, 1, total)
+        return None if ram_limit_bytes is None else self._fitting(ram_limit_bytes)
 
     def _fitting(self, limit: int) -> int:
-        count = self._library.count_that_fits(limit)
+        limit = _integer("ram_limit_bytes", limit, 0)
+        count = self._library.count_that_fits(min(limit, sys.maxsize))
         if count == 0:
             raise ValueError(
                 f"ram_limit_bytes={limit}: the largest sample of {self._shards} needs more; give a"
@@ -229,21 +226,19 @@ class WebDatasetQSL(QuerySampleLibrary):
     def load_samples(self, indices: list[int]) -> None:
         """Loads samples; each is to be unloaded as many times as it was named. Calls may overlap.
         After an error, nothing of this call is loaded."""
+        indices = list(indices)
         self._library.load(indices)
         if not self._decode:
             return
-        try:
-            decoded = {
-                i: self._decoded_fields(self._library.find(i))
-                for i in dict.fromkeys(indices)
-                if i not in self._decoded
-            }
-        except BaseException:
-            self._library.unload(indices)
-            raise
         with self._lock:
             self._decoded_holds.update(indices)
-            self._decoded.update((i, d) for i, d in decoded.items() if i not in self._decoded)
+        try:
+            for i in dict.fromkeys(indices):
+                if i not in self._decoded:  # It stays there, as this call holds it.
+                    self._decoded.setdefault(i, self._decoded_fields(self._library.find(i)))
+        except BaseException:
+            self.unload_samples(indices)
+            raise
 
     def unload_samples(self, indices: list[int]) -> None:
         """Forgets the samples of one `load_samples` call. Views that are held stay valid."""
@@ -254,7 +249,8 @@ class WebDatasetQSL(QuerySampleLibrary):
             self._decoded_holds.subtract(indices)
             for i in dict.fromkeys(indices):
                 if self._decoded_holds[i] == 0:
-                    del self._decoded_holds[i], self._decoded[i]
+                    del self._decoded_holds[i]
+                    self._decoded.pop(i, None)
 
     def _decoded_fields(self, sample: _shards.Sample) -> dict[str, Any]:
         values = {}
@@ -320,10 +316,31 @@ class WebDatasetQSL(QuerySampleLibrary):
 _MOST_THREADS = 256
 
 
+def _integer(name: str, value: int, least: int, most: int | None = None) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}={value!r}: it must be an integer") from None
+    if number < least or (most is not None and number > most):
+        to = "on" if most is None else f"to {most}"
+        raise ValueError(f"{name}={number}: it must be from {least} {to}")
+    return number
+
+
+def _decoders(decode: Decoders | None) -> Decoders:
+    """By the names that fields have in a library."""
+    for field, function in (decode or {}).items():
+        if not isinstance(field, str) or not callable(function):
+            raise TypeError(
+                f"decode has {field!r}: {function!r}; it must be a field's name and a function"
+            )
+    return {field.lower(): function for field, function in (decode or {}).items()}
+
+
 def _fields(fields: Sequence[str] | None) -> list[str] | None:
     if fields is None:
         return None
-    if isinstance(fields, str) or not fields:
+    if isinstance(fields, str) or not fields or not all(isinstance(f, str) for f in fields):
         raise ValueError(f'fields={fields!r}: it must be a list of fields, such as ("jpg", "cls")')
     return list(dict.fromkeys(field.lower() for field in fields))
 

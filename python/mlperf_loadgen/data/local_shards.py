@@ -48,9 +48,10 @@ class LocalShards:
         try:
             for name, of_index in listed:
                 address = rewritten(name, rewrite)
-                self.paths.append(
-                    local_path(address) or str(self._copy(address, of_index, allow_commands))
-                )
+                path = local_path(address) or str(self._copy(address, of_index, allow_commands))
+                if "\0" in path:  # The system would open the file that is named before it.
+                    raise ValueError(f"The name of the shard {name!r} has a NUL.")
+                self.paths.append(path)
         except BaseException:
             self.close()
             raise

@@ -97,6 +97,29 @@ def test_as_many_as_fit_whichever_they_are(tmp_path):
     for count in (0, 6, -1):
         with pytest.raises(ValueError, match="it must be from 1 to 5"):
             WebDatasetQSL(path, performance_sample_count=count)
+    assert WebDatasetQSL(path, ram_limit_bytes=10**30).performance_sample_count == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("performance_sample_count", 1.5),
+        ("ram_limit_bytes", "1G"),
+        ("ram_limit_bytes", 1e9),
+        ("ram_limit_bytes", -1),
+        ("threads", 2.0),
+        ("threads", 257),
+    ],
+)
+def test_numbers_that_are_none(shards, name, wrong):
+    with pytest.raises((TypeError, ValueError), match=f"{name}={wrong!r}: it must be "):
+        WebDatasetQSL(shards, **{name: wrong})
+
+
+def test_numbers_of_no_shard(qsl):
+    assert qsl.describe_shard(3)["samples"] == 25
+    with pytest.raises(IndexError, match="There is no shard 4; the library has 4, from 0 on"):
+        qsl.describe_shard(4)
 
 
 def test_the_digest_is_of_the_data_and_not_of_its_place(shards, tmp_path):
@@ -253,6 +276,37 @@ def test_a_field_that_cannot_be_decoded(shards):
         qsl[17]
 
 
+def test_a_value_stays_while_another_call_that_named_its_sample_still_decodes(shards):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def number(data):
+        if data == b"2":
+            begun.set()
+            go_on.wait()
+        return int(data)
+
+    qsl = WebDatasetQSL(shards, decode={"cls": number})
+    qsl.load_samples([1])
+    thread = threading.Thread(target=qsl.load_samples, args=([1, 2],))
+    thread.start()
+    begun.wait()
+    qsl.unload_samples([1])
+    go_on.set()
+    thread.join()
+    assert (qsl[1].cls, qsl[2].cls) == (1, 2)
+    qsl.unload_samples([1, 2])
+    assert qsl.stats()["loaded_bytes"] == 0
+
+
+def test_fields_to_decode_are_named_as_fields_are(shards):
+    qsl = WebDatasetQSL(shards, decode={"CLS": int})
+    qsl.load_samples(iter([13]))
+    assert qsl[13].cls == 3
+    for wrong in ({"cls": None}, {1: int}):
+        with pytest.raises(TypeError, match=r"decode has .* a field's name and a function"):
+            WebDatasetQSL(shards, decode=wrong)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("verify", ["headers", "size"])
 def test_any_number_of_threads(shards, threads, verify):
@@ -325,7 +379,7 @@ def test_a_missing_field(ragged):
         WebDatasetQSL(ragged, fields=["png"], missing="skip")
 
 
-@pytest.mark.parametrize("wrong", ["jpg", [], ()])
+@pytest.mark.parametrize("wrong", ["jpg", [], (), [1], b"jpg"])
 def test_fields_are_a_list(ragged, wrong):
     with pytest.raises(ValueError, match="it must be a list of fields"):
         WebDatasetQSL(ragged, fields=wrong)
@@ -440,6 +494,11 @@ def test_shards_that_change_during_loads(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no\.tar"):
         WebDatasetQSL(str(tmp_path / "no.tar"))
+
+
+def test_a_name_with_a_nul_is_not_that_of_another_file(shards):
+    with pytest.raises(ValueError, match="has a NUL"):
+        WebDatasetQSL([f"{shards[0]}\0.tar"])
 
 
 # ---- The index that is kept ----------------------------------------------------------------------
