@@ -1,5 +1,7 @@
 #include "open_files.h"
 
+#include <cerrno>
+
 namespace mlperf::shards {
 
 int OpenFiles::Get(size_t shard, const std::string& path, std::shared_ptr<const ShardFile>* file) {
@@ -12,7 +14,11 @@ int OpenFiles::Get(size_t shard, const std::string& path, std::shared_ptr<const 
     }
   }
   const auto opened = std::make_shared<ShardFile>();
-  const int error = opened->Open(path);
+  int error = opened->Open(path);
+  if (error == EMFILE) {  // The process may have fewer files than are kept here.
+    CloseAll();
+    error = opened->Open(path);
+  }
   if (error != 0) return error;
   *file = opened;
   const std::lock_guard lock(mutex_);
@@ -23,6 +29,12 @@ int OpenFiles::Get(size_t shard, const std::string& path, std::shared_ptr<const 
     opened_.pop_front();
   }
   return 0;
+}
+
+void OpenFiles::CloseAll() {
+  const std::lock_guard lock(mutex_);
+  files_.clear();
+  opened_.clear();
 }
 
 void OpenFiles::Forget(size_t shard) {

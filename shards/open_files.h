@@ -23,6 +23,8 @@ class OpenFiles {
   void Forget(size_t shard);
 
  private:
+  void CloseAll();
+
   std::mutex mutex_;
   std::unordered_map<size_t, std::shared_ptr<const ShardFile>> files_;
   std::deque<size_t> opened_;  // In this order; the first one is closed first.

@@ -91,6 +91,7 @@ class SampleLibrary:
         self,
         paths: list[str],
         *,
+        names: list[str],
         index_dir: str | None,
         links: _Links,
         interleaved: Literal["error", "split"],

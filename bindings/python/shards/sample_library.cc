@@ -27,9 +27,9 @@ using shards::LoadedSample;
 
 class SampleLibrary {
  public:
-  SampleLibrary(std::vector<std::string> paths, const shards::LibraryOptions& options,
-                py::object decompress)
-      : paths_(std::move(paths)), decompress_(std::move(decompress)) {
+  SampleLibrary(std::vector<std::string> paths, std::vector<std::string> names,
+                const shards::LibraryOptions& options, py::object decompress)
+      : paths_(std::move(paths)), names_(std::move(names)), decompress_(std::move(decompress)) {
     Call([&](const Library::Decompress& bytes) {
       return Library::Open(paths_, options, Lower, bytes, &named_.library);
     });
@@ -164,10 +164,13 @@ class SampleLibrary {
       fault = function(bytes);
     }
     if (thrown) std::rethrow_exception(thrown);
-    if (fault) RaiseFault(paths_[fault.shard], fault);
+    if (!fault) return;
+    const bool is_of_file = fault.kind == FaultKind::kSystem;
+    RaiseFault((is_of_file ? paths_ : names_)[fault.shard], fault);
   }
 
   const std::vector<std::string> paths_;
+  const std::vector<std::string> names_;  // Of the shards, as users know them.
   const py::object decompress_;
   NamedLibrary named_;
 };
@@ -231,7 +234,7 @@ py::list Members(const SampleLibrary& self, const py::object& index) {
   return members;
 }
 
-std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths,
+std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list& names,
                                            const std::optional<py::str>& index_dir,
                                            const std::string& links, const std::string& interleaved,
                                            const std::string& concatenated,
@@ -247,16 +250,20 @@ std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths,
   options.check_headers = check_headers;
   options.thread_count = threads;
   if (index_dir) options.index_dir = Bytes(*index_dir);
-  std::vector<std::string> all;
-  for (const py::handle path : paths) all.push_back(Bytes(path));
-  return std::make_unique<SampleLibrary>(std::move(all), options, std::move(decompress));
+  const auto bytes = [](const py::list& texts) {
+    std::vector<std::string> all;
+    for (const py::handle text : texts) all.push_back(Bytes(text));
+    return all;
+  };
+  return std::make_unique<SampleLibrary>(bytes(paths), bytes(names), options,
+                                         std::move(decompress));
 }
 
 }  // namespace
 
 void BindSampleLibrary(py::module_& module) {
   py::class_<SampleLibrary>(module, "SampleLibrary", "The samples of shards.")
-      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "index_dir"_a, "links"_a,
+      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "names"_a, "index_dir"_a, "links"_a,
            "interleaved"_a, "concatenated"_a, "fields"_a, "missing"_a, "check_headers"_a,
            "threads"_a, "decompress"_a)
       .def_property_readonly("sample_count",

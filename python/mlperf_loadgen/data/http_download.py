@@ -61,6 +61,9 @@ class _Download:
         self.received = 0
 
     def pieces(self) -> Iterator[bytes]:
+        if self.response.status != http.HTTPStatus.OK:  # A part, which was not asked for.
+            self.response.close()
+            raise self.failed(f"the server answered {self.response.status}")
         if self.size is None and not self.is_chunked:
             self.response.close()
             raise self.failed("the server does not say how long it is, so that it could be cut")

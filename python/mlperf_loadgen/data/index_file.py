@@ -114,7 +114,7 @@ class _Reader:
     def content(self, location: str) -> dict[str, Any]:
         try:
             content = json.loads(self.read(location))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _error(location, f"is not JSON: {error}") from error
         if not isinstance(content, dict):
             raise _error(location, "is not a JSON object")
@@ -149,7 +149,7 @@ class _Reader:
         location = join(base, _text(above[-1], where, dataset, "source_url"))
         if location in above:
             raise _error(above[-1], f"refers to {location}, which refers back to it")
-        if len(above) >= _MAX_DEPTH:
+        if len(above) > _MAX_DEPTH:
             raise _error(above[0], f"has references {len(above)} deep; {_MAX_DEPTH} are the limit")
         own = _text(above[-1], where, dataset, "base")
         base_there = join(base, own) if own else None
@@ -181,5 +181,6 @@ def _listed(location: str, where: str, base: str, shard: Mapping[str, Any]) -> L
         raise _error(location, f"has filesize {filesize!r} in {where}; it must be a count of bytes")
     if md5sum is not None and not isinstance(md5sum, str):
         raise _error(location, f"has md5sum {md5sum!r} in {where}; it must be text")
+    md5sum = md5sum.lower() if md5sum else None
     more = {key: value for key, value in shard.items() if key not in _KNOWN}
     return ListedShard(join(base, url) if base else url, nsamples, filesize, md5sum, more)

@@ -79,6 +79,7 @@ class WebDatasetQSL(QuerySampleLibrary):
             self._shards.check_files(md5=verify == "md5")
             self._library = _shards.SampleLibrary(
                 self._shards.paths,
+                names=self._shards.names,
                 index_dir=_made(index_dir),
                 links=links,
                 interleaved=interleaved,
@@ -260,7 +261,8 @@ class WebDatasetQSL(QuerySampleLibrary):
             try:
                 values[field] = decode(bytes(sample[field]))
             except Exception as error:
-                raise DecodingError(sample.shard, sample.key, field, repr(error)) from error
+                shard = self.shard_of(sample.index)
+                raise DecodingError(shard, sample.key, field, repr(error)) from error
         return values
 
     def __getitem__(self, index: int) -> _shards.Sample:

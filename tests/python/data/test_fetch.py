@@ -40,6 +40,12 @@ def test_an_error_page_is_no_shard(server, status):
         read_bytes(f"{server.url}/a.tar")
 
 
+def test_a_part_that_was_not_asked_for_is_no_shard(server):
+    server.status["/a.tar"] = 206
+    with pytest.raises(ShardFetchError, match=r"/a\.tar was not fetched.* the server answered 206"):
+        read_bytes(f"{server.url}/a.tar")
+
+
 def test_a_server_that_is_not_there():
     with shard_server() as gone:
         pass

@@ -76,15 +76,26 @@ def test_a_base_or_reference_that_is_no_text_is_refused(wrong, tmp_path):
 
 
 def test_references_have_a_limit_and_circles_are_named(tmp_path):
-    for depth in range(16):
+    for depth in range(17):
         write(tmp_path / f"{depth}.json", datasets=[{"source_url": f"{depth + 1}.json"}])
-    write(tmp_path / "16.json", shardlist=[{"url": "a.tar", "nsamples": 1}])
+    write(tmp_path / "17.json", shardlist=[{"url": "a.tar", "nsamples": 1}])
     assert len(read_index(tmp_path / "1.json").shards) == 1
-    with pytest.raises(ValueError, match="16 are the limit"):
+    with pytest.raises(ValueError, match="has references 17 deep; 16 are the limit"):
         read_index(tmp_path / "0.json")
     write(tmp_path / "15.json", datasets=[{"source_url": "12.json"}])
     with pytest.raises(ValueError, match=r"15\.json refers to .*12\.json, which refers back"):
         read_index(tmp_path / "10.json")
+
+
+def test_json_that_is_too_deep(tmp_path):
+    (tmp_path / "i.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="is not JSON"):
+        read_index(tmp_path / "i.json")
+
+
+def test_sums_in_capitals_are_the_same(tmp_path):
+    path = write(tmp_path / "i.json", shardlist=[{"url": "a", "nsamples": 1, "md5sum": "AB"}])
+    assert read_index(path).shards[0].md5sum == "ab"
 
 
 def test_weights_are_ignored_with_a_warning(tmp_path):

@@ -15,6 +15,7 @@ import time
 import numpy as np
 import pytest
 from shard_files import contents, write_shard
+from shard_server import shard_server
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.data import (
@@ -426,6 +427,7 @@ CHANGES = {
     "replaced": (replaced, ShardChangedError),
     "touched": (lambda path: os.utime(path, (1, 1)), ShardChangedError),
     "removed": (lambda path: path.unlink(), FileNotFoundError),
+    "moved away": (lambda path: path.rename(path.with_suffix(".old")), FileNotFoundError),
     "a folder": (lambda path: (path.unlink(), path.mkdir()), IsADirectoryError),
 }
 
@@ -443,6 +445,51 @@ def test_a_shard_that_changes_after_it_was_opened(qsl, shards, change):
     assert fields(qsl[26]) == contents(26)
     qsl.load_samples([99, 60])
     assert fields(qsl[60]) == contents(60)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_shard_that_changes_after_a_sample_was_read(qsl, shards, change):
+    """`read` keeps files open."""
+    qsl.read(30)
+    make, error = CHANGES[change]
+    make(shards[1])
+    for _ in range(2):
+        with pytest.raises(error, match=r"d-1\.tar"):
+            qsl.read(30)
+
+
+def test_errors_name_the_address_of_a_shard_that_came_from_elsewhere(corpus, shards, tmp_path):
+    files = {"/bad.tar": (corpus / "bad-checksum.tar").read_bytes(), "/a": shards[0].read_bytes()}
+    with shard_server(files=files) as server:
+        bad = f"{server.url}/bad.tar"
+        with pytest.raises(ShardFormatError, match=f"The shard {bad} is broken") as caught:
+            WebDatasetQSL(bad, cache_dir=tmp_path / "c")
+        assert caught.value.shard == bad
+        qsl = WebDatasetQSL(f"{server.url}/a", cache_dir=tmp_path / "c", decode={"jpg": json.loads})
+        with pytest.raises(DecodingError, match=f"in {server.url}/a"):
+            qsl.load_samples([1])
+
+
+FEW_FILES = """
+    import resource, sys
+    from mlperf_loadgen.data import WebDatasetQSL
+
+    qsl = WebDatasetQSL(sys.argv[1] + "/")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (30, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    numbers = range(qsl.total_sample_count)
+    assert [int(qsl.read(i).cls) for i in numbers] == list(numbers)
+    qsl.load_samples(list(numbers))
+    assert [int(qsl[i].cls) for i in numbers] == list(numbers)
+"""
+
+
+def test_more_shards_than_a_process_may_open(tmp_path, run_script):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in range(100):
+        write_shard(folder / f"{number:03d}.tar", [number], lambda n: {"cls": b"%d" % n})
+    done = run_script(FEW_FILES, str(folder))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_header_that_is_not_the_indexed_one(shards):
