@@ -63,7 +63,7 @@ DROPPED_RECORDS = [
         "ours: lateness of the generator",
     ),
     ("result_failed_sample_count|result_caution|result_reason(_count)?", "", "ours"),
-    ("result_peak_.*", "", "ours: the peak"),
+    ("result_peak_.*|peak_trial", "", "ours: the peak and its trials"),
     (
         "requested_(test05.*|infer_token_latencies|token_latency_scaling_factor|stall_timeout_ms"
         "|warmup_query_count|server_pacing|server_find_peak_(strategy|max_qps))",
