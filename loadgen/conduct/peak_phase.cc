@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "evaluate/latency_stats.h"
 #include "evaluate/lateness_caution.h"
+#include "evaluate/token_stats.h"
 #include "evaluate/verdict.h"
 #include "record/failed_samples.h"
 #include "search/bisection.h"
@@ -19,6 +21,15 @@
 
 namespace mlperf::loadgen {
 namespace {
+
+// Queries that failed or were over the bound; in token mode, over the bound that more missed.
+uint64_t CountOverBound(const RunPlan& plan, const RunRecord& record,
+                        const PerformanceResult& result) {
+  if (!plan.use_token_latencies) return result.overlatency_query_count;
+  const TokenTimes times = ComputeTokenTimes(record);
+  return record.samples_failed + std::max(CountOver(times.first_token_ns, plan.ttft_latency_ns),
+                                          CountOver(times.time_per_token_ns, plan.tpot_latency_ns));
+}
 
 // A trial of a bisection, judged by the performance constraints alone, but for failures: a run in
 // which any query fails is never VALID.
@@ -33,10 +44,7 @@ PeakTrial DescribeBisected(const RunPlan& plan, const RunRecord& record) {
   if (result.query_count == 0) return trial;
   const auto queries = static_cast<double>(result.query_count);
   trial.failed_share = static_cast<double>(result.failed_sample_count) / queries;
-  // Token mode has two bounds of which not each query's share is known.
-  if (!result.tokens) {
-    trial.over_share = static_cast<double>(result.overlatency_query_count) / queries;
-  }
+  trial.over_share = static_cast<double>(CountOverBound(plan, record, result)) / queries;
   return trial;
 }
 

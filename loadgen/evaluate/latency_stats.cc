@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 namespace mlperf::loadgen {
 namespace {
@@ -72,6 +73,12 @@ int64_t PercentileWithFailures(std::span<int64_t> values_ns, uint64_t failed_cou
   const size_t index = PercentileIndex(count, percentile);
   return index < values_ns.size() ? SelectRank(values_ns, index)
                                   : std::numeric_limits<int64_t>::max();
+}
+
+uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
+  return static_cast<uint64_t>(
+      std::count_if(values_ns.begin(), values_ns.end(),
+                    [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
 }
 
 std::vector<int64_t> SampleLatencies(const RunRecord& record) {

@@ -23,6 +23,9 @@ int64_t PercentileWithFailures(std::span<int64_t> values_ns, uint64_t failed_cou
 // The element of rank `index` (0-based, ascending) of `values_ns`, whose order is changed.
 int64_t SelectRank(std::span<int64_t> values_ns, size_t index);
 
+// How many of `values_ns` are above `bound_ns`.
+uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns);
+
 // Latencies of the answered samples of a set, in sample order: completion minus scheduled time.
 std::vector<int64_t> SampleLatencies(const RunRecord& record);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "evaluate/early_stopping.h"
@@ -79,12 +78,6 @@ void ComputeTokenRate(const RunPlan& plan, PerformanceResult* result) {
     result->tokens_inferred = true;
     result->tokens_per_second = result->inferred_tokens_per_second;
   }
-}
-
-uint64_t CountOver(std::span<const int64_t> values_ns, uint64_t bound_ns) {
-  return static_cast<uint64_t>(
-      std::count_if(values_ns.begin(), values_ns.end(),
-                    [=](int64_t value_ns) { return std::cmp_greater(value_ns, bound_ns); }));
 }
 
 // `failed_count`: of queries, beside those that `values_ns` are of. `bound_ns` only counts in

@@ -221,6 +221,31 @@ TEST_F(SheddingPeakTest, WhereEveryQueryFailsTheCauseIsNamed) {
   }
 }
 
+// In token mode, that of the bound that more queries missed.
+TEST_F(FindPeakTest, ATrialOfABisectionHasTheShareOverTheTokenBounds) {
+  settings_.server_find_peak_strategy = PeakStrategy::Bisection;
+  settings_.server_target_qps = 100;
+  settings_.server_find_peak_max_qps = 100;
+  settings_.min_duration_ms = 500;
+  settings_.use_token_latencies = true;
+  settings_.server_ttft_latency = 5'000'000;
+  settings_.server_tpot_latency = 1'000'000;
+  uint64_t count = 0;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    ++count;
+    clock_.Advance(count % 10 == 0 ? 6'000'000 : 1000);  // Its first token is late, ...
+    QuerySampleResponse response{samples[0].id, 0, 0, 3};
+    FirstTokenComplete(&response, 1);
+    clock_.Advance(count % 2 == 0 ? 3'000'000 : 1000);  // ... and the two after it.
+    QuerySamplesComplete(&response, 1);
+  };
+  const TestResult result = Run();
+  ASSERT_TRUE(result.peak);
+  ASSERT_EQ(result.peak->trials.size(), 1u);
+  EXPECT_FALSE(result.peak->trials[0].passed);
+  EXPECT_NEAR(result.peak->trials[0].over_share, 0.5, 0.02);
+}
+
 TEST_F(FindPeakTest, AnInterruptedSearchGoesOnFromItsTrials) {
   std::vector<TrialOutcome> all;
   hooks_.on_trial = [&](const TrialOutcome& outcome, const PeakAnswer&) { all.push_back(outcome); };
