@@ -220,6 +220,18 @@ ResolvedTest ResolveTest(const TestSettings& requested, const std::string& audit
   return test;
 }
 
+void RequireSearch(const TestSettings& settings) {
+  if (settings.test05) {
+    throw SettingsError(
+        "test05 is true: every test is then a PerformanceOnly run, and none is a search for the "
+        "peak; set test05 to false");
+  }
+  if (settings.mode == TestMode::FindPeakPerformance) return;
+  throw SettingsError("mode is " + std::string(ToString(settings.mode)) +
+                      ", by the audit config file: a search for the peak has the mode "
+                      "FindPeakPerformance; remove the mode from that file");
+}
+
 void SayToStderr(const std::string& text) {
   if (!ProgressIsShown()) std::fprintf(stderr, "%s\n", text.c_str());
 }
@@ -246,6 +258,7 @@ TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSett
   TestSubject subject = AskCounts(qsl, actors.gate);
   ResolvedTest test = ResolveTest(settings, audit_config_filename, subject.qsl_total_count,
                                   subject.qsl_performance_count);
+  if (environment.peak != nullptr) RequireSearch(test.settings);
   const RunPlan& plan = test.plan;
   const PeakSearchHooks no_hooks;
   const PeakSearchHooks& peak_hooks = environment.peak != nullptr ? *environment.peak : no_hooks;

@@ -52,6 +52,10 @@ struct ResolvedTest {
 ResolvedTest ResolveTest(const TestSettings& requested, const std::string& audit_config_filename,
                          uint64_t library_total_count, uint64_t library_performance_count);
 
+// Throws SettingsError for settings that make a test no search for the peak, although it was
+// started as one: test05 does, and so does the mode of an audit file.
+void RequireSearch(const TestSettings& settings);
+
 // mlperf::StartTest within given surroundings. Called outside the gate.
 TestResult RunTest(SystemUnderTest* sut, QuerySampleLibrary* qsl, const TestSettings& settings,
                    const LogSettings& log_settings, const std::string& audit_config_filename,

@@ -98,6 +98,7 @@ TestResult StartTest(PythonSut* sut, PythonQsl* qsl, const TestSettings& setting
   // Copies: another thread may change the settings while the GIL is released.
   const TestSettings own_settings = settings;
   const LogSettings own_log_settings = log_settings;
+  if (peak) loadgen::RequireSearch(own_settings);  // Or there would be warnings of another test.
   WarnOfUnusedSettings(own_settings);
   std::optional<loadgen::PeakSearchHooks> peak_hooks;
   if (peak) peak_hooks = PeakHooksFrom(*peak);

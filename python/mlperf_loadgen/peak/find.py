@@ -55,8 +55,8 @@ def find_peak(
     Raises PeakNotFoundError if no rate passes, and PeakNotDeterminedError (a PeakNotFoundError) if
     no rate that was tried passed, though lower ones may. Before the first trial, raises ValueError
     if `trial_file` belongs to another search or is not such a file, SettingsError (a ValueError)
-    for an option outside its range, and TypeError for an option that is not a number. Also raises
-    the exceptions of `StartTest`.
+    for an option outside its range, for `test05`, and for an audit file with another mode, and
+    TypeError for an option that is not a number. Also raises the exceptions of `StartTest`.
     """
     start_qps = _given("start_qps", start_qps)
     max_qps = _given("max_qps", max_qps)

@@ -33,7 +33,8 @@ def search_identity(settings: _core.TestSettings, goodput: float | None) -> dict
 class TrialFile:
     """Trials as lines of JSON, after a first line that says which search they belong to.
 
-    If a write was cut off, the incomplete line is removed, with a TruncatedLogWarning. Any other
+    If a write was cut off, the incomplete line is removed, with a TruncatedLogWarning. A file that
+    has no trial yet, as one that a refused search leaves, is taken for this search. Any other
     damage raises ValueError, and the file is not changed.
     """
 
@@ -47,6 +48,9 @@ class TrialFile:
         *lines, rest = data.split(b"\n")
         if not lines and header.startswith(rest):  # New, or cut off within its first line.
             self._warn_of(b"" if rest == header else rest, 0)
+            self._path.write_bytes(header + b"\n")
+            return
+        if len(lines) == 1 and not rest and _is_header(lines[0]):
             self._path.write_bytes(header + b"\n")
             return
         whole = _is_whole(rest)
@@ -119,6 +123,14 @@ def _parsed(line: bytes) -> Any:
         return None
     except RecursionError:
         return None
+
+
+def _is_header(line: bytes) -> bool:
+    """Whether a line says which search the trials below it belong to."""
+    found = _parsed(line)
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        return False
+    return isinstance(found.get("settings"), dict)
 
 
 def _is_whole(rest: bytes) -> bool:

@@ -782,6 +782,12 @@ def test_find_peak_resumes_from_its_file(folder):
     assert (folder / "trials.jsonl").read_text().splitlines()[: len(first)] == first
 
 
+def test_find_peak_refuses_test05(folder):
+    shown = done("find-peak", *PEAK, "--set", "test05=true", status=2).stderr
+    assert shown.startswith("error: test05 is true: ") and "set test05 to false" in shown
+    assert not (folder / "peak").exists()
+
+
 def test_find_peak_that_finds_none_is_invalid(folder):
     words = ("--set", "server_target_latency_ns=1", "--time-budget", "0.5")
     found = document("find-peak", *PEAK, *words, status=1)

@@ -14,7 +14,7 @@ from runs import search_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.logs.run import read_run
-from mlperf_loadgen.peak.trial_file import TrialFile
+from mlperf_loadgen.peak.trial_file import TrialFile, search_identity
 from mlperf_loadgen.report import write_report
 
 ROOT = Path(__file__).parents[3]
@@ -29,9 +29,11 @@ class Library(lg.QuerySampleLibrary):
 
     def __init__(self):
         self.loaded = 0
+        self.load_count = 0
 
     def load_samples(self, indices):
         self.loaded += len(indices)
+        self.load_count += 1
 
     def unload_samples(self, indices):
         self.loaded -= len(indices)
@@ -427,6 +429,17 @@ def test_trials_of_another_search_are_refused(search, tmp_path):
     assert file.read_text() == before
 
 
+def test_a_file_without_a_trial_is_taken_by_any_search(library, tmp_path):
+    """Such a file is left by a search that was refused."""
+    file = tmp_path / "trials.jsonl"
+    refused = lg.TestSettings(server_target_latency_ns=0)
+    with pytest.raises(lg.SettingsError, match="server_target_latency_ns is 0"):
+        lg.find_peak(System(), library, refused, trial_file=file)
+    identity = search_identity(lg.TestSettings(), goodput=None)
+    assert TrialFile(file, identity).known == []
+    assert json.loads(file.read_text()) == identity
+
+
 OUT_OF_RANGE = {
     "start_qps": (0, -1, 2e9),
     "max_qps": (0, -5, 2e9),
@@ -447,7 +460,7 @@ def test_an_option_outside_its_range_is_refused_before_anything_is_loaded(
 ):
     with pytest.raises(lg.SettingsError, match=rf"^{name} is \S+: give a (share|number)"):
         search(System(), **{name: value})
-    assert library.loaded == 0
+    assert library.load_count == 0
 
 
 @pytest.mark.parametrize("name", OUT_OF_RANGE)
@@ -474,7 +487,25 @@ def test_a_start_above_the_limit_is_refused(search):
 def test_a_bound_that_no_search_can_run_with_is_refused_by_its_name(library, settings, message):
     with pytest.raises(lg.SettingsError, match=message):
         lg.find_peak(System(), library, lg.TestSettings(min_duration_ms=100, **settings))
-    assert library.loaded == 0
+    assert library.load_count == 0
+
+
+@pytest.mark.filterwarnings("error")  # None is about a mode that the user did not ask for.
+def test_test05_which_makes_every_test_another_one_is_refused(library, tmp_path):
+    file = tmp_path / "trials.jsonl"
+    settings = lg.TestSettings(test05=True, min_duration_ms=100)
+    with pytest.raises(lg.SettingsError, match=r"^test05 is true: .*; set test05 to false$"):
+        lg.find_peak(System(), library, settings, trial_file=file)
+    assert library.load_count == 0
+
+
+def test_an_audit_file_that_makes_it_another_test_is_refused(library, tmp_path):
+    audit = tmp_path / "audit.config"
+    audit.write_text("*.*.mode = 2\n")
+    settings = lg.TestSettings(min_duration_ms=100)
+    with pytest.raises(lg.SettingsError, match=r"^mode is PerformanceOnly, by the audit config fi"):
+        lg.find_peak(System(), library, settings, audit_config_filename=str(audit))
+    assert library.load_count == 0
 
 
 def test_an_exception_of_the_system_ends_the_search(search):

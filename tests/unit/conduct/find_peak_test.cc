@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <random>
@@ -245,6 +246,38 @@ TEST_F(FindPeakTest, ATrialOfABisectionHasTheShareOverTheTokenBounds) {
   EXPECT_FALSE(result.peak->trials[0].passed);
   EXPECT_NEAR(result.peak->trials[0].over_share, 0.5, 0.02);
 }
+
+// ---- No search at all --------------------------------------------------------------------------
+
+TEST_F(FindPeakTest, WithTest05ThereIsNoSearch) {
+  settings_.test05 = true;
+  try {
+    Run();
+    FAIL() << "it ran";
+  } catch (const SettingsError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "test05 is true: every test is then a PerformanceOnly run, and none is a search for "
+        "the peak; set test05 to false");
+  }
+  EXPECT_TRUE(sut_.queries().empty());
+}
+
+TEST_F(FindPeakTest, AnAuditFileWithAnotherModeIsNoSearch) {
+  const std::string audit = logs_.path("audit.config");
+  std::ofstream(audit) << "*.*.mode = 2\n";
+  try {
+    RunTest(&sut_, &qsl_, settings_, logs_.settings(), audit, environment_);
+    FAIL() << "it ran";
+  } catch (const SettingsError& error) {
+    EXPECT_STREQ(error.what(),
+                 "mode is PerformanceOnly, by the audit config file: a search for the peak has the "
+                 "mode FindPeakPerformance; remove the mode from that file");
+  }
+  EXPECT_TRUE(sut_.queries().empty());
+}
+
+// ---- A search that goes on, and one that ends ---------------------------------------------------
 
 TEST_F(FindPeakTest, AnInterruptedSearchGoesOnFromItsTrials) {
   std::vector<TrialOutcome> all;
