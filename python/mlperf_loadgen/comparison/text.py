@@ -44,12 +44,7 @@ def comparison_text(found: Findings) -> str:
     lines = [
         *wrapped(f"{found.scenario}: A = {', '.join(found.a)}; B = {', '.join(found.b)}"),
         *wrapped(summary_text(found)),
-        *_table(found),
-        *wrapped(
-            f"{share(found.confidence, 6)} confidence for all intervals together; changes up to "
-            f"{_extent(found.tolerance)} do not matter; "
-            f"{'the same queries, compared in pairs' if found.paired else 'different queries'}",
-        ),
+        *(_table(found) if found.rows else ()),
     ]
     if found.tokens_per_second != (None, None):
         a, b = ("unknown" if r is None else rate(r) for r in found.tokens_per_second)
@@ -160,7 +155,7 @@ def _valid(valid: bool | None) -> str:
 
 
 def _table(found: Findings) -> list[str]:
-    """Latencies in ms; changes in percent, large ones as factors."""
+    """Latencies in ms; changes in percent, large ones as factors. Below it, what intervals mean."""
     cells = [("", "A", "B", "change %", "interval %", "seen above", "B is")]
     for row in found.rows:
         is_rate = row.metric == "throughput"
@@ -176,7 +171,12 @@ def _table(found: Findings) -> list[str]:
                 row.verdict,
             )
         )
-    return aligned(cells, "<>>>>><")
+    intervals = (
+        f"{share(found.confidence, 6)} confidence for all intervals together; changes up to "
+        f"{_extent(found.tolerance)} do not matter; "
+        f"{'the same queries, compared in pairs' if found.paired else 'different queries'}"
+    )
+    return [*aligned(cells, "<>>>>><"), *wrapped(intervals)]
 
 
 def _interval_cell(row: Difference) -> str:

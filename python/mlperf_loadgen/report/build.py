@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..logs.files import shown_path
-from ..logs.peak import LoggedTrial
+from ..logs.peak import LoggedPeak, LoggedTrial
 from ..logs.run import RunLogs, read_run
 from ..sweeps.table import Sweep
 from ..sweeps.text import failed_text, number_text
@@ -244,18 +244,24 @@ def _peak_report(logs: RunLogs) -> PeakReport | None:
     peak = logs.peak
     if peak is None or not peak.trials:
         return None
-    found, trials = "No rate was found that passes.", counted(len(peak.trials), "trial")
-    if peak.statement:
-        found = f"The peak: {peak.statement}; {trials}."
-    elif peak.qps is not None:
-        found = f"The peak is {number(peak.qps)} queries/s, after {trials}."
     return PeakReport(
-        text=found,
+        text=_peak_text(peak, logs.finished),
         trials=_trials_table(peak.trials),
         rates=tuple(trial.qps for trial in peak.trials),
         passed=tuple(trial.passed for trial in peak.trials),
         peak_qps=peak.qps,
     )
+
+
+def _peak_text(peak: LoggedPeak, finished: bool) -> str:
+    trials = counted(len(peak.trials), "trial")
+    if peak.statement:
+        return f"The peak: {peak.statement}; {trials}."
+    if peak.qps is not None:
+        return f"The peak is {number(peak.qps)} queries/s, after {trials}."
+    if not finished:
+        return f"The logs end before the search did, after {trials}."
+    return "No rate was found that passes."
 
 
 def _trials_table(trials: tuple[LoggedTrial, ...]) -> Table:

@@ -383,6 +383,7 @@ def test_a_run_without_an_answer_is_inconclusive(folder_of, how):
     found = compare(folder_of(noisy(1, MS)), folder_of(noisy(2, MS), **without_answer(how, none)))
     assert found.outcome == "inconclusive" and found.rows == ()
     assert "100 % of B's samples failed or were never completed, and 0 % of A's" in found.summary
+    assert "interval" not in str(found)  # There is no table, whose heading and note would say it.
 
 
 def test_a_caution_about_a_run_on_both_sides_is_said_once(folder_of):

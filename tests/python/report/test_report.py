@@ -650,6 +650,25 @@ def test_a_peak_search(run_test, tmp_path, strategy):
     assert "Peak" in page.text
 
 
+def test_a_peak_search_that_was_killed_is_not_said_to_have_found_nothing(run_test, tmp_path):
+    run = run_test(
+        scenario="Server",
+        mode="FindPeakPerformance",
+        server_target_qps=50,
+        server_target_latency_ns=10**10,
+        server_find_peak_max_qps=400,
+        min_duration_ms=20,
+    )
+    detail = run.outdir / "mlperf_log_detail.txt"
+    detail.write_text(detail.read_text().rpartition(':::MLLOG {"key": "peak_trial"')[0])
+    (run.outdir / "mlperf_log_summary.txt").write_text("")
+    lg.write_report(run.outdir, tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text()
+    trials = len(run.result.peak.trials) - 1
+    assert f"The logs end before the search did, after {trials} trials." in text
+    assert "No rate was found" not in text
+
+
 def test_a_summary_of_the_network_is_shown(run_test, tmp_path):
     run = run_test(scenario="Server", min_query_count=50, **RATE)
     file = run.outdir / "mlperf_log_network.json"
