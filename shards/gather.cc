@@ -158,8 +158,9 @@ class Reader {
   uint64_t begin_ = 0;
 };
 
-// `error` and `now`: what the system said of the file.
-Fault CompareIdentity(int error, const FileIdentity& now, const FileIdentity& indexed) {
+Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed) {
+  FileIdentity now;
+  const int error = file.Identify(&now);
   if (error != 0) return Fault::System(error);
   if (now == indexed) return {};
   if (now.size != indexed.size) {
@@ -167,19 +168,6 @@ Fault CompareIdentity(int error, const FileIdentity& now, const FileIdentity& in
                           std::to_string(now.size));
   }
   return Fault::Changed("it was written to or replaced");
-}
-
-Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed) {
-  FileIdentity now;
-  const int error = file.Identify(&now);
-  return CompareIdentity(error, now, indexed);
-}
-
-// A file that is open stays what it was when another one takes its name.
-Fault CheckNamedFile(const ShardReads& reads) {
-  FileIdentity now;
-  const int error = ShardFile::Identify(*reads.path, &now);
-  return CompareIdentity(error, now, reads.identity);
 }
 
 void Announce(const ShardFile& file, const Group& group) {
@@ -257,7 +245,7 @@ Fault GatherFrom(const ShardFile& file, const ShardReads& reads, bool check_head
     fault = reader.Read(file, reads, piece);
     next = piece.end;
   }
-  return fault ? fault : CheckNamedFile(reads);
+  return fault ? fault : CheckIdentity(file, reads.identity);
 }
 
 }  // namespace mlperf::shards

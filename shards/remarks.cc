@@ -1,6 +1,13 @@
 #include "remarks.h"
 
 namespace mlperf::shards {
+namespace {
+
+std::string Counted(uint64_t count, const char* one, const char* many) {
+  return std::to_string(count) + (count == 1 ? one : many);
+}
+
+}  // namespace
 
 const char* LeftOutName(LeftOut reason) {
   static constexpr const char* kNames[kLeftOutCount] = {
@@ -42,15 +49,14 @@ std::vector<Warning> Remarks::Warnings() const {
   const uint64_t links = left_out[static_cast<size_t>(LeftOut::kHardLink)] +
                          left_out[static_cast<size_t>(LeftOut::kSymbolicLink)];
   if (links != 0) {
-    warnings.push_back({"links", std::to_string(links) +
-                                     " links were left out; links=\"resolve\" takes hard links for "
+    warnings.push_back({"links", Counted(links, " link was", " links were") +
+                                     " left out; links=\"resolve\" takes hard links for "
                                      "the earlier members that they name"});
   }
   if (returned_keys != 0) {
-    warnings.push_back(
-        {"interleaved", std::to_string(returned_keys) +
-                            " keys came back after other samples, and each time began "
-                            "a sample of its own; sort the shard's members"});
+    warnings.push_back({"interleaved", Counted(returned_keys, " key", " keys") +
+                                           " came back after other samples, and each time began "
+                                           "a sample of its own; sort the shard's members"});
   }
   if (has_no_end_marker) {
     warnings.push_back(

@@ -32,9 +32,15 @@ def worker_place() -> tuple[int, int]:
 
 
 def _from_environment(number: str, count: str) -> tuple[int, int] | None:
-    if number in os.environ and count in os.environ:
-        return int(os.environ[number]), int(os.environ[count])
-    return None
+    if number not in os.environ or count not in os.environ:
+        return None
+    texts = os.environ[number], os.environ[count]
+    if all(text.isdecimal() for text in texts) and int(texts[0]) < int(texts[1]):
+        return int(texts[0]), int(texts[1])
+    raise ValueError(
+        f"{number}={texts[0]} and {count}={texts[1]}: {number} must be a number from 0 on that is"
+        f" below {count}."
+    )
 
 
 def _torch_rank() -> tuple[int, int] | None:

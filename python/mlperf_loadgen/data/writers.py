@@ -67,6 +67,8 @@ class TarWriter:
 
     def _fields(self, sample: Sample) -> tuple[str, dict[str, bytes]]:
         key = _checked_key(sample)
+        if not all(isinstance(field, str) for field in sample):
+            raise ValueError(f"The sample {key!r} has fields whose names are no text: {[*sample]}.")
         kept = {
             field: value
             for field, value in sample.items()

@@ -140,6 +140,17 @@ def test_an_error_is_raised_again_and_nothing_follows(corpus):
         stream.finish()
 
 
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [(["a", "b", "a"], "1 key came back"), (["a", "b", "a", "b"], "2 keys came back")],
+)
+def test_keys_that_come_back_are_counted_in_words(keys, text):
+    data = b"".join(block(f"{key}.x{n}".encode()) for n, key in enumerate(keys)) + bytes(1024)
+    samples, error, stream = streamed(data)
+    assert ([key for key, _ in samples], error) == (keys, None)
+    assert [warning.partition(" after")[0] for _, warning in stream.warnings] == [text]
+
+
 def test_select_and_rename(corpus):
     data = (corpus / "ustar.tar").read_bytes()
     seen = []

@@ -447,9 +447,9 @@ def test_a_shard_that_changes_after_it_was_opened(qsl, shards, change):
     assert fields(qsl[60]) == contents(60)
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", [c for c in CHANGES if c != "moved away"])
 def test_a_shard_that_changes_after_a_sample_was_read(qsl, shards, change):
-    """`read` keeps files open."""
+    """`read` keeps files open; one that was moved still has what was indexed."""
     qsl.read(30)
     make, error = CHANGES[change]
     make(shards[1])

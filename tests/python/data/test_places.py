@@ -37,6 +37,14 @@ def test_alone():
     assert node_place() == worker_place() == (0, 1)
 
 
+@pytest.mark.parametrize(("rank", "size"), [("x", "2"), ("2", "2"), ("-1", "2"), ("0", "0")])
+def test_variables_that_name_no_place(rank, size, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with pytest.raises(ValueError, match=f"RANK={rank} and WORLD_SIZE={size}: RANK must be"):
+        node_place()
+
+
 @pytest.mark.parametrize("framework", ["torch", "paddle"])
 def test_a_framework_that_is_imported(framework, monkeypatch):
     more = {"is_available": lambda: True} if framework == "torch" else {}

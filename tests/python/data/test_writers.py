@@ -141,6 +141,7 @@ WRONG = [
     ({"__key__": "k", "json": {1, 2}}, "'json'"),
     ({"__key__": "k", "zzz": 5}, "no encoder"),
     ({"__key__": "k"}, "no fields"),
+    ({"__key__": "k", 5: b"x"}, "names are no text"),
 ]
 
 
