@@ -40,6 +40,10 @@ struct Fault {
   static Fault Stopped() { return {FaultKind::kStopped, 0, {}, 0, ""}; }
 };
 
+// What is wrong with a shard and what to do, as a sentence.
+std::string FormatErrorText(const std::string& shard, const FormatError& error);
+std::string FaultText(const std::string& shard, const Fault& fault);
+
 }  // namespace mlperf::shards
 
 #endif  // MLPERF_SHARDS_FAULT_H_

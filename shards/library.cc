@@ -155,6 +155,12 @@ Library::Library(std::vector<std::string> paths, std::vector<IndexedShard> shard
   loaded_ = std::vector<std::atomic<const LoadedSample*>>(sample_count());
 }
 
+Library::~Library() {
+  for (const auto& loaded : loaded_) {
+    if (const LoadedSample* const sample = loaded.load()) sample->batch->Release();
+  }
+}
+
 std::pair<size_t, size_t> Library::Locate(uint64_t sample) const {
   // The last shard that begins at the sample or before it; shards without samples come before it.
   const auto after = std::upper_bound(first_sample_.begin(), first_sample_.end(), sample);

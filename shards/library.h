@@ -42,6 +42,8 @@ class Library {
                     const Grouping::Lower& lower, const Decompress& decompress,
                     std::unique_ptr<Library>* library);
 
+  ~Library();
+
   size_t sample_count() const { return first_sample_.back(); }
   size_t shard_count() const { return shards_.size(); }
   const std::string& path(size_t shard) const { return paths_[shard]; }

@@ -69,13 +69,11 @@ void RaiseSystemError(int error, const std::string& path) {
 }
 
 void Raise(const std::string& shard, const shards::FormatError& error) {
-  std::string text = "The shard " + shard + " is broken at byte " + std::to_string(error.offset);
-  if (!error.member.empty()) text += " (" + shards::ShownName(error.member) + ")";
   const py::object error_class = Hooks()["format_error"]();
   const py::object member = error.member.empty() ? py::object(py::none()) : Text(error.member);
-  const py::object exception =
-      error_class(Text(text + ": " + error.what + "."), "kind"_a = shards::ErrorName(error.kind),
-                  "shard"_a = Text(shard), "offset"_a = error.offset, "member"_a = member);
+  const py::object exception = error_class(
+      Text(shards::FormatErrorText(shard, error)), "kind"_a = shards::ErrorName(error.kind),
+      "shard"_a = Text(shard), "offset"_a = error.offset, "member"_a = member);
   PyErr_SetObject(error_class.ptr(), exception.ptr());
   throw py::error_already_set();
 }
@@ -88,14 +86,10 @@ void RaiseFault(const std::string& shard, const shards::Fault& fault) {
       RaiseSystemError(fault.system_error, shard);
     case shards::FaultKind::kChanged:
       PyErr_SetObject(Hooks()["changed_error"]().ptr(),
-                      Text("The shard " + shard + " changed after it was opened: " + fault.what +
-                           ". Open it again.")
-                          .ptr());
+                      Text(shards::FaultText(shard, fault)).ptr());
       throw py::error_already_set();
     default:
-      PyErr_SetObject(PyExc_ValueError, Text("The shard " + shard + ": " + fault.what +
-                                             "; missing=\"skip\" leaves such samples out.")
-                                            .ptr());
+      PyErr_SetObject(PyExc_ValueError, Text(shards::FaultText(shard, fault)).ptr());
       throw py::error_already_set();
   }
 }
