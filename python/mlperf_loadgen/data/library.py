@@ -131,8 +131,9 @@ class WebDatasetQSL(QuerySampleLibrary):
     @property
     def name(self) -> str:
         """With the digest, by which logs say of which data they are."""
+        shards = str(self._shards).encode("utf-8", "backslashreplace").decode()
         return (
-            f"{type(self).__name__}({self._shards}: {counted(self.total_sample_count, 'sample')},"
+            f"{type(self).__name__}({shards}: {counted(self.total_sample_count, 'sample')},"
             f" sha256 {self.digest[:16]})"
         )
 

@@ -11,6 +11,8 @@ import pytest
 from cli_commands import QUICK, call, document, done, process
 from shard_files import contents, write_shard
 
+from mlperf_loadgen.data import TarWriter
+
 pytest_plugins = ["cli_fixtures"]
 
 
@@ -86,6 +88,7 @@ def test_info(shards):
     assert [shard["samples"] for shard in found["shard_list"]] == [10, 10, 10]
     shown = done("wds", "info", BRACES).stdout
     assert "30 samples in 3 shards" in shown
+    assert "10 samples in 1 shard\n" in done("wds", "info", "d/v-0.tar").stdout
     assert f"sha256: {found['sha256']}" in shown
 
 
@@ -102,7 +105,7 @@ def test_list(shards):
     assert lines[12] == "12 s00012 cls:1 jpg:900 npy:64"
     assert len(lines) == 30
     assert (
-        "--shard 3: there are 3 shards"
+        "--shard 3: the data set has 3 shards"
         in done("wds", "list", BRACES, "--shard", 3, status=2).stderr
     )
 
@@ -114,7 +117,7 @@ def test_a_sample(shards):
     assert found["fields"]["jpg"] == {"size": 900, "sha256": hashlib.sha256(jpg).hexdigest()}
     shown = done("wds", "sample", BRACES, 12).stdout
     assert "s00012 in d/v-1.tar" in shown
-    assert "  cls, 1 bytes: 2" in shown
+    assert "  cls, 1 byte: 2" in shown
     assert "  npy, 64 bytes\n" in shown
     assert done("wds", "sample", BRACES, 12, "--cat", "jpg").stdout_bytes == jpg
     for words, text in (
@@ -122,6 +125,13 @@ def test_a_sample(shards):
         ((1, "--cat", "png"), "--cat png: the sample has cls, jpg, npy"),
     ):
         assert text in done("wds", "sample", BRACES, *words, status=2).stderr
+
+
+def test_a_key_is_shown_in_a_line(folder):
+    with TarWriter("a.tar") as writer:
+        writer.write({"__key__": "a\x1b[31m\n", "txt": "x"})
+    assert done("wds", "list", "a.tar").stdout == "0 a\\x1b[31m\\n txt:1\n"
+    assert "a\\x1b[31m\\n in a.tar" in done("wds", "sample", "a.tar", 0).stdout
 
 
 # ---- Checking ------------------------------------------------------------------------------------

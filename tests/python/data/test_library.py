@@ -713,6 +713,17 @@ def test_as_the_library_of_a_test(shards, tmp_path, scenario, mode):
     assert f"sha256 {qsl.digest[:16]}" in detail
 
 
+def test_a_file_name_that_is_no_utf8(shards, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.tar")
+    shards[0].rename(path)
+    qsl = WebDatasetQSL(path)
+    outputs = lg.LogSettings()
+    outputs.log_output.outdir = str(tmp_path)
+    settings = lg.TestSettings(mode=lg.TestMode.AccuracyOnly)
+    lg.StartTestWithLogSettings(Checking(qsl), qsl, settings, outputs)
+    assert r"caf\\udce9.tar: 25 samples" in (tmp_path / "mlperf_log_detail.txt").read_text()
+
+
 def test_samples_go_over_the_network(qsl):
     """As what a node gets: named arrays of bytes."""
     qsl.load_samples([8])

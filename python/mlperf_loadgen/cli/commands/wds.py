@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...text.units import counted
 from ..options.options import Shown, with_options
 from ..show.outcome import Mistake, Outcome, Status
 from ..target.shard_targets import open_library
@@ -93,7 +94,11 @@ def index(
         raise Mistake(f"{path} cannot be written: {error}") from error
     samples = sum(entry["nsamples"] for entry in entries)
     document = {"output": path, "shards": len(entries), "samples": samples}
-    return _done(document, [f"{path}: {samples} samples in {len(entries)} shards"])
+    return _done(document, [f"{path}: {_samples_in(samples, len(entries))}"])
+
+
+def _samples_in(samples: int, shards: int) -> str:
+    return f"{counted(samples, 'sample')} in {counted(shards, 'shard')}"
 
 
 @wds.command("info")
@@ -104,7 +109,7 @@ def info(shards: Shards, *, shown: Shown) -> Outcome:
         stats = library.stats()
         described = [library.describe_shard(number) for number in range(stats["shards"])]
     lines = [
-        f"{stats['samples']} samples in {stats['shards']} shards",
+        _samples_in(stats["samples"], stats["shards"]),
         f"fields: {', '.join(stats['fields'])}",
         f"bytes: {stats['field_bytes']} of fields, {stats['file_bytes']} of files",
         *(f"left out: {count} {reason}" for reason, count in stats["left_out"].items()),
@@ -135,7 +140,7 @@ def list_(
     with _library(shards) as library:
         count = len(library.shards)
         if shard is not None and not 0 <= shard < count:
-            raise Mistake(f"--shard {shard}: there are {count} shards, from 0 on")
+            raise Mistake(f"--shard {shard}: the data set has {counted(count, 'shard')}, from 0 on")
         wanted = None if shard is None else library.shards[shard]
         samples = [
             {
@@ -148,7 +153,8 @@ def list_(
             if wanted is None or library.shard_of(i) == wanted
         ]
     lines = [
-        f"{s['index']} {s['key']} " + " ".join(f"{f}:{size}" for f, size in s["fields"].items())
+        f"{s['index']} {_shown_key(s['key'])} "
+        + " ".join(f"{field}:{size}" for field, size in s["fields"].items())
         for s in samples
     ]
     return _done({"samples": samples}, lines)
@@ -192,7 +198,8 @@ def sample(
     }
     if cat is not None and not shown.json:
         return Outcome(Status.DONE, document, lambda: _write(fields[cat]))
-    lines = [f"{found.key} in {where}", *(_preview(f, data) for f, data in fields.items())]
+    first = f"{_shown_key(found.key)} in {where}"
+    lines = [first, *(_preview(field, data) for field, data in fields.items())]
     return _done(document, lines)
 
 
@@ -202,11 +209,16 @@ def _write(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def _shown_key(key: str) -> str:
+    """A key in a line, with what a terminal would not show as an escape sequence."""
+    return key if key.isprintable() else repr(key)[1:-1]
+
+
 def _preview(field: str, data: bytes) -> str:
     """A field in a line: its size, and its beginning if that is text."""
     text = data[:60].decode("utf-8", "replace")
     shown = f": {text}" if text.isprintable() and "\ufffd" not in text else ""
-    return f"  {field}, {len(data)} bytes{shown}"
+    return f"  {field}, {counted(len(data), 'byte')}{shown}"
 
 
 @wds.command("verify")
@@ -225,7 +237,7 @@ def verify(shards: Shards, *, shown: Shown) -> Outcome:
         raise Mistake(f"{' '.join(shards)}: {error}") from error
     document = {"shards": len(checked), "problems": [problem.to_dict() for problem in problems]}
     lines = [*(str(problem.error) for problem in problems)]
-    lines += [f"{len(checked)} shards, {len(problems)} of them with something wrong"]
+    lines += [f"{counted(len(checked), 'shard')}, {len(problems)} of them with something wrong"]
     return _done(document, lines, Status.INVALID if problems else Status.DONE)
 
 
@@ -249,6 +261,5 @@ def update(
     except (ValueError, OSError) as error:
         raise Mistake(f"{file}: {error}") from error
     lines = [f"{shard} is listed anew" for shard in changed]
-    return _done(
-        {"output": file, "changed": changed}, [*lines, f"{file}: {len(changed)} shards changed"]
-    )
+    lines += [f"{file}: {counted(len(changed), 'shard')} changed"]
+    return _done({"output": file, "changed": changed}, lines)

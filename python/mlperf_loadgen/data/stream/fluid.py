@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from ...text.units import counted
 from ..names import Shards
 from ..places import worker_place
 from . import batches, stages
@@ -218,7 +219,7 @@ class _EmptyCheck:
         reader = self._reader
         left_out = ", ".join(f"{count} {kind}" for kind, count in reader.left_out.items())
         return (
-            f"No samples came from {reader.shard_count} shards in worker {number} of {workers}"
-            f" (members left out: {left_out or 'none'}). Give at least as many shards as there are"
-            " workers, or empty_check=False."
+            f"No samples came from {counted(reader.shard_count, 'shard')} in worker {number} of"
+            f" {workers} (members left out: {left_out or 'none'}). Give at least as many shards as"
+            " there are workers, or empty_check=False."
         )
