@@ -58,7 +58,8 @@ class PeakPhase {
     const auto run = [&](double qps, std::string_view kind) {
       PeakTrial trial = RunBisected(set, qps);
       trial.kind = kind;
-      test_.logs()->detail().WriteTrial(trial, test_.NowNs());
+      // The search does not count one that was aborted.
+      if (!test_.Stopped()) test_.logs()->detail().WriteTrial(trial, test_.NowNs());
       return trial;
     };
     const auto message = [&](const std::string& text) {
@@ -116,7 +117,7 @@ class PeakPhase {
     test_.logs()->WriteQueries(trial_plan, record, {.trace = true, .samples = false});
     trial = DescribeBisected(trial_plan, record);
     trial.passed = trial.passed && !test_.Stopped();
-    const std::string late = LatenessCaution(trial_plan, record);
+    const std::string late = test_.Stopped() ? "" : LatenessCaution(trial_plan, record);
     late_trials_ += late.empty() ? 0 : 1;
     // That of the reported trial, or else of the last that was late.
     if (caution_.empty() || trial.passed) caution_ = late.empty() ? caution_ : late;

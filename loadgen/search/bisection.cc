@@ -75,10 +75,13 @@ class Search {
     message_("FindPeakPerformance: Check validity of the base settings field: " +
              std::to_string(options_.first_qps));
     if (!TryAlone(options_.first_qps, "start")) {
+      if (stopped_()) {
+        result_.end = "the test was ended before the search was";
+        return;
+      }
       const bool failures = result_.trials.back().failed_share > 0;
       result_.end =
           failures ? "queries failed at the first rate" : "the first rate fails; start lower";
-      if (stopped_()) result_.end = "the test was ended before the search was";
       return;
     }
     result_.found = true;
@@ -99,14 +102,15 @@ class Search {
   }
 
   bool Try(double qps, std::string_view kind) {
-    result_.trials.push_back(run_(qps, kind));
-    const bool passed = result_.trials.back().passed;
-    if (passed) {
+    const PeakTrial trial = run_(qps, kind);
+    if (!trial.passed && stopped_()) return false;  // An aborted trial says nothing.
+    result_.trials.push_back(trial);
+    if (trial.passed) {
       passed_qps_ = qps;
-    } else if (!stopped_()) {  // An aborted trial says nothing.
+    } else {
       failed_qps_ = failed_qps_ == 0 ? qps : std::min(failed_qps_, qps);
     }
-    return passed;
+    return trial.passed;
   }
 
   bool TryAlone(double qps, std::string_view kind) {

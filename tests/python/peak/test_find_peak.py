@@ -293,6 +293,33 @@ def test_an_interrupted_search_goes_on(search, tmp_path):
     assert len(file.read_text().splitlines()) == 1 + len(peak.trials)
 
 
+def test_a_trial_of_a_bisection_that_was_aborted_is_in_no_list(library, tmp_path):
+    """It says nothing of its rate, and was listed as one that failed."""
+    calls = []
+
+    def abort_in_the_third_trial():
+        calls.append(None)
+        if len(calls) == 50:
+            lg.AbortTest()
+
+    sut = System()
+    sut.on_issue = abort_in_the_third_trial
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        mode=lg.TestMode.FindPeakPerformance,
+        server_target_qps=1000,
+        server_target_latency_ns=NEVER_MISSED_MS * 10**6,
+        min_duration_ms=0,
+        min_query_count=20,
+    )
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    result = lg.StartTestWithLogSettings(sut, library, settings, log)
+    assert result.aborted and result.peak.at_least_qps == 2000
+    assert [(t.kind, t.passed) for t in result.peak.trials] == [("start", True), ("boundary", True)]
+    assert [t.qps for t in read_run(tmp_path).peak.trials] == [1000, 2000]
+
+
 @pytest.fixture
 def trial_file(search, tmp_path):
     """Of a search that was interrupted after two trials, and what it was a search for."""
