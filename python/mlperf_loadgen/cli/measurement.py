@@ -203,7 +203,7 @@ class Measurement:
         self.needed_sut()
         before = read_progress()
         with self.output_folder(), warnings.catch_warnings():
-            if self.logs.force:  # It says so itself.
+            if self.logs.force:  # To write over logs was asked for.
                 warnings.simplefilter("ignore", LogsOverwrittenWarning)
             try:
                 with self.checking():

@@ -24,8 +24,8 @@ def show_progress(interval_s: float = 1.0, stream: TextIO | None = None) -> Iter
     """Shows the progress of the tests that run inside the `with` block.
 
     `stream`: sys.stderr unless given. On a terminal it shows a panel that is updated every
-    `interval_s` seconds; elsewhere it writes a line every five seconds and one at the end of a set.
-    Faults of the stream do not affect the tests.
+    `interval_s` seconds; elsewhere it writes a line every five seconds and one at the end of the
+    last set. Faults of the stream do not affect the tests.
 
     Raises ValueError if the interval is not above 0, ImportError if the stream is a terminal and
     rich is not installed, and RuntimeError if gevent or eventlet has replaced the threads of the

@@ -778,7 +778,8 @@ def test_find_peak_resumes_from_its_file(folder):
     call("find-peak", *PEAK, "--resume", "trials.jsonl")
     first = (folder / "trials.jsonl").read_text().splitlines()
     assert len(first) > 1
-    call("find-peak", *PEAK, "--resume", "trials.jsonl")
+    # The logs that it writes over are those of the trials it goes on from.
+    assert "overwritten" not in call("find-peak", *PEAK, "--resume", "trials.jsonl").stderr
     assert (folder / "trials.jsonl").read_text().splitlines()[: len(first)] == first
 
 

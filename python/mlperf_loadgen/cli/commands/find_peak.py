@@ -124,10 +124,10 @@ def find_peak(
     from ...peak.result import PeakNotFoundError
 
     search.check()
+    if search.resumes:  # The logs of a search that goes on are those of its trials.
+        logs.force = True
     measurement = measurement_of(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
     _check_rates(settings, search)
-    if search.resumes:  # The logs of a search that goes on are those of its trials.
-        measurement.log_settings.log_output.exist_ok = True
 
     def tell_done(error: BaseException) -> str:
         if search.resume is None:
