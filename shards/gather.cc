@@ -28,7 +28,7 @@ struct Piece {
   size_t end;
 };
 
-// Pieces that one thread reads one after the other. The system is told of all of them first, so
+// Pieces that one thread reads one after the other. The system learns of all of them first, so
 // that the disk has several to do at a time.
 struct Group {
   const ShardReads* reads;

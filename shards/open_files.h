@@ -19,7 +19,7 @@ class OpenFiles {
 
   // The file of a shard. Returns 0, or what errno was.
   int Get(size_t shard, const std::string& path, std::shared_ptr<const ShardFile>* file);
-  // The next call opens it anew.
+  // The next call opens it again.
   void Forget(size_t shard);
 
  private:

@@ -31,7 +31,7 @@ def http_response(address: str, headers: Mapping[str, str]) -> http.client.HTTPR
 def http_chunks(address: str, response: http.client.HTTPResponse | None = None) -> Iterator[bytes]:
     """The body at an address, or of a response that is there already.
 
-    A connection that breaks is made anew for the rest, if the server offers byte ranges.
+    A connection that breaks is made again for the rest, if the server offers byte ranges.
     """
     if response is None:
         try:

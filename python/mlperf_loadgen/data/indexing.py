@@ -67,7 +67,7 @@ def common_folder(entries: list[dict[str, Any]]) -> str:
 
 
 def update_index(path: str | os.PathLike[str], **more: Any) -> list[str]:
-    """Writes an index file anew with what its shards are now; `more`: keys to set. Keys that mean
+    """Writes an index file again with what its shards are now; `more`: keys to set. Keys that mean
     nothing here stay. Returns the addresses of the shards that are not as they were listed."""
     index = read_index(path)
     content = index.content

@@ -252,7 +252,7 @@ def update(
     *,
     shown: Shown,
 ) -> Outcome:
-    """Write an index file anew with what its shards are now. Other keys of the file stay."""
+    """Write an index file again with what its shards are now. Other keys of the file stay."""
     from ...data.indexing import update_index
 
     more = {} if name is None else {"name": name}
@@ -260,6 +260,6 @@ def update(
         changed = update_index(file, **more)
     except (ValueError, OSError) as error:
         raise Mistake(f"{file}: {error}") from error
-    lines = [f"{shard} is listed anew" for shard in changed]
+    lines = [f"{shard} is listed as it is now" for shard in changed]
     lines += [f"{file}: {counted(len(changed), 'shard')} changed"]
     return _done({"output": file, "changed": changed}, lines)
