@@ -166,7 +166,10 @@ class PeakPhase {
 
   double ProbeQps(const LoadableSet& set) {
     const RunRecord record = test_.Issue(set, Phase::kWarmUp, ProbePlan(plan()));
-    return record.slots == nullptr ? 1 : ProbedQps(record);
+    if (record.slots == nullptr) return 1;
+    test_.logs()->detail().WriteConduct(record, "probe: ", test_.NowNs());
+    test_.AddConduct(record, "probe: ");
+    return ProbedQps(record);
   }
 
   // Nothing if the trial was not run to its end, or shows a system that breaks the contract. To

@@ -307,6 +307,23 @@ TEST_F(FindPeakTest, ABrokenContractEndsTheSearch) {
             std::string::npos);
 }
 
+TEST_F(FindPeakTest, AFaultInTheProbeIsAReason) {
+  settings_.server_find_peak_max_qps = 200;
+  settings_.min_duration_ms = 500;
+  uint64_t count = 0;
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    clock_.Advance(service_ns_);
+    CompleteAll(samples);
+    if (++count == 1) CompleteAll(samples);
+  };
+  const TestResult result = Run();
+  EXPECT_FALSE(result.valid());
+  ASSERT_FALSE(result.reasons.empty());
+  EXPECT_EQ(result.reasons[0].rfind("probe: 1 double completion", 0), 0u) << result.reasons[0];
+  EXPECT_NE(logs_.Read("mlperf_log_detail.txt").find("twice. (probe query 0, sample 0, "),
+            std::string::npos);
+}
+
 TEST_F(FindPeakTest, WithoutAConfirmingRunTheLogsSayWhatWasFoundSoFar) {
   int trials = 0;
   hooks_.on_trial = [&](const TrialOutcome&, const PeakAnswer&) {
