@@ -219,26 +219,23 @@ size_t Library::CountThatFits(uint64_t bytes) const {
 
 // ---- Loading -----------------------------------------------------------------------------------
 
-Fault Library::Load(const std::vector<uint64_t>& samples, const Decompress& decompress) {
-  std::vector<uint64_t> pinned;
+Fault Library::Load(const std::vector<uint64_t>& samples, const Decompress& decompress,
+                    std::vector<uint64_t>* counted) {
   std::vector<uint64_t> missing;
   {
     const std::lock_guard lock(mutex_);
     for (const uint64_t sample : samples) {
       const bool is_there = holds_[sample] != 0;
       holds_[sample] += is_there;
-      (is_there ? pinned : missing).push_back(sample);
+      (is_there ? *counted : missing).push_back(sample);
     }
   }
   const std::vector<uint64_t> to_read = Unique(missing);
   BatchHold batch;
   Fault fault = ReadBatch(to_read, decompress, &batch);
+  if (fault) return fault;
   const std::lock_guard lock(mutex_);
-  if (fault) {
-    for (const uint64_t sample : pinned) LetGo(sample);
-  } else {
-    Commit(missing, to_read.size(), batch.get());
-  }
+  Commit(missing, to_read.size(), batch.get());
   return fault;
 }
 

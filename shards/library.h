@@ -62,8 +62,11 @@ class Library {
   size_t CountThatFits(uint64_t bytes) const;
 
   // Brings samples into memory, or counts once more those that are there. Each is to be unloaded as
-  // many times as it was named. Calls may overlap. After a fault nothing is loaded.
-  Fault Load(const std::vector<uint64_t>& samples, const Decompress& decompress);
+  // many times as it was named. Calls may overlap. After a fault nothing is loaded, but `counted`
+  // are those that were there and count once more: the caller unloads them, where no other thread
+  // is about to hold what it found by Loaded().
+  Fault Load(const std::vector<uint64_t>& samples, const Decompress& decompress,
+             std::vector<uint64_t>* counted);
   // False, and nothing is done: one of them is not loaded as many times.
   bool Unload(const std::vector<uint64_t>& samples);
   // Null if it is not loaded. What it points to stays until the sample is unloaded; a thread that

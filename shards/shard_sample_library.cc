@@ -33,7 +33,10 @@ void ShardSampleLibrary::set_memory_bytes(uint64_t memory_bytes) {
 }
 
 void ShardSampleLibrary::LoadSamplesToRam(const std::vector<QuerySampleIndex>& samples) {
-  Require(library_->Load(Numbers(samples), RefuseCompressed));
+  std::vector<uint64_t> counted;
+  const Fault fault = library_->Load(Numbers(samples), RefuseCompressed, &counted);
+  if (fault) library_->Unload(counted);
+  Require(fault);
 }
 
 void ShardSampleLibrary::UnloadSamplesFromRam(const std::vector<QuerySampleIndex>& samples) {

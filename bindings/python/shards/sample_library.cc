@@ -45,7 +45,15 @@ class SampleLibrary {
 
   void Load(const py::object& indices) {
     const std::vector<uint64_t> samples = Indices(indices);
-    Call([&](const Library::Decompress& bytes) { return named_.library->Load(samples, bytes); });
+    std::vector<uint64_t> counted;
+    try {
+      Call([&](const Library::Decompress& bytes) {
+        return named_.library->Load(samples, bytes, &counted);
+      });
+    } catch (...) {  // With the interpreter's lock, as Find has it.
+      named_.library->Unload(counted);
+      throw;
+    }
   }
 
   void Unload(const py::object& indices) {

@@ -72,8 +72,14 @@ class LibraryTest : public testing::Test {
     return library;
   }
 
+  Fault Load(Library& library, const std::vector<uint64_t>& samples) {
+    counted_.clear();
+    return library.Load(samples, NotCompressed, &counted_);
+  }
+
   TestFile files_[3];
   Fault fault_;
+  std::vector<uint64_t> counted_;  // By the latest Load().
 };
 
 void ExpectSample(const Library& library, uint64_t sample) {
@@ -88,7 +94,7 @@ TEST_F(LibraryTest, LoadedSamplesAreThereUntilTheyAreUnloaded) {
   const std::unique_ptr<Library> library = Open();
   ASSERT_EQ(library->sample_count(), 3 * kSamples);
   const std::vector<uint64_t> wanted = {119, 0, 41, 40, 0};
-  ASSERT_FALSE(library->Load(wanted, NotCompressed));
+  ASSERT_FALSE(Load(*library, wanted));
   for (const uint64_t sample : wanted) ExpectSample(*library, sample);
   EXPECT_EQ(library->loaded_bytes(), library->BytesOf(wanted));
   EXPECT_TRUE(library->Unload({0}));
@@ -110,15 +116,28 @@ TEST_F(LibraryTest, AHeldBatchStays) {
 TEST_F(LibraryTest, ShardsThatChangedAreNamed) {
   const std::unique_ptr<Library> library = Open();
   std::filesystem::resize_file(files_[1].path(), 5000);
-  Fault fault = library->Load({0, 50, 100}, NotCompressed);
+  Fault fault = Load(*library, {0, 50, 100});
   EXPECT_EQ(fault.kind, FaultKind::kChanged) << fault.what;
   EXPECT_EQ(fault.shard, 1u);
   EXPECT_EQ(library->Loaded(0), nullptr);
   std::filesystem::remove(files_[1].path());
-  fault = library->Load({50}, NotCompressed);
+  fault = Load(*library, {50});
   EXPECT_EQ(fault.kind, FaultKind::kSystem);
   EXPECT_EQ(fault.system_error, ENOENT);
-  EXPECT_FALSE(library->Load({0, 100}, NotCompressed));
+  EXPECT_FALSE(Load(*library, {0, 100}));
+}
+
+TEST_F(LibraryTest, WhatWasThereStaysUntilTheCallerOfAFailedLoadUnloadsIt) {
+  const std::unique_ptr<Library> library = Open();
+  ASSERT_FALSE(Load(*library, {0, 1}));
+  std::filesystem::remove(files_[1].path());
+  ASSERT_TRUE(Load(*library, {0, 50, 0}));
+  EXPECT_EQ(counted_, (std::vector<uint64_t>{0, 0}));
+  ASSERT_TRUE(library->Unload({0, 1}));
+  ExpectSample(*library, 0);
+  ASSERT_TRUE(library->Unload(counted_));
+  EXPECT_EQ(library->Loaded(0), nullptr);
+  EXPECT_EQ(library->loaded_bytes(), 0u);
 }
 
 TEST_F(LibraryTest, TheFirstBrokenShardIsReported) {
@@ -155,7 +174,8 @@ TEST_F(LibraryTest, FourThreadsLoadReadAndUnload) {
     for (int round = 0; round < 40; ++round) {
       std::vector<uint64_t> wanted(20);
       for (uint64_t& sample : wanted) sample = draw() % library->sample_count();
-      ASSERT_FALSE(library->Load(wanted, NotCompressed));
+      std::vector<uint64_t> counted;
+      ASSERT_FALSE(library->Load(wanted, NotCompressed, &counted));
       for (const uint64_t sample : wanted) ExpectSample(*library, sample);
       ASSERT_TRUE(library->Unload(wanted));
     }
@@ -182,7 +202,7 @@ TEST_F(LibraryTest, AShardThatIsCutAndReplacedDuringLoads) {
     const std::unique_ptr<Library> library = Open();
     if (library == nullptr) continue;  // It was cut just then.
     for (int round = 0; round < 5; ++round) {
-      if (library->Load({45, 60, 79}, NotCompressed)) {
+      if (Load(*library, {45, 60, 79})) {
         ++faults;
         continue;
       }
