@@ -18,12 +18,14 @@ inline void Require(bool holds, const char* promise) {
   if (!holds) throw BrokenPromise(promise);
 }
 
-// Each reads `input` as the content of a file and returns whether it was accepted. Throws
+// Each reads `input`, most as the content of a file, and returns whether it was accepted. Throws
 // BrokenPromise.
 bool FuzzConfig(std::string_view input);
 bool FuzzAccuracyLog(std::string_view input);
 bool FuzzSampleLog(std::string_view input);
 bool FuzzShard(std::string_view input);
+// `input`: the direction, and what comes on a lane.
+bool FuzzLane(std::string_view input);
 
 }  // namespace mlperf::loadgen
 

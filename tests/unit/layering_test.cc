@@ -284,6 +284,22 @@ TEST(LayeringTest, ShardsIncludeTheirOwnFilesAndPublicHeaders) {
   EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
 }
 
+TEST(LayeringTest, TheNetworkIncludesItsOwnFilesAndThoseOfTheCore) {
+  const std::map<std::string, std::string> sources = SourcesIn("network");
+  EXPECT_GT(sources.size(), 5u);
+  const std::set<std::string> system = {"poll.h", "sys/epoll.h", "sys/eventfd.h", "sys/socket.h"};
+  for (const auto& [file, source] : sources) {
+    std::istringstream stream(source);
+    for (const Include& include : Includes(stream)) {
+      const bool is_allowed = include.quoted
+                                  ? sources.count(include.name) + Sources().count(include.name) == 1
+                                  : IsOfTheSystem(include.name) || system.count(include.name) == 1;
+      EXPECT_TRUE(is_allowed) << file << ": " << include.text;
+    }
+  }
+  EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
+}
+
 // ---- The check itself --------------------------------------------------------------------------
 
 TEST(LayeringTest, TheCheckSeesEachKindOfFault) {

@@ -25,6 +25,7 @@ PACKAGE = "python/mlperf_loadgen"
 SOURCES = (
     "loadgen",
     "shards",
+    "network",
     "bindings",
     "python",
     "cmake",
