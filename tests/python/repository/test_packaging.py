@@ -25,6 +25,7 @@ PACKAGE = "python/mlperf_loadgen"
 SOURCES = (
     "loadgen",
     "shards",
+    "transfer",
     "network",
     "bindings",
     "python",

@@ -1,0 +1,75 @@
+// An operation on its way: a batch of reads or writes, a send or a receive.
+#ifndef MLPERF_TRANSFER_OP_H_
+#define MLPERF_TRANSFER_OP_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "deadline.h"
+#include "status.h"
+
+namespace mlperf::transfer {
+
+class Connection;
+class EventQueue;
+class Region;
+
+// Made by the call that posts it, shared by the program and the engine; it keeps its local region
+// alive. Every method may be called from any thread, and none calls back.
+class Op : public std::enable_shared_from_this<Op> {
+ public:
+  Op(std::shared_ptr<Region> local, std::shared_ptr<Connection> connection, uint64_t nbytes);
+  ~Op();
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+
+  // Everything it did can be seen by who saw it done.
+  bool done() const { return state_.load(std::memory_order_acquire) == kDone; }
+
+  // How it ended: kOk, kRefused, kPeerLost or kFailed. kTimeout while it is not done.
+  Status status() const;
+
+  // Waits until it is done, then as status(); kTimeout if that is not in time: the operation goes
+  // on. The calling thread may serve the connection meanwhile, and asks no lock of the program.
+  Status Wait(double timeout_s = kForever);
+
+  // Asks to be told: true, and once it is done, Engine::TakeCompleted() gives it, once. False: it
+  // is done already, and will not be given. One atomic step, so nothing is missed or told twice.
+  bool NotifyWhenDone();
+
+  uint64_t nbytes() const { return nbytes_; }
+  // Of a receive that is done: how long the message was.
+  uint64_t received_nbytes() const { return received_nbytes_; }
+  // CLOCK_MONOTONIC; completed_ns is 0 before it is done.
+  int64_t posted_ns() const { return posted_ns_; }
+  int64_t completed_ns() const { return done() ? completed_ns_ : 0; }
+
+  // ---- For the engine and its providers. ----
+
+  // Ends it; only the first call counts. From any thread, holding no lock that Wait() could need.
+  void Complete(Status status);
+  void set_received_nbytes(uint64_t nbytes) { received_nbytes_ = nbytes; }
+  const std::shared_ptr<Region>& local() const { return local_; }
+
+ private:
+  friend class Connection;
+  enum State : uint32_t { kPending, kCompleting, kDone };
+
+  bool SleepUntil(int64_t deadline_ns);
+
+  const std::shared_ptr<Region> local_;
+  const std::shared_ptr<Connection> connection_;
+  const uint64_t nbytes_;
+  const int64_t posted_ns_;
+  std::atomic<uint32_t> state_{kPending};  // Also the futex of those who wait.
+  std::atomic<uint32_t> sleepers_{0};
+  std::atomic<uint32_t> notice_{0};  // Whether it is to be given, or was.
+  Status status_;
+  uint64_t received_nbytes_ = 0;
+  int64_t completed_ns_ = 0;
+};
+
+}  // namespace mlperf::transfer
+
+#endif  // MLPERF_TRANSFER_OP_H_
