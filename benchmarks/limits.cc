@@ -198,7 +198,7 @@ void MeasureHex(const std::vector<uint8_t>& bytes, std::vector<char>* text) {
     for (size_t i = 0; i < bytes.size(); ++i) {
       std::memcpy(text->data() + 2 * i, digits.data() + 2 * size_t{bytes[i]}, 2);
     }
-    // The compiler must not drop what nobody reads.
+    // The compiler must not drop what is not read.
     asm volatile("" : : "r"(text->data()) : "memory");
   });
   PrintNumber("bytes into hex digits, one thread", static_cast<double>(bytes.size()) / ns, "GB/s");

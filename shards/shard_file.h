@@ -1,4 +1,4 @@
-// A file to read from at any place, and what tells whether it is still the same one.
+// A file to read from at any place, and what shows whether it is still the same one.
 #ifndef MLPERF_SHARDS_SHARD_FILE_H_
 #define MLPERF_SHARDS_SHARD_FILE_H_
 

@@ -37,7 +37,7 @@ uint32_t Bits(const IndexOptions& options) {
          (options.read_concatenated ? 4u : 0u);
 }
 
-// Tells damage; no one would forge it who may write there.
+// Shows damage; no one would forge it who may write there.
 uint64_t HashOf(std::string_view bytes) {
   constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
   uint64_t hash = bytes.size();

@@ -27,7 +27,7 @@ bool HasRightChecksum(const char* block);
 // all (0), or 0x80 and 11 bytes, big-endian. Nothing for anything else and above kMaxNumber.
 std::optional<uint64_t> ReadNumber(std::string_view field);
 
-// Tells whether a header is still the one that was indexed. Not for hostile bytes.
+// Shows whether a header is still the one that was indexed. Not for hostile bytes.
 uint32_t HashOfBlock(const char* block);
 
 // The parts of a header that say what follows. The texts point into the block.

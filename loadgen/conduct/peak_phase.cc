@@ -70,7 +70,7 @@ class PeakPhase {
         {plan().target_qps, plan().find_peak_step, plan().find_peak_decimals,
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
-    TellFailures(&*test_.result()->peak);
+    ReportFailures(&*test_.result()->peak);
     Conclude();
     if (reported_.slots == nullptr || reported_.queries_issued == 0) return;
     test_.logs()->WriteQueries(reported_plan_, reported_, {.trace = false, .samples = true});

@@ -252,7 +252,7 @@ void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result)
   result->high_qps = high_known ? answer.high_qps : 0;
   result->valid_qps = answer.valid_qps.value_or(0);
   result->end = stopped ? "the test was ended before the search was" : EndText(answer);
-  TellFailures(result);
+  ReportFailures(result);
 }
 
 const PeakTrial* LowestFailing(const PeakSearchResult& result) {
@@ -264,7 +264,7 @@ const PeakTrial* LowestFailing(const PeakSearchResult& result) {
   return lowest;
 }
 
-void TellFailures(PeakSearchResult* result) {
+void ReportFailures(PeakSearchResult* result) {
   const PeakTrial* lowest = LowestFailing(*result);
   if (lowest == nullptr) return;
   char rate[60];
@@ -308,7 +308,7 @@ bool TrialObserver::HasSeenEnough(const SetView& view) {
   bool all_pass = true;
   bool one_fails = false;
   for (Watched& watched : watched_) {
-    Tell(view, false, &watched);
+    Report(view, false, &watched);
     watched.watch.AddProgress(elapsed_s, issued_, view.samples_completed);
     all_pass = all_pass && watched.watch.outlook() == TrialOutlook::Passes;
     one_fails = one_fails || watched.watch.outlook() == TrialOutlook::Fails;
@@ -326,8 +326,8 @@ bool TrialObserver::HasEnded(const SetView& view, double elapsed_s) const {
   return view.start_ns + view.slots.scheduled_delta_ns[issued_] > view.now_ns;
 }
 
-// Tells the watch of the queries whose fate is known, in order.
-void TrialObserver::Tell(const SetView& view, bool ended, Watched* watched) const {
+// Reports the queries whose fate is known to the watch, in order.
+void TrialObserver::Report(const SetView& view, bool ended, Watched* watched) const {
   for (; watched->next_query < view.queries_ready; ++watched->next_query) {
     const uint64_t query = watched->next_query;
     if (Load(view.slots.issued_ns[query]) == 0) {
@@ -387,7 +387,7 @@ TrialOutcome TrialObserver::Outcome(const RunRecord& record, double wall_s) {
   const SetView view{*record.slots, record.query_end, outcome.completed, record.start_ns,
                      record.drained_ns};
   for (Watched& watched : watched_) {
-    Tell(view, true, &watched);
+    Report(view, true, &watched);
     outcome.counts.push_back(watched.watch.counts());
     if (!hopeless || request_.kind != TrialKind::Bracket) continue;
     outcome.counts.back().outlook = TrialOutlook::Fails;

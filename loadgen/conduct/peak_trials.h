@@ -59,7 +59,7 @@ RunPlan TrialPlan(const RunPlan& plan, const std::vector<TrialBound>& bounds,
 PeakTrial Describe(const PeakFinderOptions& options, const TrialOutcome& outcome);
 std::string TrialText(const TrialOutcome& outcome);
 // Adds to the end in words why queries failed, at the lowest rate at which any did.
-void TellFailures(PeakSearchResult* result);
+void ReportFailures(PeakSearchResult* result);
 // What a reader must know where failures and not latencies are what ends at the peak; else empty.
 std::string FailuresCaution(const PeakSearchResult& result);
 void SetAnswer(const PeakAnswer& answer, bool stopped, PeakSearchResult* result);
@@ -83,7 +83,7 @@ class TrialObserver : public SetObserver {
   };
 
   bool HasEnded(const SetView& view, double elapsed_s) const;
-  void Tell(const SetView& view, bool ended, Watched* watched) const;
+  void Report(const SetView& view, bool ended, Watched* watched) const;
   std::optional<bool> IsOver(const TrialBound& bound, const SetView& view, uint64_t query,
                              bool ended) const;
 

@@ -70,7 +70,7 @@ std::string Duration(int64_t ns) {
 }
 
 // Why it was late, and what to do.
-const char* CauseAndCure(const RunPlan& plan, const LateWaits& waits) {
+const char* CauseAndFix(const RunPlan& plan, const LateWaits& waits) {
   if (waits.machine_ns == 0 && waits.gate_ns == 0) {
     return "it does not keep up with this rate on this machine: lower the rate, or issue with "
            "server_coalesce_queries or several issue threads";
@@ -107,7 +107,7 @@ std::string LatenessCaution(const RunPlan& plan, const RunRecord& record) {
          (plan.use_token_latencies ? " time to first token, " : " latency, ") +
          Duration(judged.measured_ns) + ", " + Duration(judged.own_ns()) +
          " is not the system's: the load generator issued late; " +
-         CauseAndCure(plan, record.late_waits) + ".";
+         CauseAndFix(plan, record.late_waits) + ".";
 }
 
 }  // namespace mlperf::loadgen

@@ -316,7 +316,7 @@ std::vector<std::string> ContractReasons(const RunRecord& record) {
     if (record.violations.counts[kind] == 0 || IsFailure(kind)) continue;
     const bool fault = static_cast<Violation>(kind) == Violation::kFault;
     reasons.push_back(CountViolation(record.violations, kind) + ": " +
-                      (fault ? Join(record.violations.faults, "; ") : CureOfViolation(kind)));
+                      (fault ? Join(record.violations.faults, "; ") : FixOfViolation(kind)));
   }
   if (record.aborted) {
     reasons.push_back("the test was aborted: only a run to the end can be VALID");

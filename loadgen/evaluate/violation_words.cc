@@ -10,7 +10,7 @@ namespace {
 struct ViolationWords {
   const char* one;
   const char* many;
-  const char* cure;
+  const char* fix;
 };
 
 // In the order of Violation.
@@ -51,6 +51,6 @@ std::string CountViolation(const ViolationRecord& violations, size_t kind) {
   return Counted(count, words.one, words.many);
 }
 
-const char* CureOfViolation(size_t kind) { return kViolationWords[kind].cure; }
+const char* FixOfViolation(size_t kind) { return kViolationWords[kind].fix; }
 
 }  // namespace mlperf::loadgen

@@ -1,4 +1,4 @@
-// How a broken promise of the system under test is named in reasons, and what cures it.
+// How a broken promise of the system under test is named in reasons, and what fixes it.
 #ifndef MLPERF_LOADGEN_EVALUATE_VIOLATION_WORDS_H_
 #define MLPERF_LOADGEN_EVALUATE_VIOLATION_WORDS_H_
 
@@ -13,7 +13,7 @@ namespace mlperf::loadgen {
 std::string CountViolation(const ViolationRecord& violations, size_t kind);
 
 // What to do about it. Failed samples and faults have none: they say why themselves.
-const char* CureOfViolation(size_t kind);
+const char* FixOfViolation(size_t kind);
 
 }  // namespace mlperf::loadgen
 

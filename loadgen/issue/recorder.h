@@ -102,7 +102,7 @@ class Recorder {
   bool logs_responses() const { return options_.responses != nullptr; }
 
   // Records a completion at `now_ns`. True, and the sample's position within the set, if the id
-  // was good; otherwise the violation is counted.
+  // was good; if not, the violation is counted.
   // `alone`: called by the only thread that issues, between issue and return.
   bool Complete(ResponseId id, int64_t now_ns, int64_t n_tokens, bool alone, uint64_t* sample) {
     if (!Resolve(id, now_ns, sample)) return false;

@@ -53,7 +53,7 @@ enum class SignalFate {
 };
 
 // Ends the test if this is its first signal. Calls nothing that might not return.
-SignalFate TellTest(int signal) {
+SignalFate EndTest(int signal) {
   if (getpid() != owner) return SignalFate::kForked;
   int none = 0;
   SignalFate fate = SignalFate::kTooLate;
@@ -70,7 +70,7 @@ SignalFate TellTest(int signal) {
 // Only calls what a signal handler may call.
 void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  switch (TellTest(signal)) {
+  switch (EndTest(signal)) {
     case SignalFate::kFirst:
       CallPrevious(signal, info, context);
       if (const Interrupts::Hook hook = first_hook.load()) hook(signal);

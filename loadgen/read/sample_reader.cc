@@ -40,14 +40,14 @@ class HeaderReader {
   bool StartsWith(std::string_view text) const { return head_.substr(offset_).starts_with(text); }
 
   // Takes `expected`, or says what stands in its place and what to do.
-  void Expect(std::string_view expected, std::string_view cure) {
+  void Expect(std::string_view expected, std::string_view fix) {
     const std::string_view rest = head_.substr(offset_);
     const auto same =
         static_cast<size_t>(std::ranges::mismatch(rest, expected).in2 - expected.begin());
     offset_ += same;
     if (same == expected.size()) return;
     FailIfAtEnd(Quoted(expected.substr(same)));
-    Fail(Quoted(head_.substr(offset_)), Quoted(expected.substr(same)), cure);
+    Fail(Quoted(head_.substr(offset_)), Quoted(expected.substr(same)), fix);
   }
 
   // The length of the rest of the header. Leaves no more than that unread.
@@ -102,9 +102,9 @@ class HeaderReader {
   }
 
   [[noreturn]] void Fail(const std::string& found, const std::string& expected,
-                         std::string_view cure) const {
+                         std::string_view fix) const {
     throw SampleLogFormatError(name_ + ": byte " + std::to_string(offset_) + ": found " + found +
-                               ", expected " + expected + "; " + std::string(cure));
+                               ", expected " + expected + "; " + std::string(fix));
   }
 
   std::string_view head_;

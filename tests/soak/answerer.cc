@@ -150,7 +150,7 @@ void Answerer::ReportFirstTokens(const std::vector<WorkItem>& batch, Dice* dice)
 }
 
 // Ids that do not belong to the sample they come with.
-void Answerer::AddStrangers(const Fate& fate, Call* call) {
+void Answerer::AddStrayIds(const Fate& fate, Call* call) {
   const ResponseId newest = state_->newest_id.load();
   const uint64_t draw = state_->calls.fetch_add(1);
   if (fate.unknown_id) {
@@ -177,7 +177,7 @@ void Answerer::Answer(const std::vector<WorkItem>& batch) {
   Call late_tokens(state_);
   for (const WorkItem& item : batch) {
     const Fate& fate = item.fate;
-    AddStrangers(fate, &call);
+    AddStrayIds(fate, &call);
     call.Add(item.id, IdOrigin::kIssued, fate.n_tokens, fate.null_data);
     if (fate.null_data) state_->ledger.NoteFault(Fault::kNullData);
     if (fate.n_tokens < 2) state_->ledger.NoteFault(Fault::kBadTokenCount);
@@ -289,7 +289,7 @@ void WorkerPool::AnswerBatch(const std::vector<WorkItem>& batch, Answerer* answe
 
 namespace {
 
-class NobodysSystem final : public SystemUnderTest {
+class UnusedSystem final : public SystemUnderTest {
  public:
   const std::string& Name() override { return name_; }
   void IssueQuery(const std::vector<QuerySample>&) override {}
@@ -299,7 +299,7 @@ class NobodysSystem final : public SystemUnderTest {
   const std::string name_ = "a system without a test";
 };
 
-class NobodysLibrary final : public QuerySampleLibrary {
+class UnusedLibrary final : public QuerySampleLibrary {
  public:
   const std::string& Name() override { return name_; }
   size_t TotalSampleCount() override { return 1; }
@@ -315,8 +315,8 @@ class NobodysLibrary final : public QuerySampleLibrary {
 
 void StartNested(RunState* state, bool surely_running) {
   state->ledger.NoteFault(Fault::kNestedStart);
-  NobodysSystem system;
-  NobodysLibrary library;
+  UnusedSystem system;
+  UnusedLibrary library;
   // No test can be run with these, so none is if the running one has just ended.
   TestSettings settings;
   settings.min_query_count = 0;

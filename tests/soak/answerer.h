@@ -77,7 +77,7 @@ class Answerer {
  private:
   class Call;
   void ReportFirstTokens(const std::vector<WorkItem>& batch, Dice* dice);
-  void AddStrangers(const Fate& fate, Call* call);
+  void AddStrayIds(const Fate& fate, Call* call);
   CallbackUse DrawCallback(Dice* dice) const;
 
   RunState* state_;

@@ -441,7 +441,7 @@ void Checker::AddWinnerRanges(const SampleAccount& sample, Ranges* ranges) const
   }
 }
 
-void Checker::AddStrangerRanges(Ranges* ranges) const {
+void Checker::AddStrayRanges(Ranges* ranges) const {
   const auto of = [&](Complaint kind) -> Range& { return (*ranges)[static_cast<size_t>(kind)]; };
   for (const Attempt& attempt : account_.unissued) {
     const bool sure = account_.SurelyActive(attempt);
@@ -471,7 +471,7 @@ void Checker::CheckComplaints() {
     AddFirstTokenRanges(account_.samples[i], rows_[i], &ranges);
     if (rows_[i].completed_ns >= 0) AddWinnerRanges(account_.samples[i], &ranges);
   }
-  AddStrangerRanges(&ranges);
+  AddStrayRanges(&ranges);
   for (size_t kind = 0; kind < kComplaintKinds; ++kind) {
     const uint64_t count = detail_.complaints[kind];
     Expect(ranges[kind].least <= count && count <= ranges[kind].most,

@@ -60,7 +60,7 @@ class Checker {
   void AddCompletionRanges(const SampleAccount& sample, const Row& row, Ranges* ranges) const;
   void AddFirstTokenRanges(const SampleAccount& sample, const Row& row, Ranges* ranges) const;
   void AddWinnerRanges(const SampleAccount& sample, Ranges* ranges) const;
-  void AddStrangerRanges(Ranges* ranges) const;
+  void AddStrayRanges(Ranges* ranges) const;
   void CheckConservation(std::optional<uint64_t> late_before);
 
   const RunState& state_;

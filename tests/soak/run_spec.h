@@ -27,13 +27,13 @@ struct FaultRates {
 };
 
 // Where one exception is thrown.
-enum class Thrower { kNobody, kSutName, kIssue, kFlush, kLibraryName, kLoad, kUnload };
+enum class Thrower { kNone, kSutName, kIssue, kFlush, kLibraryName, kLoad, kUnload };
 
 // Who calls AbortTest.
-enum class Aborter { kNobody, kIssue, kLoad, kWorker, kOtherThread };
+enum class Aborter { kNone, kIssue, kLoad, kWorker, kOtherThread };
 
 // Who calls StartTest while the test runs.
-enum class Nester { kNobody, kIssue, kWorker };
+enum class Nester { kNone, kIssue, kWorker };
 
 // Who answers what is not answered in IssueQuery itself.
 enum class Answerers { kWorkers, kThreadEachBatch };
@@ -53,11 +53,11 @@ struct RunSpec {
   uint64_t largest_response = 0;  // Bytes.
 
   FaultRates faults;
-  Thrower thrower = Thrower::kNobody;
+  Thrower thrower = Thrower::kNone;
   uint64_t throw_at = 0;  // Which call, from 0.
-  Aborter aborter = Aborter::kNobody;
+  Aborter aborter = Aborter::kNone;
   uint64_t abort_at = 0;  // Which call or batch, from 0; for another thread: how long it waits.
-  Nester nester = Nester::kNobody;
+  Nester nester = Nester::kNone;
   bool slow_callbacks = false;
   bool completes_after_run = false;
 };

@@ -15,11 +15,11 @@ constexpr char kOfSystem[] =
     "return when the query is taken, or derive the system from AsyncSystemUnderTest";
 constexpr char kOfLibrary[] = "return when all samples are there (asyncio.run waits)";
 
-// Throws what a call raised, or drops what it returned. `callback`: of what was called; `cure`: of
+// Throws what a call raised, or drops what it returned. `callback`: of what was called; `fix`: of
 // what it should not have returned.
-void Finish(PyObject* returned, const char* callback, const char* cure = kOfSystem) {
+void Finish(PyObject* returned, const char* callback, const char* fix = kOfSystem) {
   const py::object owned = py::reinterpret_steal<py::object>(returned);
-  if (returned == nullptr || !IsDone(returned, callback, cure)) throw py::error_already_set();
+  if (returned == nullptr || !IsDone(returned, callback, fix)) throw py::error_already_set();
 }
 
 py::object RequireCallable(py::object callable, const char* name) {

@@ -17,13 +17,13 @@ void Close(PyObject* object) {
 
 }  // namespace
 
-bool IsDone(PyObject* returned, const char* callback, const char* cure) {
+bool IsDone(PyObject* returned, const char* callback, const char* fix) {
   if (returned == Py_None) return true;
   const bool generates = PyGen_CheckExact(returned) || PyAsyncGen_CheckExact(returned);
   if (!generates && !IsAwaitable(returned)) return true;
   if (PyGen_CheckExact(returned) || PyCoro_CheckExact(returned)) Close(returned);
   PyErr_Format(PyExc_TypeError, "%s returned an object of type %.100s, and nothing %s it: %s",
-               callback, Py_TYPE(returned)->tp_name, generates ? "iterates over" : "awaits", cure);
+               callback, Py_TYPE(returned)->tp_name, generates ? "iterates over" : "awaits", fix);
   return false;
 }
 

@@ -8,7 +8,7 @@ namespace mlperf::python {
 
 // False with a TypeError set, naming `callback` and what to do instead, if `returned` does
 // something only when it is awaited or iterated over. With the GIL held.
-bool IsDone(PyObject* returned, const char* callback, const char* cure);
+bool IsDone(PyObject* returned, const char* callback, const char* fix);
 
 }  // namespace mlperf::python
 

@@ -21,7 +21,7 @@ from ..host.folders import has_working_directory
 from .options.option_names import in_options
 from .options.spelling import near_or_all
 from .show.outcome import CommandError, Interrupted, Mistake, Outcome, Status, SutFailure, json_text
-from .show.show import drop, ready_streams, tell
+from .show.show import drop, ready_streams, say
 
 _HELP_NAMES = ["-h", "--help"]
 _CONTEXT = {"help_option_names": _HELP_NAMES}
@@ -41,7 +41,7 @@ Exit status:
        difference
     2  there is a mistake in the command
     3  the system under test failed, for example by an exception
-    4  compare: inconclusive, the runs are too short or vary too much to tell
+    4  compare: inconclusive, the runs are too short or vary too much to judge
   130  the command was interrupted
 """
 
@@ -145,10 +145,10 @@ def _finish(command: Callable[[], Any], words: Sequence[str]) -> int:
     except OSError as error:
         drop(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # A reader has seen enough, as `head` does.
-            tell(f"error: the standard output cannot be written: {error.strerror}")
+            say(f"error: the standard output cannot be written: {error.strerror}")
             return Status.MISTAKE
     except KeyboardInterrupt:
-        tell("error: interrupted while the result was printed")
+        say("error: interrupted while the result was printed")
         return Status.INTERRUPTED
     # --help and --version come to a plain number, or to nothing.
     return outcome.status if isinstance(outcome, Outcome) else int(outcome or 0)
@@ -175,7 +175,7 @@ def _outcome(command: Callable[[], Any], words: Sequence[str], as_json: bool) ->
             return Status.DONE
         return _error_outcome(Mistake(str(error)), words)
     except Exception as error:  # Not 1, which would mean INVALID.
-        tell("".join(traceback.format_exception(error)).rstrip())
+        say("".join(traceback.format_exception(error)).rstrip())
         return _error_outcome(SutFailure(f"unexpected, please report it: {error!r}"), words)
     return outcome
 
@@ -201,8 +201,8 @@ def _error_outcome(error: BaseException, words: Sequence[str]) -> Outcome:
             f"command. What failed: {text}"
         )
     if "--debug" in words:
-        tell("".join(traceback.format_exception(error)).rstrip())
-    tell(f"error: {text}")
+        say("".join(traceback.format_exception(error)).rstrip())
+    say(f"error: {text}")
     return Outcome(status, {"error": text, "exit_status": status}, lambda: None)
 
 
@@ -249,9 +249,9 @@ def _print_warning(
     """Shows a warning. Those of this package come without the place in the code, which is not the
     code of the user."""
     if category.__module__.startswith("mlperf_loadgen"):
-        tell(f"warning: {in_options(str(message))}")
+        say(f"warning: {in_options(str(message))}")
     else:
-        tell(warnings.formatwarning(message, category, filename, lineno, line).rstrip())
+        say(warnings.formatwarning(message, category, filename, lineno, line).rstrip())
 
 
 @contextlib.contextmanager

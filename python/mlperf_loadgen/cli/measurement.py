@@ -29,7 +29,7 @@ from .options.setting_values import (
 )
 from .options.settings_sources import Model, SourcedSettings, gather_settings
 from .show.outcome import Interrupted, Mistake, SutFailure
-from .show.show import tell
+from .show.show import say
 from .target.targets import (
     check_system,
     entered,
@@ -190,14 +190,14 @@ class Measurement:
             if is_address(sut):
                 self.doing = f"before the first query, waiting for {name} to be ready"
                 if self.shows_progress:
-                    tell(f"waiting for {name} to be ready")
+                    say(f"waiting for {name} to be ready")
             yield system, library
 
     @contextlib.contextmanager
     def testing(
-        self, tell_done: Callable[[BaseException], str] = lambda error: ""
+        self, done_text: Callable[[BaseException], str] = lambda error: ""
     ) -> Iterator[None]:
-        """Around tests: makes the folder of the logs, and does what `checking` does. `tell_done`:
+        """Around tests: makes the folder of the logs, and does what `checking` does. `done_text`:
         what is done and kept where an interrupt ended them.
         """
         self.needed_sut()
@@ -209,7 +209,7 @@ class Measurement:
                 with self.checking():
                     yield
             except KeyboardInterrupt as error:
-                parts = [f"interrupted {self._where(before)}", tell_done(error)]
+                parts = [f"interrupted {self._where(before)}", done_text(error)]
                 if any(self.output.iterdir()):
                     parts.append(f"what was logged is in {self.output}")
                 raise Interrupted("; ".join(filter(None, parts))) from error
@@ -258,14 +258,14 @@ class Measurement:
     def _watch(self, stack: contextlib.ExitStack) -> None:
         url = stack.enter_context(self.serving_metrics())
         if url:
-            tell(f"metrics at {url}")
+            say(f"metrics at {url}")
         if self.shows_progress:
             from ..live.view import show_progress
 
             try:
                 stack.enter_context(show_progress())
             except RuntimeError as error:  # The threads of the process are not real.
-                tell(f"no progress is shown: {error}")
+                say(f"no progress is shown: {error}")
 
     @property
     def shows_progress(self) -> bool:

@@ -37,7 +37,7 @@ class Difference:
     above 1000."""
     verdict: str
     """"slower" or "faster": B, by more than the tolerance. "same": within the tolerance. "unclear":
-    the interval is too wide to tell, or the side that seems faster answered fewer samples."""
+    the interval is too wide to judge, or the side that seems faster answered fewer samples."""
 
 
 @dataclass(frozen=True)

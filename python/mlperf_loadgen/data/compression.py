@@ -19,7 +19,7 @@ from .errors import ShardFormatError
 _LARGEST_PIECE = 1 << 20
 _ZSTD_PIECE = 512
 HEAD_SIZE = 6
-"""How many first bytes tell the compression."""
+"""How many first bytes show the compression."""
 
 
 class _Decompressor(Protocol):

@@ -328,14 +328,14 @@ def test_what_is_logged_can_be_chosen(folder):
         ),
     ],
 )
-def test_dry_run_tells_the_traffic(folder, words, expected):
+def test_dry_run_shows_the_traffic(folder, words, expected):
     traffic = document(*RUN, "--dry-run", *words.split())["traffic"]
     assert traffic["library"] == "50 samples, 20 loaded at once"
     assert {name: traffic[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("words", ["", "-s multi", "-s offline --set offline_expected_qps=2000"])
-def test_the_traffic_is_what_the_dry_run_told(folder, words):
+def test_the_traffic_is_what_the_dry_run_showed(folder, words):
     settings = [*words.split(), "--set", "min_duration_ms=0", "--set", "min_query_count=130"]
     plan = document(*RUN, "--dry-run", *settings)["traffic"]
     ran = strict_json(call(*RUN, *settings, "--json").stdout)["performance"]
@@ -568,7 +568,7 @@ def logged(folder):
     return folder / "logs"
 
 
-def test_accuracy_tells_what_a_log_holds(logged):
+def test_accuracy_shows_what_a_log_holds(logged):
     found = document("accuracy", logged)
     assert (found["responses"], found["samples"], found["truncated"]) == (50, 50, False)
     assert (found["bytes_min"], found["bytes_max"]) == (40, 40)
@@ -829,7 +829,7 @@ def test_a_resume_file_that_is_none_is_refused(folder):
     assert (folder / "notes.txt").read_text() == "of value\n"
 
 
-def test_a_run_of_too_few_queries_tells_the_command_that_asks_for_enough(folder):
+def test_a_run_of_too_few_queries_names_the_command_that_asks_for_enough(folder):
     few = ("--set", "min_query_count=1", "--set", "min_duration_ms=0")
     shown = done(*RUN, *few, "-s", "single", status=1).stdout
     assert "reason: early stopping needs " in shown
@@ -838,7 +838,7 @@ def test_a_run_of_too_few_queries_tells_the_command_that_asks_for_enough(folder)
     assert document(*command[1:])["scenario"] == "SingleStream"  # VALID: the status is 0.
 
 
-def test_an_offline_run_that_was_too_short_tells_the_command_that_is_long_enough(folder):
+def test_an_offline_run_that_was_too_short_names_the_command_that_is_long_enough(folder):
     words = (*RUN, "-s", "offline", "--set", "min_duration_ms=300", "-o", "short")
     short = done(*words, status=1).stdout
     advised = re.search(r"advice: Set offline_expected_qps to (\S+) \(it was 1\)", short)

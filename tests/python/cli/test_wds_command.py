@@ -153,7 +153,7 @@ def test_verify_lists_all_that_is_wrong(shards, folder):
 def test_verify_holds_shards_against_their_index_file(shards):
     done("wds", "index", BRACES)
     data = bytearray(shards[1].read_bytes())
-    data[600] ^= 1  # In a body, which no header tells of.
+    data[600] ^= 1  # In a body, which no header describes.
     shards[1].write_bytes(data)
     assert document("wds", "verify", BRACES)["problems"] == []
     (problem,) = document("wds", "verify", "d/shardindex.json", status=1)["problems"]

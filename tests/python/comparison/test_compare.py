@@ -614,7 +614,7 @@ def test_noise_that_hides_what_matters_is_inconclusive(folder_of):
     assert compare(a, b, tolerance=0.3).outcome == "no difference"
 
 
-def test_a_median_that_is_many_times_larger_and_too_uncertain_to_tell_is_inconclusive(folder_of):
+def test_a_median_that_is_many_times_larger_and_too_uncertain_to_judge_is_inconclusive(folder_of):
     random = np.random.default_rng(3)
     a, b = (np.where(random.permutation(2000) < half, 1.0, 17.0) * MS for half in (1010, 990))
     found = compare(folder_of(a), folder_of(b))

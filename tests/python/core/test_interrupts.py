@@ -115,19 +115,19 @@ class Program:
         self.signalled_s = time.monotonic()
         self.process.send_signal(number)
 
-    def end(self, tell=""):
+    def end(self, line=""):
         """Waits for the end; returns (exit status, the lines it said, stderr)."""
         with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
-            stdin.write(tell)
+            stdin.write(line)
         said = self.process.stdout.read().splitlines()
         status = self.process.wait()
         if self.signalled_s is not None:
             assert time.monotonic() - self.signalled_s < END_LIMIT_S
         return status, said, self.errors.read_text()
 
-    def assert_says(self, *words, tell=""):
+    def assert_says(self, *words, line=""):
         """Says these words to its end, and ends well."""
-        status, said, errors = self.end(tell)
+        status, said, errors = self.end(line)
         assert (status, tuple(said)) == (0, words), errors
         assert errors == ""
 
@@ -281,7 +281,7 @@ def test_handlers_of_the_user_keep_their_meaning(start, tmp_path, meaning, numbe
     program.send(number)
     if meaning != "ignores":
         program.wait_for("handled")
-    program.assert_says(MEANINGS[meaning], "again", tell="answer\n")
+    program.assert_says(MEANINGS[meaning], "again", line="answer\n")
     assert_complete_logs(tmp_path / "run0")
 
 

@@ -143,7 +143,7 @@ def test_what_differs_is_read(root_of, files, field, value):
     assert getattr(read_machine(root_of(**files)), field) == value
 
 
-def test_a_machine_that_tells_nothing_is_no_error(tmp_path):
+def test_a_machine_that_reports_nothing_is_no_error(tmp_path):
     machine = read_machine(tmp_path / "missing")
     for field in ("governor", "turbo", "hypervisor", "product", "clocksource", "load_average"):
         assert getattr(machine, field) is None
@@ -315,7 +315,7 @@ def test_the_text_says_that_no_rate_is_to_be_trusted():
     assert "No rate was issued less than 100 us late" in str(healthy(rates=(rate_at(1000, 10**6),)))
 
 
-def test_the_text_of_a_machine_that_tells_nothing_is_text():
+def test_the_text_of_a_machine_that_reports_nothing_is_text():
     unknown = {field.name: None for field in dataclasses.fields(Machine) if field.name != "system"}
     assert "not known" in str(healthy(**unknown, busy_cores=None))
 

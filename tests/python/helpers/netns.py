@@ -174,7 +174,7 @@ class TwoHosts:
         self._is_cut = True
         self._apply()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Undoes `cut`."""
         self._is_cut = False
         self._apply()

@@ -891,7 +891,7 @@ def test_copies_to_standard_output(handles, tmp_path, capfd):
     assert len(printed) == len(summary) + len(detail)
 
 
-def test_nothing_is_printed_otherwise(run_test, capfd):
+def test_nothing_is_printed_without_being_asked_for(run_test, capfd):
     run_test(mode="SubmissionRun")
     assert capfd.readouterr() == ("", "")
 

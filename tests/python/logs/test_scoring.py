@@ -179,7 +179,7 @@ def test_signs_of_bytes_that_cannot_be_known_are_a_warning():
         assert (lg.class_answers(rows, LABELS.tolist()) == rows.argmax(axis=1)).all()
 
 
-def test_probabilities_in_bytes_tell_their_sign():
+def test_probabilities_in_bytes_show_their_sign():
     shares = np.round(255 * softmax(LABELS, CLASSES)).astype(np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -96,7 +96,7 @@ def test_what_is_no_text_is_no_address(addresses):
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "http", "kserve+http", "kserve+grpc"])
-def test_nobody_connects_to_port_0(scheme):
+def test_no_client_connects_to_port_0(scheme):
     with pytest.raises(ValueError, match="ports are numbers from 1 to 65535"):
         qdl.NetworkQDL(f"{scheme}://127.0.0.1:0/m", NUMBERS)
 

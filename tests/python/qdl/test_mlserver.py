@@ -206,7 +206,7 @@ def test_accuracy_is_that_of_the_model_in_process(server, digits, protocol, mode
 @pytest.mark.parametrize(
     ("protocol", "text"), [("http", "500 Internal Server Error"), ("grpc", "10 features")]
 )
-def test_a_refusal_of_the_server_is_told(server, digits, protocol, text, tmp_path):
+def test_a_refusal_of_the_server_is_reported(server, digits, protocol, text, tmp_path):
     _, arrays = digits
     library = Digits(arrays["pixels"][:3, np.newaxis, :10])
     sut = NetworkQDL(f"{server[protocol]}/plain", library, request_timeout_s=60)

@@ -242,10 +242,10 @@ def test_a_cut_stops_the_traffic_and_a_mend_resumes_it(two_hosts):
         net.cut()
         ask()
         assert not answers_within(0.5)
-        net.set_delay(1, 1)  # Does not mend it.
+        net.set_delay(1, 1)  # Does not repair it.
         assert arrivals(net.a, net.b, 10) == []
         assert not answers_within(0)
-        net.mend()
+        net.repair()
         assert answers_within(HANG_LIMIT_S) and client.stdout.readline()
         assert arrivals(net.b, net.a, 10) == list(range(10))
 
@@ -334,7 +334,7 @@ def test_netem_gets_each_setting(tmp_path, monkeypatch):
         assert arrivals(net.a, net.b, 100) == list(range(100))
         net.cut()
         net.set_delay(3, 4)
-        net.mend()
+        net.repair()
     heads = {line.partition(" limit")[0] for line in noted.read_text().splitlines()}
     assert heads == {"qdisc replace dev cable root netem"}
     settings = re.findall(r"delay (\d+)us loss ([\d.]+)%", noted.read_text())

@@ -134,7 +134,7 @@ def test_what_is_left_of_a_run_that_was_given_up_does_not_reach_the_system():
 
 
 @pytest.mark.parametrize("at", ["issue_query", "flush_queries"])
-def test_what_goes_wrong_in_a_run_is_told(at):
+def test_what_goes_wrong_in_a_run_is_reported(at):
     sut = Held(FAULTS["raises"], at)
     with working(sut) as host:
         assert begin(host).wait(HANG_LIMIT_S)

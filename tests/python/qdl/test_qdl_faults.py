@@ -506,7 +506,7 @@ def test_times_that_find_no_room_are_reported(monkeypatch, run):
     assert system.report.components["total"]["count"] == 40
 
 
-def test_a_text_that_is_no_utf8_is_told(run):
+def test_a_text_that_is_no_utf8_is_reported(run):
     class Bad(qdl.Link):
         async def begin(self, run):
             return qdl.NodeInfo("bad")
@@ -655,7 +655,7 @@ def test_what_a_system_raises_fails_its_samples(system, scenario, nodes, run):
         ("late token", "reported the first token of a sample that is not outstanding"),
     ],
 )
-def test_what_a_system_does_wrong_is_told(what, words, nodes, run):
+def test_what_a_system_does_wrong_is_reported(what, words, nodes, run):
     library = Library([what] * 4)
     result = run(qdl.NetworkQDL(nodes("Obedient"), library), library)
     assert f"{nodes('Obedient')}: {words}" in reasons_of(result)
@@ -684,7 +684,7 @@ def test_a_system_that_aborts_ends_the_test(nodes, run):
     assert errors_of(run(qdl.NetworkQDL(nodes("Obedient"), NUMBERS))) == []
 
 
-def test_a_relay_tells_why_it_ends(run):
+def test_a_relay_reports_why_it_ends(run):
     with Node("Digest") as last, Node("relay", to=last.address) as relay:
         system = qdl.NetworkQDL(relay.address, NUMBERS)
         when_answered(system, 20, last.end)
@@ -773,7 +773,7 @@ def keys(tmp_path_factory):
         (0, 1, "handshake failed"),
     ],
 )
-def test_without_the_right_keys_nobody_comes_in(node_keys, client_keys, words, nodes, keys, run):
+def test_without_the_right_keys_no_client_comes_in(node_keys, client_keys, words, nodes, keys, run):
     options = {} if node_keys is None else {"keys": keys[node_keys]}
     own = None if client_keys is None else keys[client_keys]
     address = nodes("Digest", **options)
@@ -781,7 +781,7 @@ def test_without_the_right_keys_nobody_comes_in(node_keys, client_keys, words, n
         run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=1, keys=own))
 
 
-def test_a_client_the_node_does_not_know_is_told(nodes, keys, run):
+def test_a_client_the_node_does_not_know_gets_the_reason(nodes, keys, run):
     known, unknown = client_keys(keys[0]), client_keys(keys[1])
     own = qdl.Keys(unknown.public, unknown.secret, known.peer)
     system = qdl.NetworkQDL(nodes("Digest", keys=keys[0]), NUMBERS, keys=own)

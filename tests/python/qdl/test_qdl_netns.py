@@ -249,7 +249,7 @@ def test_a_cut_link_to_the_only_node_ends_the_test(tmp_path):
         )
         assert "no other node is left" in raised
         node.wait_until_it_says("is given up")
-        cable.mend()
+        cable.repair()
         assert generator.run([node], min_query_count=100)["valid"]
 
 
@@ -275,7 +275,7 @@ def test_a_short_cut_loses_nothing(tmp_path):
         generator.begin([node], options={"node_timeout_s": 4.0}, min_duration_ms=3000, **LONG)
         cable.cut()
         time.sleep(0.5)
-        cable.mend()
+        cable.repair()
         found = generator.end()
     (counts,) = found["nodes"]
     assert (counts["answered"], counts["failed"]) == (found["issued"], 0)
@@ -290,7 +290,7 @@ def test_a_node_that_was_lost_is_used_again(tmp_path):
         generator.begin(nodes, options={"node_timeout_s": 1.0}, min_duration_ms=8000, **LONG)
         cable.cut()
         nodes[0].wait_until_it_says("is given up")
-        cable.mend()
+        cable.repair()
         nodes[0].wait_until_it_says("begins a run", times=2)
         found = generator.end()
     assert len(found["nodes"][0]["losses"]) == 1

@@ -92,7 +92,7 @@ def examples(page):
     """The blocks of a page in order, each with its mark and the output that is shown for it."""
     found = []
     for block, between in fenced(page)[0]:
-        between = re.sub(r"`<!--.*?-->`", "", between)  # Tells of comments.
+        between = re.sub(r"`<!--.*?-->`", "", between)  # It explains comments.
         comments = list(COMMENT.finditer(between))
         for comment in comments:
             assert comment["word"] in MARKS, f"{page}: what is <!-- {comment['word']}: ?"

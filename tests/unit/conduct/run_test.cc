@@ -684,10 +684,10 @@ TEST_F(TestRunTest, AbortTestEndsAStuckRunInEveryScenario) {
                                       TestScenario::Server, TestScenario::Offline}) {
     for (const TestMode mode : {TestMode::AccuracyOnly, TestMode::PerformanceOnly}) {
       Aborter aborter;
-      bool told = false;
+      bool called = false;
       sut_.on_issue = [&](const std::vector<QuerySample>&) {
-        if (!told) aborter.Abort();
-        told = true;
+        if (!called) aborter.Abort();
+        called = true;
       };
       const TestResult result = Start(Settings(scenario, mode));
       EXPECT_TRUE(result.aborted);
@@ -746,10 +746,10 @@ TEST_F(TestRunTest, ATestOnASecondThreadIsRefusedAndTheFirstGoesOn) {
                  std::logic_error);
     refused.count_down();
   });
-  bool told = false;
+  bool called = false;
   sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
-    if (!told) running.count_down();
-    told = true;
+    if (!called) running.count_down();
+    called = true;
     refused.wait();
     CompleteAll(samples);
   };
@@ -907,7 +907,7 @@ TEST_F(TestRunTest, DoubleCompletionsAreInvalid) {
   EXPECT_GE(result.error_count, ErrorCount(logs_));
 }
 
-TEST_F(TestRunTest, CompletionsAfterTheEndAreDroppedAndToldInTheNextTest) {
+TEST_F(TestRunTest, CompletionsAfterTheEndAreDroppedAndReportedInTheNextTest) {
   EXPECT_TRUE(Run(Settings(TestScenario::Offline)).warnings.empty());
   CompleteAll(sut_.queries()[0].samples);
   std::thread([&] { CompleteAll(sut_.queries()[0].samples); }).join();

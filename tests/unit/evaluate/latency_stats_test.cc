@@ -129,7 +129,7 @@ TEST(QueryLatenciesTest, LastSampleEndsAQueryAndIncompleteOnesAreLeftOut) {
   EXPECT_EQ(QueryDoneNs(record, 1), 0);
 }
 
-TEST(LatenessTest, TellsHeldUpQueriesFromTheOthers) {
+TEST(LatenessTest, SetsHeldUpQueriesApart) {
   auto slots = std::make_shared<SampleSlots>();
   slots->scheduled_delta_ns.Grow(4);
   slots->issued_ns.Grow(4);

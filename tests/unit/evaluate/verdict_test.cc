@@ -1,6 +1,6 @@
 // Goal: every rule of validity and text of a result is right in every scenario.
 // Method: records whose metrics can be worked out by hand; each rule is tried at its boundary, one
-// at a time, on a record that is VALID otherwise.
+// at a time, on a record that is VALID but for that.
 #include "evaluate/verdict.h"
 
 #include <gtest/gtest.h>

@@ -252,7 +252,7 @@ inline TrialRun RunTrial(const System& system, const TrialWatchOptions& options,
   std::priority_queue<double, std::vector<double>, std::greater<>> outstanding;
   TrialRun run;
   double next_look_s = 0, last_done_s = 0;
-  const auto tell = [&](double now_s) {
+  const auto report = [&](double now_s) {
     while (!unknown.empty()) {
       const Query& query = unknown.front();
       const bool over = query.done_s - query.due_s > options.bound_s;
@@ -267,7 +267,7 @@ inline TrialRun RunTrial(const System& system, const TrialWatchOptions& options,
       outstanding.pop();
       ++run.completed;
     }
-    tell(query.due_s);
+    report(query.due_s);
     if (query.due_s >= next_look_s) {
       watch.AddProgress(query.due_s, run.issued, run.completed);
       next_look_s = query.due_s + options.bound_s / 4;
@@ -283,7 +283,7 @@ inline TrialRun RunTrial(const System& system, const TrialWatchOptions& options,
   }
   if (!run.ended_early) {
     run.elapsed_s = options.duration_s;
-    tell(1e300);
+    report(1e300);
   }
   run.wall_s = std::max(run.elapsed_s, last_done_s);
   run.counts = watch.counts();

@@ -271,7 +271,7 @@ TEST_F(ProgressOfTest, NamesThePhases) {
 class ProgressOfPeakSearch : public ProgressOfTest,
                              public testing::WithParamInterface<PeakStrategy> {};
 
-TEST_P(ProgressOfPeakSearch, TellsTrialAndRate) {
+TEST_P(ProgressOfPeakSearch, ShowsTrialAndRate) {
   FakeClock clock(10);
   settings_.scenario = TestScenario::Server;
   settings_.mode = TestMode::FindPeakPerformance;

@@ -130,7 +130,7 @@ TEST(Recorder, KeepsWhatWasWrittenWhenItGrowsPastAChunk) {
   }
 }
 
-TEST(Recorder, TellsTheSampleAndKeepsTheTimeOfACompletion) {
+TEST(Recorder, ReportsTheSampleAndKeepsTheTimeOfACompletion) {
   Set set(5);
   uint64_t sample = 0;
   EXPECT_TRUE(set.recorder.Complete(Id(kTag, kFirstSample + 3), 4711, 0, false, &sample));

@@ -537,7 +537,7 @@ TEST_F(SetRunnerTest, RecordsBrokenPromises) {
   EXPECT_EQ(record.samples_completed, 10u);
 }
 
-TEST_F(SetRunnerTest, TellsIdsOfAnEarlierSetApart) {
+TEST_F(SetRunnerTest, SetsIdsOfAnEarlierSetApart) {
   const SetOutcome first = Run(Settings(TestScenario::Offline, 8), 10, 10);
   const ResponseId old_id = sut_.queries()[0].samples[2].id;
   request_.first_query = first.next_query;

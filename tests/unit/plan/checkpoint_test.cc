@@ -53,7 +53,7 @@ TEST_P(PreparationStep, ComesToACheckpointEveryFewMilliseconds) {
   EXPECT_GE(calls, GetParam().steps / kStepsBetweenCheckpoints);
 }
 
-TEST_P(PreparationStep, EndsWhenTheTestWasToldToStop) {
+TEST_P(PreparationStep, EndsWhenTheTestWasAskedToStop) {
   RunControl control;
   control.RequestStop(StopCause::kInterrupt);
   EXPECT_THROW(GetParam().work(control.checkpoint()), TestStopped);

@@ -370,7 +370,7 @@ void ExpectRefused(const Refusal& c) {
   } catch (const SettingsError& error) {
     const std::string message = error.what();
     EXPECT_TRUE(message.starts_with(c.message_begin + ": ")) << message;
-    EXPECT_GT(message.size(), c.message_begin.size() + 15) << "no cure: " << message;
+    EXPECT_GT(message.size(), c.message_begin.size() + 15) << "no fix: " << message;
   }
 }
 

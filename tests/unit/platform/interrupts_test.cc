@@ -155,7 +155,7 @@ TEST(InterruptsTest, AHandlerThatIsSetMeanwhileStays) {
             0);
 }
 
-TEST(InterruptsTest, OnlySignalsNobodyHandlesAreUnhandled) {
+TEST(InterruptsTest, OnlySignalsWithoutAHandlerAreUnhandled) {
   EXPECT_EQ(UnhandledInterrupts(), (std::vector<int>{SIGINT, SIGTERM}));
   EXPECT_EQ(SignalThatEnds([] {
               signal(SIGINT, SIG_IGN);

@@ -111,7 +111,7 @@ TEST(OutputFile, MissingDirectoryThrowsWithThePath) {
   }
 }
 
-TEST(OutputFile, FullDiskIsRememberedAndDisturbsNobody) {
+TEST(OutputFile, FullDiskIsRememberedAndDisturbsNoCaller) {
   OutputFile file("/dev/full");
   file.Append("abc");
   EXPECT_EQ(file.error(), 0) << "still in the buffer";

@@ -1,5 +1,5 @@
 // Goal: the rows of a sample log are found in a file that is whole, was cut off anywhere, or whose
-// test was killed; anything else is refused with the place and the cure.
+// test was killed; anything else is refused with the place and the fix.
 // Method: logs written by SampleLog; headers typed in as NumPy writes them (numpy.save, format 1.0,
 // compared with a file of NumPy 2); every cut of a log; a table of foreign headers against parts of
 // the messages.

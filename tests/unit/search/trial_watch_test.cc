@@ -96,16 +96,16 @@ TEST(TrialWatchTest, ASinglePauseIsNoGrowingBacklog) {
   }
 }
 
-TEST(TrialWatchTest, NothingPassesWhileNobodyToldOfTheBacklog) {
-  TrialWatch silent(Watch(1000, 600, 0.01)), told(Watch(1000, 600, 0.01));
+TEST(TrialWatchTest, NothingPassesWhileTheBacklogIsNotReported) {
+  TrialWatch silent(Watch(1000, 600, 0.01)), informed(Watch(1000, 600, 0.01));
   for (uint64_t i = 0; i < 300000; ++i) {
     const double due_s = static_cast<double>(i) / 1000;
     silent.AddQuery(due_s, false);
-    told.AddQuery(due_s, false);
-    if (i % 10 == 0) told.AddProgress(due_s, i, i);
+    informed.AddQuery(due_s, false);
+    if (i % 10 == 0) informed.AddProgress(due_s, i, i);
   }
   EXPECT_EQ(silent.outlook(), TrialOutlook::Open);
-  EXPECT_EQ(told.outlook(), TrialOutlook::Passes);
+  EXPECT_EQ(informed.outlook(), TrialOutlook::Passes);
 }
 
 // ---- Error rates -------------------------------------------------------------------------------

@@ -30,20 +30,20 @@ bool IsReadable(int fd) {
 }
 
 // What happened, a text a row: the event, key, tokens and bytes.
-std::vector<std::string> Told(ServedSamples* served) {
+std::vector<std::string> Reported(ServedSamples* served) {
   static const char* const kNames[] = {"completed", "first", "failed", "fault", "aborted"};
   const ServedRows taken = served->Take();
-  std::vector<std::string> told;
+  std::vector<std::string> reported;
   size_t start = 0;
   for (const ServedRow& row : taken.rows) {
     EXPECT_GT(row.time_ns, 0);
-    told.push_back(std::string(kNames[static_cast<size_t>(row.event)]) + " " +
-                   std::to_string(row.key) + " " + std::to_string(row.n_tokens) + " " +
-                   taken.bytes.substr(start, row.size));
+    reported.push_back(std::string(kNames[static_cast<size_t>(row.event)]) + " " +
+                       std::to_string(row.key) + " " + std::to_string(row.n_tokens) + " " +
+                       taken.bytes.substr(start, row.size));
     start += row.size;
   }
   EXPECT_EQ(start, taken.bytes.size());
-  return told;
+  return reported;
 }
 
 using Texts = std::vector<std::string>;
@@ -68,7 +68,7 @@ class ServedSamplesTest : public testing::Test {
   std::shared_ptr<ServedSamples> served_ = std::make_shared<ServedSamples>();
 };
 
-TEST_F(ServedSamplesTest, TellsEachCompletionOnce) {
+TEST_F(ServedSamplesTest, ReportsEachCompletionOnce) {
   const ResponseId first = Admit({70, 71, 72});
   EXPECT_NE(first, 0u);
   EXPECT_FALSE(IsReadable(served_->fd()));
@@ -78,9 +78,10 @@ TEST_F(ServedSamplesTest, TellsEachCompletionOnce) {
   Complete(first, "", 2);
   EXPECT_TRUE(served_->IsOutstanding(first + 2));
   EXPECT_FALSE(served_->IsOutstanding(first));
-  EXPECT_EQ(Told(served_.get()), (Texts{"completed 71 5 abc", "first 70 0 to", "completed 70 2 "}));
+  EXPECT_EQ(Reported(served_.get()),
+            (Texts{"completed 71 5 abc", "first 70 0 to", "completed 70 2 "}));
   EXPECT_FALSE(IsReadable(served_->fd()));
-  EXPECT_EQ(Told(served_.get()), Texts{});
+  EXPECT_EQ(Reported(served_.get()), Texts{});
 }
 
 TEST_F(ServedSamplesTest, GivesEachSampleAnIdOfItsOwn) {
@@ -99,15 +100,15 @@ TEST_F(ServedSamplesTest, WhatIsNoGoodCompletionIsAFault) {
   FirstToken(id, "late");
   QuerySampleResponse unreadable(Admit({10}), 0, 4);
   QuerySamplesComplete(&unreadable, 1);
-  const Texts told = Told(served_.get());
-  ASSERT_EQ(told.size(), 7u);
-  EXPECT_EQ(told[0], "completed 9 0 ");
-  EXPECT_EQ(told[1].find("fault 0 0 completed a sample twice"), 0u) << told[1];
-  EXPECT_NE(told[2].find("which no query has"), std::string::npos) << told[2];
-  EXPECT_NE(told[3].find("which no query has"), std::string::npos) << told[3];
-  EXPECT_NE(told[4].find("not outstanding"), std::string::npos) << told[4];
-  EXPECT_NE(told[5].find("data at address 0"), std::string::npos) << told[5];
-  EXPECT_EQ(told[6], "completed 10 0 ");
+  const Texts reported = Reported(served_.get());
+  ASSERT_EQ(reported.size(), 7u);
+  EXPECT_EQ(reported[0], "completed 9 0 ");
+  EXPECT_EQ(reported[1].find("fault 0 0 completed a sample twice"), 0u) << reported[1];
+  EXPECT_NE(reported[2].find("which no query has"), std::string::npos) << reported[2];
+  EXPECT_NE(reported[3].find("which no query has"), std::string::npos) << reported[3];
+  EXPECT_NE(reported[4].find("not outstanding"), std::string::npos) << reported[4];
+  EXPECT_NE(reported[5].find("data at address 0"), std::string::npos) << reported[5];
+  EXPECT_EQ(reported[6], "completed 10 0 ");
 }
 
 TEST_F(ServedSamplesTest, FailuresHaveTheirReasons) {
@@ -116,12 +117,12 @@ TEST_F(ServedSamplesTest, FailuresHaveTheirReasons) {
   EXPECT_TRUE(FailSamples(ids, 2, "no memory"));
   EXPECT_TRUE(FailSamples(nullptr, 0, "hot"));
   AbortTest();
-  EXPECT_EQ(Told(served_.get()),
+  EXPECT_EQ(Reported(served_.get()),
             (Texts{"failed 5 0 no memory", "failed 6 0 no memory", "fault 0 0 hot",
                    "aborted 0 0 its system under test called AbortTest"}));
 }
 
-TEST_F(ServedSamplesTest, SamplesOfAnEarlierRunAreNobodysBusiness) {
+TEST_F(ServedSamplesTest, SamplesOfAnEarlierRunConcernNoRun) {
   const ResponseId id = Admit({3});
   ASSERT_TRUE(served_->Claim(id));
   served_->Clear();
@@ -130,10 +131,10 @@ TEST_F(ServedSamplesTest, SamplesOfAnEarlierRunAreNobodysBusiness) {
   Complete(id);
   FirstToken(id, "x");
   EXPECT_TRUE(FailSamples(&id, 1, "late"));
-  EXPECT_EQ(Told(served_.get()), Texts{});
+  EXPECT_EQ(Reported(served_.get()), Texts{});
 }
 
-TEST_F(ServedSamplesTest, FaultsBeforeAnotherRunIsOpenAreNobodysBusiness) {
+TEST_F(ServedSamplesTest, FaultsBeforeAnotherRunIsOpenConcernNoRun) {
   const ResponseId unknown = 1000;
   const auto go_wrong = [&] {
     Complete(unknown);
@@ -146,9 +147,9 @@ TEST_F(ServedSamplesTest, FaultsBeforeAnotherRunIsOpenAreNobodysBusiness) {
   go_wrong();
   EXPECT_FALSE(IsReadable(served_->fd()));
   served_->Open();
-  EXPECT_EQ(Told(served_.get()), Texts{});
+  EXPECT_EQ(Reported(served_.get()), Texts{});
   go_wrong();
-  EXPECT_EQ(Told(served_.get()).size(), 4u);
+  EXPECT_EQ(Reported(served_.get()).size(), 4u);
 }
 
 TEST_F(ServedSamplesTest, TheResponseCallbackMayChangeTheResponse) {
@@ -158,7 +159,7 @@ TEST_F(ServedSamplesTest, TheResponseCallbackMayChangeTheResponse) {
     logged->data = reinterpret_cast<uintptr_t>(text.data());
     logged->size = text.size();
   });
-  EXPECT_EQ(Told(served_.get()), Texts{"completed 4 0 changed"});
+  EXPECT_EQ(Reported(served_.get()), Texts{"completed 4 0 changed"});
 }
 
 TEST_F(ServedSamplesTest, AResponseCallbackThatThrowsFailsItsSample) {
@@ -169,7 +170,7 @@ TEST_F(ServedSamplesTest, AResponseCallbackThatThrowsFailsItsSample) {
     if (id == first) throw std::runtime_error("a bad mood");
     if (id == first + 1) throw 7;
   });
-  EXPECT_EQ(Told(served_.get()),
+  EXPECT_EQ(Reported(served_.get()),
             (Texts{"failed 4 0 the response callback threw a bad mood",
                    "failed 5 0 the response callback threw something that is no std::exception",
                    "completed 6 0 "}));
@@ -198,9 +199,9 @@ TEST_F(ServedSamplesTest, ThreadsMayCompleteAtOnce) {
 
 TEST(FailSamplesTest, WithoutATestNothingIsFailed) {
   const ResponseId id = 1;
-  EXPECT_FALSE(FailSamples(&id, 1, "nobody asked"));
+  EXPECT_FALSE(FailSamples(&id, 1, "not asked for"));
   // Kept for the set that may just have ended.
-  EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"nobody asked"});
+  EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"not asked for"});
   EXPECT_TRUE(TakeLateFailures().empty());
 }
 

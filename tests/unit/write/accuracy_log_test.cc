@@ -193,7 +193,7 @@ TEST(AccuracyLog, WaitsForASlowDisk) {
   EXPECT_EQ(document->items.size(), kRecords);
 }
 
-TEST(AccuracyLog, FailingDiskHangsNobody) {
+TEST(AccuracyLog, AFailingDiskHangsNoCaller) {
   OutputFile file("/dev/full");
   AccuracyLog log(&file, {});
   log.Start();

@@ -9,7 +9,7 @@ import typer
 
 from ..options.options import Shown, with_options
 from ..show.outcome import Mistake, Outcome, Status
-from ..show.show import tell
+from ..show.show import say
 
 
 @with_options
@@ -35,4 +35,4 @@ def doctor(
 
 
 def _say(step: str) -> None:
-    tell(f"{step} ...")
+    say(f"{step} ...")

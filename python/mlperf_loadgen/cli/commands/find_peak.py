@@ -16,7 +16,7 @@ from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
 from ..show.outcome import Mistake, Outcome, Status
 from ..show.result_view import print_where_next
-from ..show.show import print_heading, print_table, print_text, tell
+from ..show.show import print_heading, print_table, print_text, say
 
 if TYPE_CHECKING:
     from ...peak.result import PeakNotFoundError, PeakResult
@@ -129,12 +129,12 @@ def find_peak(
     measurement = measurement_of(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
     _check_rates(settings, search)
 
-    def tell_done(error: BaseException) -> str:
+    def done_text(error: BaseException) -> str:
         if search.resume is None:
             return "trials that are done are lost; keep them with --resume FILE"
         return f"trials that are done are in {search.resume}; the same command goes on from them"
 
-    with measurement.testing(tell_done), measurement.system() as (system, library):
+    with measurement.testing(done_text), measurement.system() as (system, library):
         try:
             found = search_for_peak(
                 system,
@@ -148,7 +148,7 @@ def find_peak(
                 time_budget_s=search.time_budget,
                 goodput=search.goodput,
                 trial_file=search.resume,
-                progress=_say if measurement.shows_progress else False,
+                progress=say if measurement.shows_progress else False,
             )
         except PeakNotFoundError as error:
             return _not_found(measurement, search, error)
@@ -168,10 +168,6 @@ def _check_rates(settings: Settings, search: Search) -> None:
             raise Mistake(
                 f"{shown}: --max-qps {search.max_qps:g} takes its place; give one of the two"
             )
-
-
-def _say(line: str) -> None:
-    tell(line)
 
 
 def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outcome:

@@ -13,7 +13,7 @@ from ..measurement import Measurement, measurement_of
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, Origin
 from ..show.outcome import Outcome
-from ..show.show import tell
+from ..show.show import say
 
 _EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more quer(?:y|ies)")
 
@@ -55,7 +55,7 @@ def run(
       mlperf-loadgen run --file run.yaml --dry-run
     """
     measurement = measurement_of(target, settings, logs, mode=mode)
-    _tell_default_rate(measurement)
+    _note_default_rate(measurement)
     if dry_run:
         from ..show.dry_run import preview
 
@@ -84,7 +84,7 @@ def _test(measurement: Measurement) -> Outcome:
     return Outcome(status_of(result), document, show)
 
 
-def _tell_default_rate(measurement: Measurement) -> None:
+def _note_default_rate(measurement: Measurement) -> None:
     """At a query a second a test takes minutes, and is likely to be INVALID."""
     settings = measurement.sourced.settings
     measures = settings.mode in (_core.TestMode.PerformanceOnly, _core.TestMode.SubmissionRun)
@@ -93,7 +93,7 @@ def _tell_default_rate(measurement: Measurement) -> None:
     if settings.scenario == _core.TestScenario.Server and measures and not given:
         rate = f"{settings.server_target_qps:g} query a second"
         fix = "give a rate, as in --set server_target_qps=100"
-        tell(f"note: {rate}, the default of server_target_qps; {fix}")
+        say(f"note: {rate}, the default of server_target_qps; {fix}")
 
 
 def _next_commands(measurement: Measurement, result: _core.TestResult) -> list[str]:

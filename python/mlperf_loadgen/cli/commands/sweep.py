@@ -18,7 +18,7 @@ from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import no_setting, split_assignment
 from ..options.sweep_values import sweep_values
 from ..show.outcome import Mistake, Outcome, Status
-from ..show.show import tell
+from ..show.show import say
 
 if TYPE_CHECKING:
     from ...sweeps.table import Sweep, SweepPoint
@@ -87,7 +87,7 @@ def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: S
     _check_parameter(measurement.sourced.settings, curve.parameter)
     _check_not_swept(settings, measurement.sourced.settings, curve.parameter)
     with (
-        measurement.testing(_tell_done(measurement, len(numbers) * curve.repeats)),
+        measurement.testing(_done_text(measurement, len(numbers) * curve.repeats)),
         measurement.system() as (system, library),
     ):
         table = run_sweep(
@@ -136,17 +136,17 @@ def _check_not_swept(given: Settings, settings: _core.TestSettings, parameter: s
             )
 
 
-def _tell_done(measurement: Measurement, total: int) -> Callable[[BaseException], str]:
-    def tell_done(error: BaseException) -> str:
+def _done_text(measurement: Measurement, total: int) -> Callable[[BaseException], str]:
+    def done_text(error: BaseException) -> str:
         done = len(error.sweep.points) if hasattr(error, "sweep") else 0
         table = f", their table is {measurement.output / 'sweep.json'}" if done else ""
         return f"done: {done} of {counted(total, 'run')}{table}"
 
-    return tell_done
+    return done_text
 
 
 def _say(point: SweepPoint) -> None:
-    tell(str(point))
+    say(str(point))
 
 
 def _check_plot(plot: Path) -> None:

@@ -62,7 +62,7 @@ def print_text(text: str) -> None:
 # ---- Streams -------------------------------------------------------------------------------------
 
 
-def tell(text: str) -> None:
+def say(text: str) -> None:
     """Writes a line to stderr, if that is possible; the measurement goes on without it."""
     try:
         print(text, file=sys.stderr, flush=True)

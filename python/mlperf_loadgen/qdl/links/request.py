@@ -221,19 +221,19 @@ class RequestLink(WatchedLink):
         if answer is None:
             self.events.failed(self, np.array([key], np.uint64), shown(reason))
         else:
-            self._tell(key, *answer)
+            self._report(key, *answer)
 
     def _count_repeat(self) -> None:
         self._repeated += 1
 
-    def _tell(self, key: int, data: bytes, received_ns: int) -> None:
+    def _report(self, key: int, data: bytes, received_ns: int) -> None:
         """Reports answers that come in the same turn of the loop together, which is cheaper."""
         if not self._done:
             self._done_ns = received_ns
-            self._loop.call_soon(self._tell_all)
+            self._loop.call_soon(self._report_all)
         self._done.append((key, data))
 
-    def _tell_all(self) -> None:
+    def _report_all(self) -> None:
         done, self._done = self._done, []
         if done:
             keys = np.array([key for key, _ in done], np.uint64)
@@ -283,7 +283,7 @@ class RequestLink(WatchedLink):
         return shown(reason)
 
     def _let_go(self) -> None:
-        self._tell_all()  # What it still answered.
+        self._report_all()  # What it still answered.
         self._waiting.clear()
         for worker in self._workers:
             worker.cancel()

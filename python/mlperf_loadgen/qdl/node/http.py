@@ -154,7 +154,7 @@ class _Site:
             elif event == Event.FAILED:
                 self._end(key, _Failed(value.decode()))
             elif event in (Event.FAULT, Event.ABORTED):
-                # There is no other way to tell that something went wrong beside a sample.
+                # There is no other way to report that something went wrong beside a sample.
                 for one in list(self._open):
                     self._end(one, _Failed(value.decode()))
                 if event == Event.ABORTED:
