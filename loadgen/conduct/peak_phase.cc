@@ -71,6 +71,7 @@ class PeakPhase {
          plan().find_peak_max_qps},
         run, message, [this] { return test_.Stopped(); }, around);
     ReportFailures(&*test_.result()->peak);
+    NameCauseOfEnd(test_.Stopped());
     Conclude();
     if (reported_.slots == nullptr || reported_.queries_issued == 0) return;
     test_.logs()->WriteQueries(reported_plan_, reported_, {.trace = false, .samples = true});
@@ -91,15 +92,19 @@ class PeakPhase {
       if (test_.WarmUp(set)) answer = EstimateLoaded(set);
     });
     if (!test_.result()->peak) return;
-    SetAnswer(answer, test_.Stopped(), &*test_.result()->peak);
+    PeakSearchResult& peak = *test_.result()->peak;
+    SetAnswer(answer, test_.Stopped(), &peak);
+    const bool cause_known = NameCauseOfEnd(test_.Stopped() || answer.end == PeakEnd::Open);
     Conclude();
     if (reported_.slots != nullptr) {
       test_.WriteSet(reported_plan_, reported_);
       return Report();
     }
-    test_.logs()->detail().WritePeak(*test_.result()->peak, test_.NowNs());
-    test_.logs()->WriteSummary(SummaryOfPeak(*test_.result()->peak));
-    test_.AddReasons({"peak search: " + test_.result()->peak->end});
+    test_.logs()->detail().WritePeak(peak, test_.NowNs());
+    test_.logs()->WriteSummary(SummaryOfPeak(peak));
+    // All trials may be those of the search that this one goes on with.
+    const bool confirmed = peak.valid_qps > 0 && (peak.determined || peak.at_limit);
+    if (!cause_known && !confirmed) test_.AddReasons({"peak search: " + peak.end});
   }
 
  private:
@@ -191,6 +196,14 @@ class PeakPhase {
     outcome.valid = confirms && EvaluatePerformance(trial, *record).valid;
     if (request.kind != TrialKind::Bracket) outcome.caution = LatenessCaution(trial, *record);
     return outcome;
+  }
+
+  // Why a search ended before it was done: the first reason of the test so far, if there is one.
+  bool NameCauseOfEnd(bool ended_early) {
+    const std::vector<std::string>& reasons = test_.result()->reasons;
+    if (!ended_early || reasons.empty()) return false;
+    test_.result()->peak->end += "; reason: " + reasons.front();
+    return true;
   }
 
   // What was found, in words, and what a reader must know first.

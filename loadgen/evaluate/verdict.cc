@@ -269,7 +269,7 @@ void Object(const std::string& line, PerformanceResult* result) {
 std::string StallWords(const RunRecord& record) {
   return "stalled: no sample was completed for " +
          FormatDuration(static_cast<double>(record.stalled_for_ns)) +
-         " while some were outstanding (stall_timeout_ms)";
+         " while some were outstanding; complete every sample, or raise stall_timeout_ms";
 }
 
 // Before all else, as the other rules only see what was answered.

@@ -195,11 +195,9 @@ def _error_outcome(error: BaseException, words: Sequence[str]) -> Outcome:
     text = _usage_text(error, words) if isinstance(error, _UsageError) else str(error)
     if not isinstance(error, SutFailure):  # The user's code is shown as it is.
         text = in_options(text) or "interrupted"
-    if status != Status.INTERRUPTED and not has_working_directory():
-        text = (
-            "the working directory no longer exists: change to another one (cd) and repeat the "
-            f"command. What failed: {text}"
-        )
+    gone = "the working directory no longer exists"
+    if status != Status.INTERRUPTED and gone not in text and not has_working_directory():
+        text = f"{gone}: change to another one (cd) and repeat the command. What failed: {text}"
     if "--debug" in words:
         say("".join(traceback.format_exception(error)).rstrip())
     say(f"error: {text}")

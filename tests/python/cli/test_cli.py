@@ -796,6 +796,44 @@ def test_find_peak_that_finds_none_is_invalid(folder):
     assert found["trials"]
 
 
+ANSWERS_ITS_FIRST_QUERY_TWICE = """
+import mlperf_loadgen as lg
+
+
+class Twice(lg.SystemUnderTest):
+    first = True
+
+    def issue_query(self, samples):
+        lg.complete(samples.ids)
+        if self.first:
+            self.first = False
+            lg.complete(samples.ids)
+"""
+
+
+def test_a_peak_is_invalid_where_the_probe_was(folder):
+    (folder / "twice.py").write_text(ANSWERS_ITS_FIRST_QUERY_TWICE)
+    confirmed = ("--set", "server_target_latency_percentile=0.6")
+    words = ("find-peak", "twice.py:Twice", *PEAK[1:], *BOUND, *confirmed)
+    found = document(*words, status=1)
+    assert found["valid_qps"] == found["qps"] == 2000
+    (reason,) = found["result"]["reasons"]
+    assert reason.startswith("probe: 1 double completion")
+    shown = " ".join(done(*words, "--force", status=1).stdout.split())
+    assert f"reason: {reason}" in shown
+
+
+def test_a_search_that_its_system_aborts_is_a_failed_system(folder):
+    (folder / "aborts.py").write_text(
+        "import mlperf_loadgen as lg\n"
+        "class Aborts(lg.SystemUnderTest):\n"
+        "    def issue_query(self, samples):\n"
+        "        lg.complete(samples.ids)\n"
+        "        lg.AbortTest()\n"
+    )
+    assert document("find-peak", "aborts.py:Aborts", *PEAK[1:], status=3)["exit_status"] == 3
+
+
 BOUND = ("--set", "server_target_latency_ns=60000000000")  # That even a busy machine keeps.
 
 

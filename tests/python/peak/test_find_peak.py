@@ -54,6 +54,11 @@ class System(lg.SystemUnderTest):
         lg.complete(samples.ids)
 
 
+class Silent(lg.SystemUnderTest):
+    def issue_query(self, samples):
+        pass
+
+
 @pytest.fixture
 def library():
     return Library()
@@ -267,6 +272,18 @@ def test_queries_that_fail_are_named_as_the_cause_and_no_budget_is_promised(
     assert "of the queries failed: rare. No trial passes in which any" in peak.cautions[0]
     assert result.cautions[0] == peak.cautions[0]
     assert not [t for t in peak.trials if t.passed and t.failed_share]
+
+
+def test_a_probe_that_stalls_is_named_as_the_cause(library, tmp_path):
+    log = lg.LogSettings()
+    log.log_output.outdir = str(tmp_path)
+    settings = lg.TestSettings(stall_timeout_ms=50)
+    with pytest.raises(lg.PeakNotDeterminedError) as raised:
+        lg.find_peak(Silent(), library, settings, log)
+    reason = raised.value.result.reasons[0]
+    assert reason.startswith("probe: stalled: no sample was completed for ")
+    assert reason.endswith("; complete every sample, or raise stall_timeout_ms")
+    assert str(raised.value).endswith(f"the test was ended before the search was; reason: {reason}")
 
 
 def test_an_interrupted_search_goes_on(search, tmp_path):

@@ -303,6 +303,8 @@ TEST_F(FindPeakTest, ABrokenContractEndsTheSearch) {
   EXPECT_FALSE(result.valid());
   EXPECT_FALSE(result.peak->found);
   EXPECT_NE(result.reasons.front().find("double completions"), std::string::npos);
+  EXPECT_NE(result.peak->statement.find("; reason: " + result.reasons.front()), std::string::npos)
+      << result.peak->statement;
   EXPECT_NE(logs_.Read("mlperf_log_detail.txt").find("twice. (trial query 0, sample 0, "),
             std::string::npos);
 }
@@ -322,6 +324,35 @@ TEST_F(FindPeakTest, AFaultInTheProbeIsAReason) {
   EXPECT_EQ(result.reasons[0].rfind("probe: 1 double completion", 0), 0u) << result.reasons[0];
   EXPECT_NE(logs_.Read("mlperf_log_detail.txt").find("twice. (probe query 0, sample 0, "),
             std::string::npos);
+}
+
+TEST_F(FindPeakTest, AProbeWithoutAnswersIsNamedAsTheCauseOfTheEnd) {
+  sut_.on_issue = [](const std::vector<QuerySample>&) {};
+  gate_.on_poll = [&] { clock_.Advance(900'000'000); };
+  settings_.stall_timeout_ms = 15'000;
+  const TestResult result = Run();
+  EXPECT_TRUE(result.stalled);
+  ASSERT_FALSE(result.reasons.empty());
+  const std::string& reason = result.reasons.front();
+  EXPECT_TRUE(reason.starts_with("probe: stalled: no sample was completed for ")) << reason;
+  EXPECT_TRUE(reason.ends_with("; complete every sample, or raise stall_timeout_ms")) << reason;
+  const std::string statement = "the test was ended before the search was; reason: " + reason;
+  EXPECT_NE(result.peak->statement.find(statement), std::string::npos) << result.peak->statement;
+}
+
+TEST_F(FindPeakTest, ASearchWhoseTrialsAreAllKnownAndConfirmedIsValid) {
+  service_ns_ = 10;
+  settings_.server_find_peak_max_qps = 200;
+  settings_.min_duration_ms = 5'000;
+  hooks_.start_qps = 100;
+  std::vector<TrialOutcome> all;
+  hooks_.on_trial = [&](const TrialOutcome& outcome, const PeakAnswer&) { all.push_back(outcome); };
+  ASSERT_TRUE(Run().valid());
+  hooks_.known = all;
+  const TestResult again = Run();
+  EXPECT_TRUE(again.valid()) << again.reasons.front();
+  EXPECT_FALSE(again.performance);
+  EXPECT_GT(again.peak->valid_qps, 0);
 }
 
 TEST_F(FindPeakTest, WithoutAConfirmingRunTheLogsSayWhatWasFoundSoFar) {

@@ -496,7 +496,8 @@ TEST(VerdictConductTest, AStalledTestIsInvalid) {
   EXPECT_EQ(result.recommendations,
             Lines{"The system under test stopped answering: see the detailed log."});
   EXPECT_EQ(result.reasons, Lines{"stalled: no sample was completed for 1.5 s while some were "
-                                  "outstanding (stall_timeout_ms)"});
+                                  "outstanding; complete every sample, or raise "
+                                  "stall_timeout_ms"});
 }
 
 TEST(VerdictConductTest, SamplesWithoutACompletionInvalidate) {

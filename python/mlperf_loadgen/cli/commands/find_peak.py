@@ -15,7 +15,7 @@ from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
 from ..show.outcome import Mistake, Outcome, Status
-from ..show.result_view import print_where_next
+from ..show.result_view import print_where_next, status_of
 from ..show.show import print_heading, print_table, print_text, say
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def find_peak(
 
     The scenario is Server. You need not give a start rate. Each trial lasts at most
     min_duration_ms. The logs are those of the confirming run. The exit status is 1 if the peak is
-    not determined (and is not at --max-qps or above), if no rate passed, or if no run confirmed
-    the peak.
+    not determined (and is not at --max-qps or above), if no rate passed, if no run confirmed the
+    peak, or if the test was INVALID for another reason, such as faults in the probe.
     """
     from ...peak.find import find_peak as search_for_peak
     from ...peak.result import PeakNotFoundError
@@ -173,7 +173,7 @@ def _check_rates(settings: Settings, search: Search) -> None:
 def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outcome:
     known = found.determined or found.at_limit
     confirmed = known and found.valid_qps is not None
-    status = Status.DONE if confirmed else Status.INVALID
+    status = _status_of(found.result, confirmed)
     document = {
         "qps": found.qps if known else None,
         "determined": found.determined,
@@ -212,6 +212,9 @@ def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outco
             print_text(f"caution: {caution}")
         if found.valid_qps is None:
             _print_unconfirmed(found)
+        elif not found.result.valid:
+            print_text("meaning: the result is INVALID, although a run confirmed the peak")
+            print_text(f"reason: {'; '.join(found.result.reasons)}")
         again = (
             []
             if confirmed or not _more_time_helps(found)
@@ -220,6 +223,12 @@ def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outco
         print_where_next(measurement.output, again)
 
     return Outcome(status, document, show)
+
+
+def _status_of(result: _core.TestResult, confirmed: bool) -> Status:
+    """That of the test, which is not VALID as long as no peak is known and confirmed."""
+    status = status_of(result)
+    return Status.INVALID if status == Status.DONE and not confirmed else status
 
 
 def _more_time_helps(found: PeakResult) -> bool:
@@ -287,6 +296,7 @@ def _not_found(measurement: Measurement, search: Search, error: PeakNotFoundErro
     peak = error.result.peak
     open_end = peak is not None and not peak.none_passes
     trials = peak.trials if peak else []
+    status = _status_of(error.result, confirmed=False)
     document = {
         "qps": None,
         "determined": False,
@@ -295,7 +305,7 @@ def _not_found(measurement: Measurement, search: Search, error: PeakNotFoundErro
         "trials": _trials(trials),
         "result": error.result.to_dict(),
         "output": measurement.output,
-        "exit_status": Status.INVALID,
+        "exit_status": status,
     }
 
     def show() -> None:
@@ -311,7 +321,7 @@ def _not_found(measurement: Measurement, search: Search, error: PeakNotFoundErro
         print_text("meaning: the time was used before any trial passed; one may, given more")
         print_where_next(measurement.output, [_longer_search(measurement, search, peak)])
 
-    return Outcome(Status.INVALID, document, show)
+    return Outcome(status, document, show)
 
 
 def _trials(trials: list[_core.PeakTrial]) -> list[dict[str, Any]]:
