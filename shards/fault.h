@@ -34,6 +34,11 @@ struct Fault {
   }
   static Fault System(int error) { return {FaultKind::kSystem, 0, {}, error, ""}; }
   static Fault Changed(std::string how) { return {FaultKind::kChanged, 0, {}, 0, std::move(how)}; }
+  // The header block at `offset`.
+  static Fault ChangedHeader(uint64_t offset) {
+    return Changed("the header at byte " + std::to_string(offset) +
+                   " is not the one that was indexed");
+  }
   static Fault Missing(std::string what) {
     return {FaultKind::kMissing, 0, {}, 0, std::move(what)};
   }

@@ -145,8 +145,7 @@ class Reader {
       const Extent& extent = reads.extents[i];
       gap_end += gaps_[i - piece.begin];
       if (HashOfBlock(gap_end - kBlockSize) == extent.header_hash) continue;
-      return Fault::Changed("the header at byte " + std::to_string(extent.offset - kBlockSize) +
-                            " is not the one that was indexed");
+      return Fault::ChangedHeader(extent.offset - kBlockSize);
     }
     return {};
   }
@@ -157,18 +156,6 @@ class Reader {
   std::vector<char, MappedAllocator<char>> scratch_;
   uint64_t begin_ = 0;
 };
-
-Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed) {
-  FileIdentity now;
-  const int error = file.Identify(&now);
-  if (error != 0) return Fault::System(error);
-  if (now == indexed) return {};
-  if (now.size != indexed.size) {
-    return Fault::Changed("it had " + std::to_string(indexed.size) + " bytes and has " +
-                          std::to_string(now.size));
-  }
-  return Fault::Changed("it was written to or replaced");
-}
 
 void Announce(const ShardFile& file, const Group& group) {
   if (group.pieces.size() == 1) return;  // What the system reads ahead by itself is right.
@@ -235,17 +222,6 @@ Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thre
   Work work(groups, check_headers);
   RunThreads(std::min(static_cast<size_t>(thread_count), groups.size()), [&] { work.Run(); });
   return work.TakeFault();
-}
-
-Fault GatherFrom(const ShardFile& file, const ShardReads& reads, bool check_headers) {
-  Reader reader(check_headers);
-  Fault fault;
-  for (size_t next = 0; next < reads.extents.size() && !fault;) {
-    const Piece piece = PieceFrom(reads, next);
-    fault = reader.Read(file, reads, piece);
-    next = piece.end;
-  }
-  return fault ? fault : CheckIdentity(file, reads.identity);
 }
 
 }  // namespace mlperf::shards

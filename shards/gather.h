@@ -33,10 +33,6 @@ struct ShardReads {
 // must be the header before each body.
 Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count);
 
-// Reads what is wanted of one shard from its file, which is open already; the file must be the one
-// that was indexed, afterwards.
-Fault GatherFrom(const ShardFile& file, const ShardReads& reads, bool check_headers);
-
 }  // namespace mlperf::shards
 
 #endif  // MLPERF_SHARDS_GATHER_H_

@@ -5,6 +5,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "read_sample.h"
 #include "run_threads.h"
 #include "sidecar.h"
 #include "stream_picker.h"
@@ -137,7 +138,10 @@ Fault Library::Open(std::vector<std::string> paths, const LibraryOptions& option
 
 Library::Library(std::vector<std::string> paths, std::vector<IndexedShard> shards,
                  const LibraryOptions& options)
-    : paths_(std::move(paths)), shards_(std::move(shards)), options_(options) {
+    : paths_(std::move(paths)),
+      shards_(std::move(shards)),
+      options_(options),
+      open_files_(paths_.size()) {
   TextSet known;
   first_sample_.push_back(0);
   for (IndexedShard& shard : shards_) {
@@ -287,7 +291,7 @@ BatchHold Library::MakeBatch(const std::vector<uint64_t>& samples) const {
     field_count += end - begin;
     for (uint64_t i = begin; i < end; ++i) bytes += Aligned(index.size[i]);
   }
-  BatchHold batch(LoadedBatch::Make(samples.size(), field_count, bytes));
+  BatchHold batch(LoadedBatch::Make(samples.size(), field_count, bytes, BatchMemory::kMapping));
   if (batch.get() == nullptr) return batch;
   LoadedField* field = batch->fields();
   char* to = batch->bodies();
@@ -365,24 +369,23 @@ Fault Library::ReadCompressed(const ShardReads& reads, const Decompress& decompr
 }
 
 Fault Library::Read(uint64_t sample, const Decompress& decompress, BatchHold* batch) {
-  if (shards_[Locate(sample).first].is_compressed) return ReadBatch({sample}, decompress, batch);
-  *batch = MakeBatch({sample});
-  if (batch->get() == nullptr) return Fault::System(ENOMEM);
-  const std::vector<ShardReads> reads = ReadsOf(batch->get(), 1);
-  Fault fault = ReadPlain(reads[0]);
+  const size_t shard = Locate(sample).first;
+  if (shards_[shard].is_compressed) return ReadBatch({sample}, decompress, batch);
+  Fault fault = ReadPlain(shard, sample, batch);
   if (fault) {  // The file that was open may not be the one that has the name now.
-    open_files_.Forget(reads[0].shard);
-    fault = ReadPlain(reads[0]);
+    open_files_.Forget(shard);
+    fault = ReadPlain(shard, sample, batch);
   }
-  fault.shard = reads[0].shard;
+  fault.shard = shard;
   return fault;
 }
 
-Fault Library::ReadPlain(const ShardReads& reads) {
+Fault Library::ReadPlain(size_t shard, uint64_t sample, BatchHold* batch) {
   std::shared_ptr<const ShardFile> file;
-  const int error = open_files_.Get(reads.shard, *reads.path, &file);
+  const int error = open_files_.Get(shard, paths_[shard], &file);
   if (error != 0) return Fault::System(error);
-  return GatherFrom(*file, reads, options_.check_headers);
+  return ReadSample(*file, shards_[shard], sample - first_sample_[shard], sample,
+                    options_.check_headers, batch);
 }
 
 }  // namespace mlperf::shards

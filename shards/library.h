@@ -90,7 +90,7 @@ class Library {
   Fault ReadCompressed(const ShardReads& reads, const Decompress& decompress) const;
   void Commit(const std::vector<uint64_t>& samples, size_t read_count, LoadedBatch* batch);
   void LetGo(uint64_t sample);
-  Fault ReadPlain(const ShardReads& reads);
+  Fault ReadPlain(size_t shard, uint64_t sample, BatchHold* batch);
 
   std::vector<std::string> paths_;
   std::vector<IndexedShard> shards_;

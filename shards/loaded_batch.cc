@@ -24,17 +24,19 @@ void* Map(size_t size) {
 
 }  // namespace
 
-LoadedBatch* LoadedBatch::Make(size_t sample_count, size_t field_count, uint64_t body_bytes) {
+LoadedBatch* LoadedBatch::Make(size_t sample_count, size_t field_count, uint64_t body_bytes,
+                               BatchMemory from) {
   const size_t samples_at = Aligned(sizeof(LoadedBatch));
   const size_t fields_at = samples_at + Aligned(sample_count * sizeof(LoadedSample));
   const size_t bodies_at = fields_at + Aligned(field_count * sizeof(LoadedField));
   if (body_bytes > SIZE_MAX / 2 - bodies_at) return nullptr;
   const size_t size = bodies_at + body_bytes;
-  void* const memory = size < kMinMapping ? std::malloc(size) : Map(size);
+  const bool is_mapped = from == BatchMemory::kMapping && size >= kMinMapping;
+  void* const memory = is_mapped ? Map(size) : std::malloc(size);
   if (memory == nullptr) return nullptr;
   char* const bytes = static_cast<char*>(memory);
   auto* const batch = new (memory) LoadedBatch;
-  batch->size_ = size;
+  batch->mapping_size_ = is_mapped ? size : 0;
   batch->samples_ = reinterpret_cast<LoadedSample*>(bytes + samples_at);
   batch->fields_ = reinterpret_cast<LoadedField*>(bytes + fields_at);
   batch->bodies_ = bytes + bodies_at;
@@ -43,10 +45,10 @@ LoadedBatch* LoadedBatch::Make(size_t sample_count, size_t field_count, uint64_t
 
 void LoadedBatch::Release() {
   if (holds_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (size_ < kMinMapping) {
+  if (mapping_size_ == 0) {
     std::free(this);
   } else {
-    munmap(this, size_);
+    munmap(this, mapping_size_);
   }
 }
 

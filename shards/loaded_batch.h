@@ -30,13 +30,19 @@ struct LoadedSample {
   std::span<const LoadedField> fields() const { return {fields_begin, field_count}; }
 };
 
-// One piece of memory, a mapping if it is large, with the tables of the samples at its beginning,
-// so that all goes back to the system at once. Whoever holds a batch can read it; the last one that
-// lets it go frees it.
+// Where the memory of a batch comes from.
+enum class BatchMemory : uint8_t {
+  kMapping,  // A mapping of its own if it is large: all goes back to the system at once.
+  kHeap,     // For what is let go of soon: the heap has pages that the system need not clear.
+};
+
+// One piece of memory, with the tables of the samples at its beginning. Whoever holds a batch can
+// read it; the last one that lets it go frees it.
 class LoadedBatch {
  public:
   // Null: the system has no memory for it. The caller holds it once.
-  static LoadedBatch* Make(size_t sample_count, size_t field_count, uint64_t body_bytes);
+  static LoadedBatch* Make(size_t sample_count, size_t field_count, uint64_t body_bytes,
+                           BatchMemory memory);
 
   void Hold() { holds_.fetch_add(1, std::memory_order_relaxed); }
   void Release();
@@ -49,7 +55,7 @@ class LoadedBatch {
   LoadedBatch() = default;
 
   std::atomic<size_t> holds_ = 1;
-  size_t size_ = 0;
+  size_t mapping_size_ = 0;  // 0: it is from the heap.
   LoadedSample* samples_ = nullptr;
   LoadedField* fields_ = nullptr;
   char* bodies_ = nullptr;

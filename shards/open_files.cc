@@ -1,46 +1,85 @@
 #include "open_files.h"
 
+#include <sys/resource.h>
+
 #include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
 
 namespace mlperf::shards {
+namespace {
 
-int OpenFiles::Get(size_t shard, const std::string& path, std::shared_ptr<const ShardFile>* file) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = files_.find(shard);
-    if (found != files_.end()) {
-      *file = found->second;
-      return 0;
-    }
+using File = std::shared_ptr<const ShardFile>;
+
+// Of all libraries. It is never destroyed: a library may end after everything else.
+struct Kept {
+  std::mutex mutex;          // Of the places that `opened` points to as well.
+  std::deque<File*> opened;  // In this order.
+
+  static Kept& Get() {
+    static auto* const kept = new Kept;
+    return *kept;
   }
+
+  // Who reads a file has it until that is done.
+  void CloseUpTo(size_t max_count) {
+    for (; opened.size() > max_count; opened.pop_front()) opened.front()->reset();
+  }
+};
+
+// The limit may change while the process runs.
+size_t MaxFiles() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+  return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur / 2;
+}
+
+int Open(const std::string& path, Kept* kept, File* file) {
   const auto opened = std::make_shared<ShardFile>();
   int error = opened->Open(path);
-  if (error == EMFILE) {  // The process may have fewer files than are kept here.
-    CloseAll();
+  if (error == EMFILE) {  // The rest of the process has many open.
+    const std::lock_guard lock(kept->mutex);
+    kept->CloseUpTo(0);
     error = opened->Open(path);
   }
-  if (error != 0) return error;
   *file = opened;
-  const std::lock_guard lock(mutex_);
-  if (!files_.insert_or_assign(shard, opened).second) return 0;
-  opened_.push_back(shard);
-  if (opened_.size() > kMaxFiles) {
-    files_.erase(opened_.front());
-    opened_.pop_front();
+  return error;
+}
+
+}  // namespace
+
+OpenFiles::~OpenFiles() {
+  Kept& kept = Kept::Get();
+  const std::lock_guard lock(kept.mutex);
+  const auto is_own = [this](const File* file) {
+    return !files_.empty() && file >= &files_.front() && file <= &files_.back();
+  };
+  std::erase_if(kept.opened, is_own);
+}
+
+int OpenFiles::Get(size_t shard, const std::string& path, File* file) {
+  Kept& kept = Kept::Get();
+  {
+    const std::lock_guard lock(kept.mutex);
+    *file = files_[shard];
+    if (*file != nullptr) return 0;
   }
+  const int error = Open(path, &kept, file);
+  if (error != 0) return error;
+  const std::lock_guard lock(kept.mutex);
+  if (std::exchange(files_[shard], *file) == nullptr) kept.opened.push_back(&files_[shard]);
+  kept.CloseUpTo(MaxFiles());
   return 0;
 }
 
-void OpenFiles::CloseAll() {
-  const std::lock_guard lock(mutex_);
-  files_.clear();
-  opened_.clear();
-}
-
 void OpenFiles::Forget(size_t shard) {
-  const std::lock_guard lock(mutex_);
-  files_.erase(shard);
-  std::erase(opened_, shard);
+  Kept& kept = Kept::Get();
+  const std::lock_guard lock(kept.mutex);
+  if (files_[shard] == nullptr) return;
+  files_[shard].reset();
+  std::erase(kept.opened, &files_[shard]);
 }
 
 }  // namespace mlperf::shards

@@ -3,19 +3,22 @@
 #define MLPERF_SHARDS_OPEN_FILES_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "shard_file.h"
 
 namespace mlperf::shards {
 
+// The files of one library. All libraries together keep half of the files that the process may have
+// open; the one that was opened first is closed first, whichever library has it.
 class OpenFiles {
  public:
-  static constexpr size_t kMaxFiles = 64;
+  explicit OpenFiles(size_t shard_count) : files_(shard_count) {}
+  ~OpenFiles();
+  OpenFiles(const OpenFiles&) = delete;
+  OpenFiles& operator=(const OpenFiles&) = delete;
 
   // The file of a shard. Returns 0, or what errno was.
   int Get(size_t shard, const std::string& path, std::shared_ptr<const ShardFile>* file);
@@ -23,11 +26,7 @@ class OpenFiles {
   void Forget(size_t shard);
 
  private:
-  void CloseAll();
-
-  std::mutex mutex_;
-  std::unordered_map<size_t, std::shared_ptr<const ShardFile>> files_;
-  std::deque<size_t> opened_;  // In this order; the first one is closed first.
+  std::vector<std::shared_ptr<const ShardFile>> files_;  // By shard; null: it is not open.
 };
 
 }  // namespace mlperf::shards

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 
 namespace mlperf::shards {
 namespace {
@@ -56,6 +57,18 @@ int ShardFile::ReadAt(uint64_t offset, char* buffer, size_t size, size_t* count)
     *count += static_cast<size_t>(got);
   }
   return 0;
+}
+
+Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed) {
+  FileIdentity now;
+  const int error = file.Identify(&now);
+  if (error != 0) return Fault::System(error);
+  if (now == indexed) return {};
+  if (now.size != indexed.size) {
+    return Fault::Changed("it had " + std::to_string(indexed.size) + " bytes and has " +
+                          std::to_string(now.size));
+  }
+  return Fault::Changed("it was written to or replaced");
 }
 
 }  // namespace mlperf::shards

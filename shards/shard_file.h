@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "fault.h"
+
 namespace mlperf::shards {
 
 struct FileIdentity {
@@ -37,6 +39,9 @@ class ShardFile {
  private:
   int descriptor_ = -1;
 };
+
+// Whether the file is still the one that was indexed.
+Fault CheckIdentity(const ShardFile& file, const FileIdentity& indexed);
 
 }  // namespace mlperf::shards
 

@@ -121,9 +121,9 @@ class SampleLibrary:
         """How many samples fit into memory, whichever they are."""
     def load(self, indices: Sequence[int]) -> None: ...
     def unload(self, indices: Sequence[int]) -> None: ...
-    def find(self, index: int, decoded: dict[str, Any] | None = None) -> Sample:
+    def find(self, index: int, decoded: dict[str, Any] | None = None, /) -> Sample:
         """A loaded sample."""
-    def read(self, index: int) -> Sample:
+    def read(self, index: int, /) -> Sample:
         """A sample straight from its shard."""
     def key(self, index: int) -> str: ...
     def find_key(self, key: str) -> list[int]:

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -65,14 +66,14 @@ class SampleLibrary {
     Raise(PyExc_LookupError, "Samples are unloaded more often than they were loaded.");
   }
 
-  py::object Find(py::handle self, const py::object& index, py::object decoded) const {
+  py::object Find(py::handle self, py::handle index, py::object decoded) const {
     const uint64_t sample = Index(index);
     const LoadedSample* const loaded = library().Loaded(sample);
     if (loaded == nullptr) RaiseNotLoaded(sample);
     return MakeSample(self, &named_, loaded, std::move(decoded));
   }
 
-  py::object Read(py::handle self, const py::object& index) {
+  py::object Read(py::handle self, py::handle index) {
     const uint64_t sample = Index(index);
     shards::BatchHold batch;
     Call([&](const Library::Decompress& bytes) {
@@ -267,11 +268,57 @@ std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list
                                          std::move(decompress));
 }
 
+// ---- What is called for each sample ------------------------------------------------------------
+// These are functions of CPython itself: pybind11 takes longer to find and call one of its own than
+// they run.
+
+template <typename Function>
+PyObject* Guarded(const Function& function) {
+  try {
+    return function().release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  }
+  return nullptr;
+}
+
+PyObject* FindSample(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 1 && count != 2) {
+    PyErr_SetString(PyExc_TypeError, "find() takes an index and decoded values");
+    return nullptr;
+  }
+  return Guarded([&] {
+    const bool is_decoded = count == 2 && arguments[1] != Py_None;
+    auto decoded = py::reinterpret_borrow<py::object>(is_decoded ? arguments[1] : nullptr);
+    return py::cast<const SampleLibrary&>(self).Find(self, arguments[0], std::move(decoded));
+  });
+}
+
+PyObject* ReadSample(PyObject* self, PyObject* index) {
+  return Guarded([&] { return py::cast<SampleLibrary&>(self).Read(self, index); });
+}
+
+void AddSampleMethods(PyObject* type) {
+  static PyMethodDef methods[] = {
+      {"find", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(FindSample)),
+       METH_FASTCALL, "find(index, decoded=None, /)\nA loaded sample."},
+      {"read", ReadSample, METH_O, "read(index, /)\nA sample straight from its shard."}};
+  for (PyMethodDef& method : methods) {
+    const auto descriptor = py::reinterpret_steal<py::object>(
+        PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type), &method));
+    if (!descriptor) throw py::error_already_set();
+    py::setattr(type, method.ml_name, descriptor);
+  }
+}
+
 }  // namespace
 
 void BindSampleLibrary(py::module_& module) {
-  py::class_<SampleLibrary>(module, "SampleLibrary", "The samples of shards.")
-      .def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "names"_a, "index_dir"_a, "links"_a,
+  py::class_<SampleLibrary> type(module, "SampleLibrary", "The samples of shards.");
+  AddSampleMethods(type.ptr());
+  type.def(py::init(&MakeLibrary), "paths"_a, py::kw_only(), "names"_a, "index_dir"_a, "links"_a,
            "interleaved"_a, "concatenated"_a, "fields"_a, "missing"_a, "check_headers"_a,
            "threads"_a, "decompress"_a)
       .def_property_readonly("sample_count",
@@ -296,19 +343,6 @@ void BindSampleLibrary(py::module_& module) {
           "bytes"_a, "How many samples fit into memory, whichever they are.")
       .def("load", &SampleLibrary::Load, "indices"_a)
       .def("unload", &SampleLibrary::Unload, "indices"_a)
-      .def(
-          "find",
-          [](const py::object& self, const py::object& index, const py::object& decoded) {
-            return self.cast<const SampleLibrary&>().Find(
-                self, index, decoded.is_none() ? py::object() : decoded);
-          },
-          "index"_a, "decoded"_a = py::none(), "A loaded sample.")
-      .def(
-          "read",
-          [](const py::object& self, const py::object& index) {
-            return self.cast<SampleLibrary&>().Read(self, index);
-          },
-          "index"_a, "A sample straight from its shard.")
       .def(
           "key",
           [](const SampleLibrary& s, const py::object& i) {

@@ -6,9 +6,11 @@ during calls. The archives of the golden corpus are in test_corpus_library.py.
 
 import gc
 import gzip
+import io
 import json
 import os
 import pickle
+import tarfile
 import threading
 import time
 
@@ -327,6 +329,28 @@ def test_large_bodies_and_gaps(tmp_path):
         for i in wanted:
             assert fields(qsl[i]) == {"bin": data[i], "txt": b"%d" % i}
         qsl.unload_samples(wanted)
+    for i in range(8):
+        assert fields(qsl.read(i)) == {"bin": data[i], "txt": b"%d" % i}
+
+
+def test_a_sample_is_read_whose_fields_lie_apart(tmp_path):
+    """With other fields between them, and as links to an earlier place."""
+    data = {"a": b"first", "big": bytes(100_000), "b": b"", "small": bytes(100), "c": b"last"}
+    path = write_shard(tmp_path / "a.tar", range(3), lambda n: {**data, "d": b"%d" % n})
+    some = WebDatasetQSL(path, fields=("a", "b", "c", "d"))
+    for i in range(3):
+        assert fields(some.read(i)) == {"a": b"first", "b": b"", "c": b"last", "d": b"%d" % i}
+    with tarfile.open(tmp_path / "links.tar", "w") as tar:
+        for name, value in [("one.a", b"1"), ("one.b", b"22"), ("two.c", b"333")]:
+            info = tarfile.TarInfo(name)
+            info.size = len(value)
+            tar.addfile(info, io.BytesIO(value))
+        for name, target in [("two.b", "one.b"), ("two.a", "one.a"), ("two.again", "one.a")]:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.LNKTYPE, target
+            tar.addfile(info)
+    linked = WebDatasetQSL(tmp_path / "links.tar", links="resolve")
+    assert fields(linked.read(1)) == {"c": b"333", "b": b"22", "a": b"1", "again": b"1"}
 
 
 def test_thousands_of_small_members(tmp_path):
