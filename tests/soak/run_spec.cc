@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <sstream>
+#include <variant>
 
 #include "dice.h"
+#include "plan/run_plan.h"
 #include "settings/settings_table.h"
 
 namespace mlperf::soak {
@@ -123,6 +125,24 @@ void DrawEnding(Dice* dice, RunSpec* spec) {
   }
 }
 
+// Each draw sets what any scenario and mode may use. A warning for each setting that this run has
+// no use for would hide what a soak prints.
+void ResetUnused(TestSettings* settings) {
+  TestSettings defaults;
+  defaults.scenario = settings->scenario;
+  defaults.mode = settings->mode;
+  defaults.use_token_latencies = settings->use_token_latencies;
+  for (const loadgen::Setting& setting : loadgen::AllSettings()) {
+    std::visit(
+        [&](auto member) {
+          TestSettings alone = defaults;
+          alone.*member = settings->*member;
+          if (!loadgen::UnusedSettings(alone).empty()) settings->*member = defaults.*member;
+        },
+        setting.member);
+  }
+}
+
 }  // namespace
 
 RunSpec DrawRunSpec(uint64_t seed, const SpecLimits& limits) {
@@ -151,6 +171,7 @@ RunSpec DrawRunSpec(uint64_t seed, const SpecLimits& limits) {
   if (spec.settings.scenario == TestScenario::Server && !ends_early && dice.Chance(0.2)) {
     spec.settings.server_num_issue_query_threads = dice.From(1, 3);
   }
+  ResetUnused(&spec.settings);
   return spec;
 }
 

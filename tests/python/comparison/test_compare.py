@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import answer, run_in
+from runs import FOR_EVERY_SCENARIO, answer, run_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.comparison import stats
 from mlperf_loadgen.comparison.compare import compare
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.logs.settings import requested_name
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 PAIRS = 100

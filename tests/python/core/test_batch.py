@@ -16,9 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from runs import answer
+from runs import FOR_EVERY_SCENARIO, answer
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 N = 8
 

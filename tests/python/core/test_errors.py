@@ -12,9 +12,11 @@ import threading
 import traceback
 
 import pytest
-from runs import answer, log_settings
+from runs import FOR_EVERY_SCENARIO, answer, log_settings
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 # ---- Settings no test can be run with ------------------------------------------------------------
 

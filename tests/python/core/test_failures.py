@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_commands import document, done
-from runs import search_in
+from runs import FOR_EVERY_SCENARIO, search_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import testing
@@ -24,6 +24,8 @@ from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.logs.scoring import ScoreWarning
 from mlperf_loadgen.logs.scoring import score as score_by
 from mlperf_loadgen.report.build import build_report
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 SCENARIOS = ["SingleStream", "MultiStream", "Server", "Offline"]
 

@@ -13,7 +13,9 @@ import sys
 import pytest
 import runs
 from golden_cases import CASES, LONGEST, run_case, traffic_record
-from runs import HANG_LIMIT_S
+from runs import FOR_EVERY_SCENARIO, HANG_LIMIT_S
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 CHUNK = 20
 RUN_LONGEST = """

@@ -18,9 +18,11 @@ import threading
 import time
 
 import pytest
-from runs import HANG_LIMIT_S, SCENARIOS, Run, answer
+from runs import FOR_EVERY_SCENARIO, HANG_LIMIT_S, SCENARIOS, Run, answer
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 END_LIMIT_S = 1 + 5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -11,9 +11,11 @@ import functools
 import pickle
 
 import pytest
-from runs import SCENARIOS, answer, log_settings, run_in
+from runs import FOR_EVERY_SCENARIO, SCENARIOS, answer, log_settings, run_in
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 ROUND_TRIPS = {
     "pickle": lambda value: pickle.loads(pickle.dumps(value)),

@@ -19,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import HANG_LIMIT_S, Run, answer, log_settings, run_in
+from runs import FOR_EVERY_SCENARIO, HANG_LIMIT_S, Run, answer, log_settings, run_in
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 ROOT = Path(__file__).resolve().parents[3]
 DIFFERENCES = " ".join((ROOT / "docs" / "differences.md").read_text().split())

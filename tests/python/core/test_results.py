@@ -11,9 +11,11 @@ import threading
 
 import numpy as np
 import pytest
-from runs import SCENARIOS, answer, errors_of, log_settings
+from runs import FOR_EVERY_SCENARIO, SCENARIOS, answer, errors_of, log_settings
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 # ---- Attributes and texts ------------------------------------------------------------------------
 

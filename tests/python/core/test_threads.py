@@ -11,9 +11,11 @@ import time
 
 import numpy as np
 import pytest
-from runs import SCENARIOS, answer, errors_of, log_settings
+from runs import FOR_EVERY_SCENARIO, SCENARIOS, answer, errors_of, log_settings
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 WORKERS = 4
 

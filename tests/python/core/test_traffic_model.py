@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from runs import FOR_EVERY_SCENARIO
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 # ---- The random engine ---------------------------------------------------------------------------
 

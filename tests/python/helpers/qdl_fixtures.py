@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from qdl_node import NUMBERS, QUICK, Nodes, hang_limit
+from runs import with_rate_and_count_in_use
 
 from mlperf_loadgen import testing
 
@@ -30,6 +31,8 @@ def run(tmp_path):
 
     def run(system, library=NUMBERS, **values):
         outdir = tmp_path / f"run{next(numbers)}"
-        return testing.run(system, library, outdir=outdir, **(QUICK | values))
+        return testing.run(
+            system, library, outdir=outdir, **with_rate_and_count_in_use(QUICK | values)
+        )
 
     return run

@@ -31,6 +31,20 @@ MLLOG_PREFIX = ":::MLLOG "
 
 SCENARIOS = tuple(lg.TestScenario.__members__)
 
+FOR_EVERY_SCENARIO = "ignore:.* is not used. it (belongs to|does not count)"
+"""A filter of warnings for files whose tests give settings for every scenario and mode at once."""
+
+
+def with_rate_and_count_in_use(settings):
+    """`settings`, less the rate and the count of queries where the scenario or the mode has none:
+    for the defaults of a whole file of tests."""
+    unused = set()
+    if settings.get("scenario") not in ("Server", lg.TestScenario.Server):
+        unused.add("server_target_qps")
+    if settings.get("mode") in ("AccuracyOnly", lg.TestMode.AccuracyOnly):
+        unused.add("min_query_count")
+    return {name: value for name, value in settings.items() if name not in unused}
+
 
 def strict_json(text):
     """Parses JSON without Python's extensions (NaN, Infinity)."""
@@ -130,7 +144,9 @@ def run_in(outdir, *, total=20, performance=10, issue=answer, log=None, audit=""
 
     It is fast unless the settings say so: no minimum duration, ten queries.
     """
-    asked = {"min_duration_ms": 0, "min_query_count": 10} | settings
+    quick = {"min_duration_ms": 0, "min_query_count": 10}
+    kind = {name: settings[name] for name in ("scenario", "mode") if name in settings}
+    asked = with_rate_and_count_in_use(quick | kind) | settings
     for name, enum in (("scenario", lg.TestScenario), ("mode", lg.TestMode)):
         if isinstance(asked.get(name), str):
             asked[name] = getattr(enum, asked[name])

@@ -12,9 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import BUILT_DIRTY, SCENARIOS, answer, errors_of, log_settings, strict_json
+from runs import (
+    BUILT_DIRTY,
+    FOR_EVERY_SCENARIO,
+    SCENARIOS,
+    answer,
+    errors_of,
+    log_settings,
+    strict_json,
+)
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 ROOT = Path(__file__).resolve().parents[3]
 MODES = ("PerformanceOnly", "AccuracyOnly", "SubmissionRun")

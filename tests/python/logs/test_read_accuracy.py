@@ -6,9 +6,11 @@ same file cut off anywhere, and other text.
 
 import numpy as np
 import pytest
-from runs import SCENARIOS
+from runs import FOR_EVERY_SCENARIO, SCENARIOS
 
 import mlperf_loadgen as lg
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 
 def respond(tokens):

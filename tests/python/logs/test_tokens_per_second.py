@@ -10,13 +10,15 @@ import json
 
 import numpy as np
 import pytest
-from runs import SCENARIOS, answer, run_in
+from runs import FOR_EVERY_SCENARIO, SCENARIOS, answer, run_in
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.cli.show.result_view import print_result
 from mlperf_loadgen.logs.run import read_run
 from mlperf_loadgen.report import write_report
 from mlperf_loadgen.text.units import number
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 TOKENS = 50
 FACTOR = 70

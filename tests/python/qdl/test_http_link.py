@@ -18,10 +18,12 @@ import textwrap
 import numpy as np
 import pytest
 from links import Recorder, batch_of, run_limited, run_of
-from runs import HANG_LIMIT_S, errors_of, log_settings
+from runs import FOR_EVERY_SCENARIO, HANG_LIMIT_S, errors_of, log_settings
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.qdl import NetworkError, NetworkQDL
+
+pytestmark = pytest.mark.filterwarnings(FOR_EVERY_SCENARIO)
 
 web = pytest.importorskip("aiohttp.web", reason="http:// needs aiohttp")
 

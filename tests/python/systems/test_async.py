@@ -48,9 +48,8 @@ def run(tmp_path):
     numbers = itertools.count()
 
     def run(system, library=NUMBERS, **values):
-        return testing.run(
-            system, library, outdir=tmp_path / f"run{next(numbers)}", **QUICK | values
-        )
+        asked = runs.with_rate_and_count_in_use(QUICK | values)
+        return testing.run(system, library, outdir=tmp_path / f"run{next(numbers)}", **asked)
 
     return run
 
