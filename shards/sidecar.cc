@@ -174,10 +174,17 @@ std::string Text(const IndexOptions& options, const IndexedShard& shard) {
   return text;
 }
 
+// Most paths are so already, and taking one apart takes as long as reading a small sidecar.
+std::string NormalPath(const std::string& path) {
+  const bool is_normal =
+      path.starts_with('/') && path.find("//") == path.npos && path.find("/.") == path.npos;
+  return is_normal ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
 }  // namespace
 
 std::string SidecarPath(const std::string& folder, const std::string& shard_path) {
-  const std::string absolute = std::filesystem::absolute(shard_path).lexically_normal();
+  const std::string absolute = NormalPath(shard_path);
   char hash[17];
   std::snprintf(hash, sizeof(hash), "%016llx", static_cast<unsigned long long>(HashOf(absolute)));
   return folder + "/" + absolute.substr(absolute.rfind('/') + 1) + "." + hash + ".lgidx";

@@ -18,10 +18,11 @@ def local_path(address: str) -> str | None:
 
     A plain name is a path as it stands, with any `?`, `#`, `;` or `:` in it.
     """
+    if ":" not in address:  # Most names; a data set may have many thousands.
+        return None if address == STDIN else address
     if address.startswith(_FILE):
         return unquote(urlsplit(address).path)
-    is_elsewhere = address == STDIN or is_command(address) or scheme_of(address) is not None
-    return None if is_elsewhere else address
+    return None if is_command(address) or scheme_of(address) is not None else address
 
 
 def is_command(address: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,8 +68,8 @@ def _literal(given: str | os.PathLike[str]) -> str:
     if not isinstance(given, (str, os.PathLike)):
         raise TypeError(f"The name of a shard is a string or a path, not {given!r}.")
     name = os.fspath(given)
-    path = local_path(name)
-    if path is not None and "{" in path and not Path(path).exists():
+    path = local_path(name) if "{" in name else None
+    if path is not None and not Path(path).exists():
         raise FileNotFoundError(
             f"There is no shard {name!r}. Names in a list are literal: give the name alone, as a"
             " string, for its braces to be expanded."
@@ -81,16 +80,15 @@ def _literal(given: str | os.PathLike[str]) -> str:
 def _shards_of(name: str) -> list[tuple[str, ListedShard | None]]:
     if not name:
         raise ValueError("The name of a shard is empty.")
-    # Plain functions of paths: a data set may have many thousands of shards.
-    suffix = posixpath.splitext(extension_path(name))[1].lower()
     path = local_path(name)
-    if path is not None and (path.endswith("/") or os.path.isdir(path)):  # noqa: PTH112
+    if path is not None and (path.endswith("/") or os.path.isdir(path)):  # noqa: PTH112 (fast)
         return [(shard, None) for shard in _shards_in(Path(path))]
-    if suffix == ".json":
+    with_extension = (extension_path(name) if path is None else path).lower()
+    if with_extension.endswith(".json"):
         from .index_file import read_index
 
         return [(shard.url, shard) for shard in read_index(name).shards]
-    if suffix in _YAML:
+    if with_extension.endswith(_YAML):
         raise ValueError(
             f"{name} is a YAML specification, which is not read; make an index file of the shards:"
             " mlperf-loadgen wds index."

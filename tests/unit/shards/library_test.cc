@@ -167,6 +167,15 @@ TEST_F(LibraryTest, TheSidecarIsTheIndex) {
   }
 }
 
+TEST_F(LibraryTest, TheSidecarOfAShardIsTheSameHoweverItsPathIsWritten) {
+  const std::string name = SidecarPath("d", "/a/b.tar");
+  for (const char* path : {"/a//b.tar", "/a/./b.tar", "/a/c/../b.tar", "/./a/b.tar"}) {
+    EXPECT_EQ(SidecarPath("d", path), name) << path;
+  }
+  EXPECT_EQ(SidecarPath("d", "b.tar"), SidecarPath("d", std::filesystem::absolute("b.tar")));
+  EXPECT_NE(SidecarPath("d", "/other/b.tar"), name);
+}
+
 TEST_F(LibraryTest, FourThreadsLoadReadAndUnload) {
   const std::unique_ptr<Library> library = Open();
   const auto work = [&](unsigned seed) {
