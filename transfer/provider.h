@@ -28,6 +28,8 @@ class ProviderMemory {
   virtual ~ProviderMemory() = default;
   // What a peer needs to reach it, at most 4,096 bytes: addresses, keys, handles.
   virtual std::string exported() const = 0;
+  // No peer reaches it by this provider once this returned, and no operation of this end uses it.
+  virtual void Close() = 0;
 };
 
 // A peer's region as a provider knows it; destroyed when it was revoked and no operation uses it.
@@ -42,6 +44,7 @@ struct ProviderBatch {
   bool is_write = false;
   char* local = nullptr;  // The begin of the local region, which `op` keeps alive.
   uint64_t local_nbytes = 0;
+  std::shared_ptr<ProviderMemory> local_memory;  // The local region as this provider knows it.
   std::shared_ptr<ProviderTarget> target;
   std::span<const Slice> slices;
 };

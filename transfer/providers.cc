@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fabric_provider.h"
 #include "provider.h"
 
 namespace mlperf::transfer {
@@ -20,6 +21,8 @@ std::string Joined(const std::vector<ProviderInfo>& infos) {
 std::vector<ProviderInfo> ListProviders() {
   return {
       {"shm", true, "", kOwnVersion, "on hardware"},
+      DescribeFabric(kVerbs),
+      DescribeFabric(kEfa),
       {"tcp", true, "", kOwnVersion, "on hardware"},
   };
 }
@@ -46,7 +49,9 @@ Status ChooseProviders(const std::vector<std::string>& wanted, std::vector<std::
 Status MakeProvider(const std::string& name, std::shared_ptr<Provider>* provider) {
   provider->reset();
   if (name == "shm" || name == "tcp") return {};
-  return Status::Failed("the provider " + name + " is not part of this build");
+  if (name == kVerbs.name) return MakeFabricProvider(kVerbs, provider);
+  if (name == kEfa.name) return MakeFabricProvider(kEfa, provider);
+  return Status::Invalid("no provider is called \"" + name + "\"");
 }
 
 }  // namespace mlperf::transfer
