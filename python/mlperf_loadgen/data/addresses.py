@@ -6,6 +6,8 @@ import posixpath
 import re
 from urllib.parse import unquote, urlsplit
 
+from ..text.addresses import shown_address, with_shown_addresses
+
 STDIN = "-"
 COMMAND = "pipe:"
 
@@ -34,6 +36,24 @@ def scheme_of(address: str) -> str | None:
     """The scheme of `scheme://...` in small letters."""
     found = _WITH_SCHEME.match(address)
     return found[1].lower() if found else None
+
+
+def shown(address: str) -> str:
+    """The address for messages: without passwords and the values of queries, which may be tokens;
+    also in the URLs of a command."""
+    if is_command(address):
+        return with_shown_addresses(address)
+    return address if scheme_of(address) is None else shown_address(address)
+
+
+def problem_of(error: BaseException, address: str) -> str:
+    """The text of an error that may name an address, without what is secret in that."""
+    text = str(error).replace(address, shown(address))
+    try:
+        password = urlsplit(address).password
+    except ValueError:  # The address is none, which the error says.
+        return text
+    return text.replace(password, "...") if password else text
 
 
 def extension_path(address: str) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .addresses import extension_path, is_command
+from .addresses import extension_path, shown
 from .errors import ShardFetchError, ShardWarning
 from .fetch import chunks, is_http, remote_size
 from .http_download import http_chunks, http_response
@@ -105,7 +105,8 @@ class ShardCache:
             if error.code == 304:
                 return
             raise ShardFetchError(
-                f"The server answered {error.code} {error.reason} for the shard {wanted.address}."
+                f"The server answered {error.code} {error.reason} for the shard"
+                f" {shown(wanted.address)}."
             ) from error
         except ShardFetchError as error:
             if not facts:
@@ -224,22 +225,17 @@ def _download(
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
-        facts = {"url": _shown(wanted), "size": size, "md5": digest.hexdigest(), **versions}
+        facts = {"url": shown(wanted.address), "size": size, "md5": digest.hexdigest(), **versions}
         if _contradicts(wanted, facts):
             raise ShardFetchError(
-                f"The shard {wanted.address} has {size} bytes and the md5 sum {facts['md5']}; its"
-                f" index file says {wanted.size} bytes, {wanted.md5}."
+                f"The shard {shown(wanted.address)} has {size} bytes and the md5 sum"
+                f" {facts['md5']}; its index file says {wanted.size} bytes, {wanted.md5}."
             )
         _facts_path(path).unlink(missing_ok=True)  # Those of the last copy are not this one's.
         temporary.replace(path)
         _facts_path(path).write_text(json.dumps(facts))
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _shown(wanted: Wanted) -> str:
-    """The address for people, without a query, which may hold a secret."""
-    return wanted.address if is_command(wanted.address) else wanted.address.partition("?")[0]
 
 
 # ---- Between processes ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Protocol
 
+from .addresses import shown
 from .errors import ShardFormatError
 
 _LARGEST_PIECE = 1 << 20
@@ -119,7 +120,7 @@ class _Reader:
     """Streams of one compression in a row."""
 
     def __init__(self, shard: str, name: str, chunks: Iterator[bytes]) -> None:
-        self._shard = shard
+        self._shard = shown(shard)
         self._name = name
         self._chunks = chunks
         self._magic, self._new = next(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from .addresses import shown
+
 
 class ShardFormatError(ValueError):
     """A shard is not a right archive of samples. None of it that is not whole was handed out."""
@@ -42,7 +44,8 @@ class DecodingError(ValueError):
 
     def __init__(self, url: object, key: object, field: str, problem: object) -> None:
         super().__init__(
-            f"The field {field!r} of the sample {key!r} in {url} is not decoded: {problem}"
+            f"The field {field!r} of the sample {key!r} in {shown(str(url))} is not decoded:"
+            f" {problem}"
         )
         self.url = url
         self.key = key

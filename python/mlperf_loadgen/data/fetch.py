@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .addresses import COMMAND, STDIN, is_command, local_path, scheme_of
+from .addresses import COMMAND, STDIN, is_command, local_path, problem_of, scheme_of, shown
 from .errors import ShardFetchError
 
 PIECE = 256 * 1024
@@ -88,7 +88,8 @@ def _http(address: str) -> Iterator[bytes]:
 def _command(address: str, allowed: bool) -> Iterator[bytes]:
     if not allowed:
         raise PermissionError(
-            f"The shard {address!r} is a command. Commands are run only with allow_commands=True."
+            f"The shard {shown(address)!r} is a command. Commands are run only with"
+            " allow_commands=True."
         )
     return _output(address)
 
@@ -107,8 +108,8 @@ def _output(address: str) -> Iterator[bytes]:
         status = process.wait()
     if status != 0:
         raise ShardFetchError(
-            f"The command of the shard {address!r} ended with exit status {status}; what it had"
-            " written is not used."
+            f"The command of the shard {shown(address)!r} ended with exit status {status}; what"
+            " it had written is not used."
         )
 
 
@@ -128,12 +129,15 @@ def _opening(address: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ShardFetchError(
-            f"The shard {address} needs fsspec (pip install fsspec, and its package for"
+            f"The shard {shown(address)} needs fsspec (pip install fsspec, and its package for"
             f" {scheme_of(address)}://), or a command that writes it: 'pipe:...' with"
             " allow_commands=True."
         ) from error
     except (ImportError, ValueError, OSError) as error:
-        raise ShardFetchError(f"The shard {address} could not be opened: {error}") from error
+        problem = problem_of(error, address)
+        raise ShardFetchError(
+            f"The shard {shown(address)} could not be opened: {problem}"
+        ) from error
 
 
 def _filesystem(address: str) -> Any:
@@ -149,5 +153,6 @@ def _counted(address: str, file: IO[bytes], size: int | None) -> Iterator[bytes]
             yield piece
     if size is not None and received != size:
         raise ShardFetchError(
-            f"The shard {address} was not fetched completely: {received} of {size} bytes came."
+            f"The shard {shown(address)} was not fetched completely: {received} of {size} bytes"
+            " came."
         )

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator, Mapping
 
+from .addresses import problem_of, shown
 from .errors import ShardFetchError
 
 _PIECE = 256 * 1024
@@ -24,7 +25,9 @@ def http_response(address: str, headers: Mapping[str, str]) -> http.client.HTTPR
         error.close()
         raise
     except (OSError, http.client.HTTPException) as error:
-        raise ShardFetchError(f"The shard {address} could not be fetched: {error}") from error
+        raise ShardFetchError(
+            f"The shard {shown(address)} could not be fetched: {problem_of(error, address)}"
+        ) from error
     return response
 
 
@@ -38,7 +41,7 @@ def http_chunks(address: str, response: http.client.HTTPResponse | None = None) 
             response = http_response(address, {})
         except urllib.error.HTTPError as error:
             raise ShardFetchError(
-                f"The server answered {error.code} {error.reason} for the shard {address}."
+                f"The server answered {error.code} {error.reason} for the shard {shown(address)}."
             ) from error
     return _Download(address, response).pieces()
 
@@ -99,7 +102,9 @@ class _Download:
         raise self.failed(f"it broke after {self.received} bytes and cannot be continued")
 
     def failed(self, problem: str) -> ShardFetchError:
-        return ShardFetchError(f"The shard {self.address} was not fetched completely: {problem}.")
+        return ShardFetchError(
+            f"The shard {shown(self.address)} was not fetched completely: {problem}."
+        )
 
 
 def _content_length(response: http.client.HTTPResponse) -> int | None:

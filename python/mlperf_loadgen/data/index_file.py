@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .addresses import folder_of, join
+from .addresses import folder_of, join, shown
 from .errors import ShardWarning
 from .fetch import read_bytes
 
@@ -64,7 +64,7 @@ def read_index(
         "weight" in entry for entry in (*content.get("datasets", ()), *(s.more for s in shards))
     ):
         warnings.warn(
-            f"{location}: 'weight' is ignored; use RandomMix for data sets in proportion.",
+            f"{shown(location)}: 'weight' is ignored; use RandomMix for data sets in proportion.",
             ShardWarning,
             stacklevel=2,
         )
@@ -104,7 +104,7 @@ def md5_of(path: str | os.PathLike[str]) -> str:
 
 
 def _error(location: str, what: str) -> ValueError:
-    return ValueError(f"The index file {location} {what}.")
+    return ValueError(f"The index file {shown(location)} {what}.")
 
 
 class _Reader:
@@ -148,7 +148,7 @@ class _Reader:
     ) -> Iterable[ListedShard]:
         location = join(base, _text(above[-1], where, dataset, "source_url"))
         if location in above:
-            raise _error(above[-1], f"refers to {location}, which refers back to it")
+            raise _error(above[-1], f"refers to {shown(location)}, which refers back to it")
         if len(above) > _MAX_DEPTH:
             raise _error(above[0], f"has references {len(above)} deep; {_MAX_DEPTH} are the limit")
         own = _text(above[-1], where, dataset, "base")

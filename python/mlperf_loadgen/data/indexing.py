@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .addresses import folder_of, join, local_path
+from .addresses import folder_of, join, local_path, shown
 from .index_file import md5_of, read_index, save_content
 from .library import WebDatasetQSL
 from .names import Shards, listed_shards
@@ -118,8 +118,9 @@ def _check_listed(qsl: WebDatasetQSL, of_index: Any) -> None:
         wanted = getattr(of_index, key)
         if wanted is not None and found[key] != wanted:
             raise ValueError(
-                f"The shard {of_index.url} has {key} {found[key]}; its index file says {wanted}."
-                " Copy it again, or make the index file again: mlperf-loadgen wds update."
+                f"The shard {shown(of_index.url)} has {key} {found[key]}; its index file says"
+                f" {wanted}. Copy it again, or make the index file again: mlperf-loadgen wds"
+                " update."
             )
 
 

@@ -79,7 +79,7 @@ class WebDatasetQSL(QuerySampleLibrary):
             self._shards.check_files(md5=verify == "md5")
             self._library = _shards.SampleLibrary(
                 self._shards.paths,
-                names=self._shards.names,
+                names=self._shards.shown,
                 index_dir=_made(index_dir),
                 links=links,
                 interleaved=interleaved,
@@ -123,7 +123,7 @@ class WebDatasetQSL(QuerySampleLibrary):
 
     def _warn(self) -> None:
         for shard, _, text in self._library.warnings:
-            name = self._shards.names[shard]
+            name = self._shards.shown[shard]
             warnings.warn(f"The shard {name}: {text}.", ShardWarning, stacklevel=3)
 
     # ---- What there is ---------------------------------------------------------------------------
@@ -184,14 +184,17 @@ class WebDatasetQSL(QuerySampleLibrary):
             raise KeyError(key)
         if len(found) > 1:
             raise LookupError(
-                f"Several samples have the key {key!r}: {found[0]} in {self.shard_of(found[0])} and"
-                f" {found[1]} in {self.shard_of(found[1])}."
+                f"Several samples have the key {key!r}: {found[0]} in {self._shown(found[0])} and"
+                f" {found[1]} in {self._shown(found[1])}."
             )
         return found[0]
 
     def shard_of(self, index: int) -> str:
         """The address of the shard that has a sample."""
         return self._shards.names[self._library.shard_of(index)]
+
+    def _shown(self, index: int) -> str:
+        return self._shards.shown[self._library.shard_of(index)]
 
     def members(self, index: int) -> list[tuple[str, int, int]]:
         """(field, offset, size) of each field of a sample, in its uncompressed shard."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..text.units import counted
-from .addresses import STDIN, local_path
+from .addresses import STDIN, local_path, shown
 from .errors import ShardChangedError
 from .fetch import rewritten
 from .names import Shards, listed_shards
@@ -22,8 +22,8 @@ def check_size(name: str, size: int, listed: int | None) -> None:
     """Raises ShardChangedError for a shard that has not the size that its index file says."""
     if listed is not None and size != listed:
         raise ShardChangedError(
-            f"The shard {name} has {size} bytes; its index file says {listed}. Copy it again, or"
-            " make the index file again."
+            f"The shard {shown(name)} has {size} bytes; its index file says {listed}. Copy it"
+            " again, or make the index file again."
         )
 
 
@@ -41,6 +41,8 @@ class LocalShards:
     ) -> None:
         listed = listed_shards(shards)
         self.names = [name for name, _ in listed]
+        self.shown = [shown(name) for name in self.names]
+        """What errors and logs call them."""
         self._listed = [of_index for _, of_index in listed]
         self._cache = _cache(cache_dir, cache_limit_bytes)
         self._held: list[Path] = []
@@ -50,19 +52,20 @@ class LocalShards:
                 address = rewritten(name, rewrite)
                 path = local_path(address) or str(self._copy(address, of_index, allow_commands))
                 if "\0" in path:  # The system would open the file that is named before it.
-                    raise ValueError(f"The name of the shard {name!r} has a NUL.")
+                    raise ValueError(f"The name of the shard {shown(name)!r} has a NUL.")
                 self.paths.append(path)
         except BaseException:
             self.close()
             raise
-        self._name_of = dict(zip(self.paths, self.names, strict=True))
+        self._name_of = dict(zip(self.paths, self.shown, strict=True))
 
     def _copy(self, address: str, of_index: ListedShard | None, allow_commands: bool) -> Path:
         if address == STDIN:
             raise ValueError("A sample library cannot be read from stdin; give files or addresses.")
         if self._cache is None:
             raise ValueError(
-                f"The shard {address} is not on this machine: give cache_dir, a folder for copies."
+                f"The shard {shown(address)} is not on this machine: give cache_dir, a folder"
+                " for copies."
             )
         from .cache import Wanted
 
@@ -73,7 +76,7 @@ class LocalShards:
 
     def __str__(self) -> str:
         """The shards in a few words."""
-        first = self.names[0]
+        first = self.shown[0]
         return first if len(self.names) == 1 else f"{first} and {len(self.names) - 1} more"
 
     def plain_chunks(self, path: str) -> Iterator[bytes]:
@@ -95,7 +98,7 @@ class LocalShards:
 
     def check_files(self, *, md5: bool) -> None:
         """Raises ShardChangedError for a file that is not the listed one."""
-        for path, name, listed in zip(self.paths, self.names, self._listed, strict=True):
+        for path, name, listed in zip(self.paths, self.shown, self._listed, strict=True):
             if listed is not None:
                 check_size(name, Path(path).stat().st_size, listed.filesize)
             if md5:
@@ -118,7 +121,7 @@ class LocalShards:
 
     def check_counts(self, counts: list[int]) -> None:
         """Raises ValueError for a shard that has not as many samples as are listed."""
-        for count, name, listed in zip(counts, self.names, self._listed, strict=True):
+        for count, name, listed in zip(counts, self.shown, self._listed, strict=True):
             if listed is not None and listed.nsamples != count:
                 raise ValueError(
                     f"The shard {name} has {counted(count, 'sample')}; its index file says"

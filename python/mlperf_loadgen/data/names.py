@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from .addresses import extension_path, local_path
+from .addresses import extension_path, local_path, shown
 from .braces import expand_braces
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def _shards_of(name: str) -> list[tuple[str, ListedShard | None]]:
         return [(shard.url, shard) for shard in read_index(name).shards]
     if with_extension.endswith(_YAML):
         raise ValueError(
-            f"{name} is a YAML specification, which is not read; make an index file of the shards:"
-            " mlperf-loadgen wds index."
+            f"{shown(name)} is a YAML specification, which is not read; make an index file of the"
+            " shards: mlperf-loadgen wds index."
         )
     return [(name, None)]
 

@@ -8,11 +8,12 @@ import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+from ..text.addresses import shown_address
 
 _HIGHEST_PORT = 65535
 _ANY_PORT = "*"
-_SECRET = "..."
 
 
 # Behind a user's name and password, which may have a comma.
@@ -61,23 +62,6 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
     mapped = getattr(ip, "ipv4_mapped", None)
     return ip.is_loopback if mapped is None else bool(mapped.is_loopback)
-
-
-def shown_address(address: str) -> str:
-    """The address for logs and messages, without a password or the values of a query, which may be
-    tokens."""
-    try:
-        url = urlsplit(address)
-    except ValueError:
-        return address
-    user, at, host = url.netloc.rpartition("@")
-    netloc = f"{_SECRET}@{host}" if at and user else url.netloc
-    query = re.sub(r"=[^&;]*", f"={_SECRET}", url.query)
-    return address if (netloc, query) == (url.netloc, url.query) else _joined(url, netloc, query)
-
-
-def _joined(url: SplitResult, netloc: str, query: str) -> str:
-    return f"{url.scheme}://{netloc}{url.path}" + (f"?{query}" if query else "")
 
 
 def host_and_port(address: str, *, to_bind: bool = False, needs_port: bool = True) -> HostPort:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ...text.addresses import with_shown_addresses
 from ..options.spelling import near_or_all
 from ..show.outcome import Mistake
 
@@ -61,7 +62,7 @@ def open_library(shards: Any, shown: str, **options: Any) -> Any:
     try:
         return WebDatasetQSL(shards, **options)
     except (ValueError, OSError, ImportError) as error:
-        raise Mistake(f"{shown}: {error}") from error
+        raise Mistake(f"{with_shown_addresses(shown)}: {error}") from error
 
 
 def shards_in_folder(target: str, folder: Path) -> str:
@@ -91,6 +92,7 @@ def _split(target: str) -> tuple[str, str]:
 
 def _parsed(target: str) -> tuple[str, dict[str, Any]]:
     names, query = _split(target)
+    target = with_shown_addresses(target)
     if not names:
         raise Mistake(f"{target}: name the shards, as in wds:val-{{000000..000019}}.tar")
     options = {}

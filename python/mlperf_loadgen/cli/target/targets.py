@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ...interfaces import QuerySampleLibrary, SystemUnderTest
+from ...text.addresses import shown_address
 from ..options.spelling import did_you_mean, near_or_all
 from ..show.outcome import Mistake
 from .shard_targets import names_shards, shard_library, shards_in_folder
@@ -65,8 +66,6 @@ def shown_target(target: str) -> str:
     """The target for messages, without the secret parts of addresses."""
     if not is_address(target):
         return target
-    from ...qdl.address import shown_address
-
     return ",".join(map(shown_address, target.split(",")))
 
 

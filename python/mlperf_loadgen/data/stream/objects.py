@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial as bound
 from typing import Any
 
+from ..addresses import shown
 from ..codecs.optional import optional
 from ..errors import ShardFormatError
 from .handlers import Handler, reraise_exception
@@ -41,7 +42,7 @@ def _samples(
         url = shard["url"]
         try:
             with closing(source.plain_chunks(shard)) as pieces:
-                for number, sample in enumerate(read(pieces, url)):
+                for number, sample in enumerate(read(pieces, shown(url))):
                     if isinstance(sample, dict):
                         sample = {"__key__": str(number), "__url__": url, **sample}
                     yield sample

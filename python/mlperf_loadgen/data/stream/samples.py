@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ... import _shards
+from ..addresses import shown
 from ..compression import HEAD_SIZE, compression_of
 from ..errors import ShardWarning
 from ..local_shards import check_size
@@ -76,7 +77,7 @@ class tarfile_to_samples:
             yield from reader
             self._note(url, reader)
             return
-        stream = _shards.TarStream(url, **self._format)
+        stream = _shards.TarStream(shown(url), **self._format)
         with closing(self._source.plain_chunks(shard)) as pieces:
             for piece in pieces:
                 yield stream.feed(piece)
@@ -87,7 +88,7 @@ class tarfile_to_samples:
     def _note(self, url: str, read: _shards.SampleReader | _shards.TarStream) -> None:
         self.left_out.update(read.counts)
         for _, text in read.warnings:
-            warnings.warn(f"{url}: {text}", ShardWarning, stacklevel=2)
+            warnings.warn(f"{shown(url)}: {text}", ShardWarning, stacklevel=2)
 
 
 def _is_plain_file(path: str) -> bool:

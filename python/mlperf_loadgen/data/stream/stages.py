@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..addresses import shown
 from ..codecs import decoders
 from .handlers import Handler, reraise_exception
 
@@ -152,9 +153,10 @@ def _first(sample: Sample, fields: str) -> str | None:
 
 
 def _missing(sample: Sample, fields: object) -> ValueError:
+    shard = shown(str(sample.get("__url__")))
     return ValueError(
-        f"The sample {sample.get('__key__')!r} of {sample.get('__url__')} has no field {fields}; it"
-        f" has {', '.join(field for field in sample if not field.startswith('__'))}."
+        f"The sample {sample.get('__key__')!r} of {shard} has no field {fields}; it has"
+        f" {', '.join(field for field in sample if not field.startswith('__'))}."
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from ..address import host_and_port, shown_address
+from ...text.addresses import shown_address
+from ..address import host_and_port
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = ("content-length", "content-type", "transfer-encoding", "accept-encoding")
