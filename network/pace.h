@@ -23,8 +23,8 @@ class Pace {
     since_ns_ = now_ns;
   }
 
-  // Whether more than `high_per_s` came in the last window.
-  bool high() const { return high_; }
+  // Whether more than `high_per_s` came in the last window, and things still come.
+  bool IsHigh(int64_t now_ns) const { return high_ && now_ns - since_ns_ < 2 * kWindowNs; }
 
  private:
   static constexpr int64_t kWindowNs = 2'000'000;

@@ -858,6 +858,85 @@ class QueueSut(CallbackSut):
     def clear(self) -> None:
         """Forgets what is queued."""
 
+    def forward_to(self, dispatcher: LaneDispatcher | None) -> None:
+        """Hands queries to a LaneDispatcher in place of the queue; None: to the queue again. Not
+        while queries are issued.
+        """
+
+class LaneDispatcher:
+    """Sends the queries of a test to nodes over lanes, and completes what they answer, without the
+    interpreter's lock. Nodes have numbers below `nodes`.
+    """
+
+    def __init__(
+        self,
+        nodes: int,
+        max_outstanding: int,
+        max_outstanding_bytes: int,
+        round_robin: bool,
+        most_prepared_bytes: int,
+    ) -> None: ...
+    def connect(
+        self,
+        node: int,
+        name: str,
+        address: str,
+        secret: str,
+        max_payload_bytes: int,
+        max_answer_bytes: int,
+        timeout_s: float,
+    ) -> None:
+        """Opens the lane to a node, which can be used from then on. `name`: its address, for texts.
+        `address`: "tcp://HOST:PORT" or "unix://@NAME" of the lane. Raises RuntimeError if it cannot
+        be opened.
+        """
+
+    def lose(self, node: int) -> npt.NDArray[np.uint64]:
+        """The node is lost. Returns the ids of the samples it had: uint64 of shape (n,)."""
+
+    def set_clock_offset(self, node: int, offset_ns: int) -> None:
+        """The node's clock minus this machine's."""
+
+    def answered_by(self, node: int) -> int:
+        """How many samples a node has answered."""
+
+    def flush(self) -> None:
+        """Passes a flush on after the queries before it, and forgets the payloads."""
+
+    def dispatch(self) -> None:
+        """Sends what waits, as far as nodes have room and payloads are prepared."""
+
+    def wanted(self, most: int) -> list[int]:
+        """Indices of samples that wait for their payloads, at most `most`."""
+
+    def prepare(
+        self, index: int, layout: bytes | str, parts: Sequence[Buffer], payload_bytes: int
+    ) -> None:
+        """Copies the payload of a sample: the text of its layout, and the bytes of its parts."""
+
+    def refuse(self, index: int, reason: str) -> None:
+        """A sample cannot be sent: its queries fail."""
+
+    def fileno(self) -> int:
+        """Readable while there are events, many rows, or payloads are wanted."""
+
+    def take_events(self) -> list[tuple[int, int, npt.NDArray[np.uint64], bytes, int]]:
+        """What happened since: kind (0 failed, 1 refused, 2 a fault, 3 answers to unknown samples,
+        4 AbortTest was called, 5 the lane broke), node, ids, text and count of each.
+        """
+
+    def take_rows(self) -> npt.NDArray[Any]:
+        """The times of the samples that were completed since, as records."""
+
+    def cease(self) -> None:
+        """Nothing is sent or completed any more."""
+
+    def finish(self) -> None:
+        """As `cease`, and tells the nodes that nothing follows."""
+
+    def stop(self) -> None:
+        """Ends its thread and closes the lanes."""
+
 class ServedSamples:
     """Samples this process works on for the test of another one. While it is the process's
     (`serve_completions`), completions go here.

@@ -14,6 +14,7 @@
 #include "issue/completion_registry.h"
 #include "loadgen.h"
 #include "python_sut.h"
+#include "record_array.h"
 #include "sample_batch.h"
 #include "serve/served_samples.h"
 
@@ -33,22 +34,15 @@ void DescribeRecordsOnce() {
   PYBIND11_NUMPY_DTYPE(ServedRow, key, event, time_ns, n_tokens, size);
 }
 
-// The values as an array of records that owns them.
-template <typename Record>
-py::array AsArray(std::vector<Record> values) {
-  DescribeRecordsOnce();
-  auto owner = std::make_unique<std::vector<Record>>(std::move(values));
-  const Record* first = owner->data();
-  const auto size = static_cast<py::ssize_t>(owner->size());
-  const py::capsule keeper(owner.get(),
-                           [](void* vector) { delete static_cast<std::vector<Record>*>(vector); });
-  owner.release();
-  return py::array(py::dtype::of<Record>(), {size}, {}, first, keeper);
-}
-
 using Ids = py::array_t<uint64_t, py::array::c_style | py::array::forcecast>;
 
+py::array Take(QueueSut* sut, size_t most) {
+  DescribeRecordsOnce();
+  return AsArray(sut->queue().Take(most));
+}
+
 py::tuple TakeServed(ServedSamples* served) {
+  DescribeRecordsOnce();
   loadgen::ServedRows taken = served->Take();
   return py::make_tuple(AsArray(std::move(taken.rows)), py::bytes(taken.bytes));
 }
@@ -121,14 +115,16 @@ void BindNetwork(py::module_& module) {
       .def(
           "fileno", [](QueueSut& sut) { return sut.queue().fd(); },
           "Readable while queries are queued.")
-      .def(
-          "take", [](QueueSut& sut, size_t most) { return AsArray(sut.queue().Take(most)); },
-          py::arg("most"),
-          "At most `most` samples, the oldest first: records of id, index, issued_ns (monotonic "
-          "clock) and query, the number of the query they are of.")
+      .def("take", Take, py::arg("most"),
+           "At most `most` samples, the oldest first: records of id, index, issued_ns (monotonic "
+           "clock) and query, the number of the query they are of.")
       .def("push", Push, py::arg("ids"), py::arg("indices"),
            "Issues one query from outside a test, uint64 of shape (n,) each.")
-      .def("clear", [](QueueSut& sut) { sut.queue().Clear(); }, "Forgets what is queued.");
+      .def(
+          "clear", [](QueueSut& sut) { sut.queue().Clear(); }, "Forgets what is queued.")
+      .def("forward_to", &QueueSut::ForwardTo, py::arg("dispatcher").none(true),
+           "Hands queries to a LaneDispatcher in place of the queue; None: to the queue again. Not "
+           "while queries are issued.");
   py::class_<ServedSamples, std::shared_ptr<ServedSamples>>(
       module, "ServedSamples",
       "Samples this process works on for the test of another one. While it is the process's "

@@ -26,6 +26,7 @@ PYBIND11_MODULE(_core, module) {
   mlperf::python::BindHooks(module);
   mlperf::python::BindSettings(module);
   mlperf::python::BindRun(module);
+  mlperf::python::BindLanes(module);
   mlperf::python::BindNetwork(module);
   mlperf::python::BindLogs(module);
   mlperf::python::BindPeak(module);

@@ -123,6 +123,7 @@ QueueSut::QueueSut(py::object flush, py::object name)
     : PythonSut(flush, flush, std::move(name), IssueForm::kSamples) {}
 
 void QueueSut::IssueQuery(const std::vector<QuerySample>& samples) {
+  if (dispatcher_) return dispatcher_->Issue(samples.data(), samples.size());
   queue_.Push(samples.data(), samples.size(), loadgen::MonotonicClock().NowNs());
 }
 

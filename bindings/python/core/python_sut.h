@@ -4,11 +4,14 @@
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conduct/index_keeper.h"
 #include "issue/keeping_system.h"
+#include "lane_dispatcher.h"
 #include "platform/run_control.h"
 #include "query_dispatch_library.h"
 #include "query_sample_library.h"
@@ -87,16 +90,21 @@ class PythonSut : public QueryDispatchLibrary, public loadgen::KeepingSystem {
   std::string name_;
 };
 
-// Keeps its queries for another thread. Issuing one takes no GIL.
+// Keeps its queries for another thread, or hands them to a dispatcher. Issuing one takes no GIL.
 class QueueSut : public PythonSut {
  public:
   QueueSut(py::object flush, py::object name);
   void IssueQuery(const std::vector<QuerySample>& samples) override;
   void IssueAndKeep(std::vector<QuerySample> samples) override { IssueQuery(samples); }
   loadgen::QueryQueue& queue() { return queue_; }
+  // Queries go to the dispatcher, or into the queue if it is null. Not while any are issued.
+  void ForwardTo(std::shared_ptr<network::LaneDispatcher> dispatcher) {
+    dispatcher_ = std::move(dispatcher);
+  }
 
  private:
   loadgen::QueryQueue queue_;
+  std::shared_ptr<network::LaneDispatcher> dispatcher_;
 };
 
 class PythonQsl : public QuerySampleLibrary, public loadgen::IndexKeeper {

@@ -100,8 +100,8 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     samples fail and the result is INVALID; "continue" goes on with the remaining nodes, and "end"
     ends the test. `connect_timeout_s`: how long a node may take to appear. `node_timeout_s`: how
     long it may be silent. `options` go to the transport: `keys` (tcp, ipc: a folder of
-    `make_keys`), or those of the other transports, such as `headers` and `ca_file`
-    (docs/network.md).
+    `make_keys`) and `transfer` (tcp, ipc: "auto", "tcp" or "off", how samples travel), or those of
+    the other transports, such as `headers` and `ca_file` (docs/network.md).
 
     A test raises NetworkError if a node is not there at its start, or when the last node is lost.
     After the test, even if an error here or at a node ended it, `report` says where the time went.

@@ -50,6 +50,9 @@ def rows_of(result):
     return np.load(Path(result.logs.summary).with_name("mlperf_log_network.npy"))
 
 
+TRANSFERS = ("auto", "tcp", "off")
+
+
 # ---- Answers -------------------------------------------------------------------------------------
 
 
@@ -76,10 +79,12 @@ PAYLOADS = {
 }
 
 
+@pytest.mark.parametrize("transfer", TRANSFERS)
 @pytest.mark.parametrize("kind", PAYLOADS)
-def test_a_payload_arrives_as_it_is(kind, nodes, run):
+def test_a_payload_arrives_as_it_is(kind, transfer, nodes, run):
     library = Library(PAYLOADS[kind])
-    result = run(qdl.NetworkQDL(nodes("Digest"), library), library, mode="AccuracyOnly")
+    system = qdl.NetworkQDL(nodes("Digest"), library, transfer=transfer)
+    result = run(system, library, mode="AccuracyOnly")
     assert result.valid, result
     kept = [np.asarray(p) if isinstance(p, np.generic) else p for p in library.payloads]
     if kind.startswith("bytearray"):
@@ -88,16 +93,18 @@ def test_a_payload_arrives_as_it_is(kind, nodes, run):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+@pytest.mark.parametrize(
+    ("transport", "transfer"), [("tcp", "auto"), ("tcp", "tcp"), ("tcp", "off"), ("ipc", "auto")]
+)
 def test_a_run_over_the_network_is_as_one_without(
-    scenario, transport, nodes, run, tmp_path_factory
+    scenario, transport, transfer, nodes, run, tmp_path_factory
 ):
     if transport == "ipc":
         folder = tmp_path_factory.getbasetemp()
         address = nodes("Digest", number="ipc", address=f"ipc://{folder}/node")
     else:
         address = nodes("Digest")
-    system = qdl.NetworkQDL(address, NUMBERS)
+    system = qdl.NetworkQDL(address, NUMBERS, transfer=transfer)
     local = run(Digest(NUMBERS), NUMBERS, scenario=scenario, mode="AccuracyOnly")
     accuracy = run(system, NUMBERS, scenario=scenario, mode="AccuracyOnly")
     assert answers_of(accuracy) == answers_of(local)
@@ -470,6 +477,7 @@ def test_an_address_in_use_is_named(keys, run_script, tmp_path):
         ("tcp://a:1", {"max_outstanding_bytes": -1}, "must be above 0, not -1"),
         ("tcp://a:1", {"connect_timeout_s": float("nan")}, "must be above 0, not nan"),
         ("tcp://a:1", {"node_timeout_s": 0}, "node_timeout_s must be above 0"),
+        ("tcp://a:1", {"transfer": "udp"}, "transfer must be one of auto, tcp, off, not 'udp'"),
     ],
 )
 def test_arguments_are_checked(addresses, values, words):

@@ -19,19 +19,26 @@ int64_t Come(Pace* pace, int64_t now_ns, int64_t gap_ns, int64_t span_ns) {
 TEST(PaceTest, ItIsHighWhileMuchComes) {
   Pace pace(50'000);
   int64_t now_ns = Come(&pace, kMs, 50'000, 20 * kMs);  // 20,000/s.
-  EXPECT_FALSE(pace.high());
+  EXPECT_FALSE(pace.IsHigh(now_ns));
   now_ns = Come(&pace, now_ns, 5'000, 20 * kMs);  // 200,000/s.
-  EXPECT_TRUE(pace.high());
-  Come(&pace, now_ns, 50'000, 20 * kMs);
-  EXPECT_FALSE(pace.high());
+  EXPECT_TRUE(pace.IsHigh(now_ns));
+  now_ns = Come(&pace, now_ns, 50'000, 20 * kMs);
+  EXPECT_FALSE(pace.IsHigh(now_ns));
 }
 
 TEST(PaceTest, OneAfterALongWhileIsNotFast) {
   Pace pace(50'000);
   const int64_t now_ns = Come(&pace, kMs, 5'000, 20 * kMs);
-  EXPECT_TRUE(pace.high());
+  EXPECT_TRUE(pace.IsHigh(now_ns));
   pace.Add(1, now_ns + 1000 * kMs);
-  EXPECT_FALSE(pace.high());
+  EXPECT_FALSE(pace.IsHigh(now_ns + 1000 * kMs));
+}
+
+TEST(PaceTest, ItIsNotHighWhereNothingComesAnyMore) {
+  Pace pace(50'000);
+  const int64_t now_ns = Come(&pace, kMs, 5'000, 20 * kMs);
+  EXPECT_TRUE(pace.IsHigh(now_ns));
+  EXPECT_FALSE(pace.IsHigh(now_ns + 10 * kMs));
 }
 
 }  // namespace

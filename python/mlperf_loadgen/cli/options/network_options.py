@@ -32,6 +32,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_outstanding_bytes": int,
     "node_timeout_s": float,
     "max_answer_bytes": int,
+    "transfer": str,
     "concurrency": int,
     "request_timeout_s": float,
     "model_version": str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..links.link import Link, NodeInfo
@@ -17,9 +18,17 @@ class Node:
     usable: bool = True
     outstanding: int = 0
     outstanding_bytes: int = 0
-    answered: int = 0
+    answered_by_link: int = 0
+    answered_by_lane: Callable[[int], int] | None = None
+    """How many a node of this number has answered over its lane, if it has one."""
     failed: int = 0
     losses: list[str] = field(default_factory=list)
+
+    @property
+    def answered(self) -> int:
+        if self.answered_by_lane is not None:
+            return self.answered_by_lane(self.number)
+        return self.answered_by_link
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Fleet:
     def __init__(self, limits: Limits, balance: str) -> None:
         self.limits = limits
         self.nodes: list[Node] = []
-        self._round_robin = balance == "round_robin"
+        self.round_robin = balance == "round_robin"
         self._turn = 0
 
     def node_of(self, link: Link) -> Node:
@@ -59,7 +68,7 @@ class Fleet:
 
     def choose(self, able: list[Node]) -> Node:
         """The next of these nodes, at least one."""
-        if self._round_robin:
+        if self.round_robin:
             self._turn += 1
             return able[self._turn % len(able)]
         return min(able, key=lambda node: node.outstanding)

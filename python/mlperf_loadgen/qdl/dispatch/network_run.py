@@ -10,10 +10,12 @@ from typing import Any
 
 from ... import _core
 from ...systems.event_loop import EventLoopThread
+from ..links.lane_link import LaneLink, lanes_of
 from ..links.link import Link, LinkEvents, NodeInfo, Run
 from .completions import Completions
 from .dispatcher import Dispatcher
 from .fleet import Fleet, Limits, Node
+from .lanes import Lanes
 from .network_report import NetworkReport, report_of
 from .parcels import Library
 from .receiver import Receiver
@@ -47,24 +49,27 @@ class NetworkRun:
         slots = SlotTable()
         self._thread = thread
         self._queue = queue
+        self._library = library
+        self._lanes: Lanes | None = None  # Samples travel over lanes.
         self._watching = False
         self._dispatcher = Dispatcher(
             queue, library, self.fleet, slots, self.test, self._watch_queue
         )
-        self.receiver = Receiver(
-            self.fleet, slots, self.test, end_on_loss, self._dispatcher.room_made
-        )
+        self.receiver = Receiver(self.fleet, slots, self.test, end_on_loss, self._room_made)
 
     def begin(self, make_links: Callable[[LinkEvents], list[Link]], run: Run) -> None:
         """Waits for the nodes. Raises NetworkError if one is not there in time."""
         self._thread.run(self._begin(make_links, run))
 
     def flush(self) -> None:
-        self._thread.call(lambda: self._guard(self._dispatcher.flush))
+        if self._lanes is not None:
+            self._lanes.dispatcher.flush()
+        else:
+            self._thread.call(lambda: self._guard(self._dispatcher.flush))
 
     def end(self) -> NetworkReport:
         """Releases the nodes, and ends the thread."""
-        self.test.end()  # At once, whatever the loop is at.
+        self._cease()  # At once, whatever the loop is at.
         wait = True
         try:
             self._thread.run(self._end(), _LONGEST_END_S)
@@ -73,6 +78,9 @@ class NetworkRun:
             wait = False
         finally:
             self._thread.stop(wait)
+            if self._lanes is not None:
+                self._queue.forward_to(None)
+                self._lanes.end()
         return report_of(self.fleet, self.test.faults, self.receiver.timings)
 
     # ---- In the loop -----------------------------------------------------------------------------
@@ -89,10 +97,51 @@ class NetworkRun:
         for node, info in zip(self.fleet.nodes, infos, strict=True):
             node.info = info
         asyncio.get_running_loop().set_exception_handler(self._escaped)
-        self._watch_queue(True)
+        await self._open_lanes(links, run.connect_timeout_s)
+        if self._lanes is None:
+            self._watch_queue(True)
+
+    async def _open_lanes(self, links: list[Link], timeout_s: float) -> None:
+        """Has samples travel over lanes, if each node offers one that can be opened."""
+        able = lanes_of(links)
+        trouble = "not all nodes offer one"
+        if able is not None:
+            lanes = Lanes(
+                self._library,
+                self.fleet,
+                self.test,
+                self.receiver.timings,
+                lambda function: self._thread.call(lambda: self._guard(function)),
+            )
+            trouble = await lanes.open(able, timeout_s)
+        if able is None or trouble:
+            for link in links:
+                if isinstance(link, LaneLink) and link.offers_lane:
+                    link.close_lanes(trouble)
+            return
+        self._lanes = lanes
+        self.receiver.take_back = lanes.take_back
+        self._thread.loop.add_reader(lanes.dispatcher.fileno(), self._guard, lanes.take)
+        self._queue.forward_to(lanes.dispatcher)
+
+    def _room_made(self) -> None:
+        if self._lanes is not None:
+            self._lanes.dispatcher.dispatch()
+        else:
+            self._dispatcher.room_made()
+
+    def _cease(self) -> None:
+        self.test.end()
+        if self._lanes is not None:
+            self._lanes.dispatcher.cease()
 
     async def _end(self) -> None:
-        self._watch_queue(False)
+        if self._lanes is None:
+            self._watch_queue(False)
+        else:
+            self._thread.loop.remove_reader(self._lanes.dispatcher.fileno())
+            self._lanes.take()
+            self._lanes.dispatcher.finish()
         links = [node.link for node in self.fleet.nodes]
         await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
 
@@ -122,7 +171,7 @@ class NetworkRun:
 
     def _raise(self, error: BaseException) -> None:
         if not self.test.over:
-            self.test.end()
+            self._cease()
             self.test.end_by(error)
 
 

@@ -15,10 +15,15 @@ from .fleet import Fleet, Node
 from .slots import SlotTable
 from .timings import Timings
 
+UNKNOWN_ANSWERS = "answered samples that it did not have, or had answered before"
+
 
 class Receiver(LinkEvents):
     """The LinkEvents of a fleet's links. `room_made` is called when a node may take more samples,
-    or is lost."""
+    or is lost. `take_back`, if samples travel over lanes, frees those that a lost node had, and
+    returns their ids."""
+
+    take_back: Callable[[Node], Uint64s] | None = None
 
     def __init__(
         self,
@@ -53,7 +58,7 @@ class Receiver(LinkEvents):
         rows = self._release(node, numbers)
         completed_ns = time.monotonic_ns()
         self._test.complete(rows["id"], data, n_tokens)
-        node.answered += len(numbers)
+        node.answered_by_link += len(numbers)
         self._record(rows, node_times_ns, answers.received_ns, completed_ns)
         self._room_made()
 
@@ -85,10 +90,13 @@ class Receiver(LinkEvents):
             self._test.give_up(text)
         elif not self._fleet.usable:
             self._test.give_up(f"{text}; no other node is left")
-        rows = self._release(node, self._slots.of_node(node.number))
-        node.failed += len(rows)
-        if len(rows):
-            self._test.fail(rows["id"], text)
+        if self.take_back is not None:
+            ids = self.take_back(node)
+        else:
+            ids = self._release(node, self._slots.of_node(node.number))["id"]
+        node.failed += len(ids)
+        if len(ids):
+            self._test.fail(ids, text)
         else:
             self._test.fault(text)
         self._room_made()
@@ -105,8 +113,7 @@ class Receiver(LinkEvents):
         """The slots of keys, and which keys are of samples the node has; others are a fault."""
         numbers, good = self._slots.find(node.number, keys)
         if not good.all():
-            text = "answered samples that it did not have, or had answered before"
-            self._test.fault(f"{node.link.address}: {text}", int((~good).sum()))
+            self._test.fault(f"{node.link.address}: {UNKNOWN_ANSWERS}", int((~good).sum()))
         return numbers, good
 
     def _release(self, node: Node, numbers: Int64s) -> npt.NDArray[Any]:

@@ -18,6 +18,7 @@ from ..wire.answers import Event, read_answers
 from ..wire.samples import SamplesWriter
 from .clock_sync import ClockOffset, kernel_id, process_id
 from .keys import Keys, client_keys
+from .lane_link import LaneLink, Transfer, read_offer
 from .link import (
     DEFAULT_MAX_ANSWER_BYTES,
     Answers,
@@ -29,7 +30,6 @@ from .link import (
     require_positive,
     shown,
 )
-from .node_timeout import WatchedLink
 from .server import Access, Server
 from .server_kind import find_kind
 
@@ -52,9 +52,10 @@ _RETRY_LIMIT_S = 0.2
 _MOST_ANSWER_BYTES = 1 << 62
 
 
-class ZmqLink(WatchedLink):
+class ZmqLink(LaneLink):
     """`keys`: a folder of `make_keys`, or Keys; nodes with keys need them. A sample fails if its
-    answer has more than `max_answer_bytes`."""
+    answer has more than `max_answer_bytes`. `transfer`: how samples travel (lane_link.py); with
+    keys always on this connection, which encrypts them."""
 
     def __init__(
         self,
@@ -62,15 +63,16 @@ class ZmqLink(WatchedLink):
         events: LinkEvents,
         keys: Keys | str | os.PathLike[str] | None = None,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
+        transfer: Transfer = "auto",
     ) -> None:
-        super().__init__(address, events)
+        super().__init__(address, events, transfer)
         check_socket_address(address)
         require_positive("max_answer_bytes", max_answer_bytes)
         if max_answer_bytes > _MOST_ANSWER_BYTES:
             raise ValueError(
                 f"max_answer_bytes must be at most {_MOST_ANSWER_BYTES}, not {max_answer_bytes!r}"
             )
-        self._max_answer_bytes = max_answer_bytes
+        self.max_answer_bytes = max_answer_bytes
         self._keys = client_keys(keys) if isinstance(keys, (str, os.PathLike)) else keys
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
@@ -150,7 +152,8 @@ class ZmqLink(WatchedLink):
                 raise NetworkError(f"{self.address}: {kind.text}")
 
     def _introduction(self) -> dict[str, Any]:
-        return {
+        asked = {"lane": 1} if self._transfer != "off" and self._keys is None else {}
+        return asked | {
             "host": sockets.gethostname(),
             "process": os.getpid(),
             "kernel": kernel_id(),
@@ -158,7 +161,7 @@ class ZmqLink(WatchedLink):
             "total_sample_count": self._run.total_sample_count,
             "performance_sample_count": self._run.performance_sample_count,
             "timeout_s": self._run.node_timeout_s,
-            "max_answer_bytes": self._max_answer_bytes,
+            "max_answer_bytes": self.max_answer_bytes,
         }
 
     def _open(self, is_ipv6: bool) -> None:
@@ -169,7 +172,7 @@ class ZmqLink(WatchedLink):
         for option, value in {
             zmq.SNDHWM: 0,  # What is on its way is bounded by our owner.
             zmq.RCVHWM: _MOST_WAITING,
-            zmq.MAXMSGSIZE: self._max_answer_bytes + wire.OVERHEAD_BYTES,
+            zmq.MAXMSGSIZE: self.max_answer_bytes + wire.OVERHEAD_BYTES,
             zmq.LINGER: 0,
             zmq.IPV6: is_ipv6,
             zmq.RECONNECT_IVL_MAX: 1000,
@@ -223,12 +226,25 @@ class ZmqLink(WatchedLink):
 
     async def _try_again(self, timeout_s: float) -> NodeInfo | None:
         try:
-            return await self._connect(timeout_s)
+            info = await self._connect(timeout_s)
         except NetworkError:
             return None
+        try:
+            await self._lane_again(info, timeout_s)
+        except NetworkError:
+            self._say_bye()
+            self._close()
+            return None
+        return info
 
     def _let_go(self) -> None:
         self._close()
+
+    def _is_on_this_machine(self) -> bool:
+        return self._clock.same_clock
+
+    def _clock_offset_ns(self) -> int:
+        return self._clock.offset_ns
 
     def _lose_for_good(self, reason: str) -> None:
         if self._in_use:
@@ -263,7 +279,7 @@ class ZmqLink(WatchedLink):
         if self._socket is disconnected:
             self._lose(
                 "it sent a message of more than max_answer_bytes "
-                f"({self._max_answer_bytes}), or data that is not ZeroMQ"
+                f"({self.max_answer_bytes}), or data that is not ZeroMQ"
             )
 
     # ---- Sending ---------------------------------------------------------------------------------
@@ -338,12 +354,14 @@ class ZmqLink(WatchedLink):
         elif message.kind == wire.Kind.PONG:
             t0, t1, t2 = wire.read_times(message)
             self._clock.add(t0, t1, t2, now_ns)
+            self._tell_clock()
         elif message.kind == wire.Kind.WELCOME:
             values = wire.read_control(message)
             if not self._welcome.done():
                 self._clock = ClockOffset(values.get("kernel") == kernel_id() != "")
                 limit = values.get("max_payload_bytes")
                 limit = limit if isinstance(limit, int) else None
+                self._offer = read_offer(values.get("lane"))
                 self._welcome.set_result(NodeInfo(str(values.get("name")), limit))
         elif message.kind == wire.Kind.REFUSED:
             values = wire.read_control(message)
@@ -389,7 +407,7 @@ class ZmqLink(WatchedLink):
         self.events.completed(self, Answers(rows["key"], parts, rows["n_tokens"], now_ns, times_ns))
 
     def report(self) -> dict[str, Any]:
-        return {
+        return super().report() | {
             "same_clock": self._clock.same_clock,
             "clock_offset_ns": self._clock.offset_ns,
             "clock_uncertainty_ns": self._clock.uncertainty_ns,
