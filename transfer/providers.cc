@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda_provider.h"
 #include "fabric_provider.h"
 #include "provider.h"
 
@@ -21,6 +22,7 @@ std::string Joined(const std::vector<ProviderInfo>& infos) {
 std::vector<ProviderInfo> ListProviders() {
   return {
       {"shm", true, "", kOwnVersion, "on hardware"},
+      DescribeCuda(),
       DescribeFabric(kVerbs),
       DescribeFabric(kEfa),
       {"tcp", true, "", kOwnVersion, "on hardware"},
@@ -49,6 +51,7 @@ Status ChooseProviders(const std::vector<std::string>& wanted, std::vector<std::
 Status MakeProvider(const std::string& name, std::shared_ptr<Provider>* provider) {
   provider->reset();
   if (name == "shm" || name == "tcp") return {};
+  if (name == kCuda) return MakeCudaProvider(provider);
   if (name == kVerbs.name) return MakeFabricProvider(kVerbs, provider);
   if (name == kEfa.name) return MakeFabricProvider(kEfa, provider);
   return Status::Invalid("no provider is called \"" + name + "\"");
