@@ -53,6 +53,8 @@ class FindPeakTest : public testing::Test {
     settings_.scenario = TestScenario::Server;
     settings_.mode = TestMode::FindPeakPerformance;
     settings_.server_find_peak_strategy = PeakStrategy::Estimate;
+    // Spinning would read the clock, which moves only then, thousands of times a query.
+    settings_.server_pacing = Pacing::Sleep;
     settings_.server_target_latency_ns = 10'000'000;
     settings_.min_duration_ms = 20'000;
     settings_.min_query_count = 100;

@@ -276,6 +276,7 @@ TEST_P(ProgressOfPeakSearch, ShowsTrialAndRate) {
   settings_.scenario = TestScenario::Server;
   settings_.mode = TestMode::FindPeakPerformance;
   settings_.server_find_peak_strategy = GetParam();
+  settings_.server_pacing = Pacing::Sleep;  // Spinning would read the clock far more often.
   settings_.server_find_peak_qps_decimals_of_precision = 0;
   settings_.server_target_latency_ns = 10 * kNsPerMs;
   settings_.min_duration_ms = 500;
