@@ -182,12 +182,12 @@ Fault ReadGroup(const Group& group, Reader* reader) {
 // Gives groups out, in order, and keeps the fault of the first one that has one.
 class Work {
  public:
-  Work(const std::vector<Group>& groups, bool check_headers)
-      : groups_(groups), check_headers_(check_headers) {}
+  Work(const std::vector<Group>& groups, bool check_headers, Interruption* interruption)
+      : groups_(groups), check_headers_(check_headers), interruption_(*interruption) {}
 
   void Run() {
     Reader reader(check_headers_);
-    while (true) {
+    while (!interruption_.Check()) {
       const size_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= groups_.size()) return;
       Fault fault = ReadGroup(groups_[i], &reader);
@@ -208,6 +208,7 @@ class Work {
  private:
   const std::vector<Group>& groups_;
   const bool check_headers_;
+  Interruption& interruption_;
   std::atomic<size_t> next_ = 0;
   std::mutex mutex_;
   size_t faulty_group_ = SIZE_MAX;
@@ -216,12 +217,13 @@ class Work {
 
 }  // namespace
 
-Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count) {
+Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count,
+             Interruption* interruption) {
   std::vector<Group> groups;
   for (const ShardReads& reads : shards) CutIntoGroups(reads, &groups);
-  Work work(groups, check_headers);
+  Work work(groups, check_headers, interruption);
   RunThreads(std::min(static_cast<size_t>(thread_count), groups.size()), [&] { work.Run(); });
-  return work.TakeFault();
+  return interruption->is_stopped() ? Fault::Stopped() : work.TakeFault();
 }
 
 }  // namespace mlperf::shards

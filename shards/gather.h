@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fault.h"
+#include "interruption.h"
 #include "shard_file.h"
 
 namespace mlperf::shards {
@@ -31,7 +32,8 @@ struct ShardReads {
 
 // Reads all. The files must be those that were indexed, before and after; with `check_headers`, so
 // must be the header before each body.
-Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count);
+Fault Gather(const std::vector<ShardReads>& shards, bool check_headers, int thread_count,
+             Interruption* interruption);
 
 }  // namespace mlperf::shards
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "interruption.h"
 #include "read_sample.h"
 #include "run_threads.h"
 #include "sidecar.h"
@@ -43,7 +44,7 @@ class Opening {
  public:
   Opening(const std::vector<std::string>& paths, const LibraryOptions& options,
           const Grouping::Lower& lower)
-      : paths_(paths), options_(options), lower_(lower) {
+      : paths_(paths), options_(options), lower_(lower), interruption_(options.is_interrupted) {
     shards_.resize(paths.size());
     is_whole_.resize(paths.size());
   }
@@ -51,6 +52,7 @@ class Opening {
   Fault Run(const Library::Decompress& decompress) {
     const auto count = static_cast<size_t>(ThreadCount(options_.thread_count));
     RunThreads(std::min(count, paths_.size()), [this] { IndexFiles(); });
+    if (interruption_.is_stopped()) return Fault::Stopped();
     for (size_t i = 0; i < std::min(faulty_, paths_.size()); ++i) {
       if (shards_[i].is_compressed && !is_whole_[i]) Keep(i, IndexStream(i, decompress));
     }
@@ -63,7 +65,7 @@ class Opening {
   // What comes after a shard that is known to be broken need not be looked at.
   void IndexFiles() {
     std::vector<char> buffer;
-    while (true) {
+    while (!interruption_.Check()) {
       const size_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= paths_.size()) return;
       {
@@ -117,6 +119,7 @@ class Opening {
   const std::vector<std::string>& paths_;
   const LibraryOptions& options_;
   const Grouping::Lower& lower_;
+  Interruption interruption_;
   std::vector<IndexedShard> shards_;
   std::vector<char> is_whole_;  // Of compressed shards: the sidecar had it. Written by threads.
   std::atomic<size_t> next_ = 0;
@@ -347,7 +350,9 @@ Fault Library::ReadBatch(const std::vector<uint64_t>& samples, const Decompress&
   const std::vector<ShardReads> compressed(std::make_move_iterator(middle),
                                            std::make_move_iterator(plain.end()));
   plain.erase(middle, plain.end());
-  Fault fault = Gather(plain, options_.check_headers, ThreadCount(options_.thread_count));
+  Interruption interruption(options_.is_interrupted);
+  Fault fault =
+      Gather(plain, options_.check_headers, ThreadCount(options_.thread_count), &interruption);
   for (size_t i = 0; i < compressed.size() && !fault; ++i) {
     fault = ReadCompressed(compressed[i], decompress);
   }

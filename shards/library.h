@@ -29,6 +29,8 @@ struct LibraryOptions {
   bool check_headers = true;
   int thread_count = 0;   // 0: one for each core, 8 at most.
   std::string index_dir;  // The folder of the sidecars; empty: none are read and written.
+  // Asked now and then during long calls, by the thread that makes them: true stops them.
+  std::function<bool()> is_interrupted;
 };
 
 class Library {

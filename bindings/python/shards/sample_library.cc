@@ -173,6 +173,7 @@ class SampleLibrary {
       fault = function(bytes);
     }
     if (thrown) std::rethrow_exception(thrown);
+    if (PyErr_Occurred()) throw py::error_already_set();  // By a signal.
     if (!fault) return;
     const bool is_of_file = fault.kind == FaultKind::kSystem;
     RaiseFault((is_of_file ? paths_ : names_)[fault.shard], fault);
@@ -259,6 +260,10 @@ std::unique_ptr<SampleLibrary> MakeLibrary(const py::list& paths, const py::list
   options.check_headers = check_headers;
   options.thread_count = threads;
   if (index_dir) options.index_dir = Bytes(*index_dir);
+  options.is_interrupted = [] {
+    const py::gil_scoped_acquire acquire;
+    return PyErr_CheckSignals() != 0;
+  };
   const auto bytes = [](const py::list& texts) {
     std::vector<std::string> all;
     for (const py::handle text : texts) all.push_back(Bytes(text));

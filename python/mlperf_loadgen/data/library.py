@@ -5,10 +5,9 @@ from __future__ import annotations
 import operator
 import os
 import sys
-import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _shards
 from ..interfaces import QuerySampleLibrary
 from ..text.units import counted
-from .errors import DecodingError, ShardWarning
+from .decoded import Decode, DecodedValues, decoders_of
+from .errors import ShardWarning
 from .local_shards import LocalShards
 from .names import Shards
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Mapping.register(_shards.Sample)
-
-Decoders = Mapping[str, Callable[[bytes], Any]]
 
 
 class WebDatasetQSL(QuerySampleLibrary):
@@ -37,7 +35,9 @@ class WebDatasetQSL(QuerySampleLibrary):
 
     `shards`: a string with braces, a list, a folder or an index file. `fields`: these and no others
     (None: all); a sample that lacks one is an error, or left out with `missing="skip"`. `decode`:
-    functions from a field's bytes to its value, called while loading. `performance_sample_count`:
+    functions from a field's bytes to its value by field, called while loading; or handlers as those
+    of `WebDataset.decode`, such as "rgb8", which come before the table of extensions (`[]`: that
+    alone; pickled fields with `allow_pickle` only). `performance_sample_count`:
     the default is as many as fit into `ram_limit_bytes`, whichever they are (the default is half of
     the free memory). `threads`: readers; 0 is one for each core, 8 at most. `index_dir`: a folder
     that keeps the index, so that headers are not read at each start. `verify`: "headers" compares
@@ -53,7 +53,7 @@ class WebDatasetQSL(QuerySampleLibrary):
         shards: Shards,
         *,
         fields: Sequence[str] | None = None,
-        decode: Decoders | None = None,
+        decode: Decode | None = None,
         performance_sample_count: int | None = None,
         ram_limit_bytes: int | None = None,
         threads: int = 0,
@@ -67,11 +67,12 @@ class WebDatasetQSL(QuerySampleLibrary):
         cache_dir: str | os.PathLike[str] | None = None,
         cache_limit_bytes: int | None = None,
         allow_commands: bool = False,
+        allow_pickle: bool = False,
     ) -> None:
+        self._arguments = {name: value for name, value in locals().items() if name != "self"}
         if verify not in ("headers", "size", "md5"):
             raise ValueError(f'verify={verify!r}: it must be "headers", "size" or "md5"')
         threads = _integer("threads", threads, 0, _MOST_THREADS)
-        self._decode = _decoders(decode)
         self._shards = LocalShards(
             shards, rewrite, cache_dir, cache_limit_bytes, allow_commands=allow_commands
         )
@@ -93,12 +94,11 @@ class WebDatasetQSL(QuerySampleLibrary):
             if fields is None or missing == "error":
                 self._shards.check_counts(self._library.sample_counts)
             self._performance_sample_count = self._count(performance_sample_count, ram_limit_bytes)
+            decoders = decoders_of(decode, self._library.fields, allow_pickle=allow_pickle)
+            self._values = DecodedValues(decoders, self.shard_of)
         except BaseException:
             self._shards.close()
             raise
-        self._lock = threading.Lock()
-        self._decoded: dict[int, dict[str, Any]] = {}
-        self._decoded_holds: Counter[int] = Counter()
         self._digest: str | None = None
         self._warn()
 
@@ -233,46 +233,24 @@ class WebDatasetQSL(QuerySampleLibrary):
         After an error, nothing of this call is loaded."""
         indices = list(indices)
         self._library.load(indices)
-        if not self._decode:
+        if not self._values.decoders:
             return
-        with self._lock:
-            self._decoded_holds.update(indices)
         try:
-            for i in dict.fromkeys(indices):
-                if i not in self._decoded:  # It stays there, as this call holds it.
-                    self._decoded.setdefault(i, self._decoded_fields(self._library.find(i)))
+            self._values.hold(indices, self._library.find)
         except BaseException:
-            self.unload_samples(indices)
+            self._library.unload(indices)
             raise
 
     def unload_samples(self, indices: list[int]) -> None:
         """Forgets the samples of one `load_samples` call. Views that are held stay valid."""
         self._library.unload(indices)
-        if not self._decode:
-            return
-        with self._lock:
-            self._decoded_holds.subtract(indices)
-            for i in dict.fromkeys(indices):
-                if self._decoded_holds[i] == 0:
-                    del self._decoded_holds[i]
-                    self._decoded.pop(i, None)
-
-    def _decoded_fields(self, sample: _shards.Sample) -> dict[str, Any]:
-        values = {}
-        for field, decode in self._decode.items():
-            if field not in sample:
-                continue
-            try:
-                values[field] = decode(bytes(sample[field]))
-            except Exception as error:
-                shard = self.shard_of(sample.index)
-                raise DecodingError(shard, sample.key, field, repr(error)) from error
-        return values
+        if self._values.decoders:
+            self._values.release(indices)
 
     def __getitem__(self, index: int) -> _shards.Sample:
         """A loaded sample, without input or output. LookupError: it is not loaded."""
-        if self._decode:
-            return self._library.find(index, self._decoded.get(index))
+        if self._values.decoders:
+            return self._library.find(index, self._values.get(index))
         return self._library.find(index)
 
     def read(self, index: int) -> _shards.Sample:
@@ -284,7 +262,7 @@ class WebDatasetQSL(QuerySampleLibrary):
         of a decoded field, its values stacked."""
         import numpy as np
 
-        if field in self._decode:
+        if field in self._values.decoders:
             return np.stack([self[i][field] for i in indices])
         sizes = {self._library.address(i, field)[1] for i in indices}
         if len(sizes) > 1:
@@ -306,6 +284,13 @@ class WebDatasetQSL(QuerySampleLibrary):
     def close(self) -> None:
         """Lets copies of remote shards go. What is loaded stays."""
         self._shards.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process opens the shards itself; nothing is loaded there."""
+        return self._arguments
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        WebDatasetQSL.__init__(self, **arguments)
 
     def __enter__(self) -> WebDatasetQSL:
         return self
@@ -331,16 +316,6 @@ def _integer(name: str, value: int, least: int, most: int | None = None) -> int:
         to = "on" if most is None else f"to {most}"
         raise ValueError(f"{name}={number}: it must be from {least} {to}")
     return number
-
-
-def _decoders(decode: Decoders | None) -> Decoders:
-    """By the names that fields have in a library."""
-    for field, function in (decode or {}).items():
-        if not isinstance(field, str) or not callable(function):
-            raise TypeError(
-                f"decode has {field!r}: {function!r}; it must be a field's name and a function"
-            )
-    return {field.lower(): function for field, function in (decode or {}).items()}
 
 
 def _fields(fields: Sequence[str] | None) -> list[str] | None:

@@ -6,12 +6,13 @@ that, and index files with hashes of the files.
 
 import hashlib
 import json
+import pickle
 
 import pytest
 from cli_commands import QUICK, call, document, done, process
 from shard_files import contents, write_shard
 
-from mlperf_loadgen.data import TarWriter
+from mlperf_loadgen.data import TarWriter, expand
 
 pytest_plugins = ["cli_fixtures"]
 
@@ -75,6 +76,17 @@ def test_update_lists_what_is_there_now(shards, folder):
     assert index["shardlist"][1]["note"] == "kept"
     assert document("wds", "info", path)["samples"] == 27
     assert document("wds", "update", path)["changed"] == []
+
+
+def test_update_sets_a_base_for_later(shards, folder):
+    done("wds", "index", BRACES)
+    path = folder / "d" / "shardindex.json"
+    write_shard(shards[0], range(5))
+    found = document("wds", "update", path, "--base", "http://h/data")
+    assert found["changed"] == [str(shards[0])]
+    index = json.loads(path.read_text())
+    assert (index["base"], index["shardlist"][0]["nsamples"]) == ("http://h/data", 5)
+    assert expand(path)[2] == "http://h/data/v-2.tar"
 
 
 # ---- Looking -------------------------------------------------------------------------------------
@@ -181,6 +193,13 @@ def test_a_run_from_shards(shards, folder):
     found = document(*words)
     assert found["accuracy_sample_count"] == 30
     assert "30 samples, sha256" in (folder / "logs" / "mlperf_log_detail.txt").read_text()
+
+
+def test_fields_are_decoded_if_a_target_says_so(folder):
+    write_shard(folder / "p.tar", [0], lambda n: {"txt": b"text", "pkl": pickle.dumps([1])})
+    refused = done("run", "system.py:Good", "wds:p.tar?decode=", *QUICK, status=2)
+    assert "allow_pickle=True allows it" in refused.stderr
+    done("run", "system.py:Good", "wds:p.tar?decode=rgb8&allow_pickle=true", *QUICK)
 
 
 def test_paths_in_a_run_file_are_relative_to_it(shards, folder, monkeypatch):

@@ -86,4 +86,6 @@ def test_an_index_file(shards, tmp_path):
 
 def test_in_another_process(shards):
     data = pickle.loads(pickle.dumps(IndexedDataset(shards, transformations=[Decoder()])))
+    over_a_library = pickle.loads(pickle.dumps(IndexedDataset(WebDatasetQSL(shards), dots=True)))
+    assert over_a_library[3][".cls"] == b"3"
     assert [sample["cls"] for sample in data] == list(range(8))

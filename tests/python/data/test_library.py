@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pickle
+import signal
 import tarfile
 import threading
 import time
@@ -87,6 +88,17 @@ def test_bytes_before_anything_is_loaded(qsl):
     assert qsl.nbytes(wanted) == expected
     assert qsl.stats()["field_bytes"] == qsl.nbytes(range(100))
     assert qsl.stats()["loaded_bytes"] == 0
+
+
+def test_another_process_opens_the_shards_itself(shards):
+    qsl = WebDatasetQSL(shards[1:], fields=("cls",), decode={"cls": int})
+    qsl.load_samples([3])
+    there = pickle.loads(pickle.dumps(qsl))
+    assert (there.shards, there.digest, there.fields) == (qsl.shards, qsl.digest, qsl.fields)
+    with pytest.raises(LookupError):
+        there[3]
+    there.load_samples([3])
+    assert there[3].cls == qsl[3].cls == 8
 
 
 def test_as_many_as_fit_whichever_they_are(tmp_path):
@@ -269,6 +281,26 @@ def test_decoding_while_loading(qsl, shards):
     qsl.unload_samples([13])
     with pytest.raises(LookupError):
         qsl[13]
+
+
+def test_decoding_by_the_table_of_extensions(tmp_path):
+    values = {"cls": b"3", "json": b"[1]", "bin": b"x", "txt": b"t", "pkl": pickle.dumps({"a": 1})}
+    path = write_shard(tmp_path / "a.tar", [0], lambda n: values)
+    with pytest.raises(DecodingError, match=r"'pkl'.*allow_pickle=True allows it"):
+        WebDatasetQSL(path, decode=[]).load_samples([0])
+    some = WebDatasetQSL(path, fields=("cls", "json", "bin"), decode=[])
+    some.load_samples([0])
+    assert (some[0].cls, some[0].json, bytes(some[0].bin)) == (3, [1], b"x")
+    assert isinstance(some[0].bin, memoryview)
+
+    def shout(name, data):
+        return data.decode().upper() if name == ".txt" else None
+
+    qsl = WebDatasetQSL(path, decode=[shout, "rgb8"], allow_pickle=True)
+    qsl.load_samples([0])
+    assert (qsl[0].txt, qsl[0].cls, qsl[0].pkl) == ("T", 3, {"a": 1})
+    with pytest.raises(ValueError, match="rgb9"):
+        WebDatasetQSL(path, decode="rgb9")
 
 
 def test_a_field_that_cannot_be_decoded(shards):
@@ -560,6 +592,21 @@ def test_shards_that_change_during_loads(tmp_path):
         stop.set()
         thread.join()
     assert errors == 20
+
+
+def test_ctrl_c_ends_a_load(qsl):
+    """The signal comes while millions of numbers are looked at, before anything is read."""
+    numbers = [0] * 5_000_000
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            qsl._library.load(numbers)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(LookupError):
+        qsl[0]
+    assert qsl.stats()["loaded_bytes"] == 0
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -68,6 +68,7 @@ class LibraryTest : public testing::Test {
     const auto lower = [](std::string_view name) { return std::string(name); };
     LibraryOptions options;
     options.index_dir = index_dir;
+    options.is_interrupted = [this] { return is_interrupted_; };
     fault_ = Library::Open(paths(), options, lower, NotCompressed, &library);
     return library;
   }
@@ -78,6 +79,7 @@ class LibraryTest : public testing::Test {
   }
 
   TestFile files_[3];
+  bool is_interrupted_ = false;
   Fault fault_;
   std::vector<uint64_t> counted_;  // By the latest Load().
 };
@@ -138,6 +140,18 @@ TEST_F(LibraryTest, WhatWasThereStaysUntilTheCallerOfAFailedLoadUnloadsIt) {
   ASSERT_TRUE(library->Unload(counted_));
   EXPECT_EQ(library->Loaded(0), nullptr);
   EXPECT_EQ(library->loaded_bytes(), 0u);
+}
+
+TEST_F(LibraryTest, CallsThatTheCallerInterruptsStop) {
+  const std::unique_ptr<Library> library = Open();
+  is_interrupted_ = true;
+  EXPECT_EQ(Load(*library, {0, 50, 100}).kind, FaultKind::kStopped);
+  EXPECT_EQ(library->Loaded(0), nullptr);
+  EXPECT_EQ(Open(), nullptr);
+  EXPECT_EQ(fault_.kind, FaultKind::kStopped);
+  is_interrupted_ = false;
+  EXPECT_FALSE(Load(*library, {0, 50, 100}));
+  ExpectSample(*library, 50);
 }
 
 TEST_F(LibraryTest, TheFirstBrokenShardIsReported) {

@@ -87,7 +87,7 @@ def index(
         entries = entries_of(library)
         path = output or default_output(library)
     folder = path.absolute().parent if base is None else common_folder(entries)
-    more = {key: value for key, value in (("name", name), ("base", base)) if value is not None}
+    more = _given(name=name, base=base)
     try:
         write_index(path, relative_entries(entries, folder), **more)
     except (ValueError, OSError) as error:
@@ -95,6 +95,10 @@ def index(
     samples = sum(entry["nsamples"] for entry in entries)
     document = {"output": path, "shards": len(entries), "samples": samples}
     return _done(document, [f"{path}: {_samples_in(samples, len(entries))}"])
+
+
+def _given(**keys: str | None) -> dict[str, str]:
+    return {key: value for key, value in keys.items() if value is not None}
 
 
 def _samples_in(samples: int, shards: int) -> str:
@@ -249,13 +253,22 @@ def update(
         str | None,
         typer.Option("--name", metavar="NAME", help="Set the name.", show_default=False),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="URL",
+            help="Set where the shards will be found. They are read where the file lists them now.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     shown: Shown,
 ) -> Outcome:
     """Write an index file again with what its shards are now. Other keys of the file stay."""
     from ...data.indexing import update_index
 
-    more = {} if name is None else {"name": name}
+    more = _given(name=name, base=base)
     try:
         changed = update_index(file, **more)
     except (ValueError, OSError) as error:

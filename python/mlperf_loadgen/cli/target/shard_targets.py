@@ -18,6 +18,10 @@ def _fields(text: str) -> list[str]:
     return text.split(",")
 
 
+def _handlers(text: str) -> list[str]:
+    return text.split(",") if text else []
+
+
 def _yes(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("give true or false")
@@ -26,6 +30,7 @@ def _yes(text: str) -> bool:
 
 _OPTIONS: dict[str, Callable[[str], Any]] = {
     "fields": _fields,
+    "decode": _handlers,
     "performance_sample_count": int,
     "ram_limit_bytes": int,
     "threads": int,
@@ -38,6 +43,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "cache_dir": str,
     "cache_limit_bytes": int,
     "allow_commands": _yes,
+    "allow_pickle": _yes,
 }
 """How each option of WebDatasetQSL is read."""
 

@@ -115,11 +115,12 @@ class Decoder:
         if plan is None:
             if len(self._plans) == _MAX_PLANS:
                 self._plans.clear()
-            decoders = ((field, self._for_field(field)) for field in fields)
+            decoders = ((field, self.for_field(field)) for field in fields)
             plan = self._plans[fields] = [(f, decoder) for f, decoder in decoders if decoder]
         return plan
 
-    def _for_field(self, field: str) -> Callable[[bytes], Any] | None:
+    def for_field(self, field: str) -> Callable[[bytes], Any] | None:
+        """What makes the value of a field; None: it stays as it is."""
         if field.startswith("__") or (self._only is not None and field not in self._only):
             return None
         name = f".{field}"
