@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, TypeVar
 
 from .codecs.encoders import encode
 from .codecs.optional import optional
@@ -29,7 +29,33 @@ _COMPRESSIONS = {
 _RESERVED = ("__url__", "__local_path__", "__index__", "__shard__", "__shardindex__", "__dataset__")
 
 
-class TarWriter:
+class _Writer:
+    """What writes inside a `with` block: complete at its end, or abandoned with its error."""
+
+    def close(self) -> None:
+        """Completes what was written."""
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """Leaves nothing that is not complete."""
+        raise NotImplementedError
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+_Self = TypeVar("_Self", bound=_Writer)
+
+
+class TarWriter(_Writer):
     """Writes samples into a shard: a path, or a binary file that stays open.
 
     `encoder` makes bytes of values, by their extension; False: they are bytes already; or a
@@ -92,19 +118,8 @@ class TarWriter:
         """Leaves no shard behind; a file that was given stays as far as it was written."""
         self._target.drop()
 
-    def __enter__(self) -> TarWriter:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
-
-class ShardWriter:
+class ShardWriter(_Writer):
     """Writes samples into as many shards as they need, named `pattern % number`.
 
     A shard is full when it has `maxcount` samples or `maxsize` bytes of fields. `post` is called
@@ -151,7 +166,7 @@ class ShardWriter:
             self._size += self._shard.write(sample)
         except ValueError:
             if self._count == 0:
-                self._drop_shard()
+                self.abandon()
             raise
         self._count += 1
 
@@ -162,6 +177,13 @@ class ShardWriter:
         if self._index is not None and self.paths:
             write_index(self._index, map(self._listed, self.paths, self._counts))
             self._index = None
+
+    def abandon(self) -> None:
+        """Leaves the shards that are complete, and not the one in progress."""
+        if self._shard is not None:
+            self._shard.abandon()
+        self._close_opened()
+        self._shard = None
 
     def _name(self) -> str:
         return self.pattern % self._next_shard
@@ -185,12 +207,6 @@ class ShardWriter:
         if self._post is not None:
             self._post(self.paths[-1])
 
-    def _drop_shard(self) -> None:
-        if self._shard is not None:
-            self._shard.abandon()
-        self._close_opened()
-        self._shard = None
-
     def _close_opened(self) -> None:
         if self._opened is not None:
             self._opened.close()
@@ -204,17 +220,6 @@ class ShardWriter:
             shard["filesize"] = Path(path).stat().st_size
             shard["md5sum"] = md5_of(path)
         return shard
-
-    def __enter__(self) -> ShardWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._drop_shard()
 
 
 def _check_pattern(pattern: str) -> None:

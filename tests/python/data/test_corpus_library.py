@@ -8,7 +8,7 @@ import pickle
 import warnings
 
 import pytest
-from shard_golden import ARCHIVES, digests
+from shard_golden import ARCHIVES, digests, golden_digests
 from shard_server import shard_server
 
 from mlperf_loadgen.data import ShardFormatError, ShardWarning, WebDatasetQSL
@@ -52,17 +52,11 @@ def samples_of(qsl):
     return loaded
 
 
-def expected(samples):
-    return [
-        (s["key"], {f: (v["size"], v["sha256"]) for f, v in s["fields"].items()}) for s in samples
-    ]
-
-
 def reads(opened, name, samples, **options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         qsl = opened(name, **options)
-    assert digests(samples_of(qsl)) == expected(samples)
+    assert digests(samples_of(qsl)) == golden_digests(samples)
     assert all(name in str(w.message) and w.category is ShardWarning for w in caught)
     return qsl
 
@@ -111,7 +105,9 @@ def test_all_good_archives_together(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ShardWarning)
         qsl = WebDatasetQSL([corpus / name for name, _ in good])
-    assert digests(samples_of(qsl)) == [pair for _, samples in good for pair in expected(samples)]
+    assert digests(samples_of(qsl)) == [
+        pair for _, samples in good for pair in golden_digests(samples)
+    ]
     shards = [str(corpus / name) for name, samples in good for _ in samples]
     assert [qsl.shard_of(i) for i in range(qsl.total_sample_count)] == shards
 

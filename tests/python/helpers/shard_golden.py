@@ -21,3 +21,10 @@ def digests(samples):
         )
         for key, fields in samples
     ]
+
+
+def golden_digests(samples):
+    """Samples of the golden file, as `digests` has them."""
+    return [
+        (s["key"], {f: (v["size"], v["sha256"]) for f, v in s["fields"].items()}) for s in samples
+    ]
