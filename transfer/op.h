@@ -12,7 +12,6 @@
 namespace mlperf::transfer {
 
 class Connection;
-class EventQueue;
 class Region;
 
 // Made by the call that posts it, shared by the program and the engine; it keeps its local region
@@ -25,7 +24,7 @@ class Op : public std::enable_shared_from_this<Op> {
   Op& operator=(const Op&) = delete;
 
   // Everything it did can be seen by who saw it done.
-  bool done() const { return state_.load(std::memory_order_acquire) == kDone; }
+  bool done() const { return (state_.load(std::memory_order_acquire) & kDone) != 0; }
 
   // How it ended: kOk, kRefused, kPeerLost or kFailed. kTimeout while it is not done.
   Status status() const;
@@ -54,20 +53,27 @@ class Op : public std::enable_shared_from_this<Op> {
 
  private:
   friend class Connection;
-  enum State : uint32_t { kPending, kCompleting, kDone };
+  static constexpr uint32_t kDone = 1;
+  static constexpr uint32_t kNotice = 2;
 
-  bool SleepUntil(int64_t deadline_ns);
+  void SleepUntil(int64_t deadline_ns);
 
   const std::shared_ptr<Region> local_;
   const std::shared_ptr<Connection> connection_;
   const uint64_t nbytes_;
   const int64_t posted_ns_;
-  std::atomic<uint32_t> state_{kPending};  // Also the futex of those who wait.
+  std::atomic<uint32_t> state_{0};  // kDone, kNotice; also the futex of those who sleep.
   std::atomic<uint32_t> sleepers_{0};
-  std::atomic<uint32_t> notice_{0};  // Whether it is to be given, or was.
+  std::atomic<bool> is_completing_{false};
   Status status_;
   uint64_t received_nbytes_ = 0;
   int64_t completed_ns_ = 0;
+
+  // Of the connection. Whether an answer on its socket is what is missing;
+  std::atomic<bool> is_on_socket_{false};
+  // and under its lock: how many frames of the batch are unanswered, and what the first fault was.
+  uint32_t frames_left_ = 0;
+  Status fault_;
 };
 
 }  // namespace mlperf::transfer

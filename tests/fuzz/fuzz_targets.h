@@ -24,6 +24,7 @@ bool FuzzConfig(std::string_view input);
 bool FuzzAccuracyLog(std::string_view input);
 bool FuzzSampleLog(std::string_view input);
 bool FuzzShard(std::string_view input);
+bool FuzzFrame(std::string_view input);  // Not a file: what a peer of a transfer sends.
 // `input`: the direction, and what comes on a lane.
 bool FuzzLane(std::string_view input);
 

@@ -41,6 +41,7 @@ TEST(FuzzCorpus, Config) { RunCorpus("config", FuzzConfig); }
 TEST(FuzzCorpus, AccuracyLog) { RunCorpus("accuracy_log", FuzzAccuracyLog); }
 TEST(FuzzCorpus, SampleLog) { RunCorpus("sample_log", FuzzSampleLog); }
 TEST(FuzzCorpus, Shard) { RunCorpus("shard", FuzzShard); }
+TEST(FuzzCorpus, Frame) { RunCorpus("frame", FuzzFrame); }
 TEST(FuzzCorpus, Lane) { RunCorpus("lane", FuzzLane); }
 
 }  // namespace
