@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from shard_golden import FOLDER
+from shard_golden import ARCHIVES, FOLDER
+from shard_server import shard_server
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,11 @@ def corpus(tmp_path_factory):
         stdout=subprocess.DEVNULL,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def corpus_server(corpus):
+    """A web server that has these archives."""
+    files = {f"/{name}": (corpus / name).read_bytes() for name in ARCHIVES}
+    with shard_server(files=files) as running:
+        yield running

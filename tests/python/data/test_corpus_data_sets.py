@@ -7,28 +7,20 @@ Method: as test_corpus_streams.py, by the public interface.
 import warnings
 
 import pytest
-from shard_golden import ARCHIVES, digests, golden_digests
-from shard_server import shard_server
+from shard_golden import ARCHIVES, STREAM_OPTIONS, digests, golden_digests
 
 from mlperf_loadgen.data import ShardFormatError, ShardWarning, WebDataset
 
 FIELDS_OF_STREAMS = ("__key__", "__url__", "__local_path__")
 
 
-@pytest.fixture(scope="module")
-def server(corpus):
-    files = {f"/{name}": (corpus / name).read_bytes() for name in ARCHIVES}
-    with shard_server(files=files) as running:
-        yield running
-
-
 @pytest.fixture(params=["local", "http", "cache"])
-def place(request, corpus, server, tmp_path):
+def place(request, corpus, corpus_server, tmp_path):
     """From a name to what is needed to read it."""
     if request.param == "local":
         return lambda name: {"urls": [corpus / name]}
     more = {"cache_dir": tmp_path} if request.param == "cache" else {}
-    return lambda name: {"urls": [f"{server.url}/{name}"], **more}
+    return lambda name: {"urls": [f"{corpus_server.url}/{name}"], **more}
 
 
 def read(**how):
@@ -64,15 +56,7 @@ def test_archives(name, place):
         assert all(name in str(warning.message) for warning in caught)
 
 
-OPTIONS = [
-    (name, option["options"], option["samples"])
-    for name, entry in ARCHIVES.items()
-    for option in entry.get("options", ())
-    if "interleaved" not in option["options"]  # A stream always splits.
-]
-
-
-@pytest.mark.parametrize(("name", "options", "samples"), OPTIONS)
+@pytest.mark.parametrize(("name", "options", "samples"), STREAM_OPTIONS)
 def test_options(name, options, samples, place):
     found, error, _ = read(**place(name), **options)
     assert error is None

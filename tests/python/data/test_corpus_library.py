@@ -8,27 +8,19 @@ import pickle
 import warnings
 
 import pytest
-from shard_golden import ARCHIVES, digests, golden_digests
-from shard_server import shard_server
+from shard_golden import ARCHIVES, OPTIONS, digests, golden_digests
 
 from mlperf_loadgen.data import ShardFormatError, ShardWarning, WebDatasetQSL
 
 
-@pytest.fixture(scope="module")
-def server(corpus):
-    files = {f"/{name}": (corpus / name).read_bytes() for name in ARCHIVES}
-    with shard_server(files=files) as running:
-        yield running
-
-
 @pytest.fixture(params=["local", "http", "kept index"])
-def opened(request, corpus, server, tmp_path):
+def opened(request, corpus, corpus_server, tmp_path):
     """Opens an archive of the corpus."""
     if request.param == "local":
         return lambda name, **more: WebDatasetQSL([corpus / name], **more)
     if request.param == "http":
         return lambda name, **more: WebDatasetQSL(
-            [f"{server.url}/{name}"], cache_dir=tmp_path, **more
+            [f"{corpus_server.url}/{name}"], cache_dir=tmp_path, **more
         )
 
     def twice(name, **more):
@@ -82,13 +74,6 @@ def test_archives(name, opened):
         assert name in str(error)
         if "error" in entry:
             assert error.offset == entry["error"]["offset"]
-
-
-OPTIONS = [
-    (name, option["options"], option["samples"])
-    for name, entry in ARCHIVES.items()
-    for option in entry.get("options", ())
-]
 
 
 @pytest.mark.parametrize(("name", "options", "samples"), OPTIONS)

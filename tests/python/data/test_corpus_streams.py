@@ -10,7 +10,7 @@ import hashlib
 import lzma
 
 import pytest
-from shard_golden import ARCHIVES, GOLDEN, digests, golden_digests
+from shard_golden import ARCHIVES, GOLDEN, STREAM_OPTIONS, digests, golden_digests
 
 from mlperf_loadgen import _shards
 from mlperf_loadgen.data import ShardFormatError
@@ -84,15 +84,7 @@ def test_decompressed_archives(corpus, name):
     check(entry, *streamed(data))
 
 
-OPTIONS = [
-    (name, option["options"], option["samples"])
-    for name, entry in ARCHIVES.items()
-    for option in entry.get("options", ())
-    if "interleaved" not in option["options"]  # A stream always splits.
-]
-
-
-@pytest.mark.parametrize(("name", "options", "expected"), OPTIONS)
+@pytest.mark.parametrize(("name", "options", "expected"), STREAM_OPTIONS)
 def test_options(corpus, name, options, expected):
     samples, error, _ = streamed((corpus / name).read_bytes(), 100, **options)
     assert error is None

@@ -8,6 +8,16 @@ FOLDER = Path(__file__).parents[2] / "golden" / "webdataset"
 GOLDEN = json.loads((FOLDER / "expected.json").read_text())
 ARCHIVES = GOLDEN["archives"]
 
+OPTIONS = [
+    (name, option["options"], option["samples"])
+    for name, entry in ARCHIVES.items()
+    for option in entry.get("options", ())
+]
+"""An archive, options of readers, and the samples that it has with them."""
+
+STREAM_OPTIONS = [row for row in OPTIONS if "interleaved" not in row[1]]
+"""Those of streams, which always split."""
+
 
 def digests(samples):
     """Samples, (key, {field: bytes}) each, as the golden file describes them."""
