@@ -58,6 +58,7 @@ void CompleteElsewhere(const QuerySampleResponse* responses, size_t count,
     response.id = responses[i].id;  // It is claimed, whatever the callback did.
     sink->Complete(response, now_ns);
   }
+  sink->Publish();
 }
 
 void FirstTokensElsewhere(const QuerySampleResponse* responses, size_t count) {
@@ -65,6 +66,7 @@ void FirstTokensElsewhere(const QuerySampleResponse* responses, size_t count) {
   if (sink == nullptr) return loadgen::CountLateCompletions(count);
   const int64_t now_ns = loadgen::MonotonicClock().NowNs();
   for (size_t i = 0; i < count; ++i) sink->FirstToken(responses[i], now_ns);
+  sink->Publish();
 }
 
 bool FailElsewhere(const ResponseId* ids, size_t count, const std::string& reason) {
@@ -78,6 +80,7 @@ bool FailElsewhere(const ResponseId* ids, size_t count, const std::string& reaso
     if (sink->Claim(ids[i])) sink->Fail(ids[i], reason, now_ns);
   }
   if (count == 0) sink->Fail(kResponseIdReserved, reason, now_ns);
+  sink->Publish();
   return true;
 }
 

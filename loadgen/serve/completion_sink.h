@@ -22,6 +22,8 @@ class CompletionSink {
   virtual void Fail(ResponseId id, const std::string& reason, int64_t now_ns) = 0;
   virtual void FirstToken(const QuerySampleResponse& response, int64_t now_ns) = 0;
   virtual void Abort() = 0;
+  // What one call of the system reported has been handed in; its bytes are still there.
+  virtual void Publish() = 0;
 };
 
 }  // namespace mlperf::loadgen

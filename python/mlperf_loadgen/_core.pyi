@@ -943,13 +943,11 @@ class ServedSamples:
     """
 
     def __init__(self) -> None: ...
-    def admit(self, keys: npt.ArrayLike) -> int:
-        """Makes samples outstanding, named by keys, uint64 of shape (n,). Returns the response id
-        of the first; the others follow it.
-        """
-
     def are_outstanding(self, ids: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,)."""
+
+    def issued(self) -> npt.NDArray[np.uint64]:
+        """The ids of the outstanding samples that the system has, uint64 of shape (n,)."""
 
     def clear(self) -> None:
         """Forgets all samples, and everything that goes wrong until `open`."""
@@ -959,12 +957,117 @@ class ServedSamples:
 
     def take(self) -> tuple[npt.NDArray[Any], bytes]:
         """What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a
-        fault, 4 AbortTest was called), time_ns, n_tokens and size, and the bytes of all, one after
-        another.
+        fault, 4 AbortTest was called), time_ns, n_tokens, size, index, received_ns and issued_ns
+        (0: not issued to the system), and the bytes of all, one after another.
         """
 
     def fileno(self) -> int:
         """Readable while there is something to take."""
+
+class TakenWork:
+    """What the thread of a hosted system is to do next."""
+
+    @property
+    def is_flush(self) -> bool:
+        """Flush the system's queries."""
+
+    @property
+    def is_call(self) -> bool:
+        """The next of `push_call`."""
+
+    @property
+    def is_done(self) -> bool:
+        """All its queries have been issued."""
+
+    @property
+    def ids(self) -> npt.NDArray[np.uint64]:
+        """The response ids of the query issued last, uint64 of shape (n,)."""
+
+    def issue(self, issue_query: Callable[[SampleBatch], object]) -> None:
+        """Calls `issue_query(batch)` for each query that is left, until one raises; what that
+        raises, this does. Those of a run that was given up are left out.
+        """
+
+class HeldPayload:
+    """A sample's payload as it came."""
+
+    @property
+    def data(self) -> memoryview:
+        """Its parts, each padded to 8 bytes but for the last; read-only, and not copied."""
+
+    @property
+    def layout(self) -> bytes:
+        """What its bytes mean: the JSON of qdl/wire/payload.py."""
+
+class HostedSystem:
+    """What a system works on for the test of another process. One thread, the system's, takes."""
+
+    def __init__(self) -> None: ...
+    @property
+    def served(self) -> ServedSamples:
+        """Its samples, which it completes."""
+
+    def issue(
+        self,
+        keys: npt.ArrayLike,
+        indices: npt.ArrayLike,
+        queries: npt.ArrayLike,
+        received_ns: int,
+    ) -> None:
+        """Queues samples, uint64 of shape (n,) each: one query for each run of equal numbers in
+        `queries`.
+        """
+
+    def push_flush(self) -> None:
+        """Queues a flush."""
+
+    def push_call(self) -> None:
+        """Queues a call, which the caller remembers."""
+
+    def take(self, timeout_ms: int) -> TakenWork | None:
+        """What is to be done next; None if there is nothing for so long, or a signal came."""
+
+    def begin_run(self) -> None:
+        """Another run begins: payloads of the one before stay until the next."""
+
+    def payload(self, index: int) -> HeldPayload | None:
+        """The payload of a sample that came by a lane; None if there is none."""
+
+class LaneServer:
+    """Reads samples from the lanes of load generators, and writes answers."""
+
+    def __init__(self, system: HostedSystem) -> None: ...
+    def listen(self, address: str) -> str:
+        """Listens at tcp://host:port or unix://@name as well. Returns the address to connect to.
+        Raises OSError.
+        """
+
+    def begin_run(
+        self, secret: str, max_payload_bytes: int, max_answer_bytes: int, max_unread_answers: int
+    ) -> None:
+        """Who proves the secret may open the lane of a run, once. It is given up when it leaves
+        more than `max_unread_answers` unread.
+        """
+
+    def end_run(self) -> None:
+        """Closes the lane, and forgets the secret."""
+
+    @property
+    def last_received_ns(self) -> int:
+        """When its lane brought bytes last, monotonic clock; 0 without a lane."""
+
+    def wait_for_end(self, timeout_ms: int) -> bool:
+        """Waits until all that was sent on the lane is read. False if it was not within that
+        time.
+        """
+
+    def take_end(self) -> tuple[bool, str] | None:
+        """Why the lane ended before its run, once: whether it brought what cannot be read, and a
+        text. None if it did not end.
+        """
+
+    def fileno(self) -> int:
+        """Readable while `take_end` has something."""
 
 class CallbackQsl:
     def __init__(

@@ -10,6 +10,7 @@ void BindSettings(pybind11::module_& module);  // Enums, TestSettings, LogSettin
 void BindRun(pybind11::module_& module);       // SUT, QSL, start_test, threads, abort.
 void BindNetwork(pybind11::module_& module);   // Queues of queries, samples served for others.
 void BindLanes(pybind11::module_& module);     // Queries to nodes over lanes. Before BindNetwork.
+void BindNode(pybind11::module_& module);      // What a node works on, and its lanes.
 void BindLogs(pybind11::module_& module);      // read_accuracy.
 void BindPeak(pybind11::module_& module);      // Options of a peak search.
 void BindProgress(pybind11::module_& module);  // read_progress.

@@ -31,7 +31,8 @@ void DescribeRecordsOnce() {
   static bool described = false;
   if (std::exchange(described, true)) return;
   PYBIND11_NUMPY_DTYPE(QueuedSample, id, index, issued_ns, query);
-  PYBIND11_NUMPY_DTYPE(ServedRow, key, event, time_ns, n_tokens, size);
+  PYBIND11_NUMPY_DTYPE(ServedRow, key, event, time_ns, n_tokens, size, index, received_ns,
+                       issued_ns);
 }
 
 using Ids = py::array_t<uint64_t, py::array::c_style | py::array::forcecast>;
@@ -45,10 +46,6 @@ py::tuple TakeServed(ServedSamples* served) {
   DescribeRecordsOnce();
   loadgen::ServedRows taken = served->Take();
   return py::make_tuple(AsArray(std::move(taken.rows)), py::bytes(taken.bytes));
-}
-
-uint64_t Admit(ServedSamples* served, const Ids& keys) {
-  return served->Admit(keys.data(), static_cast<size_t>(keys.size()));
 }
 
 py::array_t<bool> AreOutstanding(ServedSamples* served, const Ids& ids) {
@@ -130,19 +127,18 @@ void BindNetwork(py::module_& module) {
       "Samples this process works on for the test of another one. While it is the process's "
       "(`serve_completions`), completions go here.")
       .def(py::init<>())
-      .def(
-          "admit", Admit, py::arg("keys"),
-          "Makes samples outstanding, named by keys, uint64 of shape (n,). Returns the response id "
-          "of the first; the others follow it.")
       .def("are_outstanding", AreOutstanding, py::arg("ids"),
            "Which of the ids, shape (n,), are of outstanding samples: bool of shape (n,).")
+      .def(
+          "issued", [](ServedSamples& served) { return AsArray(served.IssuedIds()); },
+          "The ids of the outstanding samples that the system has, uint64 of shape (n,).")
       .def("clear", &ServedSamples::Clear,
            "Forgets all samples, and everything that goes wrong until `open`.")
       .def("open", &ServedSamples::Open, "Another run begins, whose faults are its own.")
       .def("take", TakeServed,
            "What happened since: records of key, event (0 completed, 1 first token, 2 failed, 3 a "
-           "fault, 4 AbortTest was called), time_ns, n_tokens and size, and the bytes of all, one "
-           "after another.")
+           "fault, 4 AbortTest was called), time_ns, n_tokens, size, index, received_ns and "
+           "issued_ns (0: not issued to the system), and the bytes of all, one after another.")
       .def("fileno", &ServedSamples::fd, "Readable while there is something to take.");
   module.def(
       "serve_completions",

@@ -111,6 +111,7 @@ PyObject* Complete(PyObject*, PyObject* arguments, PyObject* keywords) {
       call.Log(sample, {id_column[i], has_data ? payloads.data(i) : 0,
                         has_data ? payloads.size(i) : 0, tokens});
     }
+    call.Publish();
   };
   if (call.logs()) {
     const WithoutGil without_gil;

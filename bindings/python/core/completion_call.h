@@ -69,6 +69,15 @@ class Call {
     recorder_->ReportException(std::current_exception());
   }
 
+  // It goes to the test of another process.
+  bool is_elsewhere() const { return sink_ != nullptr; }
+
+  // All of the call has been handed in, and the bytes are still there. A process that hosts a
+  // system for another's test may answer it now; best without the GIL.
+  void Publish() {
+    if (sink_ != nullptr) sink_->Publish();
+  }
+
   void FirstToken(const QuerySampleResponse& response) {
     uint64_t sample = 0;
     if (sink_ != nullptr) {

@@ -128,12 +128,15 @@ PyObject* CompleteLogged(const Arguments& arguments, Call* call) {
     for (const QuerySampleResponse& response : responses) {
       if (call->Complete(response.id, response.n_tokens, &sample)) call->Log(sample, response);
     }
+    call->Publish();
   } else {
     for (QuerySampleResponse& response : responses) {
       if (!call->Complete(response.id, response.n_tokens, &sample)) continue;
-      if (!CallBack(arguments.callback, call, &response)) return nullptr;
+      const bool answered = CallBack(arguments.callback, call, &response);
       const WithoutGil without_gil;
-      call->Log(sample, response);
+      if (answered) call->Log(sample, response);
+      call->Publish();
+      if (!answered) return nullptr;
     }
   }
   Py_RETURN_NONE;
@@ -160,6 +163,10 @@ PyObject* FirstTokenComplete(PyObject*, PyObject* const* values, Py_ssize_t coun
   if (!Parse(values, count, names, &arguments)) return nullptr;
   for (Py_ssize_t i = 0; i < arguments.size(); ++i) {
     call.FirstToken(Native(arguments.at(i)));
+  }
+  if (call.is_elsewhere()) {
+    const WithoutGil without_gil;
+    call.Publish();
   }
   Py_RETURN_NONE;
 }

@@ -28,6 +28,7 @@ PYBIND11_MODULE(_core, module) {
   mlperf::python::BindRun(module);
   mlperf::python::BindLanes(module);
   mlperf::python::BindNetwork(module);
+  mlperf::python::BindNode(module);
   mlperf::python::BindLogs(module);
   mlperf::python::BindPeak(module);
   mlperf::python::BindProgress(module);

@@ -63,7 +63,15 @@ class ServedSamplesTest : public testing::Test {
     QuerySampleResponse response(id, reinterpret_cast<uintptr_t>(data.data()), data.size());
     FirstTokenComplete(&response, 1);
   }
-  ResponseId Admit(std::vector<uint64_t> keys) { return served_->Admit(keys.data(), keys.size()); }
+  // Their indices are 100 more than their keys; each was received a nanosecond after the one
+  // before.
+  ResponseId Admit(const std::vector<uint64_t>& keys) {
+    std::vector<AdmittedSample> samples;
+    for (const uint64_t key : keys) {
+      samples.push_back({key, key + 100, static_cast<int64_t>(samples.size() + 1)});
+    }
+    return served_->Admit(samples.data(), samples.size());
+  }
 
   std::shared_ptr<ServedSamples> served_ = std::make_shared<ServedSamples>();
 };
@@ -89,6 +97,67 @@ TEST_F(ServedSamplesTest, GivesEachSampleAnIdOfItsOwn) {
   EXPECT_EQ(Admit({1}), first + 2);
   served_->Clear();
   EXPECT_EQ(Admit({1}), first + 3);
+}
+
+TEST_F(ServedSamplesTest, RowsHaveWhatIsKnownOfTheirSamples) {
+  const ResponseId first = Admit({70, 71});
+  EXPECT_TRUE(served_->MarkIssued(first + 1, 1, 33));
+  EXPECT_EQ(served_->IssuedIds(), std::vector<ResponseId>{first + 1});
+  FirstToken(first + 1, "t");
+  Complete(first + 1);
+  Complete(first);
+  EXPECT_TRUE(served_->IssuedIds().empty());
+  const std::vector<ServedRow> rows = served_->Take().rows;
+  ASSERT_EQ(rows.size(), 3u);
+  for (const size_t i : {0u, 1u}) {
+    EXPECT_EQ(rows[i].index, 171u);
+    EXPECT_EQ(rows[i].received_ns, 2);
+    EXPECT_EQ(rows[i].issued_ns, 33);
+  }
+  EXPECT_FALSE(rows[0].ends());
+  EXPECT_TRUE(rows[1].ends());
+  EXPECT_EQ(rows[2].issued_ns, 0);
+}
+
+TEST_F(ServedSamplesTest, WhatWasClearedIsNotIssued) {
+  const ResponseId id = Admit({1});
+  EXPECT_TRUE(served_->MarkIssued(id, 1, 5));
+  served_->Clear();
+  EXPECT_FALSE(served_->MarkIssued(id, 1, 6));
+  EXPECT_TRUE(served_->IssuedIds().empty());
+}
+
+// Notes what it takes, a text a row, and " | " where a call of the system ends.
+struct NotingOutlet : ServedOutlet {
+  void Take(const ServedRow& row, const void* data) override {
+    noted +=
+        std::to_string(row.key) + ":" + std::string(static_cast<const char*>(data), row.size) + " ";
+  }
+  void Publish() override { noted += "| "; }
+  void Flush() override { noted += "! "; }
+  std::string noted;
+};
+
+TEST_F(ServedSamplesTest, AnOutletTakesWhatHappensUntilTheEndOfItsRun) {
+  const auto outlet = std::make_shared<NotingOutlet>();
+  const ResponseId first = Admit({1, 2, 3});
+  served_->SetOutlet(outlet);
+  FirstToken(first, "f");
+  std::vector<QuerySampleResponse> both{{first, 0, 0}, {first + 1, 0, 0}};
+  QuerySamplesComplete(both.data(), both.size());
+  const ResponseId last = first + 2;
+  FailSamples(&last, 1, "no memory");
+  Complete(last);
+  AbortTest();
+  served_->Flush();
+  EXPECT_EQ(outlet->noted,
+            "1:f | 1: 2: | 3:no memory | 0:completed a sample twice: complete each sample exactly "
+            "once | 0:its system under test called AbortTest | ! ");
+  EXPECT_FALSE(IsReadable(served_->fd()));
+  served_->Clear();
+  served_->Open();
+  Complete(Admit({4}), "x");
+  EXPECT_EQ(Told(served_.get()), Texts{"completed 4 0 x"});
 }
 
 TEST_F(ServedSamplesTest, WhatIsNoGoodCompletionIsAFault) {

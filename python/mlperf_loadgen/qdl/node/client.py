@@ -24,6 +24,8 @@ class Client:
     welcomed: bool = False
     proven: bool = False
     """Whether it has sent more than HELLO."""
+    wants_lane: bool = False
+    """Whether it can send samples by a lane."""
 
     @property
     def silence_limit_s(self) -> float:
@@ -37,3 +39,7 @@ class Client:
     def hear(self) -> None:
         """Notes that it has sent a message."""
         self.last_heard_s = time.monotonic()
+
+    def hear_of(self, last_received_s: float) -> None:
+        """Notes when its lane brought something last."""
+        self.last_heard_s = max(self.last_heard_s, last_received_s)

@@ -7,13 +7,11 @@ takes events out.
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +28,7 @@ from ..wire.answers import ANSWER_ROW, Event
 from ..wire.samples import Samples
 from .remote_library import RemoteLibrary
 
-_POLL_S = 0.2
+_POLL_MS = 200
 _working = threading.Lock()  # Of a process, as completions do not say which system they are of.
 
 
@@ -55,18 +53,6 @@ def signals_to_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class _Sample:
-    """A sample being worked on."""
-
-    __slots__ = ("id", "index", "issued_ns", "received_ns")
-
-    def __init__(self, response_id: int, index: int, received_ns: int) -> None:
-        self.id = response_id
-        self.index = index
-        self.received_ns = received_ns
-        self.issued_ns = 0
-
-
 class SutHost:
     """`announce(name)` is called in the thread of `work` when a run may begin, and
     `refuse(reason)` when it may not."""
@@ -81,11 +67,11 @@ class SutHost:
             require_plain_system(sut.issue_query, sut.flush_queries)
         self.sut = sut
         self.library = library
-        self.served = _core.ServedSamples()
-        self._samples: dict[int, _Sample] = {}
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.system = _core.HostedSystem()
+        self.served = self.system.served
+        library.payload_of_lane = self.system.payload
+        self._jobs: collections.deque[Callable[[], None] | None] = collections.deque()
         self._running = False
-        self._run = 0
 
     # ---- The node's thread -----------------------------------------------------------------------
 
@@ -99,6 +85,7 @@ class SutHost:
         """A run begins."""
         self.forget()
         self.library.begin(total, performance)
+        self.system.begin_run()
 
         def job() -> None:
             try:
@@ -112,56 +99,45 @@ class SutHost:
                 say_traceback()
                 refuse(f"{type(self.sut).__name__}: {type(error).__name__}: {error}")
 
-        self._jobs.put(job)
+        self._do(job)
 
     def issue(self, samples: Samples, received_ns: int) -> None:
         """Queues samples for the system."""
-        count = len(samples.keys)
-        indices = samples.indices.tolist()
-        self.library.hold(indices, samples.payloads)
-        first = self.served.admit(samples.keys)
-        admitted = [_Sample(first + n, index, received_ns) for n, index in enumerate(indices)]
-        self._samples.update(zip(samples.keys.tolist(), admitted, strict=True))
-        ids = np.arange(first, first + count, dtype=np.uint64)
-        batches = _core.make_batches(ids, samples.indices, samples.queries)
-        run = self._run
-        self._jobs.put(lambda: self._issue(batches, admitted, run))
+        self.library.hold(samples.indices.tolist(), samples.payloads)
+        self.system.issue(samples.keys, samples.indices, samples.queries, received_ns)
 
     def flush(self) -> None:
-        self._jobs.put(lambda: self._call(self.sut.flush_queries, "flush_queries", None))
+        self.system.push_flush()
 
     def end(self) -> None:
         """Ends the run, because it is over or its load generator is lost."""
         self.forget()
-        self._jobs.put(self._end_test)
+        self._do(self._end_test)
 
     def forget(self) -> None:
         """Drops the samples issued so far: their answers are not wanted any more, and the others
         are never issued to the system."""
-        self._run += 1
         self.served.clear()
-        self._samples.clear()
 
     def stop(self) -> None:
         """Ends `work`."""
-        self._jobs.put(None)
+        self._do(None)
+
+    def _do(self, job: Callable[[], None] | None) -> None:
+        """Queues a job for the thread of `work`; None ends it."""
+        self._jobs.append(job)
+        self.system.push_call()
 
     def take(self) -> tuple[npt.NDArray[Any], bytes]:
         """The events since the last call, as rows of ANSWER_ROW, and the bytes of all responses."""
         served, data = self.served.take()
         rows = np.zeros(len(served), ANSWER_ROW)
-        for name in ("key", "event", "n_tokens", "size"):
+        for name in ("key", "event", "n_tokens", "size", "received_ns", "issued_ns"):
             rows[name] = served[name]
         rows["completed_ns"] = served["time_ns"]
-        received_ns, issued_ns = [], []
-        for key, event in zip(served["key"].tolist(), served["event"].tolist(), strict=True):
-            ends = event in (Event.COMPLETED, Event.FAILED)
-            sample = self._samples.pop(key, None) if ends else self._samples.get(key)
-            received_ns.append(sample.received_ns if sample else 0)
-            issued_ns.append(sample.issued_ns if sample else 0)
-            if sample is not None and ends:
-                self.library.release(sample.index)
-        rows["received_ns"], rows["issued_ns"] = received_ns, issued_ns
+        for index, event in zip(served["index"].tolist(), served["event"].tolist(), strict=True):
+            if event in (Event.COMPLETED, Event.FAILED):
+                self.library.release(index)
         return rows, data
 
     # ---- The system's thread ---------------------------------------------------------------------
@@ -180,13 +156,18 @@ class SutHost:
             self.sut.fail_samples = self._fail
         try:
             while not stopped():
-                try:
-                    job = self._jobs.get(timeout=_POLL_S)
-                except queue.Empty:
+                work = self.system.take(_POLL_MS)
+                if work is None:
                     continue
-                if job is None:
-                    break
-                job()
+                if work.is_call:
+                    job = self._jobs.popleft()
+                    if job is None:
+                        break
+                    job()
+                elif work.is_flush:
+                    self._flush()
+                else:
+                    self._issue(work)
             self._end_test()
         finally:
             if isinstance(self.sut, QueuedSystem):
@@ -194,37 +175,35 @@ class SutHost:
             _core.serve_completions(None)
             _working.release()
 
-    def _issue(self, batches: list[_core.SampleBatch], samples: list[_Sample], run: int) -> None:
-        start = 0
-        for batch in batches:
-            if run != self._run:
-                return
-            end = start + len(batch)
-            now_ns = time.monotonic_ns()
-            for sample in samples[start:end]:
-                sample.issued_ns = now_ns
-            start = end
-            self._call(partial(self._issue_query, batch), "issue_query", batch.ids)
+    def _issue(self, work: _core.TakenWork) -> None:
+        issue = self._push if isinstance(self.sut, QueuedSystem) else self.sut.issue_query
+        while not work.is_done:
+            try:
+                work.issue(issue)
+            except Exception as error:
+                self._failed("issue_query", error, work.ids)
 
-    def _issue_query(self, batch: _core.SampleBatch) -> object:
-        if isinstance(self.sut, QueuedSystem):
-            self.sut.loadgen_queue.push(batch.ids, batch.indices)
-            return None
-        return self.sut.issue_query(batch)
+    def _push(self, batch: _core.SampleBatch) -> None:
+        self.sut.loadgen_queue.push(batch.ids, batch.indices)  # type: ignore[attr-defined]
 
-    def _call(self, function: Callable[[], object], name: str, ids: Any) -> None:
-        """What the system raises fails the samples it was given, and is no end of the node."""
+    def _flush(self) -> None:
+        flush: Callable[[], object] = self.sut.flush_queries
         try:
-            refuse_unawaited(function(), name, OF_SYSTEM)
+            refuse_unawaited(flush(), "flush_queries", OF_SYSTEM)
         except Exception as error:
-            say_traceback()
-            self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
+            self._failed("flush_queries", error, self.served.issued())
+
+    def _failed(self, name: str, error: Exception, ids: Any) -> None:
+        """What the system raises, and is being handled, fails the samples it was given, and is no
+        end of the node."""
+        say_traceback()
+        self._fail(ids, f"{name} raised {type(error).__name__}: {error}")
 
     def _fail(self, ids: Any, reason: str) -> None:
         """Those of the samples that it has not completed before it raised; of all it was given if
         `ids` is None. If there are none it is a fault."""
         if ids is None:
-            ids = [sample.id for sample in list(self._samples.values()) if sample.issued_ns]
+            ids = self.served.issued()
         ids = np.asarray(ids, np.uint64)
         _core.fail(ids[self.served.are_outstanding(ids)], encodable(reason))
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
+from ... import _core
 from ...interfaces import QuerySampleLibrary
 from ..links.link import Payload
+from ..wire.payload import Layout, parse_layout, restore, split
+
+_MOST_KNOWN_LAYOUTS = 4096
 
 
 class RemoteLibrary(QuerySampleLibrary):
@@ -19,6 +26,9 @@ class RemoteLibrary(QuerySampleLibrary):
         self.performance = 0
         self._held: dict[int, list[object]] = {}  # Payload, and how many samples need it.
         self._old: dict[int, list[object]] = {}  # Of the run before, which may still be at work.
+        self._layouts: dict[bytes, Layout] = {}  # By their texts.
+        self.payload_of_lane: Callable[[int], _core.HeldPayload | None] | None = None
+        """Set by the node: the bytes of a sample that came by a lane."""
 
     @property
     def total_sample_count(self) -> int:
@@ -39,10 +49,25 @@ class RemoteLibrary(QuerySampleLibrary):
 
         Raises KeyError for a sample that is not being worked on.
         """
-        held = self._held.get(int(index)) or self._old.get(int(index))
+        index = int(index)
+        held = self._held.get(index)
+        if held is None and self.payload_of_lane is not None:
+            of_lane = self.payload_of_lane(index)
+            if of_lane is not None:
+                return self._restore(of_lane)
+        held = held or self._old.get(index)
         if held is None:
             raise KeyError(f"sample {index} is not being worked on: use it before completing it")
         return held[0]  # type: ignore[return-value]
+
+    def _restore(self, held: _core.HeldPayload) -> Payload:
+        text = held.layout
+        layout = self._layouts.get(text)
+        if layout is None:
+            if len(self._layouts) >= _MOST_KNOWN_LAYOUTS:  # Payloads whose shapes never come again.
+                self._layouts.clear()
+            layout = self._layouts[text] = parse_layout(json.loads(text))
+        return restore(layout, split(layout, held.data))
 
     def hold(self, indices: list[int], payloads: list[Payload]) -> None:
         """Keeps payloads until `release` was called as often."""

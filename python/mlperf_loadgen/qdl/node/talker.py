@@ -21,11 +21,13 @@ from ..wire.answers import Event, answer_messages
 from ..wire.samples import SamplesReader
 from .client import Client
 from .host import SutHost
+from .lanes import LANE_VERSION, Lanes
 
 _MESSAGES_AT_A_TIME = 64
 _POLL_MS = 500
 _MOST_WAITING_IN = 1000  # Messages of a load generator that are not read yet; TCP holds the rest.
-_MOST_WAITING_OUT = 100_000  # Messages that a load generator does not take.
+_MOST_WAITING_OUT = 100_000  # Messages, or answers on a lane, that a load generator does not take.
+_MOST_BYTES = 1 << 62  # Of a payload or an answer, whatever either end asks for.
 _HANDSHAKE_LIMIT_MS = 5000
 _KEEPALIVE_IDLE_S = 60  # Then TCP asks whether the other end is still there.
 _DROPPED_NAMED = 10
@@ -66,6 +68,8 @@ class Talker:
         self._socket = self._context.socket(zmq.ROUTER)
         self._configure(keys)
         self.addresses = [self._bind(address) for address in addresses]
+        # What travels on a lane is not encrypted.
+        self._lanes = Lanes(host.system, self.addresses) if keys is None else None
 
     def _admit_known(self, keys: Keys | None) -> None:
         """Admits only clients with the load generator's key."""
@@ -122,6 +126,8 @@ class Talker:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._host.served.fileno(), zmq.POLLIN)
         poller.register(self._wake_read, zmq.POLLIN)
+        if self._lanes is not None:
+            poller.register(self._lanes.fileno(), zmq.POLLIN)
         try:
             while not self._stopped:
                 ready = dict(poller.poll(_POLL_MS))
@@ -132,6 +138,7 @@ class Talker:
                 self._send_answers()
                 if self._socket in ready:
                     self._receive()
+                self._look_at_lane()
                 self._forget_the_silent()
         except BaseException as error:
             self.error = error
@@ -155,6 +162,7 @@ class Talker:
         """Releases what the thread used, after it has ended."""
         os.close(self._wake_read)
         os.close(self._wake_write)
+        self._lanes = None  # Its threads end.
 
     def _post(self, action: Callable[[], None]) -> None:
         """Has an action done by this thread."""
@@ -203,6 +211,8 @@ class Talker:
         client.hear()
         client.proven = True
         if message.kind == wire.Kind.SAMPLES:
+            if self._lanes is not None and self._lanes.is_open:
+                raise wire.MessageError("SAMPLES beside the lane")
             self._host.issue(self._reader.read(message), now_ns)
         elif message.kind == wire.Kind.PING:
             sent_ns, _, _ = wire.read_times(message)
@@ -211,6 +221,8 @@ class Talker:
         elif message.kind == wire.Kind.FLUSH:
             self._host.flush()
         elif message.kind == wire.Kind.BYE:
+            if self._lanes is not None:
+                self._lanes.read_to_end()  # A flush on the lane came before.
             self._let_go("is done")
         else:
             raise wire.MessageError(f"a {message.kind.name} is not for a node")
@@ -257,13 +269,15 @@ class Talker:
                 client.hear()
             return
         try:
+            most_bytes = int(values.get("max_answer_bytes", DEFAULT_MAX_ANSWER_BYTES))
             begun = Client(
                 sender,
                 message.run,
                 f"{str(values['host'])[:100]}, process {int(values['process'])}",
                 max(0.1, min(float(values["timeout_s"]), 3600.0)),  # In this order 0.1 for NaN.
-                max(0, int(values.get("max_answer_bytes", DEFAULT_MAX_ANSWER_BYTES))),
+                max(0, min(most_bytes, _MOST_BYTES)),
                 time.monotonic(),
+                wants_lane=values.get("lane") == LANE_VERSION,
             )
             totals = int(values["total_sample_count"]), int(values["performance_sample_count"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -277,20 +291,46 @@ class Talker:
         )
 
     def _welcome(self, client: Client, name: str) -> None:
+        if client is not self._client:  # It has been given up meanwhile.
+            return
         client.welcomed = True
         client.hear()
-        values = {
+        values: dict[str, Any] = {
             "name": name,
             "kernel": kernel_id(),
             "max_payload_bytes": self._max_payload_bytes,
         }
+        if self._lanes is not None and client.wants_lane:
+            values["lane"] = self._lanes.begin_run(
+                min(self._max_payload_bytes, _MOST_BYTES),
+                client.max_answer_bytes,
+                _MOST_WAITING_OUT,
+            )
         self._send(client.identity, wire.control(wire.Kind.WELCOME, client.run, values))
 
     def _let_go(self, why: str) -> None:
         if self._client is not None:
             _say(f"{self._client.who} {why}")
             self._client = None
+            if self._lanes is not None:
+                self._lanes.end_run()
             self._host.end()
+
+    def _look_at_lane(self) -> None:
+        """Gives the load generator up if its lane has ended, or tells it why."""
+        client = self._client
+        if self._lanes is None or client is None:
+            return
+        client.hear_of(self._lanes.last_received_s)
+        end = self._lanes.take_end()
+        if end is None:
+            return
+        is_nonsense, text = end
+        if is_nonsense:
+            _say(f"dropped a message: {text}")
+            self._refuse(client.identity, client.run, text)
+        else:
+            self._let_go(text)
 
     def _forget_the_silent(self) -> None:
         client = self._client

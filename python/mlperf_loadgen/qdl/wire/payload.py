@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ..links.link import Payload
 
 _KINDS = frozenset("biufcSU")  # Of dtypes; none of these can hold a Python object.
+ALIGNMENT = 8  # Of the parts of a payload in a message.
 _MOST_PARTS = 1024  # Arrays of a payload.
 _MOST_DIMENSIONS = 64  # NumPy has no more.
 _DTYPE = re.compile(r"[<>|][biufcSU][0-9]{1,9}")
@@ -130,6 +131,24 @@ def _parse_part(name: Any, dtype: Any, shape: Any) -> Part:
     ):
         raise ValueError(f"{str(shape)[:40]} is no shape")
     return Part(str(name), dtype, tuple(shape))
+
+
+def split(layout: Layout, data: memoryview) -> list[memoryview]:
+    """The parts of a payload whose bytes follow one another, each at a multiple of 8 bytes.
+
+    Raises ValueError if the number of bytes differs from the layout.
+    """
+    if layout.form in ("bytes", "str"):
+        return [data]
+    parts = []
+    end = 0
+    for part in layout.parts:
+        start = end + -end % ALIGNMENT
+        end = start + part.nbytes
+        parts.append(data[start:end])
+    if end != len(data):
+        raise ValueError(f"a sample of {len(data)} bytes with a layout of {end}")
+    return parts
 
 
 def restore(layout: Layout, parts: list[memoryview]) -> Payload:

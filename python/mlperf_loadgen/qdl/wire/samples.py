@@ -27,9 +27,7 @@ from .messages import (
     MessageError,
     head_of,
 )
-from .payload import Layout, flatten, parse_layout, restore, size_of
-
-_ALIGNMENT = 8
+from .payload import ALIGNMENT, Layout, flatten, parse_layout, restore, size_of
 
 # Parts of this size and more travel as frames of their own, which are not copied.
 LARGE_BYTES = 16384
@@ -121,8 +119,8 @@ def _pack(views: Sequence[memoryview]) -> Frames:
             frames.append(view)
         elif len(view):  # Nothing takes no frame: the reader does not look for one.
             small.append(view)
-            small_bytes += len(view) + _ALIGNMENT
-            if padding := -len(view) % _ALIGNMENT:
+            small_bytes += len(view) + ALIGNMENT
+            if padding := -len(view) % ALIGNMENT:
                 small.append(bytes(padding))
     if small:
         frames.append(b"".join(small))
@@ -148,7 +146,7 @@ class _Unpacker:
             return self._small[:0]
         if not len(self._small):
             self._small = next(self._frames, memoryview(b""))
-        padded = size + -size % _ALIGNMENT
+        padded = size + -size % ALIGNMENT
         if len(self._small) < padded:
             raise MessageError(f"{len(self._small)} bytes are left for a sample's {size}")
         part, self._small = self._small[:size], self._small[padded:]

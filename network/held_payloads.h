@@ -1,0 +1,61 @@
+// The payloads of the samples that a hosted system works on, as bytes, until it has answered them.
+#ifndef MLPERF_LOADGEN_NETWORK_HELD_PAYLOADS_H_
+#define MLPERF_LOADGEN_NETWORK_HELD_PAYLOADS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "record_reader.h"
+
+namespace mlperf::network {
+
+// The bytes of a sample as they came, and whoever asks for them may keep them longer.
+class HeldPayload {
+ public:
+  HeldPayload(OwnedBytes bytes, size_t layout_bytes, size_t size);
+
+  // What the bytes mean: JSON as in qdl/wire/payload.py.
+  std::string_view layout() const;
+  // The parts, each padded to kAlignment and aligned to it.
+  Bytes parts() const;
+
+ private:
+  OwnedBytes bytes_;
+  size_t layout_bytes_;
+  size_t size_;
+};
+
+// Samples by their index. A sample may be worked on several times at once; its payload is then the
+// one that came first, until the last of them is answered. Any thread may call any method.
+class HeldPayloads {
+ public:
+  // One more sample of this index is worked on. `received`: a record of the kind kSample.
+  void Hold(Received<SampleRecord>* received);
+  // One of them is answered.
+  void Release(uint64_t index);
+  // Null if none of this index is worked on.
+  std::shared_ptr<const HeldPayload> Find(uint64_t index);
+  // Another run begins. What the one before was still at stays until the next time, as the system
+  // may be at work on it.
+  void BeginRun();
+
+ private:
+  struct Held {
+    std::shared_ptr<const HeldPayload> payload;
+    size_t count = 0;
+  };
+
+  std::mutex mutex_;
+  std::unordered_map<uint64_t, Held> held_;
+  std::unordered_map<uint64_t, Held> of_run_before_;
+};
+
+}  // namespace mlperf::network
+
+#endif  // MLPERF_LOADGEN_NETWORK_HELD_PAYLOADS_H_
