@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "handshake.h"
+#include "shared_memory.h"
 #include "stream_socket.h"
 
 namespace mlperf::network {
@@ -10,10 +11,15 @@ namespace {
 
 using transfer::Status;
 
-Status ExchangePrefaces(const transfer::Descriptor& socket, int64_t deadline_ns) {
-  const LanePreface own;
+Status ExchangePrefaces(const transfer::Descriptor& socket, const Arena* arena,
+                        int64_t deadline_ns) {
+  LanePreface own;
+  if (arena != nullptr) own.arena_bytes = arena->memory().nbytes();
   Status status =
       transfer::SendAll(socket, {reinterpret_cast<const char*>(&own), sizeof(own)}, deadline_ns);
+  if (status.ok() && arena != nullptr) {
+    status = transfer::SendDescriptor(socket, arena->memory().descriptor(), deadline_ns);
+  }
   LanePreface others;
   if (status.ok()) status = transfer::ReceiveAll(socket, &others, sizeof(others), deadline_ns);
   if (status.ok() && others.arena_bytes > 0) {
@@ -24,8 +30,8 @@ Status ExchangePrefaces(const transfer::Descriptor& socket, int64_t deadline_ns)
 
 }  // namespace
 
-Status ConnectLane(const std::string& address, const std::string& secret, int64_t deadline_ns,
-                   transfer::Descriptor* socket) {
+Status ConnectLane(const std::string& address, const std::string& secret, const Arena* arena,
+                   int64_t deadline_ns, transfer::Descriptor* socket) {
   transfer::Descriptor connected;
   Status status = transfer::Connect(address, deadline_ns, &connected);
   if (status.ok()) {
@@ -33,7 +39,7 @@ Status ConnectLane(const std::string& address, const std::string& secret, int64_
                                    deadline_ns);
   }
   if (status.ok() && address.starts_with("unix://")) {
-    status = ExchangePrefaces(connected, deadline_ns);
+    status = ExchangePrefaces(connected, arena, deadline_ns);
   }
   if (status.ok()) *socket = std::move(connected);
   return status;

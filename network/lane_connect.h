@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "arena.h"
 #include "descriptor.h"
 #include "status.h"
 
@@ -21,9 +22,10 @@ struct LanePreface {
 static_assert(sizeof(LanePreface) == 16);
 
 // `address`: "tcp://HOST:PORT" or "unix://@NAME". `secret`: the text that the node gave over its
-// control connection. Blocks until `deadline_ns` (deadline.h) at most.
+// control connection. `arena`: the memory for the node to read, over a Unix socket; may be null.
+// Blocks until `deadline_ns` (deadline.h) at most.
 transfer::Status ConnectLane(const std::string& address, const std::string& secret,
-                             int64_t deadline_ns, transfer::Descriptor* socket);
+                             const Arena* arena, int64_t deadline_ns, transfer::Descriptor* socket);
 
 }  // namespace mlperf::network
 

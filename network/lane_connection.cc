@@ -17,15 +17,21 @@ void LaneConnection::Add(uint64_t key, uint64_t index, bool ends_query,
   record.key = key;
   record.index = index;
   record.size = sample->size;
+  pending_keys.push_back(key);
+  if (sees_arena && sample->block) {
+    record.kind = SampleKind::kPlaced;
+    record.place = sample->block->place();
+    std::memcpy(pending.Extend(sizeof(record)), &record, sizeof(record));
+    return;
+  }
   const bool is_copied = sample->nbytes <= kMostCopiedBytes;
   std::byte* to = pending.Extend(sizeof(record) + (is_copied ? sample->nbytes : 0));
   std::memcpy(to, &record, sizeof(record));
   if (is_copied) {
-    std::memcpy(to + sizeof(record), sample->bytes.get(), sample->nbytes);
+    std::memcpy(to + sizeof(record), sample->bytes, sample->nbytes);
   } else {
-    pending.Refer({sample->bytes.get(), sample->nbytes}, sample);
+    pending.Refer({sample->bytes, sample->nbytes}, sample);
   }
-  pending_keys.push_back(key);
 }
 
 void LaneConnection::AddFlush() {

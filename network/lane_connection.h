@@ -18,8 +18,9 @@ namespace mlperf::network {
 // Its users lock; `writing` and `reader` are used without the lock, by the one thread that set
 // `is_writing`, and by the one that reads.
 struct LaneConnection {
-  LaneConnection(transfer::Descriptor connected, uint64_t max_answer_bytes)
-      : socket(std::move(connected)), reader(max_answer_bytes) {}
+  // `sees_arena`: the node reads what is prepared in the arena.
+  LaneConnection(transfer::Descriptor connected, uint64_t max_answer_bytes, bool sees_the_arena)
+      : socket(std::move(connected)), sees_arena(sees_the_arena), reader(max_answer_bytes) {}
 
   // Adds a sample to `pending`.
   void Add(uint64_t key, uint64_t index, bool ends_query,
@@ -27,6 +28,7 @@ struct LaneConnection {
   void AddFlush();
 
   transfer::Descriptor socket;
+  const bool sees_arena;
   Outbox pending;
   std::vector<uint64_t> pending_keys;  // Of the samples in it.
   Outbox writing;

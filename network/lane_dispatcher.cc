@@ -17,12 +17,14 @@ namespace {
 // More parcels than this are not worth a call of the kernel each: they are gathered for a while.
 constexpr int64_t kHighPacePerS = 45'000;
 constexpr long kGatherNs = 100'000;
+constexpr size_t kGatheredBytes = 32 << 10;
 // The thread that issues writes as much itself; more would make its next query late.
 constexpr size_t kIssuerBytes = 64 << 10;
 constexpr size_t kReaderBytes = 4 << 20;  // At a time, so that answers come through.
 constexpr uint64_t kParcelBytes = 4 << 20;
 constexpr size_t kManyRows = 16'384;
 constexpr int kMostReads = 16;
+constexpr size_t kMostAnswers = 256;  // At a time, so that no issuing thread waits for long.
 
 int64_t NowNs() { return loadgen::MonotonicClock().NowNs(); }
 
@@ -32,6 +34,7 @@ LaneDispatcher::LaneDispatcher(size_t node_count, DispatchLimits limits, Balance
                                uint64_t most_prepared_bytes)
     : backlog_(limits),
       limits_(limits),
+      most_prepared_bytes_(most_prepared_bytes),
       prepared_(most_prepared_bytes),
       fleet_(node_count, limits, balance),
       pace_(kHighPacePerS) {
@@ -43,12 +46,13 @@ LaneDispatcher::~LaneDispatcher() { Stop(); }
 // ---- Nodes -------------------------------------------------------------------------------------
 
 void LaneDispatcher::Open(uint32_t number, std::string address, transfer::Descriptor socket,
-                          uint64_t max_payload_bytes, uint64_t max_answer_bytes) {
+                          uint64_t max_payload_bytes, uint64_t max_answer_bytes, bool sees_arena) {
   Lock lock(mutex_);
   LaneNode& node = fleet_.nodes()[number];
   node.address = std::move(address);
   node.max_payload_bytes = max_payload_bytes;
-  node.connection = std::make_shared<LaneConnection>(std::move(socket), max_answer_bytes);
+  node.connection =
+      std::make_shared<LaneConnection>(std::move(socket), max_answer_bytes, sees_arena);
   node.is_usable = true;
   WakeReader();
 }
@@ -169,7 +173,9 @@ void LaneDispatcher::Commit(uint32_t number) {
     const loadgen::QueuedSample& sample = backlog_[places[i]];
     const auto& prepared = parcel_.samples[places[i]];
     const bool ends_query = i + 1 == places.size() || backlog_[places[i + 1]].query != sample.query;
-    const uint64_t key = slots_.Occupy(number, sample, prepared->payload_bytes, now_ns);
+    std::shared_ptr<const void> read_there = prepared->block ? prepared : nullptr;
+    const uint64_t key =
+        slots_.Occupy(number, sample, prepared->payload_bytes, now_ns, std::move(read_there));
     node.connection->Add(key, sample.index, ends_query, prepared);
   }
   node.outstanding += places.size();
@@ -222,9 +228,20 @@ std::vector<uint64_t> LaneDispatcher::Wanted(size_t most) const {
 void LaneDispatcher::Prepare(uint64_t index, std::string_view layout,
                              const std::vector<PreparedSamples::Part>& parts,
                              uint64_t payload_bytes) {
-  auto sample = PreparedSamples::Make(layout, parts, payload_bytes);
+  const std::shared_ptr<Arena> shared = arena(false);
+  auto sample = PreparedSamples::Make(layout, parts, payload_bytes, shared.get());
   Lock lock(mutex_);
   prepared_.Put(index, std::move(sample));
+}
+
+std::shared_ptr<Arena> LaneDispatcher::arena(bool make) {
+  Lock lock(mutex_);
+  if (!arena_ && make) {
+    // Without it payloads are sent.
+    const transfer::Status made = Arena::Make(most_prepared_bytes_, &arena_);
+    if (!made.ok()) arena_ = nullptr;
+  }
+  return arena_;
 }
 
 void LaneDispatcher::Refuse(uint64_t index, std::string reason) {
@@ -262,8 +279,12 @@ void LaneDispatcher::MarkSent(LaneConnection* lane) {
 }
 
 void LaneDispatcher::WriteNow(Lock* lock) {
-  // Gathered by the dispatcher's thread, which must be awake for that.
-  pace_.IsHigh(NowNs()) ? WakeReader() : WriteAll(lock, kIssuerBytes);
+  if (!pace_.IsHigh(NowNs())) return WriteAll(lock, kIssuerBytes);
+  WakeReader();  // It writes what was gathered for a while, unless it is enough sooner.
+  for (uint32_t number = 0; number < fleet_.nodes().size(); ++number) {
+    const Lane& lane = fleet_.nodes()[number].connection;
+    if (lane && lane->pending.bytes() >= kGatheredBytes) Write(lock, number, kIssuerBytes);
+  }
 }
 
 void LaneDispatcher::WriteAll(Lock* lock, size_t most_bytes) {
@@ -353,7 +374,8 @@ void LaneDispatcher::Read(uint32_t number, const Lane& lane) {
     if (size <= 0) return Break(number, lane, "the connection was closed");
     const int64_t received_ns = NowNs();
     lane->reader.Filled(static_cast<size_t>(size));
-    TakeBatch(number, lane, received_ns);
+    while (TakeBatch(number, lane, received_ns)) {
+    }
     if (!lane->reader.fault().empty()) {
       return Break(number, lane, "it sent what cannot be read: " + lane->reader.fault());
     }
@@ -361,16 +383,18 @@ void LaneDispatcher::Read(uint32_t number, const Lane& lane) {
   }
 }
 
-void LaneDispatcher::TakeBatch(uint32_t number, const Lane& lane, int64_t received_ns) {
+// Some of the answers that are there. False if there were none, or they are not wanted.
+bool LaneDispatcher::TakeBatch(uint32_t number, const Lane& lane, int64_t received_ns) {
   batch_.clear();
-  for (Received<AnswerRecord> answer; lane->reader.Next(&answer);) {
+  for (Received<AnswerRecord> answer; batch_.size() < kMostAnswers && lane->reader.Next(&answer);) {
     batch_.push_back(std::move(answer));
   }
+  if (batch_.empty()) return false;
   taken_.Clear();
   {
     Lock lock(mutex_);
     LaneNode& node = fleet_.nodes()[number];
-    if (has_ceased_ || node.connection != lane) return;  // It is lost, with what it had.
+    if (has_ceased_ || node.connection != lane) return false;  // It is lost, with what it had.
     TakeAnswers(batch_, number, received_ns, &node, &slots_, &taken_);
     const int64_t completed_ns = NowNs();
     for (TimingRow& row : taken_.rows) row.completed_ns = completed_ns;
@@ -384,6 +408,7 @@ void LaneDispatcher::TakeBatch(uint32_t number, const Lane& lane, int64_t receiv
   if (!taken_.completions.empty()) {
     QuerySamplesComplete(taken_.completions.data(), taken_.completions.size());
   }
+  return true;
 }
 
 void LaneDispatcher::Break(uint32_t number, const Lane& lane, const std::string& why) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "answer_taker.h"
+#include "arena.h"
 #include "backlog.h"
 #include "descriptor.h"
 #include "lane_event.h"
@@ -42,9 +43,10 @@ class LaneDispatcher {
   LaneDispatcher& operator=(const LaneDispatcher&) = delete;
 
   // ---- Nodes: numbers below node_count
-  // The node can be used from now on, by a connected socket.
+  // The node can be used from now on, by a connected socket. `sees_arena`: it was given the
+  // arena.
   void Open(uint32_t node, std::string address, transfer::Descriptor socket,
-            uint64_t max_payload_bytes, uint64_t max_answer_bytes);
+            uint64_t max_payload_bytes, uint64_t max_answer_bytes, bool sees_arena);
   // The node is lost. Returns the ids of the samples that it had.
   std::vector<uint64_t> Lose(uint32_t node);
   // The node's clock minus this machine's.
@@ -67,6 +69,9 @@ class LaneDispatcher {
   void Prepare(uint64_t index, std::string_view layout,
                const std::vector<PreparedSamples::Part>& parts, uint64_t payload_bytes);
   void Refuse(uint64_t index, std::string reason);
+  // The memory for large payloads, for nodes that can read it; null if there is none, and it is
+  // not to be made or cannot be.
+  std::shared_ptr<Arena> arena(bool make);
 
   // ---- Reports
   // Readable while there are events, many rows, or payloads are wanted. Belongs to this object.
@@ -112,12 +117,14 @@ class LaneDispatcher {
   void Run();
   bool Wait();
   void Read(uint32_t number, const Lane& lane);
-  void TakeBatch(uint32_t number, const Lane& lane, int64_t received_ns);
+  bool TakeBatch(uint32_t number, const Lane& lane, int64_t received_ns);
   void Break(uint32_t number, const Lane& lane, const std::string& why);
 
   mutable std::mutex mutex_;
   Backlog backlog_;
   DispatchLimits limits_;
+  uint64_t most_prepared_bytes_;
+  std::shared_ptr<Arena> arena_;
   PreparedSamples prepared_;
   LaneFleet fleet_;
   SlotTable slots_;

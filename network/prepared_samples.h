@@ -11,11 +11,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "arena.h"
+
 namespace mlperf::network {
 
 // Of one sample; does not change once it is there.
 struct PreparedSample {
-  std::unique_ptr<std::byte[]> bytes;  // As they follow a SampleRecord: layout and parts, padded.
+  std::unique_ptr<std::byte[]> own;     // Where the bytes are,
+  std::unique_ptr<Arena::Block> block;  // or, if it is not null, where nodes can read them.
+  std::byte* bytes = nullptr;           // As they follow a SampleRecord: layout, parts, padded.
   size_t nbytes = 0;
   uint32_t layout_bytes = 0;
   uint64_t size = 0;           // Of the parts: SampleRecord::size.
@@ -32,10 +36,10 @@ class PreparedSamples {
   // At most `most_bytes` are kept; a payload beyond that is there until it is used once.
   explicit PreparedSamples(uint64_t most_bytes) : most_bytes_(most_bytes) {}
 
-  // Copies the parts.
+  // Copies the parts; if they are large into the arena, unless that is null or full.
   static std::shared_ptr<PreparedSample> Make(std::string_view layout,
                                               const std::vector<Part>& parts,
-                                              uint64_t payload_bytes);
+                                              uint64_t payload_bytes, Arena* arena);
 
   // Null if it is not there.
   std::shared_ptr<const PreparedSample> Find(uint64_t index) const;

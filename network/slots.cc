@@ -1,9 +1,12 @@
 #include "slots.h"
 
+#include <utility>
+
 namespace mlperf::network {
 
 uint64_t SlotTable::Occupy(uint32_t node, const loadgen::QueuedSample& sample,
-                           uint64_t payload_bytes, int64_t taken_ns) {
+                           uint64_t payload_bytes, int64_t taken_ns,
+                           std::shared_ptr<const void> payload) {
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -17,6 +20,7 @@ uint64_t SlotTable::Occupy(uint32_t node, const loadgen::QueuedSample& sample,
   slot.row.node = node;
   slot.row.issued_ns = sample.issued_ns;
   slot.row.taken_ns = taken_ns;
+  slot.payload = std::move(payload);
   slot.payload_bytes = payload_bytes;
   slot.node = node;
   slot.in_use = true;
@@ -38,6 +42,7 @@ void SlotTable::MarkSent(uint64_t key, int64_t sent_ns) {
 
 void SlotTable::Release(Slot* slot) {
   slot->in_use = false;
+  slot->payload.reset();
   free_.push_back(static_cast<uint32_t>(slot - slots_.data()));
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "serve/query_queue.h"
@@ -29,6 +30,7 @@ struct TimingRow {
 
 struct Slot {
   TimingRow row = {};
+  std::shared_ptr<const void> payload;  // What the node may read meanwhile.
   uint64_t payload_bytes = 0;
   uint32_t node = 0;
   uint32_t turn = 0;  // How often the slot was used.
@@ -39,9 +41,9 @@ struct Slot {
 // is another sample's, has a different turn from the slot. Not thread-safe.
 class SlotTable {
  public:
-  // Puts a sample into a slot. Returns its key.
+  // Puts a sample into a slot. Returns its key. `payload` is kept until the slot is released.
   uint64_t Occupy(uint32_t node, const loadgen::QueuedSample& sample, uint64_t payload_bytes,
-                  int64_t taken_ns);
+                  int64_t taken_ns, std::shared_ptr<const void> payload = nullptr);
   // The slot of a sample that this node has; null: it has none of this key.
   Slot* Find(uint32_t node, uint64_t key);
   // Notes when a sample was sent, unless its slot is another's by now.

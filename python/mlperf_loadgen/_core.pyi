@@ -884,11 +884,13 @@ class LaneDispatcher:
         secret: str,
         max_payload_bytes: int,
         max_answer_bytes: int,
+        share_memory: bool,
         timeout_s: float,
     ) -> None:
         """Opens the lane to a node, which can be used from then on. `name`: its address, for texts.
-        `address`: "tcp://HOST:PORT" or "unix://@NAME" of the lane. Raises RuntimeError if it cannot
-        be opened.
+        `address`: "tcp://HOST:PORT" or "unix://@NAME" of the lane. `share_memory`: large payloads
+        lie where the node reads them, over "unix://" alone. Raises RuntimeError if it cannot be
+        opened.
         """
 
     def lose(self, node: int) -> npt.NDArray[np.uint64]:

@@ -47,12 +47,14 @@ std::shared_ptr<LaneDispatcher> MakeDispatcher(size_t nodes, size_t max_outstand
 
 void Connect(LaneDispatcher* dispatcher, uint32_t node, const std::string& name,
              const std::string& address, const std::string& secret, uint64_t max_payload_bytes,
-             uint64_t max_answer_bytes, double timeout_s) {
+             uint64_t max_answer_bytes, bool share_memory, double timeout_s) {
   transfer::Descriptor socket;
-  const transfer::Status status =
-      network::ConnectLane(address, secret, transfer::DeadlineAfter(timeout_s), &socket);
+  const std::shared_ptr<network::Arena> arena = share_memory ? dispatcher->arena(true) : nullptr;
+  const transfer::Status status = network::ConnectLane(address, secret, arena.get(),
+                                                       transfer::DeadlineAfter(timeout_s), &socket);
   if (!status.ok()) throw std::runtime_error(status.message);
-  dispatcher->Open(node, name, std::move(socket), max_payload_bytes, max_answer_bytes);
+  dispatcher->Open(node, name, std::move(socket), max_payload_bytes, max_answer_bytes,
+                   arena != nullptr);
 }
 
 py::array TakeRows(LaneDispatcher* dispatcher) {
@@ -100,10 +102,11 @@ void BindLanes(py::module_& module) {
            py::arg("max_outstanding_bytes"), py::arg("round_robin"), py::arg("most_prepared_bytes"))
       .def("connect", Connect, Unlocked(), py::arg("node"), py::arg("name"), py::arg("address"),
            py::arg("secret"), py::arg("max_payload_bytes"), py::arg("max_answer_bytes"),
-           py::arg("timeout_s"),
+           py::arg("share_memory"), py::arg("timeout_s"),
            "Opens the lane to a node, which can be used from then on. `name`: its address, for "
-           "texts. `address`: \"tcp://HOST:PORT\" or \"unix://@NAME\" of the lane. Raises "
-           "RuntimeError if it cannot be opened.")
+           "texts. `address`: \"tcp://HOST:PORT\" or \"unix://@NAME\" of the lane. "
+           "`share_memory`: large payloads lie where the node reads them, over \"unix://\" alone. "
+           "Raises RuntimeError if it cannot be opened.")
       .def("lose", Lose, py::arg("node"),
            "The node is lost. Returns the ids of the samples it had: uint64 of shape (n,).")
       .def("set_clock_offset", &LaneDispatcher::SetClockOffset, Unlocked(), py::arg("node"),

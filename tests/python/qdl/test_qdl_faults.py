@@ -533,7 +533,11 @@ def test_a_library_that_raises_for_a_node_that_is_back_ends_the_test(nodes, run)
     library = Breaking(["never"] * 64)
     with Node("Obedient") as hung:
         system = qdl.NetworkQDL(
-            [hung.address, nodes("Obedient")], library, max_outstanding=1, node_timeout_s=1.5
+            [hung.address, nodes("Obedient")],
+            library,
+            max_outstanding=1,
+            node_timeout_s=1.5,
+            transfer="off",  # Each payload is fetched when it is sent.
         )
 
         def both_are_full():

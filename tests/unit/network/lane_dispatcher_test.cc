@@ -141,12 +141,12 @@ class LaneDispatcherTest : public testing::Test {
     }
   }
 
-  void Open(uint32_t number, uint64_t max_payload_bytes = 1000) {
+  void Open(uint32_t number, uint64_t max_payload_bytes = 1000, bool sees_arena = false) {
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     nodes_[number] = std::make_unique<ScriptedNode>(ends[1]);
     dispatcher_->Open(number, "node" + std::to_string(number), transfer::Descriptor(ends[0]),
-                      max_payload_bytes, 1 << 20);
+                      max_payload_bytes, 1 << 20, sees_arena);
   }
 
   void Prepare(uint64_t index, const std::string& payload) {
@@ -435,6 +435,31 @@ TEST_F(LaneDispatcherTest, LargePayloadsComeThroughASocketThatIsFull) {
     EXPECT_TRUE(bytes == std::string("layout\0\0", 8) +
                              std::string(1 << 20, static_cast<char>('a' + id % 10)));
   }
+}
+
+TEST_F(LaneDispatcherTest, LargePayloadsLieWhereTheNodeReadsThem) {
+  Begin(2, {1024, 64 << 20}, Balance::kRoundRobin, 4 << 20);
+  const std::shared_ptr<Arena> arena = dispatcher_->arena(true);
+  ASSERT_NE(arena, nullptr);
+  dispatcher_->Lose(0);
+  dispatcher_->Lose(1);
+  Open(0, 1 << 20);
+  Open(1, 1 << 20, true);
+  const std::string payload(1 << 20, 'p');
+  Prepare(1, payload);
+  Prepare(2, "small");
+  for (uint64_t id : {1, 11, 2, 2}) Issue({id});
+  const SampleRecord placed = nodes_[1]->Next().value_or(SampleRecord{});
+  EXPECT_EQ(placed.kind, SampleKind::kPlaced);
+  const std::string_view there(arena->memory().data() + placed.place,
+                               Padded(placed.layout_bytes) + placed.size);
+  EXPECT_TRUE(there == std::string("layout\0\0", 8) + payload);
+  EXPECT_EQ(nodes_[1]->Next()->kind, SampleKind::kSample);  // A small one is sent,
+  std::string bytes;
+  EXPECT_EQ(nodes_[0]->Next(&bytes)->kind, SampleKind::kSample);
+  EXPECT_TRUE(bytes == there);  // and all to a node that does not see the memory.
+  dispatcher_->Flush();         // It forgets payloads, but not those that a node may be reading.
+  EXPECT_GT(arena->Take(1)->place(), 0u);
 }
 
 }  // namespace

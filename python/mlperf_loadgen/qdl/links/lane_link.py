@@ -38,6 +38,8 @@ class LaneOffer:
     """Of TCP, on the host of the node's address."""
     unix_name: str | None
     """An abstract name on the node's machine."""
+    reads_memory: bool
+    """Whether the node reads large payloads from memory that it is given over the Unix socket."""
 
 
 def read_offer(value: object) -> LaneOffer | None:
@@ -46,7 +48,8 @@ def read_offer(value: object) -> LaneOffer | None:
         return None
     port, name = value.get("port"), value.get("unix")
     port = port if isinstance(port, int) and 0 < port < 1 << 16 else None
-    return LaneOffer(value["secret"], port, name if isinstance(name, str) and name else None)
+    name = name if isinstance(name, str) and name else None
+    return LaneOffer(value["secret"], port, name, bool(value.get("arena")))
 
 
 class LaneLink(WatchedLink):
@@ -88,29 +91,34 @@ class LaneLink(WatchedLink):
         self._dispatcher, self._number = dispatcher, number
         deadline_s = time.monotonic() + max(min(timeout_s, _OPEN_LIMIT_S), _SHORTEST_OPEN_S)
         trouble = "the node offers none"
-        for lane, address in self._lane_addresses():
+        for address in self._lane_addresses():
             try:
                 await self._connect_lane(address, info, deadline_s - time.monotonic())
             except RuntimeError as error:
                 trouble = f"it cannot be opened: {error}"
                 continue
-            self.lane = lane
+            self.lane = address.partition("://")[0]
+            if self._shares_memory(address):
+                self.lane += ", large payloads in shared memory"
             self._openings += 1
             self._tell_clock()
             return
         raise NetworkError(f"{self.address}: no lane: {trouble}")
 
-    def _lane_addresses(self) -> list[tuple[str, str]]:
+    def _shares_memory(self, address: str) -> bool:
+        return self._offer is not None and self._offer.reads_memory and address.startswith("unix")
+
+    def _lane_addresses(self) -> list[str]:
         offer = self._offer
         if offer is None:
             return []
         found = []
         if self._transfer == "auto" and offer.unix_name and self._is_on_this_machine():
-            found.append(("unix", f"unix://@{offer.unix_name}"))
+            found.append(f"unix://@{offer.unix_name}")
         url = urlsplit(self.address)
         if offer.port and url.scheme == "tcp":
             host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-            found.append(("tcp", f"tcp://{host}:{offer.port}"))
+            found.append(f"tcp://{host}:{offer.port}")
         return found
 
     async def _connect_lane(self, address: str, info: NodeInfo, timeout_s: float) -> None:
@@ -126,6 +134,7 @@ class LaneLink(WatchedLink):
             self._offer.secret,
             _ANY_SIZE if limit is None else max(limit, 0),
             self.max_answer_bytes,
+            self._shares_memory(address),
             max(timeout_s, 0.0),
         )
 
