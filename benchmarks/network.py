@@ -1,10 +1,14 @@
 """Speed over loopback: what the transports carry, beside a thread and an HTTP request a sample, and
 beside a plain socket.
 
-    python benchmarks/network.py [--seconds 10] [--only threads binary bandwidth]
+    python benchmarks/network.py [--seconds 10] [--only rate single_stream bandwidth peak threads]
+        [--transfer off tcp auto]
 
-Load generator and node are two processes. `threads` is the pattern of the reference's network demo,
-which needs flask and requests: each sample is sent as JSON by a thread of its own.
+Load generator and node are two processes. Each measurement but `threads` is made by each transfer:
+messages over ZeroMQ ("off"), a lane over TCP, and what is chosen on one machine ("auto"), a lane
+over a Unix socket with large payloads in shared memory. `threads` is the pattern of the
+reference's network demo, which needs flask and requests: each sample is sent as JSON by a thread of
+its own.
 """
 
 import argparse
@@ -22,12 +26,16 @@ import numpy.typing as npt
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
+from mlperf_loadgen.qdl.links.lane_link import Transfer
 
 SAMPLE_BYTES = 1024
 TENSOR_BYTES = 1 << 20
 BANDWIDTH_SAMPLES = 2000
+ANSWER_BYTES = 64  # Of a lane's answer without data.
+ROUND_TRIPS = 20_000
 BOUND_MS = 100
 RATE_QPS = 20_000
+TRANSFERS = ("off", "tcp", "auto")
 
 
 class Samples(lg.QuerySampleLibrary):
@@ -109,6 +117,17 @@ def drain_socket(ready: Any) -> None:
             connection.sendall(b"done")
 
 
+def echo_socket(ready: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ready.send(server.getsockname()[1])
+        connection, _ = server.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        buffer = bytearray(SAMPLE_BYTES)
+        with connection:
+            while connection.recv_into(buffer, SAMPLE_BYTES, socket.MSG_WAITALL):
+                connection.sendall(buffer[:ANSWER_BYTES])
+
+
 @contextlib.contextmanager
 def node(target: Any) -> Iterator[Any]:
     """Runs a node, and gives where it listens."""
@@ -170,42 +189,86 @@ def small_samples() -> Samples:
     return Samples(["x" * SAMPLE_BYTES] * 64)
 
 
-def compare_with_threads(seconds: float) -> None:
+def compare_with_threads(seconds: float, transfers: list[Transfer]) -> None:
     library = small_samples()
     with node(serve_flask) as address:
-        threads_qps = highest_rate(ThreadASample(address, library), library, seconds)
-    with node(serve_binary) as address:
-        binary_qps = highest_rate(qdl.NetworkQDL(address, library), library, seconds)
+        rate_qps = highest_rate(ThreadASample(address, library), library, seconds)
+    print(f"highest VALID Server rate of a thread and a POST a sample: {rate_qps:,.0f}/s")
+
+
+def find_highest_rates(seconds: float, transfers: list[Transfer]) -> None:
     print(f"highest VALID Server rate, {SAMPLE_BYTES} B a sample, p99 within {BOUND_MS} ms:")
-    print(f"  a thread and a POST a sample {threads_qps:,.0f}/s; binary {binary_qps:,.0f}/s")
-    print(f"  ratio {binary_qps / threads_qps:.1f}")
+    for transfer in transfers:
+        library = small_samples()
+        with node(serve_binary) as address:
+            sut = qdl.NetworkQDL(address, library, transfer=transfer)
+            print(f"  {transfer}: {highest_rate(sut, library, seconds):,.0f}/s")
 
 
-def measure_rate(seconds: float) -> None:
-    with node(serve_binary) as address:
-        sut = qdl.NetworkQDL(address, small_samples())
-        result = run(sut, small_samples(), settings(seconds, server_target_qps=RATE_QPS))
-    performance = result.performance
-    assert performance is not None
-    p50_ms, p99_ms = (performance.sample_latency.percentiles_ns[p] / 1e6 for p in (0.50, 0.99))
-    rate = performance.completed_samples_per_second
-    print(f"binary at {RATE_QPS:,}/s of {SAMPLE_BYTES} B: completed {rate:,.0f}/s")
-    print(f"  p50 {p50_ms:.2f} ms, p99 {p99_ms:.2f} ms")
-    print(sut.report)
+def measure_rate(seconds: float, transfers: list[Transfer]) -> None:
+    for transfer in transfers:
+        with node(serve_binary) as address:
+            sut = qdl.NetworkQDL(address, small_samples(), transfer=transfer)
+            result = run(sut, small_samples(), settings(seconds, server_target_qps=RATE_QPS))
+        performance = result.performance
+        assert performance is not None
+        p50_us, p99_us = latencies_us(result)
+        rate = performance.completed_samples_per_second
+        print(f"{transfer} at {RATE_QPS:,}/s of {SAMPLE_BYTES} B: completed {rate:,.0f}/s")
+        print(f"  p50 {p50_us:.0f} us, p99 {p99_us:.0f} us")
+        print(sut.report)
+
+
+def latencies_us(result: lg.TestResult) -> tuple[float, float]:
+    """The median, and the 99th percentile."""
+    assert result.performance is not None
+    percentiles_ns = result.performance.sample_latency.percentiles_ns
+    return percentiles_ns[0.50] / 1e3, percentiles_ns[0.99] / 1e3
+
+
+def measure_single_stream(seconds: float, transfers: list[Transfer]) -> None:
+    print(f"SingleStream, {SAMPLE_BYTES} B a sample:")
+    print(f"  there and back on a plain blocking socket: median {round_trip_us():.1f} us")
+    for transfer in transfers:
+        with node(serve_binary) as address:
+            sut = qdl.NetworkQDL(address, small_samples(), transfer=transfer)
+            asked = lg.TestSettings(
+                scenario=lg.TestScenario.SingleStream,
+                min_duration_ms=int(seconds * 1000),
+                min_query_count=100,
+            )
+            p50_us, p99_us = latencies_us(run(sut, small_samples(), asked))
+        print(f"  {transfer}: p50 {p50_us:.1f} us, p99 {p99_us:.1f} us")
+
+
+def round_trip_us() -> float:
+    data, times_ns = bytes(SAMPLE_BYTES), []
+    with node(echo_socket) as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(ROUND_TRIPS):
+            start_ns = time.perf_counter_ns()
+            connection.sendall(data)
+            connection.recv(ANSWER_BYTES, socket.MSG_WAITALL)
+            times_ns.append(time.perf_counter_ns() - start_ns)
+    return float(np.median(times_ns)) / 1e3
 
 
 def tensor() -> npt.NDArray[np.float32]:
     return np.arange(TENSOR_BYTES // 4, dtype=np.float32)
 
 
-def measure_bandwidth(seconds: float) -> None:
-    rates = []
-    for _ in range(3):
-        rates.append((plain_socket_rate(), tensor_rate()))
+def measure_bandwidth(seconds: float, transfers: list[Transfer]) -> None:
+    rounds = [
+        (plain_socket_rate(), {transfer: tensor_rate(transfer) for transfer in transfers})
+        for _ in range(3)
+    ]
     print("1 MiB tensors, MB/s:")
-    for plain, tensors in rates:
-        print(f"  plain socket {plain / 1e6:,.0f}, binary {tensors / 1e6:,.0f}")
-    print(f"  median ratio {np.median([tensors / plain for plain, tensors in rates]):.2f}")
+    for plain, rates in rounds:
+        texts = [f"{transfer} {rate / 1e6:,.0f}" for transfer, rate in rates.items()]
+        print(f"  plain socket {plain / 1e6:,.0f}, {', '.join(texts)}")
+    for transfer in transfers:
+        ratio = np.median([rates[transfer] / plain for plain, rates in rounds])
+        print(f"  median ratio of {transfer} {ratio:.2f}")
 
 
 def plain_socket_rate() -> float:
@@ -219,7 +282,7 @@ def plain_socket_rate() -> float:
         return BANDWIDTH_SAMPLES * TENSOR_BYTES / (time.perf_counter() - start_s)
 
 
-def tensor_rate() -> float:
+def tensor_rate(transfer: Transfer) -> float:
     library = Samples([tensor()] * 64)
     with node(serve_binary) as address:
         asked = lg.TestSettings(
@@ -228,14 +291,16 @@ def tensor_rate() -> float:
             min_query_count=BANDWIDTH_SAMPLES,
             offline_expected_qps=1,
         )
-        result = run(qdl.NetworkQDL(address, library), library, asked)
+        result = run(qdl.NetworkQDL(address, library, transfer=transfer), library, asked)
     assert result.performance is not None
     return result.performance.samples_per_second * TENSOR_BYTES
 
 
 MEASUREMENTS = {
-    "binary": measure_rate,
+    "rate": measure_rate,
+    "single_stream": measure_single_stream,
     "bandwidth": measure_bandwidth,
+    "peak": find_highest_rates,
     "threads": compare_with_threads,
 }
 
@@ -244,9 +309,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
+    parser.add_argument("--transfer", nargs="+", choices=TRANSFERS, default=list(TRANSFERS))
     arguments = parser.parse_args()
     for name in arguments.only:
-        MEASUREMENTS[name](arguments.seconds)
+        MEASUREMENTS[name](arguments.seconds, arguments.transfer)
 
 
 if __name__ == "__main__":

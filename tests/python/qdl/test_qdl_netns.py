@@ -193,10 +193,10 @@ def test_delays_are_found_in_latency_and_components(network, there_ms, back_ms, 
     expected = {"latency": both_ms, "total": both_ms, "network_both_ways": both_ms}
     if node.ahead_s == 0:
         expected |= {"network_there": there_ms, "network_back": back_ms}
-    # The cable's delay at least, and far less beside it than what either way of it takes: a busy
-    # machine adds milliseconds.
+    # The cable's delay at least, within the width of a bucket, and far less beside it than
+    # what either way of it takes: a busy machine adds milliseconds.
     for name, delay_ms in expected.items():
-        assert delay_ms <= medians_ms(found)[name] < delay_ms + 40, name
+        assert 0.994 * delay_ms <= medians_ms(found)[name] < delay_ms + 40, name
 
 
 def test_unequal_ways_mislead_the_clock_by_half_their_difference(network):

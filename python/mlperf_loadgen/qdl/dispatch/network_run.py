@@ -91,38 +91,48 @@ class NetworkRun:
         self.fleet.nodes = [Node(link, i, NodeInfo("")) for i, link in enumerate(links)]
         try:
             infos = await _all([link.begin(run) for link in links])
+            for node, info in zip(self.fleet.nodes, infos, strict=True):
+                node.info = info
+            await self._open_lanes(links, run)
         except BaseException:
             await asyncio.gather(*(link.end() for link in links), return_exceptions=True)
             raise
-        for node, info in zip(self.fleet.nodes, infos, strict=True):
-            node.info = info
         asyncio.get_running_loop().set_exception_handler(self._escaped)
-        await self._open_lanes(links, run.connect_timeout_s)
         if self._lanes is None:
             self._watch_queue(True)
 
-    async def _open_lanes(self, links: list[Link], timeout_s: float) -> None:
+    async def _open_lanes(self, links: list[Link], run: Run) -> None:
         """Has samples travel over lanes, if each node offers one that can be opened."""
         able = lanes_of(links)
-        trouble = "not all nodes offer one"
-        if able is not None:
-            lanes = Lanes(
-                self._library,
-                self.fleet,
-                self.test,
-                self.receiver.timings,
-                lambda function: self._thread.call(lambda: self._guard(function)),
-            )
-            trouble = await lanes.open(able, timeout_s)
-        if able is None or trouble:
+        if able is None:
             for link in links:
                 if isinstance(link, LaneLink) and link.offers_lane:
-                    link.close_lanes(trouble)
+                    link.decline_lane("not all nodes offer a lane")
+            return
+        lanes = Lanes(
+            self._library,
+            self.fleet,
+            self.test,
+            self.receiver.timings,
+            lambda function: self._thread.call(lambda: self._guard(function)),
+        )
+        trouble = await lanes.open(able, run.connect_timeout_s)
+        if trouble:
+            await self._begin_without_lanes(able, run, trouble)
             return
         self._lanes = lanes
         self.receiver.take_back = lanes.take_back
         self._thread.loop.add_reader(lanes.dispatcher.fileno(), self._guard, lanes.take)
         self._queue.forward_to(lanes.dispatcher)
+
+    async def _begin_without_lanes(self, links: list[LaneLink], run: Run, why: str) -> None:
+        """Begins anew: a node whose lane is closed again takes its load generator for lost."""
+        for link in links:
+            link.decline_lane(why)
+        await asyncio.gather(*(link.end() for link in links))
+        infos = await _all([link.begin(run) for link in links])
+        for node, info in zip(self.fleet.nodes, infos, strict=True):
+            node.info = info
 
     def _room_made(self) -> None:
         if self._lanes is not None:

@@ -64,6 +64,7 @@ class LaneLink(WatchedLink):
         self._dispatcher: _core.LaneDispatcher | None = None
         self._number = 0
         self._openings = 0
+        self._declined = transfer == "off"
         self.lane = "off"
 
     # ---- What a transport implements -------------------------------------------------------------
@@ -138,9 +139,10 @@ class LaneLink(WatchedLink):
             max(timeout_s, 0.0),
         )
 
-    def close_lanes(self, why: str) -> None:
-        """Samples travel on the control connection after all."""
-        self._dispatcher = None
+    def decline_lane(self, why: str) -> None:
+        """Samples travel on the control connection after all, from the next `begin` on."""
+        self._dispatcher, self._offer = None, None
+        self._declined = True
         self.lane = f"off: {why}"
 
     def _tell_clock(self) -> None:

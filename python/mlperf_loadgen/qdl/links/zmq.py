@@ -152,7 +152,7 @@ class ZmqLink(LaneLink):
                 raise NetworkError(f"{self.address}: {kind.text}")
 
     def _introduction(self) -> dict[str, Any]:
-        asked = {"lane": 1} if self._transfer != "off" and self._keys is None else {}
+        asked = {"lane": 1} if not self._declined and self._keys is None else {}
         return asked | {
             "host": sockets.gethostname(),
             "process": os.getpid(),
