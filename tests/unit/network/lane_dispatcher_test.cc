@@ -36,6 +36,7 @@ class Sink : public loadgen::CompletionSink {
   }
   void Fail(ResponseId, const std::string&, int64_t) override {}
   void Abort() override {}
+  void Publish() override {}
 
   // The first `count` notes, once there are as many.
   std::vector<std::string> Wait(size_t count) {
@@ -277,7 +278,7 @@ TEST_F(LaneDispatcherTest, NoMoreIsOutstandingThanMayBe) {
 TEST_F(LaneDispatcherTest, NoMoreBytesAreOutstandingThanMayBe) {
   Begin(1, {1024, 10});
   Prepare(1, "eight or");
-  for (uint64_t id : {1, 11, 21}) Issue({id});
+  for (const uint64_t id : std::vector<uint64_t>{1, 11, 21}) Issue({id});
   const std::vector<SampleRecord> records = nodes_[0]->Next(2);
   EXPECT_TRUE(nodes_[0]->HasNothing());
   nodes_[0]->Say(AnswerKind::kFailed, records[0].key, "no");
@@ -448,7 +449,7 @@ TEST_F(LaneDispatcherTest, LargePayloadsLieWhereTheNodeReadsThem) {
   const std::string payload(1 << 20, 'p');
   Prepare(1, payload);
   Prepare(2, "small");
-  for (uint64_t id : {1, 11, 2, 2}) Issue({id});
+  for (const uint64_t id : std::vector<uint64_t>{1, 11, 2, 2}) Issue({id});
   const SampleRecord placed = nodes_[1]->Next().value_or(SampleRecord{});
   EXPECT_EQ(placed.kind, SampleKind::kPlaced);
   const std::string_view there(arena->memory().data() + placed.place,
