@@ -201,6 +201,9 @@ TEST_F(LibraryTest, FourThreadsLoadReadAndUnload) {
       ASSERT_FALSE(library->Load(wanted, NotCompressed, &counted));
       for (const uint64_t sample : wanted) ExpectSample(*library, sample);
       ASSERT_TRUE(library->Unload(wanted));
+      BatchHold read;
+      ASSERT_FALSE(library->Read(wanted[0], NotCompressed, &read));
+      ASSERT_EQ(read->samples()->fields()[1].bytes(), BodyOf(wanted[0]));
     }
   };
   std::vector<std::thread> threads;
