@@ -121,7 +121,6 @@ Status SharedMemory::Map(Descriptor descriptor, uint64_t nbytes, bool writable,
   Status status = MapAll(descriptor.get(), nbytes, writable, &made.data_);
   if (!status.ok()) return status;
   made.nbytes_ = nbytes;
-  made.descriptor_ = std::move(descriptor);
   *memory = std::move(made);
   return {};
 }

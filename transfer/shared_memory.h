@@ -29,11 +29,12 @@ class SharedMemory {
                      SharedMemory* memory);
 
   // Maps what another process made. Refused unless it is a memfd of at least `nbytes` that is
-  // sealed against shrinking. `descriptor` is kept.
+  // sealed against shrinking. The descriptor is closed: the mapping does not need it.
   static Status Map(Descriptor descriptor, uint64_t nbytes, bool writable, SharedMemory* memory);
 
   char* data() const { return data_; }
   uint64_t nbytes() const { return nbytes_; }
+  // Of what this end made; empty for what it mapped.
   const Descriptor& descriptor() const { return descriptor_; }
 
  private:
