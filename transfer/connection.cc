@@ -138,7 +138,6 @@ void Connection::Lose(Status why) {
 }
 
 void Connection::FailAll() {
-  reader_.DropPayload();
   for (auto& [op, pending] : pending_) {
     if (pending.op != nullptr) Finish(std::move(pending.op), lost_);
     released_.push_back(std::move(pending.memory));

@@ -352,6 +352,12 @@ void Connection::ClearAnnounced(transfer::Receive receive, uint64_t op, uint64_t
     Reply(op, Answer::kTooLong);
     return;
   }
+  if (cleared_.contains(op)) {
+    Lose(Status::PeerLost("the peer breaks the protocol: two messages of one number"));
+    released_.push_back(std::move(receive.memory));
+    Finish(std::move(receive.op), lost_);
+    return;
+  }
   cleared_[op] = {std::move(receive), nbytes, false};
   FrameHead head;
   head.kind = FrameKind::kClear;

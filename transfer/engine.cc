@@ -77,7 +77,10 @@ void Peer::Close() { connection_->Close(Status::PeerLost("the connection was clo
 
 Engine::Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}
 
-Engine::~Engine() { core_->Close(); }
+Engine::~Engine() {
+  core_->Close();
+  TakeCompleted();  // They keep their connections, and these the engine.
+}
 
 Status Engine::Start(const EngineOptions& options, std::shared_ptr<Engine>* engine) {
   std::shared_ptr<EngineCore> core;
@@ -138,7 +141,9 @@ Status Engine::TakeImmediates(double timeout_s, std::vector<Immediate>* immediat
   return core_->events().TakeImmediates(DeadlineAfter(timeout_s), immediates);
 }
 
-int Engine::event_descriptor() { return core_->events().descriptor(); }
+int Engine::event_descriptor() {
+  return core_->is_of_this_process() ? core_->events().descriptor() : -1;
+}
 
 std::vector<std::shared_ptr<Op>> Engine::TakeCompleted() {
   if (!core_->is_of_this_process()) return {};

@@ -150,11 +150,14 @@ void EngineCore::Close() {
   decltype(lost_) lost;
   decltype(copying_) copying;
   decltype(closing_) regions;
-  const std::lock_guard lock(mutex_);  // They end after it is left.
-  connections.swap(connections_);
-  lost.swap(lost_);
-  copying.swap(copying_);
-  regions.swap(closing_);
+  {
+    const std::lock_guard lock(mutex_);  // They end after it is left.
+    connections.swap(connections_);
+    lost.swap(lost_);
+    copying.swap(copying_);
+    regions.swap(closing_);
+  }
+  for (const Closing& region : regions) region.memory->CloseExports();
 }
 
 // ---- Connections. ----
@@ -329,7 +332,7 @@ void EngineCore::AcceptAll(const Descriptor& listener, bool by_door) {
     const Status status = Accept(listener, &socket);
     if (status.code == StatusCode::kTimeout) return;
     if (!status.ok()) {
-      if (errno != EMFILE && errno != ENFILE) continue;  // That one went away again.
+      // Most likely this process has as many descriptors as it may.
       accept_again_ns_ = MonotonicNs() + kAcceptPauseNs;
       epoll_event none{};
       epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.get(), &none);
