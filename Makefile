@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 JOBS ?= $(shell nproc)
+# Tests wait for processes, timers and disks more than they compute.
+WORKERS ?= $(shell expr 2 \* $(JOBS))
 BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
 FRAMEWORKS := build/frameworks/bin
@@ -34,12 +36,14 @@ test: test-cpp test-python test-frameworks  ## Build with warnings as errors and
 test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/cmake --preset dev
 	$(BIN)/cmake --build --preset dev -j $(JOBS)
-	$(BIN)/ctest --preset dev -j $(JOBS)
+	$(BIN)/ctest --preset dev -j $(WORKERS)
 
+# Files stay whole, for what their tests share; tests/python/conftest.py says which begin first.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # They look for milliseconds, which a neighbour at work would hide.
 NETWORKS := $(addprefix tests/python/qdl/,test_netns.py test_qdl_netns.py)
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(PARALLEL) \
 	  $(addprefix --ignore=,$(NETWORKS))
 	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(NETWORKS)
 
@@ -54,9 +58,9 @@ quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without instal
 	$(BIN)/cmake --preset dev -B build/quick -DLOADGEN_BUILD_PYTHON=ON \
 	  -DPython_EXECUTABLE=$(BIN)/python -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
 	$(BIN)/cmake --build build/quick -j $(JOBS)
-	$(BIN)/ctest --test-dir build/quick -j $(JOBS) --output-on-failure
+	$(BIN)/ctest --test-dir build/quick -j $(WORKERS) --output-on-failure
 	cp build/quick/bindings/_*.so python/mlperf_loadgen/
-	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest $(PARALLEL) \
 	  $(addprefix tests/python/,$(QUICK))
 
 sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers

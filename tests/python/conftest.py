@@ -20,6 +20,23 @@ for _name in ("no_proxy", "NO_PROXY"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The files that take longest, longest first. With several workers, each of which runs whole files,
+# they begin first: or else one worker would still be at them when all others have finished.
+LONGEST = (
+    *("qdl/test_mlserver.py", "repository/test_docs.py", "repository/test_demos.py"),
+    *("repository/test_install.py", "qdl/test_qdl_faults.py", "qdl/test_qdl.py"),
+    *("core/test_golden.py", "qdl/test_http_link.py", "qdl/test_qdl_attacks.py"),
+    *("qdl/test_kserve_link.py", "repository/test_compat.py", "qdl/test_transports_accuracy.py"),
+    *("core/test_interrupts.py", "core/test_weaknesses.py", "core/test_errors.py"),
+    "core/test_traffic_model.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def run_test(tmp_path_factory):
     """`run_in`, in a new directory each time."""

@@ -273,6 +273,7 @@ ENDS = {
     """,
     "a test in a daemon thread": """
         settings.min_duration_ms = 600000
+        settings.server_target_qps = 100  # All queries are planned before the first.
         sut = lg.ConstructSUT(lambda samples: lg.complete(samples.ids), lambda: None)
         loaded = threading.Event()
         qsl = lg.ConstructQSL(20, 10, lambda i: loaded.set(), lambda i: None)

@@ -359,7 +359,8 @@ def test_a_file_cut_off_anywhere_keeps_its_whole_trials(trial_file, tmp_path):
     header, *trials = data.splitlines(keepends=True)
     ends = [len(header), len(header) + len(trials[0]), len(data)]
     cut = tmp_path / "cut.jsonl"
-    for offset in range(len(data) + 1):
+    near_ends = {end + distance for end in (0, *ends) for distance in range(-20, 21)}
+    for offset in sorted({*near_ends, *range(0, len(data), 11)} & {*range(len(data) + 1)}):
         cut.write_bytes(data[:offset])
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
