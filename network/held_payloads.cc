@@ -6,32 +6,42 @@
 namespace mlperf::network {
 namespace {
 
-std::shared_ptr<const HeldPayload> Keep(Received<SampleRecord>* received) {
+std::shared_ptr<const HeldPayload> Keep(Received<SampleRecord>* received,
+                                        const ForeignArena& arena) {
+  if (arena != nullptr) return std::make_shared<const HeldPayload>(received->record, arena);
   OwnedBytes bytes = std::move(received->owned);
   if (bytes == nullptr) {
     bytes = std::make_unique_for_overwrite<std::byte[]>(received->bytes.size());
     std::memcpy(bytes.get(), received->bytes.data(), received->bytes.size());
   }
-  const SampleRecord& record = received->record;
-  return std::make_shared<const HeldPayload>(std::move(bytes), record.layout_bytes, record.size);
+  return std::make_shared<const HeldPayload>(received->record, std::move(bytes));
 }
 
 }  // namespace
 
-HeldPayload::HeldPayload(OwnedBytes bytes, size_t layout_bytes, size_t size)
-    : bytes_(std::move(bytes)), layout_bytes_(layout_bytes), size_(size) {}
+HeldPayload::HeldPayload(const SampleRecord& record, OwnedBytes bytes)
+    : owned_(std::move(bytes)),
+      bytes_(owned_.get()),
+      layout_bytes_(record.layout_bytes),
+      size_(record.size) {}
+
+HeldPayload::HeldPayload(const SampleRecord& record, ForeignArena arena)
+    : arena_(std::move(arena)),
+      bytes_(reinterpret_cast<const std::byte*>(arena_->data()) + record.place),
+      layout_bytes_(record.layout_bytes),
+      size_(record.size) {}
 
 std::string_view HeldPayload::layout() const {
-  return {reinterpret_cast<const char*>(bytes_.get()), layout_bytes_};
+  return {reinterpret_cast<const char*>(bytes_), layout_bytes_};
 }
 
-Bytes HeldPayload::parts() const { return {bytes_.get() + Padded(layout_bytes_), size_}; }
+Bytes HeldPayload::parts() const { return {bytes_ + Padded(layout_bytes_), size_}; }
 
-void HeldPayloads::Hold(Received<SampleRecord>* received) {
+void HeldPayloads::Hold(Received<SampleRecord>* received, const ForeignArena& arena) {
   const uint64_t index = received->record.index;
   std::lock_guard<std::mutex> lock(mutex_);
   Held& held = held_[index];
-  if (held.count++ == 0) held.payload = Keep(received);
+  if (held.count++ == 0) held.payload = Keep(received, arena);
 }
 
 void HeldPayloads::Release(uint64_t index) {

@@ -12,13 +12,19 @@
 #include <vector>
 
 #include "record_reader.h"
+#include "shared_memory.h"
 
 namespace mlperf::network {
 
-// The bytes of a sample as they came, and whoever asks for them may keep them longer.
+// Memory that a load generator of this machine shares, and puts samples into.
+using ForeignArena = std::shared_ptr<const transfer::SharedMemory>;
+
+// The bytes of a sample as they came, or where they lie in an arena. Whoever asks for them may keep
+// them longer; in an arena they change once the sample is answered.
 class HeldPayload {
  public:
-  HeldPayload(OwnedBytes bytes, size_t layout_bytes, size_t size);
+  HeldPayload(const SampleRecord& record, OwnedBytes bytes);
+  HeldPayload(const SampleRecord& record, ForeignArena arena);
 
   // What the bytes mean: JSON as in qdl/wire/payload.py.
   std::string_view layout() const;
@@ -26,7 +32,9 @@ class HeldPayload {
   Bytes parts() const;
 
  private:
-  OwnedBytes bytes_;
+  OwnedBytes owned_;
+  ForeignArena arena_;
+  const std::byte* bytes_;
   size_t layout_bytes_;
   size_t size_;
 };
@@ -35,8 +43,9 @@ class HeldPayload {
 // one that came first, until the last of them is answered. Any thread may call any method.
 class HeldPayloads {
  public:
-  // One more sample of this index is worked on. `received`: a record of the kind kSample.
-  void Hold(Received<SampleRecord>* received);
+  // One more sample of this index is worked on. `arena`: where its bytes lie at the place that the
+  // record has, which is in it; null: they came with the record.
+  void Hold(Received<SampleRecord>* received, const ForeignArena& arena = nullptr);
   // One of them is answered.
   void Release(uint64_t index);
   // Null if none of this index is worked on.

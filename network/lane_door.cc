@@ -11,6 +11,7 @@
 #include "deadline.h"
 #include "handshake.h"
 #include "quiet_thread.h"
+#include "shared_memory.h"
 #include "stream_socket.h"
 
 namespace mlperf::network {
@@ -20,22 +21,35 @@ constexpr double kHearingS = 5.0;
 constexpr size_t kMostHearings = 16;
 constexpr size_t kMostAccepted = 16;  // In one turn.
 
-// Over a Unix socket each end says how large the memory is that it shares. This end shares none.
-bool AgreeOnMemory(const transfer::Descriptor& socket, int64_t deadline_ns) {
-  std::array<uint64_t, 2> arena = {};
-  if (!transfer::ReceiveAll(socket, arena.data(), sizeof(arena), deadline_ns).ok()) return false;
-  if (arena[0] != 0) return false;
-  const std::string_view none(reinterpret_cast<const char*>(arena.data()), sizeof(arena));
+// Over a Unix socket each end says how large the memory is that it shares, and sends it. This end
+// shares none.
+bool AgreeOnMemory(const transfer::Descriptor& socket, int64_t deadline_ns, ForeignArena* arena) {
+  std::array<uint64_t, 2> preface;
+  if (!transfer::ReceiveAll(socket, preface.data(), sizeof(preface), deadline_ns).ok()) {
+    return false;
+  }
+  if (preface[0] > 0) {
+    transfer::Descriptor descriptor;
+    transfer::SharedMemory memory;
+    transfer::Status status = transfer::ReceiveDescriptor(socket, &descriptor, deadline_ns);
+    if (status.ok()) {
+      status = transfer::SharedMemory::Map(std::move(descriptor), preface[0], false, &memory);
+    }
+    if (!status.ok()) return false;
+    *arena = std::make_shared<const transfer::SharedMemory>(std::move(memory));
+  }
+  preface = {};
+  const std::string_view none(reinterpret_cast<const char*>(preface.data()), sizeof(preface));
   return transfer::SendAll(socket, none, deadline_ns).ok();
 }
 
-bool IsLetIn(const transfer::Descriptor& socket, const std::string& secret) {
+bool IsLetIn(const transfer::Descriptor& socket, const std::string& secret, ForeignArena* arena) {
   const bool is_unix = transfer::PeerAddress(socket).starts_with("unix://");
   if (is_unix && !transfer::IsOfSameUser(socket)) return false;
   const int64_t deadline_ns = transfer::DeadlineAfter(kHearingS);
   const transfer::Status proved =
       transfer::ProveSecret(socket, transfer::Role::kAccepting, secret, kLaneContext, deadline_ns);
-  return proved.ok() && (!is_unix || AgreeOnMemory(socket, deadline_ns));
+  return proved.ok() && (!is_unix || AgreeOnMemory(socket, deadline_ns, arena));
 }
 
 }  // namespace
@@ -87,13 +101,14 @@ void LaneDoor::AcceptFrom(const transfer::Descriptor& listener) {
 }
 
 void LaneDoor::Hear(Hearing* hearing) {
-  const bool let_in = IsLetIn(hearing->socket, hearing->secret);
+  ForeignArena arena;
+  const bool let_in = IsLetIn(hearing->socket, hearing->secret, &arena);
   transfer::Descriptor socket;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     socket = std::move(hearing->socket);
   }
-  if (let_in) let_in_(hearing->secret, std::move(socket));
+  if (let_in) let_in_(hearing->secret, std::move(socket), std::move(arena));
   std::lock_guard<std::mutex> lock(mutex_);
   hearing->is_over = true;
 }

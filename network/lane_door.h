@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "descriptor.h"
+#include "held_payloads.h"
 #include "shared_poller.h"
 #include "status.h"
 
@@ -22,8 +23,10 @@ inline constexpr char kLaneContext[] = "lane 1";
 // by a thread of its own, so that one that says nothing keeps no other out.
 class LaneDoor {
  public:
-  // Called by the thread that heard a connection, with the secret that was proved on it.
-  using LetIn = std::function<void(const std::string& secret, transfer::Descriptor socket)>;
+  // Called by the thread that heard a connection, with the secret that was proved on it, and the
+  // memory that its other end shares; null: none.
+  using LetIn = std::function<void(const std::string& secret, transfer::Descriptor socket,
+                                   ForeignArena arena)>;
 
   LaneDoor(SharedPoller* poller, LetIn let_in);
   // Waits for the threads, whose connections it closes.

@@ -8,9 +8,10 @@ namespace mlperf::network {
 
 LaneServer::LaneServer(std::shared_ptr<HostedSystem> system)
     : system_(std::move(system)),
-      door_(&system_->poller, [this](const std::string& secret, transfer::Descriptor socket) {
-        Open(secret, std::move(socket));
-      }) {
+      door_(&system_->poller,
+            [this](const std::string& secret, transfer::Descriptor socket, ForeignArena arena) {
+              Open(secret, std::move(socket), std::move(arena));
+            }) {
   thread_ = StartQuietThread([this] {
     while (!is_stopping_) {
       system_->poller.Wait(-1);
@@ -50,7 +51,7 @@ void LaneServer::EndRun() {
 }
 
 // The first that proves the secret has the lane; the secret is of no use to others then.
-void LaneServer::Open(const std::string& secret, transfer::Descriptor socket) {
+void LaneServer::Open(const std::string& secret, transfer::Descriptor socket, ForeignArena arena) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (secret_.empty() || secret != secret_) return;
   uint64_t run;
@@ -58,7 +59,7 @@ void LaneServer::Open(const std::string& secret, transfer::Descriptor socket) {
     std::lock_guard<std::mutex> end_lock(end_mutex_);
     run = run_;
   }
-  lane_ = std::make_shared<NodeLane>(system_, std::move(socket), limits_,
+  lane_ = std::make_shared<NodeLane>(system_, std::move(socket), std::move(arena), limits_,
                                      [this, run](LaneEnd end) { Report(run, std::move(end)); });
   secret_.clear();
   door_.Expect("");

@@ -48,7 +48,7 @@ class LaneServer {
   int fd() const { return end_came_.fd(); }
 
  private:
-  void Open(const std::string& secret, transfer::Descriptor socket);
+  void Open(const std::string& secret, transfer::Descriptor socket, ForeignArena arena);
   void Report(uint64_t run, LaneEnd end);
   std::shared_ptr<NodeLane> lane();
 

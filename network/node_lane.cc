@@ -19,9 +19,10 @@ constexpr int kMostReads = 16;                 // Before other threads may have 
 }  // namespace
 
 NodeLane::NodeLane(std::shared_ptr<HostedSystem> system, transfer::Descriptor socket,
-                   LaneLimits limits, std::function<void(LaneEnd)> ended)
+                   ForeignArena arena, LaneLimits limits, std::function<void(LaneEnd)> ended)
     : system_(std::move(system)),
       socket_(std::make_shared<const transfer::Descriptor>(std::move(socket))),
+      arena_(std::move(arena)),
       ended_(std::move(ended)),
       last_received_ns_(loadgen::MonotonicClock().NowNs()),
       reader_(limits.max_payload_bytes) {
@@ -98,9 +99,11 @@ bool NodeLane::ReadOnce(bool* may_have_more) {
 void NodeLane::TakeRecords(int64_t now_ns) {
   Received<SampleRecord> received;
   while (reader_.Next(&received)) {
-    if (received.record.kind == SampleKind::kSample) {
+    const SampleKind kind = received.record.kind;
+    if (kind == SampleKind::kSample ||
+        (kind == SampleKind::kPlaced && IsInArena(received.record))) {
       TakeSample(&received, now_ns);
-    } else if (received.record.kind == SampleKind::kFlush) {
+    } else if (kind == SampleKind::kFlush) {
       IssueWhole();
       system_->work.Push({Work::Kind::kFlush, {}, {}});
     } else {
@@ -110,6 +113,12 @@ void NodeLane::TakeRecords(int64_t now_ns) {
   if (!reader_.fault().empty()) End(LaneEnd::Kind::kNonsense, reader_.fault());
 }
 
+bool NodeLane::IsInArena(const SampleRecord& record) const {
+  const uint64_t nbytes = arena_ != nullptr ? arena_->nbytes() : 0;
+  const uint64_t size = Padded(record.layout_bytes) + Padded(record.size);
+  return record.place % kAlignment == 0 && record.place <= nbytes && size <= nbytes - record.place;
+}
+
 void NodeLane::TakeSample(Received<SampleRecord>* received, int64_t now_ns) {
   const SampleRecord& record = received->record;
   samples_.push_back({record.key, record.index, now_ns});
@@ -117,7 +126,7 @@ void NodeLane::TakeSample(Received<SampleRecord>* received, int64_t now_ns) {
   if (record.ends_query != 0 || samples_.size() - begun_at == kMostSamplesOfAQuery) {
     query_ends_.push_back(samples_.size());
   }
-  system_->payloads.Hold(received);
+  system_->payloads.Hold(received, record.kind == SampleKind::kPlaced ? arena_ : nullptr);
 }
 
 // Of a query that is not read to its end, the samples stay.

@@ -53,8 +53,9 @@ class NodeLane : public std::enable_shared_from_this<NodeLane> {
  public:
   // `socket`: a stream socket that does not block, whose other end has proved the secret. `ended`
   // is called at most once, from any thread; it may not call this object.
-  NodeLane(std::shared_ptr<HostedSystem> system, transfer::Descriptor socket, LaneLimits limits,
-           std::function<void(LaneEnd)> ended);
+  // `arena`: where its samples of the kind kPlaced lie; null: there are none.
+  NodeLane(std::shared_ptr<HostedSystem> system, transfer::Descriptor socket, ForeignArena arena,
+           LaneLimits limits, std::function<void(LaneEnd)> ended);
 
   // Once, before all else: from now on samples are read and answers written.
   void Open();
@@ -72,12 +73,14 @@ class NodeLane : public std::enable_shared_from_this<NodeLane> {
   void Read();
   bool ReadOnce(bool* may_have_more);
   void TakeRecords(int64_t now_ns);
+  bool IsInArena(const SampleRecord& record) const;
   void TakeSample(Received<SampleRecord>* received, int64_t now_ns);
   void IssueWhole();
   void End(LaneEnd::Kind kind, std::string text);
 
   std::shared_ptr<HostedSystem> system_;
   std::shared_ptr<const transfer::Descriptor> socket_;
+  ForeignArena arena_;
   std::function<void(LaneEnd)> ended_;
   std::shared_ptr<AnswerWriter> writer_;
   std::atomic<int64_t> last_received_ns_{0};

@@ -4,11 +4,13 @@
 #include "lane_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,12 +20,14 @@
 #include "deadline.h"
 #include "handshake.h"
 #include "lane_peer.h"
+#include "shared_memory.h"
 #include "stream_socket.h"
 
 namespace mlperf::network {
 namespace {
 
 const std::string kSecret(64, 's');
+constexpr uint64_t kArenaBytes = 4096;
 constexpr LaneLimits kLimits = {1 << 20, 1 << 20, 1000};
 
 int64_t Soon() { return transfer::DeadlineAfter(20.0); }
@@ -45,16 +49,21 @@ class LaneServerTest : public testing::TestWithParam<const char*> {
   }
 
   // A connection on which the secret was proved; `ok`: whether the server agreed.
-  transfer::Descriptor Prove(const std::string& secret, bool* ok) {
+  // `shared`: what this end shares over a Unix socket.
+  transfer::Descriptor Prove(const std::string& secret, bool* ok,
+                             const transfer::Descriptor* shared = nullptr) {
     transfer::Descriptor socket = Connect();
     *ok = transfer::ProveSecret(socket, transfer::Role::kConnecting, secret, kLaneContext, Soon())
               .ok();
     if (*ok && address_.starts_with("unix://")) {
-      std::array<uint64_t, 2> arena = {};
-      const std::string_view none(reinterpret_cast<const char*>(arena.data()), sizeof(arena));
-      EXPECT_TRUE(transfer::SendAll(socket, none, Soon()).ok());
+      std::array<uint64_t, 2> arena = {shared != nullptr ? kArenaBytes : 0, 0};
+      const std::string_view preface(reinterpret_cast<const char*>(arena.data()), sizeof(arena));
+      EXPECT_TRUE(transfer::SendAll(socket, preface, Soon()).ok());
+      if (shared != nullptr) {
+        EXPECT_TRUE(transfer::SendDescriptor(socket, *shared, Soon()).ok());
+      }
       *ok = transfer::ReceiveAll(socket, arena.data(), sizeof(arena), Soon()).ok();
-      EXPECT_EQ(arena[0], 0u);
+      EXPECT_TRUE(!*ok || arena[0] == 0);
     }
     return socket;
   }
@@ -92,6 +101,31 @@ TEST_P(LaneServerTest, WhoKnowsTheSecretHasTheLaneUntilTheEndOfTheRun) {
   EXPECT_TRUE(peer.SeesTheEnd());
   EXPECT_EQ(server_.last_received_ns(), 0);
   EXPECT_FALSE(server_.TakeEnd().has_value());
+}
+
+TEST_P(LaneServerTest, OnlyMemoryThatCannotShrinkIsShared) {
+  if (address_.starts_with("tcp://")) GTEST_SKIP() << "there is none over TCP";
+  server_.BeginRun(kSecret, kLimits);
+  bool ok = true;
+  const transfer::Descriptor unsealed(memfd_create("lane test", MFD_CLOEXEC));
+  ASSERT_EQ(ftruncate(unsealed.get(), kArenaBytes), 0);
+  Prove(kSecret, &ok, &unsealed);
+  EXPECT_FALSE(ok);
+  transfer::SharedMemory memory;
+  ASSERT_TRUE(transfer::SharedMemory::Make("lane test", kArenaBytes, true, &memory).ok());
+  const std::string bytes = SampleBytes(0, 0, "placed").substr(sizeof(SampleRecord));
+  std::memcpy(memory.data(), bytes.data(), bytes.size());
+  LanePeer peer(Prove(kSecret, &ok, &memory.descriptor()));
+  ASSERT_TRUE(ok);
+  SampleRecord record;
+  record.kind = SampleKind::kPlaced;
+  record.index = 3;
+  record.layout_bytes = 13;
+  record.size = 6;
+  peer.Send({reinterpret_cast<const char*>(&record), sizeof(record)});
+  EXPECT_TRUE(system_->work.Take(kHangLimitMs).has_value());
+  const Bytes parts = system_->payloads.Find(3)->parts();
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(parts.data()), parts.size()), "placed");
 }
 
 TEST_P(LaneServerTest, NoOtherIsLetIn) {

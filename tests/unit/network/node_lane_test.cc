@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -28,6 +29,7 @@ namespace {
 using loadgen::MonotonicClock;
 
 constexpr LaneLimits kLimits = {8 << 20, 4 << 20, 30'000};
+constexpr uint64_t kArenaBytes = 4096;
 
 // Serves a system's poller while its own thread does something else, as a node's lane server does.
 class Serving {
@@ -57,11 +59,29 @@ class NodeLaneTest : public testing::Test {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     peer_ = std::make_unique<LanePeer>(transfer::Descriptor(ends[1]));
-    lane_ = std::make_shared<NodeLane>(system_, transfer::Descriptor(ends[0]), kLimits,
-                                       [this](LaneEnd end) { ended_ = std::move(end); });
+    lane_ = std::make_shared<NodeLane>(system_, transfer::Descriptor(ends[0]), SharedMemory(),
+                                       kLimits, [this](LaneEnd end) { ended_ = std::move(end); });
     lane_->Open();
   }
   ~NodeLaneTest() override { lane_->Close(); }
+
+  // Of the load generator, with a sample's bytes at 64.
+  static ForeignArena SharedMemory() {
+    transfer::SharedMemory memory;
+    EXPECT_TRUE(transfer::SharedMemory::Make("lane test", kArenaBytes, true, &memory).ok());
+    const std::string bytes = SampleBytes(0, 0, "placed").substr(sizeof(SampleRecord));
+    std::memcpy(memory.data() + 64, bytes.data(), bytes.size());
+    return std::make_shared<const transfer::SharedMemory>(std::move(memory));
+  }
+  static std::string PlacedBytes(uint64_t key, uint64_t place, uint64_t size) {
+    SampleRecord record;
+    record.kind = SampleKind::kPlaced;
+    record.key = record.index = key;
+    record.layout_bytes = 13;
+    record.size = size;
+    record.place = place;
+    return {reinterpret_cast<const char*>(&record), sizeof(record)};
+  }
 
   Work TakeWork() {
     std::optional<Work> work = system_->work.Take(kHangLimitMs);
@@ -119,6 +139,41 @@ TEST_F(NodeLaneTest, ASampleIsIssuedAndAnswered) {
   EXPECT_LE(answer.record.issued_ns, answer.record.completed_ns);
   EXPECT_LE(answer.record.completed_ns, sent.record.sent_ns);
   EXPECT_EQ(PayloadOf(5), "none");
+}
+
+TEST_F(NodeLaneTest, ASampleMayLieInSharedMemory) {
+  peer_->Send(PlacedBytes(7, 64, 6) + PlacedBytes(8, kArenaBytes - 24, 8));
+  const Work work = TakeWork();
+  EXPECT_EQ(work.samples.at(0).index, 7u);
+  EXPECT_EQ(PayloadOf(7), "[\"bytes\", []]placed");
+  EXPECT_EQ(system_->payloads.Find(8)->parts().size(), 8u);
+}
+
+TEST_F(NodeLaneTest, APlaceBeyondSharedMemoryIsNonsense) {
+  const uint64_t beyond = uint64_t{1} << 63;
+  for (const auto& [place, size] :
+       std::vector<std::pair<uint64_t, uint64_t>>{{kArenaBytes - 24, 9},
+                                                  {kArenaBytes, 0},
+                                                  {kArenaBytes + 8, 0},
+                                                  {68, 6},
+                                                  {beyond, 6},
+                                                  {UINT64_MAX - 7, 6},
+                                                  {0, kArenaBytes - 8}}) {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    LanePeer peer{transfer::Descriptor(ends[1])};
+    std::optional<LaneEnd> ended;
+    const auto lane =
+        std::make_shared<NodeLane>(system_, transfer::Descriptor(ends[0]), SharedMemory(), kLimits,
+                                   [&ended](LaneEnd end) { ended = std::move(end); });
+    lane->Open();
+    peer.Send(PlacedBytes(9, place, size));
+    ServeOnce();
+    ASSERT_TRUE(ended.has_value()) << place << " " << size;
+    EXPECT_EQ(ended->text, "a place in memory that is not shared");
+    EXPECT_EQ(system_->payloads.Find(9), nullptr);
+    lane->Close();
+  }
 }
 
 TEST_F(NodeLaneTest, QueriesStayWholeHoweverTheStreamIsCut) {
@@ -222,6 +277,7 @@ TEST_F(NodeLaneTest, NonsenseEndsTheLaneAndIsNamed) {
       {RecordBytes(SampleKind::kSample, UINT64_MAX), "more than 8388608"},
       {RecordBytes(SampleKind::kFlush, 8), "without a payload"},
       {RecordBytes(SampleKind::kPlaced, 8), "memory that is not shared"},
+      {RecordBytes(SampleKind::kFreed), "memory that is not shared"},
       {std::string(200, '\xff'), "unknown kind"},
   };
   for (const auto& [bytes, words] : kCases) {
@@ -229,8 +285,9 @@ TEST_F(NodeLaneTest, NonsenseEndsTheLaneAndIsNamed) {
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     LanePeer peer{transfer::Descriptor(ends[1])};
     std::optional<LaneEnd> ended;
-    const auto lane = std::make_shared<NodeLane>(system_, transfer::Descriptor(ends[0]), kLimits,
-                                                 [&ended](LaneEnd end) { ended = std::move(end); });
+    const auto lane =
+        std::make_shared<NodeLane>(system_, transfer::Descriptor(ends[0]), nullptr, kLimits,
+                                   [&ended](LaneEnd end) { ended = std::move(end); });
     lane->Open();
     peer.Send(SampleBytes(1, 1, "good") + bytes + SampleBytes(2, 2, "after it"));
     while (!ended) ServeOnce();

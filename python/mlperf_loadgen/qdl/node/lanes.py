@@ -43,7 +43,7 @@ class Lanes:
         `limits`: those of `LaneServer.begin_run`."""
         secret = secrets.token_hex(32)
         self._server.begin_run(secret, *limits)
-        return {**self._places, "secret": secret}
+        return {**self._places, "arena": 1, "secret": secret}
 
     def end_run(self) -> None:
         """Closes the lane."""
