@@ -253,8 +253,9 @@ def round_trip_us() -> float:
     return float(np.median(times_ns)) / 1e3
 
 
-def tensor() -> npt.NDArray[np.float32]:
-    return np.arange(TENSOR_BYTES // 4, dtype=np.float32)
+def tensors() -> list[npt.NDArray[np.float32]]:
+    """Different ones, as samples are: all of them are not in a processor's cache."""
+    return [np.full(TENSOR_BYTES // 4, i, np.float32) for i in range(64)]
 
 
 def measure_bandwidth(seconds: float, transfers: list[Transfer]) -> None:
@@ -272,18 +273,18 @@ def measure_bandwidth(seconds: float, transfers: list[Transfer]) -> None:
 
 
 def plain_socket_rate() -> float:
-    data = tensor().data
+    data = [tensor.data for tensor in tensors()]
     with node(drain_socket) as port, socket.create_connection(("127.0.0.1", port)) as connection:
         start_s = time.perf_counter()
-        for _ in range(BANDWIDTH_SAMPLES):
-            connection.sendall(data)
+        for i in range(BANDWIDTH_SAMPLES):
+            connection.sendall(data[i % len(data)])
         connection.shutdown(socket.SHUT_WR)
         connection.recv(4)
         return BANDWIDTH_SAMPLES * TENSOR_BYTES / (time.perf_counter() - start_s)
 
 
 def tensor_rate(transfer: Transfer) -> float:
-    library = Samples([tensor()] * 64)
+    library = Samples(tensors())
     with node(serve_binary) as address:
         asked = lg.TestSettings(
             scenario=lg.TestScenario.Offline,

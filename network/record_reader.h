@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "lane_wire.h"
+#include "large_buffers.h"
 
 namespace mlperf::network {
 
 using Bytes = std::span<const std::byte>;
-using OwnedBytes = std::unique_ptr<std::byte[]>;
 
 // A record as it came.
 template <typename Record>
@@ -81,7 +81,7 @@ class RecordReader {
 
   void BeginLarge(const Record& record, uint64_t size) {
     large_.record = record;
-    large_.owned = std::make_unique_for_overwrite<std::byte[]>(size);
+    large_.owned = LargeBuffers::Instance().Take(size);
     large_.bytes = {large_.owned.get(), size};
     filled_ = std::min<uint64_t>(size, end_ - begin_);
     std::memcpy(large_.owned.get(), stage_.get() + begin_, filled_);
