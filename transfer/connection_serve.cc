@@ -14,6 +14,7 @@ constexpr size_t kMaxHandles = 65'536;
 // Where two ends tell each other more than one of them may, the connection ends.
 constexpr char kMisplaced[] = "a frame in the wrong place";
 constexpr char kUnasked[] = "an answer to nothing that was asked";
+constexpr char kTooEarly[] = "an answer to what it cannot have read yet";
 constexpr char kOtherSize[] = "an answer of another size than was asked for";
 
 Status StatusOf(Answer answer, FrameKind kind) {
@@ -397,6 +398,7 @@ void Connection::EndCleared() {
 const char* Connection::TakeClear() {
   const auto found = pending_.find(reader_.head().op);
   if (found == pending_.end() || !found->second.is_announced) return kUnasked;
+  if (!writer_.HasSent(found->first)) return kTooEarly;
   Pending& pending = found->second;
   pending.is_announced = false;
   FrameHead head;
@@ -422,7 +424,11 @@ const char* Connection::BeginReply() {
     return revoking_.contains(head.op) && head.nbytes == 0 ? nullptr : kUnasked;
   }
   Pending& pending = found->second;
+  if (!writer_.HasSent(head.op)) return kTooEarly;
   if (pending.is_announced && head.value == static_cast<uint32_t>(Answer::kDone)) return kUnasked;
+  const bool has_frame_of_its_own =
+      pending.kind == FrameKind::kSend && !pending.is_announced && pending.nbytes > kMaxKeptMessage;
+  if (has_frame_of_its_own && writer_.HoldsMessage(head.op)) return kTooEarly;
   const bool is_done = head.value == static_cast<uint32_t>(Answer::kDone);
   if (is_done && pending.kind == FrameKind::kRead) {
     if (head.nbytes != pending.nbytes) return kOtherSize;

@@ -388,6 +388,7 @@ void EngineCore::RetireLost() {
   for (const auto& connection : lost) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection->socket(), nullptr);
     if (last_served_ == connection) last_served_.reset();
+    events_.RemovePeer(connection->number());
     connection->Retire();
   }
 }

@@ -32,6 +32,17 @@ void EventQueue::AddPeer(std::shared_ptr<Peer> peer) {
   changed_.notify_all();
 }
 
+void EventQueue::RemovePeer(uint64_t number) {
+  std::vector<std::shared_ptr<Peer>> removed;  // Ends without the lock.
+  const std::lock_guard lock(mutex_);
+  std::erase_if(peers_, [&](std::shared_ptr<Peer>& peer) {
+    if (peer->number() != number) return false;
+    removed.push_back(std::move(peer));
+    return true;
+  });
+  Signal();
+}
+
 bool EventQueue::AddImmediate(const Immediate& immediate) {
   {
     const std::lock_guard lock(mutex_);

@@ -23,6 +23,8 @@ class EventQueue {
 
   void AddCompleted(std::shared_ptr<Op> op);
   void AddPeer(std::shared_ptr<Peer> peer);
+  // It is gone: a program that accepts nobody must not keep all that ever came.
+  void RemovePeer(uint64_t number);
   // False if the program left too many of this peer's.
   bool AddImmediate(const Immediate& immediate);
 

@@ -49,6 +49,12 @@ void FrameWriter::Add(OutFrame frame) {
   }
 }
 
+bool FrameWriter::HoldsMessage(uint64_t op) const {
+  return std::ranges::any_of(queue_, [&](const OutFrame& frame) {
+    return frame.head.kind == FrameKind::kSend && frame.head.op == op;
+  });
+}
+
 void FrameWriter::Admit(OutFrame frame) {
   if (frame.sort == OutFrame::Sort::kRequest) {
     ++unanswered_;
@@ -144,6 +150,8 @@ void FrameWriter::PopFront() {
   if (queue_.front().sort == OutFrame::Sort::kAnswer) {
     --answers_;
     answer_slices_ -= queue_.front().slices;
+  } else if (queue_.front().sort == OutFrame::Sort::kRequest) {
+    last_request_ = queue_.front().head.op;
   }
   if (queue_.front().memory != nullptr) released_->push_back(std::move(queue_.front().memory));
   queue_.pop_front();

@@ -46,6 +46,11 @@ class FrameWriter {
   // A request that counted for so many slices was answered.
   void Answered(uint32_t slices);
 
+  // Whether the request with this op was sent whole: no peer can answer it sooner.
+  bool HasSent(uint64_t op) const { return op <= last_request_; }
+  // Whether the bytes of an announced message still lie here.
+  bool HoldsMessage(uint64_t op) const;
+
   // Whether it has something that may be sent.
   bool is_ready() const { return !queue_.empty(); }
   // The answers that wait here are more than an honest peer can have asked for.
@@ -84,8 +89,9 @@ class FrameWriter {
   std::deque<OutFrame> queue_;    // The front may be partly sent.
   std::deque<OutFrame> waiting_;  // Requests that must wait for answers.
   bool is_front_begun_ = false;
-  size_t front_part_ = 0;    // Of the front: how many parts were sent whole, and
-  size_t front_offset_ = 0;  // how much of the next.
+  size_t front_part_ = 0;      // Of the front: how many parts were sent whole, and
+  size_t front_offset_ = 0;    // how much of the next.
+  uint64_t last_request_ = 0;  // The op of the last request that was sent; they are sent in order.
   uint32_t unanswered_ = 0;
   uint32_t unanswered_slices_ = 0;
   uint32_t answers_ = 0;
