@@ -1,6 +1,7 @@
 // complete(ids, data=None, n_tokens=None): a whole batch from arrays.
 #include "complete_arrays.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -82,16 +83,54 @@ class Column {
   Py_ssize_t size_ = 0;
 };
 
+// The arguments by their positions. False with a TypeError set if they are others. It is written
+// out as PyArg_ParseTupleAndKeywords takes as long as completing a sample.
+class Arguments {
+ public:
+  bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names) {
+    if (count > kCount) {
+      PyErr_Format(PyExc_TypeError, "complete takes at most 3 arguments, not %zd", count);
+      return false;
+    }
+    std::copy(values, values + count, values_);
+    const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      if (!Set(PyTuple_GET_ITEM(names, i), values[count + i])) return false;
+    }
+    if (values_[0] == nullptr) PyErr_SetString(PyExc_TypeError, "complete needs ids");
+    return values_[0] != nullptr;
+  }
+
+  PyObject* ids() const { return values_[0]; }
+  PyObject* data() const { return OrNone(values_[1]); }
+  PyObject* n_tokens() const { return OrNone(values_[2]); }
+
+ private:
+  static constexpr Py_ssize_t kCount = 3;
+  static constexpr const char* kNames[kCount] = {"ids", "data", "n_tokens"};
+
+  static PyObject* OrNone(PyObject* value) { return value == nullptr ? Py_None : value; }
+
+  bool Set(PyObject* name, PyObject* value) {
+    for (Py_ssize_t i = 0; i < kCount; ++i) {
+      if (values_[i] != nullptr || PyUnicode_CompareWithASCIIString(name, kNames[i]) != 0) continue;
+      values_[i] = value;
+      return true;
+    }
+    PyErr_Format(PyExc_TypeError, "unexpected or repeated argument %R", name);
+    return false;
+  }
+
+  PyObject* values_[kCount] = {};
+};
+
 }  // namespace
 
-PyObject* Complete(PyObject*, PyObject* arguments, PyObject* keywords) {
+PyObject* Complete(PyObject*, PyObject* const* values, Py_ssize_t n_values, PyObject* names) {
   Call call;
-  static const char* names[] = {"ids", "data", "n_tokens", nullptr};
-  PyObject *ids = nullptr, *data = Py_None, *n_tokens = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|OO:complete", const_cast<char**>(names),
-                                   &ids, &data, &n_tokens)) {
-    return nullptr;
-  }
+  Arguments arguments;
+  if (!arguments.Parse(values, n_values, names)) return nullptr;
+  PyObject *ids = arguments.ids(), *data = arguments.data(), *n_tokens = arguments.n_tokens();
   Column id_column, token_column;
   Payloads payloads;
   if (!id_column.Read(ids, "ids")) return nullptr;

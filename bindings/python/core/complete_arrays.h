@@ -7,7 +7,7 @@
 namespace mlperf::python {
 
 // The Python function complete(ids, data=None, n_tokens=None).
-PyObject* Complete(PyObject* module, PyObject* arguments, PyObject* keywords);
+PyObject* Complete(PyObject* module, PyObject* const* values, Py_ssize_t n_values, PyObject* names);
 
 }  // namespace mlperf::python
 
