@@ -157,7 +157,7 @@ TEST_F(ServedSamplesTest, AnOutletTakesWhatHappensUntilTheEndOfItsRun) {
   served_->Clear();
   served_->Open();
   Complete(Admit({4}), "x");
-  EXPECT_EQ(Told(served_.get()), Texts{"completed 4 0 x"});
+  EXPECT_EQ(Reported(served_.get()), Texts{"completed 4 0 x"});
 }
 
 TEST_F(ServedSamplesTest, WhatIsNoGoodCompletionIsAFault) {
