@@ -137,7 +137,8 @@ def boot(root: Path, kernel: Path, initrd: Path, folder: Path) -> int:
     command = [
         *("qemu-system-x86_64", "-accel", "tcg", "-m", "1024", "-smp", "1", "-nographic"),
         "-no-reboot",
-        *("-kernel", image, "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1"),
+        *("-kernel", image, "-initrd", initrd),
+        *("-append", "console=ttyS0 quiet panic=-1 no_timer_check"),
         *("-virtfs", share.format(root, "root") + ",readonly=on"),
         *("-virtfs", share.format(folder, "work")),
         *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"),
