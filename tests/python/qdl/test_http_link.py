@@ -683,8 +683,8 @@ NODE = """
 """
 
 
-@pytest.fixture
-def node_process():
+@contextlib.contextmanager
+def started_node():
     """A node of serve_http in another process, which prints its address."""
     command = (sys.executable, "-c", textwrap.dedent(NODE), "http://127.0.0.1:0")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -696,11 +696,26 @@ def node_process():
 
 
 @pytest.fixture
+def node_process():
+    with started_node() as process:
+        yield process
+
+
+@pytest.fixture
 def node(node_process):
     """Its address; it must end in peace."""
     yield node_process.address
     node_process.terminate()
     assert node_process.wait(HANG_LIMIT_S) == 0
+
+
+@pytest.fixture(scope="module")
+def shared_node():
+    """The address of a node that all requests leave as it was; it must end in peace."""
+    with started_node() as process:
+        yield process.address
+        process.terminate()
+        assert process.wait(HANG_LIMIT_S) == 0
 
 
 class Pixels(lg.QuerySampleLibrary):
@@ -789,13 +804,13 @@ def test_a_node_that_is_killed_ends_the_test(node_process, tmp_path):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"{}", b'{"query": null}', b'{"query": {"b64": "?"}}', b"[" * 50000]
 )
-def test_requests_that_are_none_are_refused(node, body):
+def test_requests_that_are_none_are_refused(shared_node, body):
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     with pytest.raises(HTTPError, match="400"):
-        urlopen(Request(f"{node}/predict/", body), timeout=HANG_LIMIT_S)
-    with urlopen(Request(f"{node}/getname/", b""), timeout=HANG_LIMIT_S) as answer:
+        urlopen(Request(f"{shared_node}/predict/", body), timeout=HANG_LIMIT_S)
+    with urlopen(Request(f"{shared_node}/getname/", b""), timeout=HANG_LIMIT_S) as answer:
         assert json.load(answer) == {"name": "labels"}
 
 

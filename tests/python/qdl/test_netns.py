@@ -226,7 +226,7 @@ def test_tcp_gets_through_in_spite_of_losses(two_hosts):
         assert output(server).strip() == hashlib.sha256(data).hexdigest()
 
 
-def test_a_cut_stops_the_traffic_and_a_mend_resumes_it(two_hosts):
+def test_a_cut_stops_the_traffic_and_a_repair_resumes_it(two_hosts):
     def answers_within(seconds):
         return bool(select.select([client.stdout], [], [], seconds)[0])
 
