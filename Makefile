@@ -51,9 +51,9 @@ test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with t
 	$(FRAMEWORKS)/python -m pytest tests/python/repository/test_framework_demos.py \
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py)
 
-# Nothing is installed: the extension module of a development build lies beside the package.
-# These take half of the time of all in core.
+# Half of the time of all tests in core.
 NOT_QUICK := $(addprefix tests/python/core/test_,golden.py interrupts.py traffic_model.py weaknesses.py)
+# Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
          repository/test_public_names.py
 quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without installing anything
