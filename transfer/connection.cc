@@ -74,10 +74,6 @@ Status Connection::LostStatus() const {
   return lost_;
 }
 
-void Connection::AnnounceCompleted(std::shared_ptr<Op> op) {
-  core_->events().AddCompleted(std::move(op));
-}
-
 void Connection::Begin() {
   Guard guard(this);
   TakeFrames();

@@ -88,7 +88,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // does it, and will wake who sleeps.
   bool Help(const Op& op, int64_t deadline_ns);
   void Close(const Status& why);
-  void AnnounceCompleted(std::shared_ptr<Op> op);
 
   static Status ForkedStatus();
   Status LostStatus() const;

@@ -77,10 +77,7 @@ void Peer::Close() { connection_->Close(Status::PeerLost("the connection was clo
 
 Engine::Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}
 
-Engine::~Engine() {
-  core_->Close();
-  TakeCompleted();  // They keep their connections, and these the engine.
-}
+Engine::~Engine() { core_->Close(); }
 
 Status Engine::Start(const EngineOptions& options, std::shared_ptr<Engine>* engine) {
   std::shared_ptr<EngineCore> core;
@@ -141,13 +138,12 @@ Status Engine::TakeImmediates(double timeout_s, std::vector<Immediate>* immediat
   return core_->events().TakeImmediates(DeadlineAfter(timeout_s), immediates);
 }
 
-int Engine::event_descriptor() {
-  return core_->is_of_this_process() ? core_->events().descriptor() : -1;
+bool Engine::OnImmediate(std::function<void()> call) {
+  return core_->is_of_this_process() && core_->events().OnImmediate(std::move(call));
 }
 
-std::vector<std::shared_ptr<Op>> Engine::TakeCompleted() {
-  if (!core_->is_of_this_process()) return {};
-  return core_->events().TakeCompleted();
+int Engine::event_descriptor() {
+  return core_->is_of_this_process() ? core_->events().descriptor() : -1;
 }
 
 void Engine::Close() { core_->Close(); }

@@ -2,7 +2,7 @@
 // tagged messages. This is the whole public interface.
 //
 // An Engine has one thread, which serves its peers and sleeps in epoll; threads that wait take a
-// connection over meanwhile. Every method may be called from any thread; none calls back. Errors
+// connection over meanwhile. Every method may be called from any thread. Errors
 // are values (status.h); what a call refuses has moved no byte and made no operation. Objects are
 // shared: an Op keeps its region, a RemoteRegion its peer. After a fork the child's copies answer
 // kFailed. docs/transfer.md says what completion, order and lifetimes mean.
@@ -10,6 +10,7 @@
 #define MLPERF_TRANSFER_ENGINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -164,10 +165,13 @@ class Engine {
   // none came.
   Status TakeImmediates(double timeout_s, std::vector<Immediate>* immediates);
 
-  // Readable while completed operations that asked for it (Op::NotifyWhenDone), immediates or new
-  // peers wait. For an event loop to watch; the engine owns it.
+  // True: `call` runs once, when the next immediate comes or the engine closes, on a thread of the
+  // engine: it must be short and call nothing of the engine. False: some wait already, or it is
+  // closed.
+  bool OnImmediate(std::function<void()> call);
+
+  // Readable while immediates or new peers wait. For an event loop to watch; the engine owns it.
   int event_descriptor();
-  std::vector<std::shared_ptr<Op>> TakeCompleted();
 
   // Ends the thread and the connections, fails what is outstanding, closes the regions.
   void Close();

@@ -74,6 +74,10 @@ Status EngineCore::SetUp(const EngineOptions& options) {
     return Status::Invalid("the secret has " + std::to_string(options.secret.size()) +
                            " bytes; give 32");
   }
+  // Zeros prove what no secret does.
+  if (!options.secret.empty() && options.secret.find_first_not_of('\0') == std::string::npos) {
+    return Status::Invalid("the secret is 32 zeros; give 32 random bytes");
+  }
   if (!(options.spin_us >= 0 && options.spin_us <= kMaxSpinUs)) {
     return Status::Invalid("spin_us must be from 0 to 1,000,000 microseconds");
   }

@@ -16,12 +16,6 @@ std::chrono::steady_clock::time_point TimePoint(int64_t deadline_ns) {
 
 }  // namespace
 
-void EventQueue::AddCompleted(std::shared_ptr<Op> op) {
-  const std::lock_guard lock(mutex_);
-  completed_.push_back(std::move(op));
-  Signal();
-}
-
 void EventQueue::AddPeer(std::shared_ptr<Peer> peer) {
   {
     const std::lock_guard lock(mutex_);
@@ -44,6 +38,7 @@ void EventQueue::RemovePeer(uint64_t number) {
 }
 
 bool EventQueue::AddImmediate(const Immediate& immediate) {
+  std::vector<std::function<void()>> calls;
   {
     const std::lock_guard lock(mutex_);
     uint32_t& count = immediates_of_peer_[immediate.peer];
@@ -51,16 +46,11 @@ bool EventQueue::AddImmediate(const Immediate& immediate) {
     ++count;
     immediates_.push_back(immediate);
     Signal();
+    calls = std::exchange(on_immediate_, {});
   }
   changed_.notify_all();
+  for (const auto& call : calls) call();
   return true;
-}
-
-std::vector<std::shared_ptr<Op>> EventQueue::TakeCompleted() {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<Op>> taken = std::exchange(completed_, {});
-  Signal();
-  return taken;
 }
 
 Status EventQueue::TakePeer(int64_t deadline_ns, std::shared_ptr<Peer>* peer) {
@@ -82,6 +72,13 @@ Status EventQueue::TakeImmediates(int64_t deadline_ns, std::vector<Immediate>* i
   immediates_of_peer_.clear();
   Signal();
   return {};
+}
+
+bool EventQueue::OnImmediate(std::function<void()> call) {
+  const std::lock_guard lock(mutex_);
+  if (is_closed_ || !immediates_.empty()) return false;
+  on_immediate_.push_back(std::move(call));
+  return true;
 }
 
 template <typename Ready>
@@ -110,7 +107,7 @@ int EventQueue::descriptor() {
 // Makes the descriptor readable, or not, as it should be.
 void EventQueue::Signal() {
   if (!descriptor_) return;
-  const bool should = !completed_.empty() || !peers_.empty() || !immediates_.empty();
+  const bool should = !peers_.empty() || !immediates_.empty();
   if (should == is_signalled_) return;
   is_signalled_ = should;
   uint64_t count = 1;
@@ -121,12 +118,15 @@ void EventQueue::Signal() {
 }
 
 void EventQueue::Close() {
+  std::vector<std::function<void()>> calls;
   {
     const std::lock_guard lock(mutex_);
     is_closed_ = true;
     peers_.clear();
+    calls = std::exchange(on_immediate_, {});
   }
   changed_.notify_all();
+  for (const auto& call : calls) call();
 }
 
 }  // namespace mlperf::transfer

@@ -1,10 +1,11 @@
-// What waits for the program: completed operations that it asked to be told of, immediates, peers.
+// What waits for the program: immediates and peers.
 #ifndef MLPERF_TRANSFER_EVENT_QUEUE_H_
 #define MLPERF_TRANSFER_EVENT_QUEUE_H_
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -21,16 +22,18 @@ class EventQueue {
  public:
   static constexpr uint32_t kMaxImmediatesOfPeer = 65'536;
 
-  void AddCompleted(std::shared_ptr<Op> op);
   void AddPeer(std::shared_ptr<Peer> peer);
   // It is gone: a program that accepts nobody must not keep all that ever came.
   void RemovePeer(uint64_t number);
   // False if the program left too many of this peer's.
   bool AddImmediate(const Immediate& immediate);
 
-  std::vector<std::shared_ptr<Op>> TakeCompleted();
   Status TakePeer(int64_t deadline_ns, std::shared_ptr<Peer>* peer);
   Status TakeImmediates(int64_t deadline_ns, std::vector<Immediate>* immediates);
+
+  // True: `call` runs once, when the next immediate comes or the queue is closed. False: some wait
+  // already, or it is closed.
+  bool OnImmediate(std::function<void()> call);
 
   // Readable while anything waits; made when it is first asked for.
   int descriptor();
@@ -46,9 +49,9 @@ class EventQueue {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::shared_ptr<Op>> completed_;
   std::deque<std::shared_ptr<Peer>> peers_;
   std::vector<Immediate> immediates_;
+  std::vector<std::function<void()>> on_immediate_;
   std::unordered_map<uint64_t, uint32_t> immediates_of_peer_;
   Descriptor descriptor_;
   bool is_signalled_ = false;

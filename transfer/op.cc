@@ -32,8 +32,9 @@ Status Op::Wait(double timeout_s) {
   return status_;
 }
 
-bool Op::NotifyWhenDone() {
-  return (state_.fetch_or(kNotice, std::memory_order_acq_rel) & kDone) == 0;
+bool Op::OnDone(std::function<void()> call) {
+  on_done_ = std::move(call);
+  return (state_.fetch_or(kHasCall, std::memory_order_acq_rel) & kDone) == 0;
 }
 
 void Op::Complete(Status status) {
@@ -42,7 +43,7 @@ void Op::Complete(Status status) {
   completed_ns_ = MonotonicNs();
   const uint32_t before = state_.fetch_or(kDone);
   if (sleepers_.load() > 0) FutexWakeAll(&state_);
-  if ((before & kNotice) != 0) connection_->AnnounceCompleted(shared_from_this());
+  if ((before & kHasCall) != 0) on_done_();
 }
 
 void Op::SleepUntil(int64_t deadline_ns) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "deadline.h"
@@ -15,7 +16,7 @@ class Connection;
 class Region;
 
 // Made by the call that posts it, shared by the program and the engine; it keeps its local region
-// alive. Every method may be called from any thread, and none calls back.
+// alive. Every method may be called from any thread.
 class Op : public std::enable_shared_from_this<Op> {
  public:
   Op(std::shared_ptr<Region> local, std::shared_ptr<Connection> connection, uint64_t nbytes);
@@ -33,9 +34,10 @@ class Op : public std::enable_shared_from_this<Op> {
   // on. The calling thread may serve the connection meanwhile, and asks no lock of the program.
   Status Wait(double timeout_s = kForever);
 
-  // Asks to be told: true, and once it is done, Engine::TakeCompleted() gives it, once. False: it
-  // is done already, and will not be given. One atomic step, so nothing is missed or told twice.
-  bool NotifyWhenDone();
+  // True: `call` runs once, when it is done, on the thread that ends it, which may hold locks of
+  // the engine: it must be short and call nothing of the engine. False: it is done already, and
+  // `call` is dropped. One atomic step, so that nothing is missed. To be called once.
+  bool OnDone(std::function<void()> call);
 
   uint64_t nbytes() const { return nbytes_; }
   // Of a receive that is done: how long the message was.
@@ -54,7 +56,7 @@ class Op : public std::enable_shared_from_this<Op> {
  private:
   friend class Connection;
   static constexpr uint32_t kDone = 1;
-  static constexpr uint32_t kNotice = 2;
+  static constexpr uint32_t kHasCall = 2;
 
   void SleepUntil(int64_t deadline_ns);
 
@@ -62,9 +64,10 @@ class Op : public std::enable_shared_from_this<Op> {
   const std::shared_ptr<Connection> connection_;
   const uint64_t nbytes_;
   const int64_t posted_ns_;
-  std::atomic<uint32_t> state_{0};  // kDone, kNotice; also the futex of those who sleep.
+  std::atomic<uint32_t> state_{0};  // kDone, kHasCall; also the futex of those who sleep.
   std::atomic<uint32_t> sleepers_{0};
   std::atomic<bool> is_completing_{false};
+  std::function<void()> on_done_;
   Status status_;
   uint64_t received_nbytes_ = 0;
   int64_t completed_ns_ = 0;
