@@ -49,7 +49,8 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
 	$(FRAMEWORKS)/python -m pytest tests/python/repository/test_framework_demos.py \
-	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py)
+	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
+	  tests/python/transfer/test_transfer_torch.py
 
 # Half of the time of all tests in core.
 NOT_QUICK := $(addprefix tests/python/core/test_,golden.py interrupts.py traffic_model.py weaknesses.py)

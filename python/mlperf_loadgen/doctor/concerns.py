@@ -157,6 +157,17 @@ def _open_files(found: Measured) -> Concern | None:
     )
 
 
+def _transfers(found: Measured) -> Concern | None:
+    failed = [check for check in found.transfers if check.fault]
+    if not failed:
+        return None
+    return Concern(
+        f"the self-test of transfers by {failed[0].provider.name} failed: {failed[0].fault}",
+        "engines choose this provider, as it says that it is usable",
+        "name the providers that work, as Engine(providers=...) takes them",
+    )
+
+
 _CHECKS: tuple[Callable[[Measured], Concern | None], ...] = (
     _rates,
     _neighbours,
@@ -169,4 +180,5 @@ _CHECKS: tuple[Callable[[Measured], Concern | None], ...] = (
     _virtual,
     _memory,
     _open_files,
+    _transfers,
 )

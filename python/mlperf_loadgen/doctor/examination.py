@@ -21,6 +21,7 @@ from .timing import (
     run_at,
     search_rate,
 )
+from .transfers import check_transfers
 
 
 def examine(
@@ -35,8 +36,9 @@ def examine(
     A tenth of the time goes to sleeping, a fifth to a spinning thread, and the rest to short Server
     tests of a system that answers at once. The rate rises until the 99th percentile of lateness
     passes `lateness_bound_us` microseconds or queries are left behind. The logs of these tests are
-    temporary. Facts about the machine are read below `root`; a fact that it does not report is
-    None. `progress(text)` gets a line for each step.
+    temporary. At the end each provider of transfers is tested. Facts about the machine are read
+    below `root`; a fact that it does not report is None. `progress(text)` gets a line for each
+    step.
 
     Raises ValueError if `seconds` or the bound is not positive and finite, and RuntimeError if a
     test is running in this process.
@@ -53,7 +55,9 @@ def examine(
     gaps = measure_gaps(0.2 * seconds)
     bound_ns = round(1000 * lateness_bound_us)
     rates = _server_rates(0.7 * seconds, bound_ns, report)
-    measured = Measured(machine, clock, sleep, gaps, busy_cores, bound_ns, rates)
+    report("transfers between processes")
+    transfers = check_transfers()
+    measured = Measured(machine, clock, sleep, gaps, busy_cores, bound_ns, rates, transfers)
     return Diagnosis(**vars(measured), warnings=warnings_of(measured))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..host.machine import Machine
 from .timing import ClockCost, Gaps, ServerRate, TimerJitter
+from .transfers import TransferCheck
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Measured:
     """The bound that the 99th percentile of lateness had to keep."""
     rates: tuple[ServerRate, ...]
     """Every short Server test of a system that answers at once, in the order of the tests."""
+    transfers: tuple[TransferCheck, ...]
+    """How transfers between processes can move bytes here, usable or not."""
 
     @property
     def trusted(self) -> ServerRate | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from ..host.machine import Machine
 from ..text.columns import wrapped
-from ..text.units import counted, duration, share
+from ..text.units import counted, duration, number, share
 from .concerns import Concern
 from .measured import Measured
+from .transfers import TransferCheck
 
 _UNKNOWN = "not known"
 
@@ -74,6 +75,29 @@ def _rates(found: Measured) -> Iterator[str]:
         )
 
 
+def _transfers(checks: tuple[TransferCheck, ...]) -> Iterator[str]:
+    if checks:
+        yield "Transfers between processes, by provider, and a test of each:"
+    for check in checks:
+        provider = check.provider
+        version = f" {provider.version}" if provider.version else ""
+        yield (
+            f"{provider.name:>11}{version}: {_outcome(check)} (this release was tested: "
+            f"{provider.tested})"
+        )
+
+
+def _outcome(check: TransferCheck) -> str:
+    if not check.provider.usable:
+        return f"not usable: {check.provider.why}"
+    if check.latency_ns is None or check.bytes_per_s is None:
+        return f"FAILED: {check.fault}"
+    return (
+        f"2 KiB in {duration(check.latency_ns)} (p50), 1 MiB at "
+        f"{number(check.bytes_per_s / 1e9)} GB/s"
+    )
+
+
 def _conclusion(found: Measured) -> Iterator[str]:
     best = found.trusted
     bound = duration(found.lateness_bound_ns)
@@ -90,7 +114,8 @@ def _conclusion(found: Measured) -> Iterator[str]:
 
 def diagnosis_text(found: Measured, warnings: tuple[Concern, ...]) -> str:
     """The measurements, the rate to trust, and the problems of the machine."""
-    lines = [*_machine(found.machine), *_timing(found), *_rates(found), *_conclusion(found)]
+    lines = [*_machine(found.machine), *_timing(found), *_rates(found)]
+    lines += [*_transfers(found.transfers), *_conclusion(found)]
     for concern in warnings:
         lines += [f"Warning: {concern.what}.", f"  why: {concern.why}", f"  fix: {concern.fix}"]
     return "\n".join(part for line in lines for part in wrapped(line, "    "))

@@ -16,9 +16,15 @@ import pytest
 from mlperf_loadgen.doctor import Diagnosis, examine, timing
 from mlperf_loadgen.doctor.concerns import warnings_of
 from mlperf_loadgen.doctor.timing import ClockCost, Gaps, ServerRate, TimerJitter
+from mlperf_loadgen.doctor.transfers import TransferCheck, check_transfers
 from mlperf_loadgen.host.machine import Machine, read_busy_s, read_machine
+from mlperf_loadgen.transfer import Provider
 
 BOUND_NS = 100_000
+
+SHM = Provider("shm", True, "", "1.0", "on hardware")
+VERBS = Provider("verbs", False, "no RDMA device", "", "in emulation")
+FAILED_TRANSFER = TransferCheck(SHM, None, None, "PeerLost: gone")
 
 BARE = {
     "proc/cpuinfo": "processor\t: 0\nmodel name\t: Fast CPU 9000\nflags\t\t: fpu tsc sse\n",
@@ -258,6 +264,7 @@ def healthy(**changes):
         "busy_cores": 0.0,
         "lateness_bound_ns": BOUND_NS,
         "rates": (rate_at(1000, 10), rate_at(50_000, 20_000), rate_at(90_000, 200_000)),
+        "transfers": (),
         "warnings": (),
     } | {k: v for k, v in changes.items() if k not in of_machine}
     return Diagnosis(**found)
@@ -282,6 +289,7 @@ def test_a_healthy_machine_is_not_warned_about():
         ({"hypervisor": True}, "virtual machine"),
         ({"memory_available_bytes": 2**29}, "512 MiB"),
         ({"open_files_limit": 1024}, "1024 files"),
+        ({"transfers": (FAILED_TRANSFER,)}, "by shm failed: PeerLost: gone"),
     ],
 )
 def test_each_fault_is_warned_about_with_reason_and_fix(change, what):
@@ -313,6 +321,30 @@ def test_the_text_says_how_often_lower_rates_were_late():
 
 def test_the_text_says_that_no_rate_is_to_be_trusted():
     assert "No rate was issued less than 100 us late" in str(healthy(rates=(rate_at(1000, 10**6),)))
+
+
+def test_the_text_lists_how_transfers_go():
+    checks = (
+        TransferCheck(SHM, 2100.0, 48.5e9, ""),
+        TransferCheck(VERBS, None, None, ""),
+        FAILED_TRANSFER,
+    )
+    text = " ".join(str(healthy(transfers=checks)).split())
+    assert "shm 1.0: 2 KiB in 2.1 us (p50), 1 MiB at 48.5 GB/s" in text
+    assert "tested: on hardware" in text
+    assert "verbs: not usable: no RDMA device (this release was tested: in emulation)" in text
+    assert "FAILED: PeerLost: gone" in text
+    assert "Transfers" not in str(healthy())
+
+
+def test_each_provider_of_transfers_is_tested():
+    checks = {check.provider.name: check for check in check_transfers()}
+    assert {"shm", "tcp", "verbs"} <= checks.keys()
+    for check in checks.values():
+        assert check.fault == ""
+        assert (check.latency_ns is not None) == check.provider.usable
+        assert (check.bytes_per_s is not None) == check.provider.usable
+    assert checks["shm"].bytes_per_s > 0
 
 
 def test_the_text_of_a_machine_that_reports_nothing_is_text():

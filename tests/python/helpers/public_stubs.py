@@ -7,7 +7,7 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[3] / "python" / "mlperf_loadgen"
-TABLES = ("", "data", "qdl")
+TABLES = ("", "data", "qdl", "transfer")
 """The packages that hand on names, by their folders."""
 
 
@@ -32,7 +32,9 @@ def stub_of(folder):
         if len(line) > 100:
             line = f"from .{module} import (\n    " + handed_on.replace(", ", ",\n    ") + ",\n)"
         lines.append(line)
-    public = sorted(name for names in table.values() for name in names)
+    public = sorted(
+        (name for names in table.values() for name in names), key=lambda n: (n != n.upper(), n)
+    )
     lines += ["", "__all__ = [", *(f'    "{name}",' for name in public), "]"]
     return "\n".join(lines) + "\n"
 

@@ -147,6 +147,22 @@ def test_quiet_pairs_are_preferred(compare: ModuleType) -> None:
     assert next(loads) == 0.3
 
 
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_table_of_transfers(op: str, tmp_path: Path) -> None:
+    done = run(
+        *(str(BENCHMARKS / "transfer.py"), "--op", op, "--engines", "copy,socket,shm,tcp"),
+        *("--sizes", "2K,64K", "--shapes", "1x1,8x2", "--budget-s", "0.01"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1:-1] for line in done.stdout.splitlines()[3:]]
+    shapes = [[cell.strip() for cell in row[:5]] for row in rows]
+    assert len(shapes) == 4 * 4
+    assert shapes[0] == ["copy", "-", "2,048", "1", "1"]
+    assert shapes[-1] == ["tcp", "on hardware", "65,536", "8", "2"]
+    assert all(float(row[5]) > 0 and float(row[7].replace(",", "")) > 0 for row in rows)
+
+
 def test_comparison_from_end_to_end(tmp_path: Path) -> None:
     table = tmp_path / "table.md"
     done = run(
