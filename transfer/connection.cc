@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "connection_parts.h"
@@ -100,6 +101,10 @@ void Connection::Close(const Status& why) {
   for (const std::shared_ptr<RemoteMemory>& remote : remotes) {
     remote->gate.Close();
     remote->gate.WaitUntilEmpty(kNever);
+  }
+  // Another thread may be about to finish the piece that it copied.
+  while (!copies_.is_empty()) {
+    if (!copies_.Step()) std::this_thread::yield();
   }
 }
 

@@ -66,7 +66,7 @@ struct EngineOptions {
 class Region {
  public:
   explicit Region(std::shared_ptr<Memory> memory);
-  ~Region();  // Closes it.
+  ~Region();  // Closes it, without waiting: its memory is kept until no peer can touch it.
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
@@ -153,7 +153,8 @@ class Engine {
 
   // New memory of zeros, which peers on this machine can map.
   Status Allocate(uint64_t nbytes, Access access, std::shared_ptr<Region>* region);
-  // The caller's memory, which `owner` keeps alive if it is given, else the caller.
+  // The caller's memory. `owner` keeps it alive, and may end in any thread; without one, close the
+  // region before the memory goes.
   Status Register(void* data, uint64_t nbytes, Access access, std::shared_ptr<Region>* region,
                   std::shared_ptr<void> owner = nullptr);
 

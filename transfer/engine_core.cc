@@ -198,7 +198,10 @@ Status EngineCore::Adopt(Established established, bool is_accepted,
     return Status::Failed("the engine is closed; start another");
   }
   Status status = AddToEpoll(socket, Token(Watched::kConnection, (*connection)->number()), EPOLLIN);
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    (*connection)->Close(status);
+    return status;
+  }
   (*connection)->Begin();
   if (is_accepted) events_.AddPeer(std::make_shared<Peer>(*connection));
   return {};
@@ -362,9 +365,8 @@ void EngineCore::AdvanceArrival(uint64_t number) {
   if (step == Arrival::Step::kRefused) return;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, arrival->socket(), nullptr);
   std::shared_ptr<Connection> connection;
-  // What cannot be adopted is closed.
-  const Status status = Adopt(arrival->Finish(), true, &connection);
-  if (!status.ok() && connection != nullptr) connection->Close(status);
+  // What cannot be adopted was closed.
+  static_cast<void>(Adopt(arrival->Finish(), true, &connection));
 }
 
 void EngineCore::DropLateArrivals() {

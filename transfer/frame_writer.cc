@@ -160,7 +160,7 @@ void FrameWriter::PopFront() {
   front_offset_ = 0;
 }
 
-bool FrameWriter::TakeOut(const Memory* memory, std::vector<OutFrame>* taken) {
+void FrameWriter::TakeOut(const Memory* memory, std::vector<OutFrame>* taken) {
   const auto take_from = [&](std::deque<OutFrame>* frames, size_t first) {
     for (size_t i = first; i < frames->size();) {
       OutFrame& frame = (*frames)[i];
@@ -186,7 +186,6 @@ bool FrameWriter::TakeOut(const Memory* memory, std::vector<OutFrame>* taken) {
   }
   take_from(&waiting_, 0);
   AdmitWaiting();
-  return is_sending(memory);
 }
 
 void FrameWriter::Clear() {

@@ -51,8 +51,6 @@ class FrameWriter {
   // Whether the bytes of an announced message still lie here.
   bool HoldsMessage(uint64_t op) const;
 
-  // Whether it has something that may be sent.
-  bool is_ready() const { return !queue_.empty(); }
   // The answers that wait here are more than an honest peer can have asked for.
   bool is_overrun() const {
     return answers_ > kMaxUnansweredFrames || answer_slices_ > kMaxUnansweredSlices ||
@@ -66,9 +64,8 @@ class FrameWriter {
   // Writes until everything is sent or the socket takes no more. kFailed: errno says why.
   Sent Send(int socket);
 
-  // Frames whose payload lies in `memory` are taken out, but for one that is partly sent: true if
-  // there is one.
-  bool TakeOut(const Memory* memory, std::vector<OutFrame>* taken);
+  // Frames whose payload lies in `memory` are taken out, but for one that is partly sent.
+  void TakeOut(const Memory* memory, std::vector<OutFrame>* taken);
   bool is_sending(const Memory* memory) const {
     return !queue_.empty() && is_front_begun_ && queue_.front().memory.get() == memory;
   }

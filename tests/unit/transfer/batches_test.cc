@@ -188,10 +188,10 @@ TEST_P(BatchesTest, ImmediatesComeAfterTheirBytesInOrder) {
   const auto remote = ends_.Open(target);
   const auto local = ends_.NewLocal(8 << 20);
   std::vector<std::shared_ptr<Op>> ops;
+  for (uint32_t i = 0; i < kCount; ++i) std::memcpy(local->data() + 8 * i, &i, sizeof i);
   for (uint32_t i = 0; i < kCount; ++i) {
     // Some are copied at once, some in pieces, some have no bytes.
     const uint64_t nbytes = i % 500 == 7 ? 3 << 20 : i % 3 * 8;
-    std::memcpy(local->data() + 8 * i, &i, sizeof i);
     std::vector<Slice> slices = {{8 * i, 8 * i, nbytes}};
     if (8 * i + nbytes > local->nbytes()) slices[0].nbytes = 8;
     ops.push_back(Write(remote, local, slices, i));
