@@ -1,5 +1,5 @@
-// What nearly every test includes, precompiled: tests/CMakeLists.txt says when. A test includes what it
-// uses all the same.
+// What nearly every test includes, precompiled: tests/CMakeLists.txt says when. A test includes
+// what it uses all the same.
 #ifndef MLPERF_LOADGEN_TESTS_UNIT_HELPERS_PRECOMPILED_H_
 #define MLPERF_LOADGEN_TESTS_UNIT_HELPERS_PRECOMPILED_H_
 
