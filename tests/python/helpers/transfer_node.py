@@ -1,9 +1,11 @@
 """Another process with an engine and a region, which evaluates what a test asks it."""
 
 import contextlib
+import gc
 import json
 import subprocess
 import sys
+import time
 
 NBYTES = 1 << 20
 """The size of a region."""
@@ -42,6 +44,15 @@ print(json.dumps({"address": engine.address, "descriptor": region.descriptor.hex
 for line in sys.stdin:
     print(json.dumps(eval(line)), flush=True)
 """
+
+
+def collected(reference):
+    """Whether what a weak reference refers to goes away; the engine's thread may be about to let go
+    of it."""
+    end = time.monotonic() + LIMIT_S
+    while reference() is not None and time.monotonic() < end:
+        gc.collect()
+    return reference() is None
 
 
 class Node:
