@@ -52,6 +52,7 @@ def collected(reference):
     end = time.monotonic() + LIMIT_S
     while reference() is not None and time.monotonic() < end:
         gc.collect()
+        time.sleep(0.001)  # Without the lock: only then what other threads let go of is released.
     return reference() is None
 
 
