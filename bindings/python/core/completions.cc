@@ -206,8 +206,7 @@ PyMethodDef functions[] = {
      "FirstTokenComplete(responses, response_cb=None)\n\n"
      "Reports the first token of samples that are not completed yet. `response_cb` is accepted "
      "for compatibility and never called."},
-    {"complete",
-     AsMethod(Guarded<Complete, PyObject*, PyObject* const*, Py_ssize_t, PyObject*>),
+    {"complete", AsMethod(Guarded<Complete, PyObject*, PyObject* const*, Py_ssize_t, PyObject*>),
      METH_FASTCALL | METH_KEYWORDS,
      "complete(ids, data=None, n_tokens=None)\n\nCompletes a whole batch of samples at one time. "
      "`ids`: the response ids, as a 1-D array of 64-bit integers (samples.ids or a part of it) or "
