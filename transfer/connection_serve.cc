@@ -337,7 +337,7 @@ void Connection::EndSend() {
 bool Connection::FillReceive(transfer::Receive receive, std::string_view bytes) {
   const bool fits = bytes.size() <= receive.nbytes;
   if (fits) {
-    std::memcpy(receive.to, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(receive.to, bytes.data(), bytes.size());
     receive.op->set_received_nbytes(bytes.size());
   }
   released_.push_back(std::move(receive.memory));

@@ -635,11 +635,11 @@ TEST_P(FaultsTest, AHundredConnectionsComeAndGoAndNothingIsLeft) {
     std::vector<std::shared_ptr<Op>> ops;
     for (const Opened& each : opened) ops.push_back(Read(each.remote, local, {{0, 0, 1000}}));
     for (const auto& op : ops) ExpectDone(op);
+    std::vector<std::shared_ptr<Peer>> accepted(100);
+    for (std::shared_ptr<Peer>& peer : accepted) ASSERT_TRUE(target->Accept(5, &peer).ok());
     for (const Opened& each : opened) each.peer->Close();
     caller->Close();
-    for (int i = 0; i < 100; ++i) {
-      std::shared_ptr<Peer> peer;
-      ASSERT_TRUE(target->Accept(5, &peer).ok());
+    for (const std::shared_ptr<Peer>& peer : accepted) {
       // A receive fails once the target noticed that the peer is gone.
       std::shared_ptr<Op> op;
       const auto room = Register(target, 1);

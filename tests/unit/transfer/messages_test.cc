@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -57,7 +58,7 @@ TEST_P(MessagesTest, AMessageReachesItsReceiveWhicheverCameFirst) {
       ExpectDone(receive);
       ExpectDone(send);
       EXPECT_EQ(receive->received_nbytes(), size);
-      EXPECT_EQ(std::memcmp(room->data(), sent->data(), size), 0) << size;
+      EXPECT_EQ(std::string_view(room->data(), size), std::string_view(sent->data(), size));
       EXPECT_EQ(std::string(room->data() + size, 10), std::string(10, '\0'));
     }
   }
