@@ -50,10 +50,13 @@ def problem_of(error: BaseException, address: str) -> str:
     """The text of an error that may name an address, without what is secret in that."""
     text = str(error).replace(address, shown(address))
     try:
-        password = urlsplit(address).password
+        url = urlsplit(address)
+        hidden = {url.query: urlsplit(shown(address)).query, url.password or "": "..."}
     except ValueError:  # The address is none, which the error says.
         return text
-    return text.replace(password, "...") if password else text
+    for secret, instead in hidden.items():  # Libraries name parts of an address, too.
+        text = text.replace(secret, instead) if secret else text
+    return text
 
 
 def extension_path(address: str) -> str:

@@ -183,6 +183,7 @@ def test_all_classes_of_the_module_are_pickled_by_every_protocol_or_refused(run_
             _core.QueueSut: lambda cls: cls(len, "queue"),
             _core.CallbackSut: lambda cls: cls(len, len, "sut"),
             _core.ServedSamples: lambda cls: cls(),
+            _core.HostedSystem: lambda cls: cls(),
             _core.CallbackQsl: lambda cls: cls(1, 1, len, len, "qsl"),
         }
         for name in dir(_core):

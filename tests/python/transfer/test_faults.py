@@ -360,6 +360,7 @@ def test_a_stopped_peer_is_late_and_not_lost(provider):
         remote.read(local).wait(LIMIT_S)
         local.array()[:] = 0
         os.kill(other.process.pid, signal.SIGSTOP)
+        os.waitpid(other.process.pid, os.WUNTRACED)  # A signal takes effect a little later.
         op = remote.read(local)
         with pytest.raises(TimeoutError):
             op.wait(timeout_s=0.05)
