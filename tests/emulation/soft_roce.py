@@ -37,19 +37,19 @@ MODULES = [
 ]
 
 INIT = """#!/bin/busybox sh
-/bin/busybox mkdir -p /proc /sys /dev /root
+/bin/busybox mkdir -p /proc /sys /dev /host
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sys /sys
 /bin/busybox mount -t devtmpfs dev /dev
 for module in $(/bin/busybox cat /modules/order); do /bin/busybox insmod /modules/$module.ko; done
 mount9p() { /bin/busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,$3 $1 $2; }
-mount9p root /root ro
-for d in proc sys dev; do /bin/busybox mount --bind /$d /root/$d; done
-/bin/busybox mount -t tmpfs tmp /root/tmp
+mount9p root /host ro
+for d in proc sys dev; do /bin/busybox mount --bind /$d /host/$d; done
+/bin/busybox mount -t tmpfs tmp /host/tmp
 /bin/busybox mkdir -p /dev/shm; /bin/busybox mount -t tmpfs shm /dev/shm
-mount9p work /root/mnt rw
+mount9p folder /host/mnt rw
 ulimit -l unlimited
-/bin/busybox chroot /root /bin/busybox sh /mnt/.soft_roce_command
+/bin/busybox chroot /host /bin/busybox sh /mnt/.soft_roce_command
 /bin/busybox poweroff -f
 """
 
@@ -140,7 +140,7 @@ def boot(root: Path, kernel: Path, initrd: Path, folder: Path) -> int:
         *("-kernel", image, "-initrd", initrd),
         *("-append", "console=ttyS0 quiet panic=-1 no_timer_check"),
         *("-virtfs", share.format(root, "root") + ",readonly=on"),
-        *("-virtfs", share.format(folder, "work")),
+        *("-virtfs", share.format(folder, "folder")),
         *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"),
     ]
     status = 1
