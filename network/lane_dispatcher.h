@@ -55,7 +55,7 @@ class LaneDispatcher {
 
   // ---- Queries
   void Issue(const QuerySample* samples, size_t count);
-  // No more queries follow for now: nodes are told so after those that were issued before. The
+  // No more queries follow for now: nodes hear of it after those that were issued before. The
   // payloads are forgotten, as other samples may be loaded then.
   void Flush();
   // Sends what waits, as far as nodes have room and payloads are prepared.
@@ -85,7 +85,7 @@ class LaneDispatcher {
   // Nothing is sent or reported to the load generator any more. A call of its that has begun ends
   // before Stop returns.
   void Cease();
-  // As Cease, and tells the nodes that nothing follows.
+  // As Cease, and the nodes hear that nothing follows.
   void Finish();
   // Ends the dispatcher's thread and closes the lanes. May be called twice.
   void Stop();

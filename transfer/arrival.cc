@@ -98,7 +98,7 @@ bool Arrival::CheckProvider(const std::string& name) {
          established_.maker->Connect(offered->introduction, &established_.link).ok();
 }
 
-// A stranger who does not even read the answer is not waited for.
+// An end that does not even read the answer is not waited for.
 bool Arrival::Send(FrameKind kind, Answer answer, const std::string& payload) {
   FrameHead head;
   head.kind = kind;

@@ -76,7 +76,7 @@ class Region {
   // The key: whoever has it may reach the region. Give it over a channel that others cannot read.
   const std::string& descriptor() const;
 
-  // Once this returned no peer touches the memory: peers that mapped it were told and let go, or
+  // Once this returned no peer touches the memory: peers that mapped it were asked and let go, or
   // were disconnected after 1 s; operations that still used it have failed. Twice is fine.
   void Close();
   bool is_closed() const;

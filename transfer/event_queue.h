@@ -23,7 +23,7 @@ class EventQueue {
   static constexpr uint32_t kMaxImmediatesOfPeer = 65'536;
 
   void AddPeer(std::shared_ptr<Peer> peer);
-  // It is gone: a program that accepts nobody must not keep all that ever came.
+  // It is gone: a program that accepts no peer must not keep all that ever came.
   void RemovePeer(uint64_t number);
   // False if the program left too many of this peer's.
   bool AddImmediate(const Immediate& immediate);

@@ -25,7 +25,7 @@ struct OutFrame {
 
   Sort sort = Sort::kOther;
   FrameHead head;
-  std::string bytes;               // Head and slices, and payload that is nobody else's.
+  std::string bytes;               // Head and slices, and payload that only it holds.
   std::vector<iovec> payload;      // In `memory`.
   std::shared_ptr<Memory> memory;  // Null if there is no such payload.
   uint32_t slices = 0;             // What it counts for, in the peer's memory or in this one's.

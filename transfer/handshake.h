@@ -29,7 +29,7 @@ Digest ProofOf(std::string_view secret, Role role, std::string_view context,
 // Both ends give the same `context`, which names the protocol that follows, such as "lane 1". Waits
 // until `deadline_ns` (deadline.h) in all. kRefused: the other end does not know the secret, or
 // speaks another protocol; close the socket then. An accepting end must not wait in a thread that
-// others need, for a stranger may send nothing. Blocks its thread; any thread may call it.
+// others need, as an unknown end may send nothing. Blocks its thread; any thread may call it.
 Status ProveSecret(const Descriptor& socket, Role role, std::string_view secret,
                    std::string_view context, int64_t deadline_ns);
 

@@ -23,7 +23,7 @@ struct Receive {
   uint64_t nbytes = 0;
 };
 
-// A message that nobody received yet: its bytes, or that it is announced.
+// A message that is not received yet: its bytes, or that it is announced.
 struct KeptMessage {
   std::string bytes;
   bool is_announced = false;

@@ -934,7 +934,7 @@ class LaneDispatcher:
         """Nothing is sent or completed any more."""
 
     def finish(self) -> None:
-        """As `cease`, and tells the nodes that nothing follows."""
+        """As `cease`, and the nodes hear that nothing follows."""
 
     def stop(self) -> None:
         """Ends its thread and closes the lanes."""

@@ -133,7 +133,7 @@ void BindLanes(py::module_& module) {
       .def("take_rows", TakeRows, "The times of the samples that were completed since, as records.")
       .def("cease", &LaneDispatcher::Cease, Unlocked(), "Nothing is sent or completed any more.")
       .def("finish", &LaneDispatcher::Finish, Unlocked(),
-           "As `cease`, and tells the nodes that nothing follows.")
+           "As `cease`, and the nodes hear that nothing follows.")
       .def("stop", &LaneDispatcher::Stop, Unlocked(), "Ends its thread and closes the lanes.");
 }
 

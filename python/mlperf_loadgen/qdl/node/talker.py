@@ -317,7 +317,7 @@ class Talker:
             self._host.end()
 
     def _look_at_lane(self) -> None:
-        """Gives the load generator up if its lane has ended, or tells it why."""
+        """Gives the load generator up if its lane has ended, or says why to it."""
         client = self._client
         if self._lanes is None or client is None:
             return
