@@ -170,32 +170,38 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void TakeInput(ssize_t received, int error);
   bool ReadOnce();
 
-  // Of the frames that come (connection_serve.cc).
+  // Of the frames that come (connection_frames.cc).
   void TakeFrames();
   const char* BeginFrame();
   const char* EndFrame();
-  const char* BeginWrite();
-  const char* BeginSend();
-  const char* BeginCleared();
-  const char* BeginReply();
+  void Reply(uint64_t op, Answer answer, uint32_t handle = 0);
+
+  // Of what the peer asks of regions (connection_regions.cc).
   const char* BeginOpen();
   const char* EndOpen();
-  void EndRead();
-  void EndWrite();
-  void EndSend();
-  void EndCleared();
-  const char* EndReply();
-  const char* TakeClear();
-  const char* TakeRevoke();
-  Status FinishOpening(Opening* opening);
-  void ClearAnnounced(transfer::Receive receive, uint64_t op, uint64_t nbytes);
-  bool FillReceive(transfer::Receive receive, std::string_view bytes);
+  bool Export(const std::shared_ptr<Memory>& memory, FrameHead* head);
+  std::shared_ptr<Memory> FindHandle(uint32_t handle) const;
   Answer CheckSlices(const std::shared_ptr<Memory>& memory, Access wanted,
                      std::vector<iovec>* places) const;
-  std::shared_ptr<Memory> FindHandle(uint32_t handle) const;
-  bool Export(const std::shared_ptr<Memory>& memory, FrameHead* head);
-  void Reply(uint64_t op, Answer answer, uint32_t handle = 0);
+  void EndRead();
+  const char* BeginWrite();
+  void EndWrite();
+  const char* TakeRevoke();
+
+  // Of messages that come (connection_messages.cc).
+  const char* BeginSend();
+  void EndSend();
+  bool FillReceive(transfer::Receive receive, std::string_view bytes);
+  void ClearAnnounced(transfer::Receive receive, uint64_t op, uint64_t nbytes);
+  const char* BeginCleared();
+  void EndCleared();
+  const char* TakeClear();
+
+  // Of the peer's answers (connection_answers.cc).
+  const char* BeginReply();
+  const char* EndReply();
   void FinishPending(std::unordered_map<uint64_t, Pending>::iterator pending, Status status);
+  Status FinishOpening(Opening* opening);
 
   // Of what this end asks (connection_post.cc).
   Status CheckUsable() const;
