@@ -38,17 +38,21 @@ test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/cmake --build --preset dev -j $(JOBS)
 	$(BIN)/ctest --preset dev -j $(WORKERS)
 
+# A test that hangs fails, and shows where.
+PYTEST := python -m pytest --timeout 600
+
 # Files stay whole, for what their tests share; tests/python/conftest.py says which begin first.
-PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Without restarts, pytest-xdist ends when a worker crashes; with them it waits for ever.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # They look for milliseconds, which a neighbour at work would hide.
 NETWORKS := $(addprefix tests/python/qdl/,test_netns.py test_qdl_netns.py)
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(PARALLEL) \
+	PATH="$(BIN):$$PATH" $(BIN)/$(PYTEST) $(PARALLEL) \
 	  $(addprefix --ignore=,$(NETWORKS))
-	PATH="$(BIN):$$PATH" $(BIN)/python -m pytest $(NETWORKS)
+	PATH="$(BIN):$$PATH" $(BIN)/$(PYTEST) $(NETWORKS)
 
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
-	$(FRAMEWORKS)/python -m pytest tests/python/repository/test_framework_demos.py \
+	$(FRAMEWORKS)/$(PYTEST) tests/python/repository/test_framework_demos.py \
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
 	  tests/python/transfer/test_transfer_torch.py
 
@@ -63,7 +67,7 @@ quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without instal
 	$(BIN)/cmake --build build/quick -j $(JOBS)
 	$(BIN)/ctest --test-dir build/quick -j $(WORKERS) --output-on-failure
 	cp build/quick/bindings/_*.so python/mlperf_loadgen/
-	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/python -m pytest $(PARALLEL) \
+	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/$(PYTEST) $(PARALLEL) \
 	  $(addprefix --ignore=,$(NOT_QUICK)) $(addprefix tests/python/,$(QUICK))
 
 sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers

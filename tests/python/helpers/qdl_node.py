@@ -413,6 +413,7 @@ class FakeNode:
         self.greet = greet or FakeNode.welcome
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.ROUTER)
+        self.socket.zap_domain = b"node"  # As a node does, for what is no ZeroMQ.
         port = self.socket.bind_to_random_port("tcp://127.0.0.1")
         self.address = f"tcp://127.0.0.1:{port}"
         self.run = 0

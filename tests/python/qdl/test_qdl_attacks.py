@@ -7,6 +7,7 @@ a load generator must end with a result or a NetworkError. What would take memor
 codec itself, as Python's allocations show.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -183,6 +184,18 @@ def test_a_load_generator_that_talks_nonsense_is_refused(frames, nodes, run):
         assert wire.read_control(refused)["reason"]
     assert errors_of(run(qdl.NetworkQDL(address, NUMBERS, connect_timeout_s=10))) == []
     assert nodes("Digest", number="intruders") == address, "the node has died"
+
+
+def test_a_browser_is_turned_away_at_once():
+    """It is not kept as a peer of ZeroMQ's first version, which has no greeting: libzmq aborts the
+    process when such a peer comes while a node stops."""
+    with Node("Digest") as node:
+        host, port = node.address.removeprefix("tcp://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as browser:
+            browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                while browser.recv(4096):
+                    pass
 
 
 # ---- What would take too much memory -------------------------------------------------------------

@@ -63,6 +63,7 @@ async def site(path, answer):
 async def tcp_node():
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
+    socket.zap_domain = b"node"  # As a node does, for what is no ZeroMQ.
     yield f"127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
     context.destroy(linger=0)
 

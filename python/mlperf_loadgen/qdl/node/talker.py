@@ -101,7 +101,12 @@ class Talker:
             zmq.LINGER: 500,
         }.items():
             self._socket.setsockopt(option, value)
-        if keys is not None:
+        if keys is None:
+            # Without an encryption or a domain, libzmq takes any text, as that of a browser, for
+            # the first version of its protocol, and aborts the process when it comes while a
+            # socket closes.
+            self._socket.zap_domain = b"mlperf-loadgen"
+        else:
             self._socket.curve_server = True
             self._socket.curve_publickey = keys.public
             self._socket.curve_secretkey = keys.secret
