@@ -133,18 +133,32 @@ class Generator:
             "timeout_s": 3600.0,
             "lane": 1,
         }
-        self.send(wire.control(wire.Kind.HELLO, RUN, greeting | values))
-        self.welcome = self.receive(wire.Kind.WELCOME)
+        self.hello = wire.control(wire.Kind.HELLO, RUN, greeting | values)
+        self.welcome = self.greet()
 
     def send(self, frames):
         self.socket.send_multipart(frames)
 
-    def receive(self, kind):
-        """The values of the next message of this kind."""
-        assert self.socket.poll(1000 * LIMIT_S), f"the node sends no {kind.name}"
+    def take(self):
+        """The kind and the values of the next message."""
+        assert self.socket.poll(1000 * LIMIT_S), "the node sends nothing"
         message = wire.read(self.socket.recv_multipart())
-        assert message.kind == kind
-        return json.loads(bytes(message.body))
+        return message.kind, json.loads(bytes(message.body))
+
+    def receive(self, kind):
+        """The values of the next message, which is of this kind."""
+        taken, values = self.take()
+        assert taken == kind, values
+        return values
+
+    def greet(self):
+        """The values of the node's welcome; as long as it works for another one, it is asked."""
+        while True:
+            self.send(self.hello)
+            kind, values = self.take()
+            if kind == wire.Kind.WELCOME:
+                return values
+            assert values.get("busy"), values
 
     def lane(self):
         return Lane(self.host, self.welcome["lane"])
@@ -309,7 +323,8 @@ def test_a_layout_that_is_none_fails_its_sample(what, nodes, run):
 def test_samples_beside_the_lane_are_refused(nodes, run):
     address = nodes("Digest", number="nonsense")
     with Generator(address) as generator:
-        generator.lane().prove().send(sample(b"x"))
+        lane = generator.lane().prove()
+        lane.send(sample(b"x"))
         generator.send(
             [wire.head_of(wire.Kind.SAMPLES, RUN) + wire.ROWS_HEAD.pack(0, 2, 0) + b"[]"]
         )
