@@ -284,6 +284,26 @@ TEST(LayeringTest, ShardsIncludeTheirOwnFilesAndPublicHeaders) {
   EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
 }
 
+// Vector instructions, for the files of kernels that are theirs.
+bool IsOfTheProcessor(const std::string& file, const std::string& name) {
+  return file.starts_with("kernels/lanes_avx") && name == "immintrin.h";
+}
+
+TEST(LayeringTest, CompressIncludesItsOwnFilesAlone) {
+  const std::map<std::string, std::string> sources = SourcesIn("compress");
+  EXPECT_GT(sources.size(), 10u);
+  for (const auto& [file, source] : sources) {
+    std::istringstream stream(source);
+    for (const Include& include : Includes(stream)) {
+      const bool is_allowed =
+          include.quoted ? sources.count(include.name) == 1
+                         : IsOfTheSystem(include.name) || IsOfTheProcessor(file, include.name);
+      EXPECT_TRUE(is_allowed) << file << ": " << include.text;
+    }
+  }
+  EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
+}
+
 // What sockets and transfers ask of Linux, besides.
 bool IsOfTheNetwork(const std::string& name) {
   static const std::set<std::string> headers = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlperf_loadgen as lg
-from mlperf_loadgen import _shards, _transfer
+from mlperf_loadgen import _compress, _shards, _transfer
 
 
 class Stub:
@@ -33,7 +33,7 @@ class Stub:
                     yield getattr(self.module, name), member.name, member
 
 
-@pytest.fixture(params=[_shards, _transfer], ids=lambda module: module.__name__)
+@pytest.fixture(params=[_compress, _shards, _transfer], ids=lambda module: module.__name__)
 def stub(request):
     return Stub(request.param)
 

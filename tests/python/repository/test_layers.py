@@ -13,13 +13,13 @@ import pytest
 from imports import CORE, EXTENSIONS, PACKAGE, REPOSITORY, edges, modules_named_in_cpp, sources
 
 FLOORS = [
-    {"_core", "_shards", "_transfer"},
+    {"_compress", "_core", "_shards", "_transfer"},
     {"text", "host", "_lazy"},
     {"callables", "interfaces"},
     {"handles", "vectors"},
     {"run"},  # Up to here a benchmark's start pays for every import.
     {"systems", "live", "logs"},
-    {"data", "transfer"},
+    {"compress", "data", "transfer"},
     {"qdl"},
     {"peak", "sweeps", "comparison", "doctor"},
     {"testing", "report"},

@@ -24,6 +24,7 @@ VERSION = (ROOT / "VERSION").read_text().strip()
 PACKAGE = "python/mlperf_loadgen"
 SOURCES = (
     "loadgen",
+    "compress",
     "shards",
     "transfer",
     "network",

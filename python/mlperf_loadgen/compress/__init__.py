@@ -1,0 +1,10 @@
+"""Weights as few bits: arrays of them, bit streams, and models."""
+
+from .. import _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    globals(),
+    {
+        "arrays": ("dequantize", "pack", "quantize", "unpack"),
+    },
+)
