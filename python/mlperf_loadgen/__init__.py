@@ -82,6 +82,10 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "sweeps.run": ("sweep",),
         "sweeps.table": ("Sweep", "SweepPoint"),
         "systems.asynchronous": ("AsyncSystemUnderTest",),
+        "tradeoffs.front": ("pareto_front",),
+        "tradeoffs.metrics": ("ParetoRow",),
+        "tradeoffs.run": ("pareto",),
+        "tradeoffs.table": ("ParetoTable",),
         "vectors": ("VectorQuerySample", "VectorQuerySampleResponse"),
     },
 )

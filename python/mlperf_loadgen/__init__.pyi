@@ -82,6 +82,10 @@ from .sweeps.curve import SweepMetrics as SweepMetrics, SweepRow as SweepRow
 from .sweeps.run import sweep as sweep
 from .sweeps.table import Sweep as Sweep, SweepPoint as SweepPoint
 from .systems.asynchronous import AsyncSystemUnderTest as AsyncSystemUnderTest
+from .tradeoffs.front import pareto_front as pareto_front
+from .tradeoffs.metrics import ParetoRow as ParetoRow
+from .tradeoffs.run import pareto as pareto
+from .tradeoffs.table import ParetoTable as ParetoTable
 from .vectors import (
     VectorQuerySample as VectorQuerySample,
     VectorQuerySampleResponse as VectorQuerySampleResponse,
@@ -114,6 +118,8 @@ __all__ = [
     "LogsOverwrittenWarning",
     "OfflineProbe",
     "Pacing",
+    "ParetoRow",
+    "ParetoTable",
     "Payloads",
     "PeakNotDeterminedError",
     "PeakNotFoundError",
@@ -155,6 +161,8 @@ __all__ = [
     "complete",
     "fail",
     "find_peak",
+    "pareto",
+    "pareto_front",
     "read_accuracy",
     "read_progress",
     "read_samples",

@@ -49,6 +49,7 @@ _COMMANDS = {
     "run": "commands.run",
     "find-peak": "commands.find_peak",
     "sweep": "commands.sweep",
+    "pareto": "commands.pareto",
     "serve": "commands.serve",
     "keys": "commands.keys",
     "accuracy": "commands.accuracy",

@@ -308,7 +308,7 @@ def measurement_of(
         log_settings.log_output.exist_ok = True
     sut, qsl = _named_targets(target, file)
     output = logs.output or (file.folder / file.output if file.output else None)
-    output = output or _fresh_folder(sut, kind)
+    output = output or fresh_folder(sut, kind)
     try:
         log_settings.log_output.outdir = str(output)
     except TypeError as error:
@@ -338,7 +338,7 @@ def _named_options(scenario: str | None, mode: str | None) -> Sequence[Assignmen
     ]
 
 
-def _fresh_folder(sut: str | None, kind: str) -> Path:
+def fresh_folder(sut: str | None, kind: str) -> Path:
     """A folder that is not there yet, named by the time and the system."""
     parts = [time.strftime("%Y-%m-%d_%H-%M-%S"), kind, target_name(sut or "")]
     return _numbered(_RUNS / "-".join(part for part in parts if part), 1)

@@ -22,6 +22,7 @@ FLOORS = [
     {"compress", "data", "transfer"},
     {"qdl"},
     {"peak", "sweeps", "comparison", "doctor"},
+    {"tradeoffs"},
     {"testing", "report"},
     {"cli"},
     {"__init__", "__main__"},  # These only hand on names.

@@ -15,6 +15,7 @@ from ...text.units import counted
 from ..measurement import Measurement, measurement_of
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
+from ..options.plot_files import check_plot
 from ..options.setting_values import no_setting, split_assignment
 from ..options.sweep_values import sweep_values
 from ..show.outcome import Mistake, Outcome, Status
@@ -83,7 +84,7 @@ def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: S
     )
     numbers = sweep_values(curve.values, geometric=curve.geometric)
     if curve.plot is not None:
-        _check_plot(curve.plot)
+        check_plot(curve.plot)
     _check_parameter(measurement.sourced.settings, curve.parameter)
     _check_not_swept(settings, measurement.sourced.settings, curve.parameter)
     with (
@@ -147,19 +148,6 @@ def _done_text(measurement: Measurement, total: int) -> Callable[[BaseException]
 
 def _say(point: SweepPoint) -> None:
     say(str(point))
-
-
-def _check_plot(plot: Path) -> None:
-    """Before a long sweep, not after it."""
-    if plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise Mistake(f"--plot {plot}: the picture needs a name that ends in .png, .svg or .pdf")
-    if not plot.parent.is_dir():
-        raise Mistake(f"--plot {plot}: there is no folder {plot.parent}; make it")
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        fix = "pip install 'mlperf_loadgen[plots]'"
-        raise Mistake(f"--plot {plot}: needs matplotlib, not installed: {fix}") from error
 
 
 def _draw(table: Sweep, plot: Path, measurement: Measurement) -> None:

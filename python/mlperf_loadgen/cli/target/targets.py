@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -28,6 +29,8 @@ _OTHER_SERVERS = (
 _BEHIND = "name one behind the SUT, as in path/file.py:Class"
 _LIBRARY = object()  # Stands for one.
 _LIBRARY_PARAMETERS = ("qsl", "library")
+_HIDDEN = "_target_"
+"""Begins the name of a module of a file such as queue.py, which others import another of."""
 
 
 def is_address(target: str) -> bool:
@@ -92,6 +95,33 @@ def make_library(sut: str, qsl: str | None) -> object:
     _named(sut, SystemUnderTest, "SUT")  # Of two mistakes, the first is reported first.
     found, name = _only_class(_module(sut, "SUT"), QuerySampleLibrary, sut)
     return _construct(found, name, None, QuerySampleLibrary)
+
+
+def find_library(beside: str, qsl: str | None) -> Any:
+    """What another process makes the sample library of: the class, function or object that is
+    named, or the only class beside `beside`."""
+    if qsl is not None and names_shards(qsl):
+        return functools.partial(shard_library, qsl)
+    if qsl is not None and is_address(qsl):
+        raise Mistake(f"{qsl} is no QSL: that is a class here, as in path/file.py:Class")
+    if qsl is None:
+        found, qsl = _only_class(_module(beside, "QSL"), QuerySampleLibrary, beside)
+    else:
+        found = _named(qsl, QuerySampleLibrary, "QSL")
+    if callable(found) and not isinstance(found, QuerySampleLibrary):
+        _arguments(found, qsl, None, QuerySampleLibrary)
+    return importable(found, qsl)
+
+
+def importable(found: Any, target: str) -> Any:
+    """An object that another process can import. Raises Mistake for one of a file whose name it
+    would find another module under."""
+    if str(getattr(found, "__module__", "")).startswith(_HIDDEN):
+        raise Mistake(
+            f"{target}: other processes find another module of the name {_split(target)[0]}: "
+            "rename the file"
+        )
+    return found
 
 
 def make_system(sut: str, library: object, network: dict[str, Any] | None = None) -> object:
@@ -197,7 +227,7 @@ def _module_of_file(target: str, path: Path) -> ModuleType:
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
     if loaded is not None or name in sys.stdlib_module_names:
-        name = f"_target_{name}"  # Of a file such as queue.py, which others import another of.
+        name = _HIDDEN + name
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Mistake(f"{target}: {path} is no Python file")

@@ -1,0 +1,116 @@
+"""Calls a function in a process that begins from nothing, and says why it failed if it did."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+_EXIT_LIMIT_S = 10.0
+"""How long a process may take to end after its work is done."""
+_INTERRUPTED = 130
+
+
+class ProcessFailure(RuntimeError):
+    """The function did not return. The text is the reason; `details` is the traceback, or empty."""
+
+    def __init__(self, reason: str, details: str = "") -> None:
+        super().__init__(reason)
+        self.details = details
+
+
+def require_sendable(value: object, name: str) -> None:
+    """Raises TypeError for what another process cannot be given. `name`: the parameter."""
+    try:
+        pickle.dumps(value)
+    except Exception as error:  # Whatever its own methods for this raise.
+        raise TypeError(
+            f"{name} cannot be handed to another process: {error}; define it at the top of a module"
+        ) from error
+
+
+def call_in_fresh_process(function: Callable[..., object], *arguments: object) -> None:
+    """Calls `function(*arguments)` in a new process, and waits until it is done.
+
+    Function and arguments are pickled. The process imports the program's main module, as those of
+    `multiprocessing` with the start method "spawn" do, and ends with this one. Raises
+    ProcessFailure if the function raises or its process dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_main, args=(sender, pickle.dumps((function, arguments))))
+    with receiver:
+        with sender:
+            process.start()
+        try:
+            failure = receiver.recv()
+        except EOFError:
+            process.join()
+            failure = _reason_of_death(process.exitcode), ""
+        finally:
+            _end(process)
+    if failure is not None:
+        raise ProcessFailure(*failure)
+
+
+def _end(process: BaseProcess) -> None:
+    """Threads that the user's code left running must not keep the process."""
+    interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+    process.join(0 if interrupted else _EXIT_LIMIT_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _reason_of_death(status: int | None) -> str:
+    if status is not None and status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        memory = "; the machine may have run out of memory" if name == "SIGKILL" else ""
+        return f"its process was killed by {name}{memory}"
+    return (
+        f"its process ended with status {status} before it had measured; the program's main module "
+        'must be a file that can be imported, with what it runs under if __name__ == "__main__":'
+    )
+
+
+# ---- In the new process --------------------------------------------------------------------------
+
+
+def _main(sender: Connection, pickled: bytes) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        function, arguments = pickle.loads(pickled)
+        function(*arguments)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except (Exception, SystemExit) as error:
+        sender.send((_reason_of(error), "".join(traceback.format_exception(error))))
+    else:
+        sender.send(None)
+
+
+def _reason_of(error: BaseException) -> str:
+    """The exception, and the place that it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return text + place
+
+
+def _end_with_parent() -> None:
+    """A process that outlives a killed program would disturb the measurements of the next one."""
+    parent: Any = multiprocessing.parent_process()
+    parent.join()
+    os._exit(_INTERRUPTED)
