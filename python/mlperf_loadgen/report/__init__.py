@@ -14,16 +14,18 @@ def write_report(
     out: str | os.PathLike[str],
     format: str | None = None,
 ) -> None:
-    """Writes a report on runs and sweeps into one file.
+    """Writes a report on runs, sweeps and tables of systems into one file.
 
-    `paths`: one or more folders of logs, log files, or sweeps (`sweep.json` or its folder). With
-    several runs, each chart shows all of them. `out`: the file. `format`: "html", a page with
-    charts that needs no network; "md", the tables as Markdown; "png", the charts as a picture;
-    None: the format that the suffix of `out` names. See docs/report.md.
+    `paths`: one or more folders of logs, log files, sweeps (`sweep.json` or its folder), or tables
+    of `pareto` (`pareto.json` or its folder). With several runs, each chart shows all of them.
+    `out`: the file. `format`: "html", a page with charts that needs no network; "md", the tables as
+    Markdown; "png", the charts as a picture; None: the format that the suffix of `out` names. See
+    docs/report.md.
 
     Raises ValueError for any other format, ImportError without plotly (html:
     `mlperf_loadgen[report]`) or matplotlib (png: `mlperf_loadgen[plots]`), and OSError if `out`
-    cannot be written. Also raises the exceptions of `read_run` and `Sweep.load`.
+    cannot be written. Also raises the exceptions of `read_run`, `Sweep.load` and
+    `ParetoTable.load`.
     """
     kind = format or _FORMATS.get(Path(out).suffix.lower(), "")
     if kind not in _FORMATS.values():

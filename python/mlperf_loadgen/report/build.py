@@ -13,10 +13,22 @@ from ..logs.run import RunLogs, read_run
 from ..sweeps.table import Sweep
 from ..sweeps.text import failed_text, number_text
 from ..text.units import counted, duration, number, percentile, share
+from ..tradeoffs.table import ParetoTable
 from . import series
-from .data import Cell, Distribution, PeakReport, Report, RunReport, SweepReport, Table, Tile
+from .data import (
+    Cell,
+    Distribution,
+    ParetoReport,
+    PeakReport,
+    Report,
+    RunReport,
+    SweepReport,
+    Table,
+    Tile,
+)
 from .findings import findings_of, headline_of, verdict_of
 from .numbers import Kind, RunMetrics
+from .paretos import pareto_report
 from .tables import (
     comparison_table,
     lateness_table,
@@ -31,31 +43,39 @@ from .tables import (
 
 
 def build_report(paths: Sequence[str | os.PathLike[str]]) -> Report:
-    """Reads runs (their folders or log files) and sweeps (`sweep.json` or its folder)."""
-    sweeps, runs = [], []
+    """Reads runs (their folders or log files), and sweeps and tables of systems (`sweep.json`,
+    `pareto.json` or their folders)."""
+    sweeps, paretos, runs = [], [], []
     for path in map(Path, paths):
-        table = path / "sweep.json" if path.is_dir() else path
-        if table.suffix == ".json" and table.is_file() and _is_sweep(table):
-            sweeps.append(_sweep_report(Sweep.load(table)))
+        sweep, pareto = (_table_of(path, kind) for kind in ("sweep", "pareto"))
+        if sweep is not None:
+            sweeps.append(_sweep_report(Sweep.load(sweep)))
+        elif pareto is not None:
+            paretos.append(pareto_report(ParetoTable.load(pareto)))
         else:
             runs.append(RunMetrics(read_run(path)))
-    if not runs and not sweeps:
+    if not runs and not sweeps and not paretos:
         raise ValueError("there are no runs to report on; give at least one folder of logs")
     names = _distinct_names([metrics.logs for metrics in runs])
     bins = _shared_bins(runs)
     reports = tuple(_run_report(m, name, bins) for m, name in zip(runs, names, strict=True))
     return Report(
-        title=_title(reports, sweeps),
+        title=_title(reports, [*sweeps, *paretos]),
         runs=reports,
         comparison=comparison_table(runs, names) if len(runs) > 1 else None,
         sweeps=tuple(sweeps),
+        paretos=tuple(paretos),
         machine=machine_table(),
     )
 
 
-def _is_sweep(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b'"mlperf_loadgen sweep' in file.read(200)
+def _table_of(path: Path, kind: str) -> Path | None:
+    """The file of a sweep or of a table of systems, if a path is that or its folder."""
+    file = path / f"{kind}.json" if path.is_dir() else path
+    if file.suffix != ".json" or not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        return file if f'"mlperf_loadgen {kind}'.encode() in opened.read(200) else None
 
 
 def _distinct_names(runs: Sequence[RunLogs]) -> list[str]:
@@ -71,12 +91,12 @@ def _distinct_names(runs: Sequence[RunLogs]) -> list[str]:
     return [f"{name} ({i + 1})" for i, name in enumerate(names)]
 
 
-def _title(runs: Sequence[RunReport], sweeps: Sequence[SweepReport]) -> str:
+def _title(runs: Sequence[RunReport], tables: Sequence[SweepReport | ParetoReport]) -> str:
     if len(runs) == 1:
         return f"{runs[0].sut_name or runs[0].name}: {runs[0].verdict}"
     if runs:
         return f"{len(runs)} runs: " + ", ".join(run.name for run in runs)
-    return sweeps[0].title
+    return tables[0].title
 
 
 # ---- A run ---------------------------------------------------------------------------------------

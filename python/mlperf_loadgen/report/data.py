@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..tradeoffs.panels import Panel
 from .series import Bands, Flow, Histogram, Tail
 
 
@@ -124,6 +125,18 @@ class SweepReport:
 
 
 @dataclass(frozen=True)
+class ParetoReport:
+    """A table of systems."""
+
+    title: str
+    front_text: str
+    table: Table
+    panels: tuple[Panel, ...]
+    remarks: Table
+    """What there is to say of rows: why they failed or are INVALID, and cautions."""
+
+
+@dataclass(frozen=True)
 class Report:
     """The whole report."""
 
@@ -131,4 +144,5 @@ class Report:
     runs: tuple[RunReport, ...]
     comparison: Table | None
     sweeps: tuple[SweepReport, ...]
+    paretos: tuple[ParetoReport, ...]
     machine: Table

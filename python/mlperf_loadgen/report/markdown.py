@@ -22,6 +22,9 @@ def markdown_of(report: Report) -> str:
         parts += _run_tables(run, len(report.runs) > 1)
     for sweep in report.sweeps:
         parts += [f"## {_text(sweep.title)}", _text(sweep.knee_text), *_table(sweep.table)]
+    for pareto in report.paretos:
+        parts += [f"## {_text(pareto.title)}", _text(pareto.front_text), *_table(pareto.table)]
+        parts += _table(pareto.remarks) if pareto.remarks.rows else []
     return "\n\n".join(parts) + "\n"
 
 

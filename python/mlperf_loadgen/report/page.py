@@ -12,6 +12,7 @@ from .. import _core
 from .charts.distributions import distribution_charts
 from .charts.flow import flow_charts
 from .charts.marks import RUN_COLORS, Chart
+from .charts.panels import panel_chart
 from .charts.searches import peak_chart, sweep_chart
 from .data import Cell, Report, RunReport, Table
 
@@ -119,6 +120,13 @@ def _sections(report: Report) -> Iterable[_Section | None]:
         about = f'<p class="card wide">{_text(sweep.knee_text)}</p>'
         html = _grid([about, *map(_figure, charts), _card(_table(sweep.table))])
         yield (f"sweep-{i}-part", sweep.title if runs else "Sweep"), html, charts
+    for i, pareto in enumerate(report.paretos):
+        charts = [panel_chart(panel, f"pareto-{i}-{j}") for j, panel in enumerate(pareto.panels)]
+        about = f'<p class="card wide">{_text(pareto.front_text)}</p>'
+        parts = [about, _card(_table(pareto.table), "wide"), *map(_figure, charts)]
+        if pareto.remarks.rows:
+            parts.append(_card(_table(pareto.remarks), "wide"))
+        yield (f"pareto-{i}-part", pareto.title if runs else "Systems"), _grid(parts), charts
     if runs:
         messages = _tables(runs, "messages") or [_empty("No errors and no warnings were logged.")]
         yield _section("messages", "Errors and warnings", runs, messages, [])

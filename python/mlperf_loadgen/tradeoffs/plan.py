@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _core
 
-_PROBE_PART = 10
+_PROBE_PART = 5
 """The Offline run's probe takes one of so many parts of a run's duration."""
 
 

@@ -12,6 +12,7 @@ except ImportError as error:
     message = 'ParetoTable.plot needs matplotlib: pip install "mlperf_loadgen[plots]"'
     raise ImportError(message) from error
 
+from ..text.units import rate
 from .metrics import Table
 from .panels import Panel, panels_of
 
@@ -35,7 +36,7 @@ def draw(table: Table, path: str | os.PathLike[str]) -> None:
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
     """Points with their names, filled if they are on the front."""
-    for point in panel.points:
+    for i, point in enumerate(panel.points):
         if point.y_interval is not None:
             axes.plot([point.x, point.x], point.y_interval, color=_COLOR, alpha=0.35, linewidth=2)
         face = _COLOR if point.on_front else "white"
@@ -43,7 +44,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         axes.annotate(
             _plain(point.variant),
             (point.x, point.y),
-            (6, 5),
+            (6, -11 if i % 2 else 5),  # By turns below and above, as points may lie close.
             textcoords="offset points",
             fontsize="small",
             color="black" if point.on_front else _SOFT,
@@ -52,7 +53,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     axes.margins(x=0.15, y=0.12)
     axes.set_xlabel(panel.x_name)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: rate(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", color="#dddddd", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..text.columns import aligned, wrapped
 from ..text.units import counted, duration, rate, share
@@ -37,10 +37,10 @@ def table_of(rows: Sequence[ParetoRow]) -> tuple[list[str], list[list[str]]]:
         name for name in cells_of(ParetoRow(variant="")) if any(c[name] != "-" for c in all_cells)
     ]
     lines = [
-        [row.variant, *(cells[name] for name in shown), "yes" if row.on_front else ""]
+        [row.variant, "yes" if row.on_front else "", *(cells[name] for name in shown)]
         for row, cells in zip(rows, all_cells, strict=True)
     ]
-    return ["variant", *shown, "front"], lines
+    return ["variant", "front", *shown], lines
 
 
 def row_text(row: ParetoRow) -> str:
@@ -64,18 +64,20 @@ def table_text(table: Table) -> str:
     lines = [f"{table.title}: {counted(len(table.rows), 'variant')}"]
     if table.rows:
         headings, cells = table_of(table.rows)
-        lines += aligned([headings, *cells], "<" + ">" * (len(headings) - 2) + "<")
+        lines += aligned([headings, *cells], "<<" + ">" * (len(headings) - 2))
     lines += wrapped(front_text(table))
     for row in table.rows:
-        if row.error:
-            lines += wrapped(f"failed: {row.variant}: {row.error}")
-        lines += [
-            line for text in row.reasons for line in wrapped(f"INVALID: {row.variant}: {text}")
-        ]
-        lines += [
-            line for text in row.cautions for line in wrapped(f"caution: {row.variant}: {text}")
-        ]
+        for kind, text in remarks_of(row):
+            lines += wrapped(f"{kind}: {row.variant}: {text}")
     return "\n".join(lines)
+
+
+def remarks_of(row: ParetoRow) -> Iterator[tuple[str, str]]:
+    """What there is to say of a row, each text after what kind of text it is."""
+    if row.error:
+        yield "failed", row.error
+    yield from (("INVALID", reason) for reason in row.reasons)
+    yield from (("caution", caution) for caution in row.cautions)
 
 
 def front_text(table: Table) -> str:

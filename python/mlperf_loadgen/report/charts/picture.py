@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ except ImportError as error:
     raise ImportError(message) from error
 
 from ...text.units import duration, share
-from ..data import Distribution, Report, RunReport, SweepReport
+from ...tradeoffs.plot import draw_panel
+from ..data import Distribution, ParetoReport, Report, RunReport, SweepReport
 
 # Colours that differ for any kind of colour vision (Okabe and Ito).
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#555555")
@@ -36,7 +38,8 @@ def draw(report: Report, path: str | os.PathLike[str]) -> None:
         )
         if (part := _parts(report.runs, key))
     ]
-    rows = len(panels) + (any(run.flow for run in report.runs)) + len(report.sweeps)
+    drawn = [table for table in report.paretos if table.panels]
+    rows = len(panels) + (any(run.flow for run in report.runs)) + len(report.sweeps) + len(drawn)
     if rows == 0:
         raise ValueError("these runs have no samples to draw; write .html or .md instead")
     head = 0.34 * len(report.runs) + 0.2
@@ -50,7 +53,10 @@ def draw(report: Report, path: str | os.PathLike[str]) -> None:
     if any(run.flow for run in report.runs):
         left, right = grid[len(panels)]
         _draw_flow(left, right, report.runs)
-    for sweep, (left, right) in zip(report.sweeps, grid[rows - len(report.sweeps) :], strict=True):
+    for table, pair in zip(drawn, grid[rows - len(drawn) :], strict=True):
+        _draw_pareto(pair, table)
+    first = rows - len(drawn) - len(report.sweeps)
+    for sweep, (left, right) in zip(report.sweeps, grid[first : rows - len(drawn)], strict=True):
         _draw_sweep(left, sweep)
         right.set_axis_off()
     _write_head(figure, report, head / height)
@@ -171,6 +177,17 @@ def _draw_sweep(axes: Axes, sweep: SweepReport) -> None:
     axes.set_xlabel("achieved throughput (samples/s)")
     axes.legend(frameon=False)
     _style(axes, sweep.title)
+
+
+def _draw_pareto(pair: Sequence[Axes], table: ParetoReport) -> None:
+    """The first two of its panels."""
+    for axes, panel in itertools.zip_longest(pair, table.panels[:2]):
+        if panel is None:
+            axes.set_axis_off()
+            continue
+        draw_panel(axes, panel)
+        axes.set_ylabel(panel.y_name)
+        _style(axes, table.title)
 
 
 def _style(axes: Axes, title: str) -> None:
