@@ -6,14 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bit_widths.h"
 #include "grids.h"
+#include "groups.h"
 
 namespace mlperf::compress {
-
-// Bytes of a bit stream of `count` codes.
-inline constexpr size_t PackedSize(size_t count, int bits) {
-  return count / 8 * static_cast<size_t>(bits) + (count % 8 * static_cast<size_t>(bits) + 7) / 8;
-}
 
 // Codes are uint8_t up to 8 bits, else uint16_t.
 template <typename Grid>
@@ -36,8 +33,40 @@ struct Kernels {
 
   // False if a weight is not finite; the ranges then mean nothing.
   bool (*find_ranges)(const float* weights, size_t count, size_t per_range, Range* ranges);
-  GridKernels<AffineGrid> affine;
-  GridKernels<ZeroGrid> zero;
+  const GridKernels<AffineGrid>* affine;
+  const GridKernels<ZeroGrid>* zero;
+
+  void (*restore_groups)(const float* weights, size_t count, const GroupGrid& grid,
+                         float* restored);
+  void (*encode_groups)(const float* weights, size_t count, const GroupGrid& grid,
+                        const GroupStreams& streams, uint8_t* to);
+  void (*decode_groups)(const uint8_t* from, size_t count, const GroupGrid& grid,
+                        const GroupStreams& streams, float* weights);
+
+  // The gradients of weights that were restored as multiples of `step`, for the gradient `upstream`
+  // of the restored ones. Returns that by the step; `by_weight` may be `upstream`.
+  double (*lsq_gradients)(const float* weights, const float* upstream, size_t count, float step,
+                          int bits, float* by_weight);
+
+  // Noise of a table (noise.h): as it is; times the step of its group added to weights; times
+  // gradients, summed over each group. `noisy` may be `weights`.
+  void (*make_noise)(uint64_t key, const float* table, size_t count, float* noise);
+  void (*add_noise)(const float* weights, size_t count, size_t group_size, const float* steps,
+                    uint64_t key, const float* table, float* noisy);
+  void (*sum_noise)(const float* upstream, size_t count, size_t group_size, uint64_t key,
+                    const float* table, float* sums);
+
+  // Of groups with learnt bits: their steps span / (2^b - 1).
+  void (*group_steps)(const float* logits, size_t count, BitLimits limits, double span,
+                      float* steps);
+  // The gradients of noisy weights by the logits, from the sums of `sum_noise`; returns that by the
+  // span.
+  double (*group_gradients)(const float* logits, const float* sums, size_t count, BitLimits limits,
+                            double span, float* by_logit);
+  // The sum of b over the groups, and its gradient times `scale`.
+  double (*sum_bits)(const float* logits, size_t count, BitLimits limits);
+  void (*bits_gradients)(const float* logits, size_t count, BitLimits limits, double scale,
+                         float* by_logit);
 };
 
 const Kernels& ActiveKernels();

@@ -88,8 +88,8 @@ constexpr GridKernels<Grid> kGridKernels = {QuantizeArray, DequantizeArray, Rest
 
 }  // namespace
 
-const GridKernels<AffineGrid> kAffineKernels = kGridKernels<AffineGrid>;
-const GridKernels<ZeroGrid> kZeroKernels = kGridKernels<ZeroGrid>;
+constinit const GridKernels<AffineGrid> kAffineKernels = kGridKernels<AffineGrid>;
+constinit const GridKernels<ZeroGrid> kZeroKernels = kGridKernels<ZeroGrid>;
 
 bool FindRanges(const float* weights, size_t count, size_t per_range, Range* ranges) {
   // It becomes NaN or infinite with the first weight that is.

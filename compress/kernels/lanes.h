@@ -2,8 +2,9 @@
 // same on all of them, since each rounds as IEEE 754 says and sums are made in one order.
 //
 // Files of kernels are compiled once a path, each into a namespace of its own. They call no inline
-// functions of the standard library: the linker keeps one copy of such a function for the whole
-// program, and it could be one with instructions that the processor lacks.
+// functions of other namespaces, those of the standard library included, unless these are always
+// inlined: the linker keeps one copy of such a function for the whole program, and it could be one
+// with instructions that the processor lacks.
 #ifndef MLPERF_COMPRESS_KERNELS_LANES_H_
 #define MLPERF_COMPRESS_KERNELS_LANES_H_
 
@@ -32,6 +33,15 @@ inline Number Same(double x) {
   }
 }
 
+template <typename Number, typename Element>
+inline Number LoadAs(const Element* from) {
+  if constexpr (sizeof(Number) == sizeof(double)) {
+    return static_cast<double>(*from);
+  } else {
+    return Load(from);
+  }
+}
+
 template <typename Number>
 inline Number Clamp(Number x, Number low, Number high) {
   return Min(Max(x, low), high);
@@ -50,6 +60,27 @@ inline double Reduce(Lanes x, Combine combine) {
 
 inline double Sum(Lanes x) {
   return Reduce(x, [](double a, double b) { return a + b; });
+}
+
+// A sum of numbers of an array, in an order that depends on its length alone.
+class Total {
+ public:
+  void Add(Lanes x) { lanes_ = lanes_ + x; }
+  void Add(double x) { rest_ = rest_ + x; }
+  double Get() const { return Sum(lanes_) + rest_; }
+
+ private:
+  Lanes lanes_ = Fill(0);
+  double rest_ = 0;
+};
+
+// Calls work<Number>(i) for the elements of an array: Lanes of those from i as long as there are
+// enough, then doubles one by one.
+template <typename Work>
+inline void ForEachNumber(size_t count, Work work) {
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) work.template operator()<Lanes>(i);
+  for (; i < count; ++i) work.template operator()<double>(i);
 }
 
 }  // namespace mlperf::compress::MLPERF_COMPRESS_PATH

@@ -75,28 +75,24 @@ inline ZeroLevels LevelsOf(const ZeroGrid& grid, size_t range) {
 
 template <typename Levels, typename Code>
 inline void QuantizeRun(const float* weights, size_t count, const Levels& levels, Code* codes) {
-  size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) Store(levels.CodeOf(Load(weights + i)), codes + i);
-  for (; i < count; ++i) Store(levels.CodeOf(double{weights[i]}), codes + i);
+  ForEachNumber(count, [=]<typename Number>(size_t i) {
+    Store(levels.CodeOf(LoadAs<Number>(weights + i)), codes + i);
+  });
 }
 
 template <typename Levels, typename Code>
 inline void DequantizeRun(const Code* codes, size_t count, const Levels& levels, float* weights) {
-  size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) Store(levels.WeightOf(Load(codes + i)), weights + i);
-  for (; i < count; ++i) Store(levels.WeightOf(double{1} * codes[i]), weights + i);
+  ForEachNumber(count, [=]<typename Number>(size_t i) {
+    Store(levels.WeightOf(LoadAs<Number>(codes + i)), weights + i);
+  });
 }
 
 // Both at once; `restored` may be `weights`.
 template <typename Levels>
 inline void RestoreRun(const float* weights, size_t count, const Levels& levels, float* restored) {
-  size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    Store(levels.WeightOf(Round(levels.CodeOf(Load(weights + i)))), restored + i);
-  }
-  for (; i < count; ++i) {
-    Store(levels.WeightOf(Round(levels.CodeOf(double{weights[i]}))), restored + i);
-  }
+  ForEachNumber(count, [=]<typename Number>(size_t i) {
+    Store(levels.WeightOf(Round(levels.CodeOf(LoadAs<Number>(weights + i)))), restored + i);
+  });
 }
 
 }  // namespace mlperf::compress::MLPERF_COMPRESS_PATH

@@ -7,6 +7,7 @@ _Bytes = npt.NDArray[np.uint8]
 _Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _Floats = npt.NDArray[np.float32]
 _Path = Literal["avx512", "avx2", "portable"]
+_Noise = Literal["gaussian", "uniform"]
 
 def cpu_path() -> _Path:
     """The instructions that the functions of this module use: the best that the processor has,
@@ -97,3 +98,80 @@ def decode_lsq(stream: _Bytes, bits: int, step: float, out: _Floats) -> _Floats:
 
 def restored_lsq(weights: _Floats, bits: int, step: float, out: _Floats | None = None) -> _Floats:
     """The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`."""
+
+def lsq_gradients(
+    weights: _Floats, upstream: _Floats, bits: int, step: float, out: _Floats | None = None
+) -> tuple[_Floats, float]:
+    """The gradients of `restored_lsq` for the gradient of its result: by the weights, in `out` if
+    there is one, and by the step, which is not yet divided by sqrt(n P)."""
+
+def encode_groups(weights: _Floats, group: int, widths: _Bytes, lo: float, hi: float) -> _Bytes:
+    """A bit stream for each width that occurs, ascending, each from a byte boundary. `group`
+    consecutive weights share a width, the last ones fewer (0: all)."""
+
+def decode_groups(
+    stream: _Bytes, group: int, widths: _Bytes, lo: float, hi: float, out: _Floats
+) -> _Floats:
+    """Fills `out` with the weights of such streams."""
+
+def restored_groups(
+    weights: _Floats,
+    group: int,
+    widths: _Bytes,
+    lo: float,
+    hi: float,
+    out: _Floats | None = None,
+) -> _Floats:
+    """What `decode_groups` makes of what `encode_groups` makes of the weights."""
+
+def noise_table(kind: _Noise) -> _Floats:
+    """The 256 values of the noise, in steps: float32 of standard deviation 0.5 ("gaussian"),
+    or (k - 127.5) / 256 ("uniform")."""
+
+def noise(key: int, count: int, kind: _Noise) -> _Floats:
+    """The noise of a training step, in steps: value i is that of byte i % 8 of word i / 8 of a
+    splitmix64 generator that begins at `key`."""
+
+def noisy(
+    weights: _Floats,
+    group: int,
+    steps: _Floats,
+    key: int,
+    kind: _Noise,
+    out: _Floats | None = None,
+) -> _Floats:
+    """Weight i plus steps[i / group] * noise[i] (group 0: steps[0]), in `out` if there is one."""
+
+def noise_sums(upstream: _Floats, group: int, key: int, kind: _Noise) -> _Floats:
+    """The sum of upstream[i] * noise[i] over each group."""
+
+def group_steps(
+    logits: _Floats, min_bits: float, max_bits: float, span: float, out: _Floats | None = None
+) -> _Floats:
+    """The step span / (2^b - 1) of each group, b = min_bits + (max_bits - min_bits) *
+    sigmoid(logit)."""
+
+def group_gradients(
+    logits: _Floats,
+    sums: _Floats,
+    min_bits: float,
+    max_bits: float,
+    span: float,
+    out: _Floats | None = None,
+) -> tuple[_Floats, float]:
+    """The gradients of noisy weights whose `noise_sums` are `sums`: by the logits, in `out` if
+    there is one, and by the span, which is the sum of sums[k] / (2^b_k - 1)."""
+
+def soft_bits(logits: _Floats, min_bits: float, max_bits: float, group: int, count: int) -> float:
+    """The sum over groups of the number of its weights times its b, for `count` weights."""
+
+def soft_bits_gradient(
+    logits: _Floats,
+    min_bits: float,
+    max_bits: float,
+    group: int,
+    count: int,
+    scale: float,
+    out: _Floats | None = None,
+) -> _Floats:
+    """The gradient of `soft_bits` by the logits, times `scale`."""

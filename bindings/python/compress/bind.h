@@ -11,6 +11,9 @@ void BindPacking(pybind11::module_& module);
 void BindRanges(pybind11::module_& module);
 void BindZero(pybind11::module_& module);
 void BindLsq(pybind11::module_& module);
+void BindGroups(pybind11::module_& module);
+void BindNoise(pybind11::module_& module);
+void BindBitWidths(pybind11::module_& module);
 
 }  // namespace mlperf::python
 

@@ -4,6 +4,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "bit_stream.h"
 #include "kernels.h"
 
 namespace mlperf::python {

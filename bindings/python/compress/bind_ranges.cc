@@ -48,7 +48,7 @@ py::array Quantize(const py::object& object, py::ssize_t bits, const py::object&
   py::array codes(is_small ? py::dtype::of<uint8_t>() : py::dtype::of<uint16_t>(), size);
   void* const to = codes.mutable_data();
   Unlocked(
-      [&] { ActiveKernels().affine.quantize(weights.data(), weights.size(), affine.grid, to); });
+      [&] { ActiveKernels().affine->quantize(weights.data(), weights.size(), affine.grid, to); });
   return codes;
 }
 
@@ -62,7 +62,7 @@ py::array Dequantize(const py::object& object, py::ssize_t bits, const py::objec
   Output weights(out, count);
   const void* const from = codes.data();
   float* const to = weights.data();
-  Unlocked([&] { ActiveKernels().affine.dequantize(from, count, affine.grid, to); });
+  Unlocked([&] { ActiveKernels().affine->dequantize(from, count, affine.grid, to); });
   return weights.array();
 }
 
@@ -70,21 +70,21 @@ py::array RestoreAffine(const py::object& object, py::ssize_t bits, const py::ob
                         py::ssize_t per_range, const py::object& out) {
   const Input<float> weights(object, "weights");
   const Affine affine(ranges, bits, per_range, weights.size());
-  return Restored(ActiveKernels().affine, weights, affine.grid, out);
+  return Restored(*ActiveKernels().affine, weights, affine.grid, out);
 }
 
 py::array EncodeAffine(const py::object& object, py::ssize_t bits, const py::object& ranges,
                        py::ssize_t per_range) {
   const Input<float> weights(object, "weights");
   const Affine affine(ranges, bits, per_range, weights.size());
-  return Encoded(ActiveKernels().affine, weights, affine.grid);
+  return Encoded(*ActiveKernels().affine, weights, affine.grid);
 }
 
 py::array DecodeAffine(const py::object& stream, py::ssize_t bits, const py::object& ranges,
                        py::ssize_t per_range, const py::object& out) {
   Output weights(out);
   const Affine affine(ranges, bits, per_range, weights.size());
-  return Decoded(ActiveKernels().affine, stream, affine.grid, std::move(weights));
+  return Decoded(*ActiveKernels().affine, stream, affine.grid, std::move(weights));
 }
 
 }  // namespace

@@ -59,21 +59,21 @@ py::array RestoreZero(const py::object& object, py::ssize_t bits, const py::obje
                       const py::object& zeros, py::ssize_t per_range, const py::object& out) {
   const Input<float> weights(object, "weights");
   const Zero zero(bits, steps, zeros, per_range, weights.size());
-  return Restored(ActiveKernels().zero, weights, zero.grid, out);
+  return Restored(*ActiveKernels().zero, weights, zero.grid, out);
 }
 
 py::array EncodeZero(const py::object& object, py::ssize_t bits, const py::object& steps,
                      const py::object& zeros, py::ssize_t per_range) {
   const Input<float> weights(object, "weights");
   const Zero zero(bits, steps, zeros, per_range, weights.size());
-  return Encoded(ActiveKernels().zero, weights, zero.grid);
+  return Encoded(*ActiveKernels().zero, weights, zero.grid);
 }
 
 py::array DecodeZero(const py::object& stream, py::ssize_t bits, const py::object& steps,
                      const py::object& zeros, py::ssize_t per_range, const py::object& out) {
   Output weights(out);
   const Zero zero(bits, steps, zeros, per_range, weights.size());
-  return Decoded(ActiveKernels().zero, stream, zero.grid, std::move(weights));
+  return Decoded(*ActiveKernels().zero, stream, zero.grid, std::move(weights));
 }
 
 // ---- LSQ
@@ -104,20 +104,35 @@ py::array RestoreLsq(const py::object& object, py::ssize_t bits, double step,
                      const py::object& out) {
   const Input<float> weights(object, "weights");
   const Lsq lsq(bits, step, weights.size());
-  return Restored(ActiveKernels().zero, weights, lsq.grid(), out);
+  return Restored(*ActiveKernels().zero, weights, lsq.grid(), out);
 }
 
 py::array EncodeLsq(const py::object& object, py::ssize_t bits, double step) {
   const Input<float> weights(object, "weights");
   const Lsq lsq(bits, step, weights.size());
-  return Encoded(ActiveKernels().zero, weights, lsq.grid());
+  return Encoded(*ActiveKernels().zero, weights, lsq.grid());
 }
 
 py::array DecodeLsq(const py::object& stream, py::ssize_t bits, double step,
                     const py::object& out) {
   Output weights(out);
   const Lsq lsq(bits, step, weights.size());
-  return Decoded(ActiveKernels().zero, stream, lsq.grid(), std::move(weights));
+  return Decoded(*ActiveKernels().zero, stream, lsq.grid(), std::move(weights));
+}
+
+py::tuple LsqGradients(const py::object& object, const py::object& gradient, py::ssize_t bits,
+                       double step, const py::object& out) {
+  const Input<float> weights(object, "weights");
+  const Input<float> upstream(gradient, "upstream", weights.size());
+  const Lsq lsq(bits, step, weights.size());
+  Output by_weight(out, weights.size());
+  float* const to = by_weight.data();
+  double by_step = 0;
+  Unlocked([&] {
+    by_step = ActiveKernels().lsq_gradients(weights.data(), upstream.data(), weights.size(),
+                                            *lsq.grid().steps, lsq.grid().bits, to);
+  });
+  return py::make_tuple(by_weight.array(), by_step);
 }
 
 }  // namespace
@@ -142,6 +157,10 @@ void BindLsq(py::module_& module) {
              "Fills `out` with the weights of a bit stream.");
   module.def("restored_lsq", &RestoreLsq, "weights"_a, "bits"_a, "step"_a, "out"_a = py::none(),
              "The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`.");
+  module.def("lsq_gradients", &LsqGradients, "weights"_a, "upstream"_a, "bits"_a, "step"_a,
+             "out"_a = py::none(),
+             "The gradients of `restored_lsq` for the gradient of its result: by the weights, in"
+             " `out` if there is one, and by the step, which is not yet divided by sqrt(n P).");
 }
 
 }  // namespace mlperf::python

@@ -3,6 +3,7 @@
 #define MLPERF_LOADGEN_BINDINGS_PYTHON_COMPRESS_CODING_H_
 
 #include "arrays.h"
+#include "bit_stream.h"
 #include "kernels.h"
 
 namespace mlperf::python {

@@ -10,4 +10,7 @@ PYBIND11_MODULE(_compress, module) {
   mlperf::python::BindRanges(module);
   mlperf::python::BindZero(module);
   mlperf::python::BindLsq(module);
+  mlperf::python::BindGroups(module);
+  mlperf::python::BindNoise(module);
+  mlperf::python::BindBitWidths(module);
 }

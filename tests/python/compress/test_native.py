@@ -16,6 +16,7 @@ WEIGHTS = np.linspace(-1, 2, 50, dtype=np.float32)
 RANGES, _ = _compress.ranges(WEIGHTS, 10)
 STREAM = _compress.encode(WEIGHTS, 5, RANGES, 10)
 STEPS, ZEROS, _ = _compress.zero_steps(WEIGHTS, 5, 10)
+WIDTHS = np.array([3, 2, 9, 3, 16], np.uint8)
 READ_ONLY = np.empty(50, np.float32)
 READ_ONLY.flags.writeable = False
 
@@ -54,6 +55,19 @@ READ_ONLY.flags.writeable = False
         (_compress.encode_lsq, (WEIGHTS, 4, -0.5), "step=-0.5: it must be a finite number above 0"),
         (_compress.encode_lsq, (WEIGHTS, 4, np.nan), "step=nan"),
         (_compress.encode_lsq, (WEIGHTS, 4, 1e39), "step=1e[+]39"),
+        (_compress.lsq_gradients, (WEIGHTS, WEIGHTS[1:], 4, 0.5), "upstream: it has 49 elements"),
+        (_compress.encode_groups, (WEIGHTS, 10, WIDTHS[1:], -1, 2), "widths: it has 4 elements"),
+        (_compress.encode_groups, (WEIGHTS, 10, WIDTHS - 2, -1, 2), "widths: element 1 is 0, but"),
+        (_compress.restored_groups, (WEIGHTS, 10, WIDTHS + 1, -1, 2), "widths: element 4 is 17, b"),
+        (_compress.restored_groups, (WEIGHTS, -1, WIDTHS, -1, 2), "group=-1: it must be 0, for"),
+        (_compress.decode_groups, (STREAM, 10, WIDTHS, -1, 2, WEIGHTS.copy()), "stream: it has 32"),
+        (_compress.noise, (0, 8, "normal"), 'kind="normal": it must be "gaussian" or "uniform"'),
+        (_compress.noise, (0, -8, "uniform"), "count=-8: it must be 0 or more"),
+        (_compress.noisy, (WEIGHTS, 10, STEPS[1:], 0, "uniform"), "steps: it has 4 elements"),
+        (_compress.group_steps, (STEPS, 0.5, 8, 1.0), "min_bits=0.5, max_bits=8.0: they must be"),
+        (_compress.group_steps, (STEPS, 8, 8, 1.0), "must be 1 <= min_bits < max_bits <= 16"),
+        (_compress.group_gradients, (STEPS, STEPS[1:], 2, 8, 1.0), "sums: it has 4 elements"),
+        (_compress.soft_bits, (STEPS, 2, 8, 10, 51), "logits: it has 5 elements, but must have 6"),
         (_compress.use_cpu_path, ("mmx",), 'path="mmx": this processor has "portable"'),
     ],
 )  # fmt: skip
@@ -151,3 +165,38 @@ def test_threads_get_the_same():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def splitmix64(key, count):
+    """Words of the generator, as bytes."""
+    words = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    words += np.uint64(key)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
+    return (words ^ (words >> np.uint64(31))).view(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "uniform"])
+def test_noise(cpu_path, kind):
+    weights = np.random.default_rng(0).standard_normal(5003).astype(np.float32)
+    key = 2**64 - 5
+    noise = _compress.noise_table(kind)[splitmix64(key, 626)[: len(weights)]]
+    assert np.array_equal(_compress.noise(key, len(weights), kind), noise)
+    wide = noise.astype(np.float64)
+    for group in (1, 3, 8, 1000, 1024, 1025, 2500, 0):
+        groups = np.arange(len(weights)) // (group or len(weights))
+        steps = np.linspace(0.1, 1, groups[-1] + 1, dtype=np.float32)
+        wanted = (weights + steps.astype(np.float64)[groups] * wide).astype(np.float32)
+        assert np.array_equal(_compress.noisy(weights, group, steps, key, kind), wanted)
+        sums = _compress.noise_sums(weights, group, key, kind)
+        assert np.allclose(sums, np.bincount(groups, weights * wide), rtol=1e-5, atol=1e-6)
+
+
+def test_what_the_noise_is():
+    uniform = _compress.noise_table("uniform")
+    assert np.array_equal(uniform, (np.arange(256) - 127.5) / 256)
+    gaussian = _compress.noise_table("gaussian").astype(np.float64)
+    assert abs(gaussian.std() - 0.5) < 1e-7
+    assert np.array_equal(gaussian, -gaussian[::-1])
+    # A normal variable of deviation 0.5 is below 0.3372 with probability 3/4.
+    assert abs(np.interp(0.75, (np.arange(256) + 0.5) / 256, gaussian) - 0.3372) < 0.002

@@ -75,3 +75,60 @@ def test_one_step_is_quantized():
         weights = np.array(row["weights"], np.float32)
         grid = row["bits"], row["step"]
         check_coded(row["packed"], row["restored"], weights, functions, *grid)
+
+
+def test_groups_are_quantized():
+    functions = _compress.encode_groups, _compress.decode_groups, _compress.restored_groups
+    for row in golden.rows("groups"):
+        widths = np.array(row["widths"], np.uint8)
+        grid = row["group"], widths, row["lo"], row["hi"]
+        weights = golden.floats(row["weights"])
+        check_coded(row["codes"], row["restored"], weights, functions, *grid)
+
+
+def near(a, b):
+    return np.allclose(a, b, rtol=1e-5, atol=0)
+
+
+def test_gradients_of_a_step():
+    for row in golden.rows("lsq"):
+        weights, upstream = (np.array(row[n], np.float32) for n in ("weights", "upstream"))
+        by_weight, by_step = _compress.lsq_gradients(weights, upstream, row["bits"], row["step"])
+        assert near(by_weight, row["gradient_weights"])
+        share = np.sqrt(len(weights) * (2 ** (row["bits"] - 1) - 1))
+        assert near(by_step / share, row["gradient_step"])
+
+
+def test_gradients_of_learnt_bits():
+    for row in golden.rows("noise"):
+        weights, noise, upstream = (np.array(row[n]) for n in ("weights", "noise", "upstream"))
+        starts = np.arange(0, len(weights), row["group"] or len(weights))
+        sums = np.add.reduceat(upstream * noise, starts).astype(np.float32)
+        limits = row["min_bits"], row["max_bits"]
+        logits, span = np.array(row["logits"], np.float32), np.ptp(weights)
+        steps = _compress.group_steps(logits, *limits, span)
+        assert near(steps, span / (2 ** np.array(row["bits"]) - 1))
+        by_logit, by_span = _compress.group_gradients(logits, sums, *limits, span)
+        assert near(by_logit, row["gradient_logits"])
+        upstream[weights.argmax()] += by_span
+        upstream[weights.argmin()] -= by_span
+        assert near(upstream, row["gradient_weights"])
+
+
+def test_the_size_of_learnt_bits():
+    checked = 0
+    for row in golden.rows("sizes"):
+        tensor = row["tensors"][0]
+        if tensor["kind"] != "diffq":
+            continue
+        logits = np.array(tensor["logits"], np.float32)
+        sizes = tensor["min_bits"], tensor["max_bits"], tensor["group"], tensor["count"]
+        bits = tensor["min_bits"] + (tensor["max_bits"] - tensor["min_bits"]) / (
+            1 + np.exp(-np.array(tensor["logits"]))
+        )
+        groups = np.arange(tensor["count"]) // (tensor["group"] or tensor["count"])
+        assert abs(_compress.soft_bits(logits, *sizes) / bits[groups].sum() - 1) < 1e-6
+        by_logit = _compress.soft_bits_gradient(logits, *sizes, 2.0**-23)
+        assert near(by_logit, row["gradient_logits"])
+        checked += 1
+    assert checked > 5

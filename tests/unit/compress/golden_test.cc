@@ -2,10 +2,14 @@
 // Method: all rows of tests/golden/compression that are about arrays, one path after the other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "bit_stream.h"
 #include "helpers/cpu_paths.h"
 #include "helpers/golden_rows.h"
 #include "kernels.h"
@@ -90,7 +94,7 @@ TEST_P(GoldenTest, OneRangeIsQuantized) {
     EXPECT_EQ(ranges[0].lo, static_cast<float>(row.Number("lo")));
     EXPECT_EQ(ranges[0].hi, static_cast<float>(row.Number("hi")));
     const AffineGrid grid{ranges.data(), weights.size(), BitsOf(row)};
-    ExpectCoded(row, ActiveKernels().affine, grid, weights, "packed", "restored");
+    ExpectCoded(row, *ActiveKernels().affine, grid, weights, "packed", "restored");
   }
 }
 
@@ -100,7 +104,7 @@ TEST_P(GoldenTest, RangesAreQuantized) {
     const auto per_range = static_cast<size_t>(row.Number("range"));
     const std::vector<Range> ranges = RangesOf(weights, per_range);
     const AffineGrid grid{ranges.data(), per_range, BitsOf(row)};
-    ExpectCoded(row, ActiveKernels().affine, grid, weights, "codes", "restored");
+    ExpectCoded(row, *ActiveKernels().affine, grid, weights, "codes", "restored");
   }
 }
 
@@ -118,7 +122,7 @@ TEST_P(GoldenTest, ZeroIsALevel) {
         ActiveKernels().pack16(zeros.data(), zeros.size(), BitsOf(row), packed_zeros.data()));
     EXPECT_EQ(packed_zeros, row.Bytes("zero_points"));
     const ZeroGrid grid{steps.data(), zeros.data(), per_range, BitsOf(row)};
-    ExpectCoded(row, ActiveKernels().zero, grid, weights, "zero_codes", "zero_restored");
+    ExpectCoded(row, *ActiveKernels().zero, grid, weights, "zero_codes", "zero_restored");
   }
 }
 
@@ -128,7 +132,87 @@ TEST_P(GoldenTest, OneStepIsQuantized) {
     const auto step = static_cast<float>(row.Number("step"));
     const auto zero = static_cast<uint16_t>(1 << (BitsOf(row) - 1));
     const ZeroGrid grid{&step, &zero, weights.size(), BitsOf(row)};
-    ExpectCoded(row, ActiveKernels().zero, grid, weights, "packed", "restored");
+    ExpectCoded(row, *ActiveKernels().zero, grid, weights, "packed", "restored");
+  }
+}
+
+TEST_P(GoldenTest, GroupsAreQuantized) {
+  for (const GoldenRow& row : Rows("groups", 61)) {
+    const Floats weights = row.Floats("weights");
+    const auto widths = row.List<uint8_t>("widths");
+    const auto group = static_cast<size_t>(row.Number("group"));
+    const Range range{static_cast<float>(row.Number("lo")), static_cast<float>(row.Number("hi"))};
+    const GroupGrid grid{widths.data(), group == 0 ? weights.size() : group, range};
+    const Bytes stream = row.Bytes("codes");
+    const std::vector<uint32_t> restored = BitsOf(row.Floats("restored"));
+    const GroupStreams streams = StreamsOf(grid, weights.size());
+    ASSERT_EQ(streams.size, stream.size());
+    Bytes encoded(stream.size());
+    ActiveKernels().encode_groups(weights.data(), weights.size(), grid, streams, encoded.data());
+    EXPECT_EQ(encoded, stream);
+    Floats decoded(weights.size());
+    ActiveKernels().decode_groups(stream.data(), weights.size(), grid, streams, decoded.data());
+    EXPECT_EQ(BitsOf(decoded), restored);
+    Floats at_once = weights;
+    ActiveKernels().restore_groups(at_once.data(), weights.size(), grid, at_once.data());
+    EXPECT_EQ(BitsOf(at_once), restored);
+  }
+}
+
+// ---- Gradients, which agree to 1e-5
+// --------------------------------------------------------------
+
+void ExpectNear(const Floats& values, const std::vector<double>& wanted) {
+  ASSERT_EQ(values.size(), wanted.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_NEAR(values[i], wanted[i], 1e-5 * std::abs(wanted[i])) << i;
+  }
+}
+
+TEST_P(GoldenTest, GradientsOfAStep) {
+  for (const GoldenRow& row : Rows("lsq", 45)) {
+    const auto weights = row.List<float>("weights");
+    const auto upstream = row.List<float>("upstream");
+    const auto step = static_cast<float>(row.Number("step"));
+    Floats by_weight(weights.size());
+    const double sum = ActiveKernels().lsq_gradients(
+        weights.data(), upstream.data(), weights.size(), step, BitsOf(row), by_weight.data());
+    ExpectNear(by_weight, row.List<double>("gradient_weights"));
+    const double top = (1 << (BitsOf(row) - 1)) - 1;
+    const double wanted = row.Number("gradient_step");
+    EXPECT_NEAR(sum / std::sqrt(static_cast<double>(weights.size()) * top), wanted,
+                1e-5 * std::abs(wanted));
+  }
+}
+
+TEST_P(GoldenTest, GradientsOfLearntBits) {
+  for (const GoldenRow& row : Rows("noise", 5)) {
+    const auto weights = row.List<double>("weights");
+    const auto noise = row.List<double>("noise");
+    const auto upstream = row.List<double>("upstream");
+    const auto logits = row.List<float>("logits");
+    const BitLimits limits{row.Number("min_bits"), row.Number("max_bits")};
+    const auto [lo, hi] = std::minmax_element(weights.begin(), weights.end());
+    const auto group = static_cast<size_t>(row.Number("group"));
+    Floats sums(logits.size());
+    for (size_t i = 0; i < weights.size(); ++i) {
+      sums[group == 0 ? 0 : i / group] += static_cast<float>(upstream[i] * noise[i]);
+    }
+    Floats by_logit(logits.size());
+    const double by_span = ActiveKernels().group_gradients(
+        logits.data(), sums.data(), logits.size(), limits, *hi - *lo, by_logit.data());
+    ExpectNear(by_logit, row.List<double>("gradient_logits"));
+    const size_t greatest = static_cast<size_t>(hi - weights.begin());
+    const auto by_weight = row.List<double>("gradient_weights");
+    EXPECT_NEAR(by_span, by_weight[greatest] - upstream[greatest], 1e-5);
+
+    Floats steps(logits.size());
+    ActiveKernels().group_steps(logits.data(), logits.size(), limits, *hi - *lo, steps.data());
+    std::vector<double> wanted;
+    for (const double bits : row.List<double>("bits")) {
+      wanted.push_back((*hi - *lo) / (std::exp2(bits) - 1));
+    }
+    ExpectNear(steps, wanted);
   }
 }
 
