@@ -121,7 +121,10 @@ def _sections(report: Report) -> Iterable[_Section | None]:
         html = _grid([about, *map(_figure, charts), _card(_table(sweep.table))])
         yield (f"sweep-{i}-part", sweep.title if runs else "Sweep"), html, charts
     for i, pareto in enumerate(report.paretos):
-        charts = [panel_chart(panel, f"pareto-{i}-{j}") for j, panel in enumerate(pareto.panels)]
+        names = [row[0].text for row in pareto.table.rows]
+        charts = [
+            panel_chart(panel, names, f"pareto-{i}-{j}") for j, panel in enumerate(pareto.panels)
+        ]
         about = f'<p class="card wide">{_text(pareto.front_text)}</p>'
         parts = [about, _card(_table(pareto.table), "wide"), *map(_figure, charts)]
         if pareto.remarks.rows:

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 from ...text.units import rate
-from ...tradeoffs.panels import Panel
+from ...tradeoffs.panels import Panel, Point
 from .axes import Json, log_ticks
-from .marks import Chart, figure_of
+from .marks import RUN_COLORS, Chart, figure_of
+
+_SHAPES = ("circle", "square", "diamond", "triangle-up")
 
 
-def panel_chart(panel: Panel, key: str) -> Chart:
-    """Points with their names, filled if they are on the front."""
+def panel_chart(panel: Panel, names: Sequence[str], key: str) -> Chart:
+    """Points, filled if they are on the front. `names`: of all variants, for their colours."""
     points = panel.points
-    shown: Json = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": [point.x for point in points],
-        "y": [point.y for point in points],
-        "text": [escape(point.variant) for point in points],
-        # By turns, as points may lie close.
-        "textposition": [("top right", "bottom right")[i % 2] for i in range(len(points))],
-        "textfont": {"color": "$ink", "size": 12},
-        "marker": {
-            "color": "$run0",
-            "symbol": ["circle" if point.on_front else "circle-open" for point in points],
-            "size": 10,
-            "line": {"width": 2},
-        },
-        "hovertemplate": f"%{{text}}: {panel.x_name} %{{x:.4g}}, {panel.y_name} %{{y:.4g}}"
-        "<extra></extra>",
-        "cliponaxis": False,
-    }
-    if any(point.y_interval for point in points):
-        ends = [point.y_interval or (point.y, point.y) for point in points]
-        shown["error_y"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - point.y for (_, high), point in zip(ends, points, strict=True)],
-            "arrayminus": [point.y - low for (low, _), point in zip(ends, points, strict=True)],
-            "thickness": 1,
-        }
+    data = [_mark(point, panel, names.index(point.variant)) for point in points]
     low, high = min(point.x for point in points), max(point.x for point in points)
     room = max((high / low) ** 0.12, 1.3)
     ticks = log_ticks(low / room, high * room)
@@ -54,5 +30,38 @@ def panel_chart(panel: Panel, key: str) -> Chart:
     }
     title = f"{panel.y_name} against {panel.x_name}"
     hint = "Each point is a variant; filled ones are on the front."
-    figure = figure_of([shown], x_axis, {"title": {"text": panel.y_name}})
+    figure = figure_of(data, x_axis, {"title": {"text": panel.y_name}}, legend=True)
     return Chart(key, title[:1].upper() + title[1:], hint, figure)
+
+
+def _mark(point: Point, panel: Panel, i: int) -> Json:
+    color = f"$run{i % RUN_COLORS}"
+    shape = _SHAPES[i // RUN_COLORS % len(_SHAPES)]
+    about = f"{panel.x_name} %{{x:.4g}}, {panel.y_name} %{{y:.4g}}"
+    shown: Json = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [point.x],
+        "y": [point.y],
+        "name": escape(point.variant),
+        "marker": {
+            "color": color,
+            "symbol": shape if point.on_front else f"{shape}-open",
+            "size": 11,
+            "line": {"width": 2},
+        },
+        "hovertemplate": f"{escape(point.variant)}: {about}<extra></extra>",
+        "showlegend": True,
+        "cliponaxis": False,
+    }
+    if point.y_interval is not None:
+        low, high = point.y_interval
+        shown["error_y"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - point.y],
+            "arrayminus": [point.y - low],
+            "thickness": 1,
+            "color": color,
+        }
+    return shown

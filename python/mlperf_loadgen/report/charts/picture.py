@@ -181,11 +181,13 @@ def _draw_sweep(axes: Axes, sweep: SweepReport) -> None:
 
 def _draw_pareto(pair: Sequence[Axes], table: ParetoReport) -> None:
     """The first two of its panels."""
+    names = [row[0].text for row in table.table.rows]
     for axes, panel in itertools.zip_longest(pair, table.panels[:2]):
         if panel is None:
             axes.set_axis_off()
             continue
-        draw_panel(axes, panel)
+        draw_panel(axes, panel, names)
+        axes.legend(fontsize=8, frameon=False)
         axes.set_ylabel(panel.y_name)
         _style(axes, table.title)
 
