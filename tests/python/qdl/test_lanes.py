@@ -6,20 +6,27 @@ is compared in test_qdl.py, what breaks is in test_qdl_faults.py and tests/unit/
 """
 
 import collections
+from pathlib import Path
 
 import pytest
-from qdl_node import NUMBERS, FakeNode, Library, digest, free_port
+from qdl_node import NUMBERS, FakeNode, Library, Node, digest, free_port
 from runs import errors_of
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import qdl
 from mlperf_loadgen.qdl.dispatch import lanes
+from mlperf_loadgen.qdl.links.clock_sync import ClockOffset
+from mlperf_loadgen.qdl.links.lane_link import read_offer
 from mlperf_loadgen.qdl.wire import messages as wire
 
 pytest.importorskip("zmq", reason="tcp:// needs pyzmq: pip install 'mlperf_loadgen[network]'")
 
+from mlperf_loadgen.qdl.links.zmq import ZmqLink
+
 pytest_plugins = ["qdl_fixtures"]
 pytestmark = pytest.mark.usefixtures("no_hang")
+
+NODE = "tcp://node:8001"
 
 
 class Counting(Library):
@@ -38,6 +45,13 @@ def lanes_of(system):
     return [node["lane"] for node in system.report.nodes]
 
 
+def listening_ports(pid):
+    """The TCP ports at which a process listens."""
+    sockets = {path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+
+
 @pytest.mark.parametrize(
     ("transfer", "lane"),
     [("auto", "unix, large payloads in shared memory"), ("tcp", "tcp"), ("off", "off")],
@@ -48,11 +62,37 @@ def test_the_log_says_how_samples_travelled(transfer, lane, nodes, run):
     assert lanes_of(system) == [lane]
 
 
-def test_samples_are_encrypted_where_there_are_keys(nodes, run, tmp_path):
+@pytest.mark.parametrize(
+    ("transfer", "lane"), [("auto", "unix, large payloads in shared memory"), ("off", "off")]
+)
+def test_with_keys_samples_travel_fast_on_this_machine(transfer, lane, nodes, run, tmp_path):
     keys = str(qdl.make_keys(tmp_path / "keys"))
-    system = qdl.NetworkQDL(nodes("Digest", keys=keys), NUMBERS, keys=keys)
+    system = qdl.NetworkQDL(nodes("Digest", keys=keys), NUMBERS, keys=keys, transfer=transfer)
     assert errors_of(run(system)) == []
-    assert lanes_of(system) == ["off"]
+    assert lanes_of(system) == [lane]
+
+
+def test_with_keys_nothing_is_sent_to_other_machines_that_is_not_encrypted(tmp_path):
+    """Whatever the node offers."""
+    keys = str(qdl.make_keys(tmp_path / "keys"))
+    offer = read_offer({"port": 8002, "unix": "name", "secret": "s" * 64, "arena": 1})
+    for link, is_used in ((ZmqLink(NODE, None, keys=keys), False), (ZmqLink(NODE, None), True)):
+        link._clock, link._offer = ClockOffset(same_clock=False), offer  # As a welcome does.
+        assert link.offers_lane is is_used
+
+
+def test_with_keys_a_node_has_no_port_for_lanes(tmp_path):
+    keys = str(qdl.make_keys(tmp_path / "keys"))
+    with Node("Digest", keys=keys) as node:
+        assert len(listening_ports(node.process.pid)) == 1
+    with Node("Digest") as node:
+        assert len(listening_ports(node.process.pid)) == 2
+
+
+def test_keys_beside_lanes_over_tcp_are_refused(tmp_path):
+    keys = str(qdl.make_keys(tmp_path / "keys"))
+    with pytest.raises(ValueError, match='leave it at "auto"'):
+        qdl.NetworkQDL(NODE, NUMBERS, keys=keys, transfer="tcp")
 
 
 def test_beside_a_node_without_a_lane_no_other_has_one(nodes, run):

@@ -249,21 +249,6 @@ def test_who_does_not_ask_for_a_lane_is_offered_none(nodes):
         assert "lane" not in generator.welcome
 
 
-def test_with_keys_there_are_no_lanes(run, tmp_path):
-    """What travels on a lane is not encrypted."""
-    keys = str(qdl.make_keys(tmp_path / "keys"))
-    with Node("Digest", keys=keys) as node:
-        system = qdl.NetworkQDL(node.address, NUMBERS, keys=keys)
-        assert errors_of(run(system)) == []
-        table = Path(f"/proc/{node.process.pid}/net/unix").read_text()
-        own = set()
-        for descriptor in Path(f"/proc/{node.process.pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                own.add(str(descriptor.readlink()))
-        doors = [line for line in table.splitlines() if "mlperf-lane" in line]
-        assert not [line for line in doors if f"socket:[{line.split()[6]}]" in own]
-
-
 def _record(kind, ends_query=1, layout_bytes=0, size=0):
     return SAMPLE.pack(kind, ends_query, layout_bytes, 1, 1, size, 0)
 

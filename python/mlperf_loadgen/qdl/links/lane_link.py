@@ -55,11 +55,19 @@ def read_offer(value: object) -> LaneOffer | None:
 class LaneLink(WatchedLink):
     """A link that may have a lane. `lane` says how samples travel, or why not by a lane."""
 
-    def __init__(self, address: str, events: LinkEvents, transfer: Transfer) -> None:
+    def __init__(
+        self, address: str, events: LinkEvents, transfer: Transfer, is_encrypted: bool
+    ) -> None:
         super().__init__(address, events)
         if transfer not in TRANSFERS:
             raise ValueError(f"transfer must be one of {', '.join(TRANSFERS)}, not {transfer!r}")
+        if transfer == "tcp" and is_encrypted:
+            raise ValueError(
+                'transfer="tcp" encrypts nothing, and there are keys: leave it at "auto", which '
+                "encrypts what leaves this machine, or leave out the keys"
+            )
         self._transfer = transfer
+        self._is_encrypted = is_encrypted
         self._offer: LaneOffer | None = None
         self._dispatcher: _core.LaneDispatcher | None = None
         self._number = 0
@@ -83,7 +91,8 @@ class LaneLink(WatchedLink):
 
     @property
     def offers_lane(self) -> bool:
-        return self._offer is not None
+        """Whether the node offers one that may be used."""
+        return bool(self._lane_addresses())
 
     async def open_lane(
         self, dispatcher: _core.LaneDispatcher, number: int, info: NodeInfo, timeout_s: float
@@ -117,7 +126,8 @@ class LaneLink(WatchedLink):
         if self._transfer == "auto" and offer.unix_name and self._is_on_this_machine():
             found.append(f"unix://@{offer.unix_name}")
         url = urlsplit(self.address)
-        if offer.port and url.scheme == "tcp":
+        # Lanes are not encrypted: with keys they do not leave the machine.
+        if offer.port and url.scheme == "tcp" and not self._is_encrypted:
             host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
             found.append(f"tcp://{host}:{offer.port}")
         return found

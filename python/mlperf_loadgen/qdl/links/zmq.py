@@ -55,7 +55,7 @@ _MOST_ANSWER_BYTES = 1 << 62
 class ZmqLink(LaneLink):
     """`keys`: a folder of `make_keys`, or Keys; nodes with keys need them. A sample fails if its
     answer has more than `max_answer_bytes`. `transfer`: how samples travel (lane_link.py); with
-    keys always on this connection, which encrypts them."""
+    keys, those to other machines always on this connection, which encrypts them."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class ZmqLink(LaneLink):
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         transfer: Transfer = "auto",
     ) -> None:
-        super().__init__(address, events, transfer)
+        super().__init__(address, events, transfer, keys is not None)
         check_socket_address(address)
         require_positive("max_answer_bytes", max_answer_bytes)
         if max_answer_bytes > _MOST_ANSWER_BYTES:
@@ -152,7 +152,7 @@ class ZmqLink(LaneLink):
                 raise NetworkError(f"{self.address}: {kind.text}")
 
     def _introduction(self) -> dict[str, Any]:
-        asked = {"lane": 1} if not self._declined and self._keys is None else {}
+        asked = {} if self._declined else {"lane": 1}
         return asked | {
             "host": sockets.gethostname(),
             "process": os.getpid(),

@@ -14,8 +14,8 @@ _READ_LIMIT_MS = 500
 
 
 class Lanes:
-    """`addresses`: those that the node is bound to. A lane is offered at a port of their hosts, and
-    by a Unix name to programs of this machine."""
+    """`addresses`: where a lane may come from other machines: it is offered at a port of their
+    hosts. By a Unix name it is offered to programs of this machine."""
 
     def __init__(self, system: _core.HostedSystem, addresses: list[str]) -> None:
         self._server = _core.LaneServer(system)

@@ -68,8 +68,8 @@ class Talker:
         self._socket = self._context.socket(zmq.ROUTER)
         self._configure(keys)
         self.addresses = [self._bind(address) for address in addresses]
-        # What travels on a lane is not encrypted.
-        self._lanes = Lanes(host.system, self.addresses) if keys is None else None
+        # What travels on a lane is not encrypted: with keys it does not leave the machine.
+        self._lanes = Lanes(host.system, self.addresses if keys is None else [])
 
     def _admit_known(self, keys: Keys | None) -> None:
         """Admits only clients with the load generator's key."""
@@ -131,8 +131,7 @@ class Talker:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._host.served.fileno(), zmq.POLLIN)
         poller.register(self._wake_read, zmq.POLLIN)
-        if self._lanes is not None:
-            poller.register(self._lanes.fileno(), zmq.POLLIN)
+        poller.register(self._lanes.fileno(), zmq.POLLIN)
         try:
             while not self._stopped:
                 ready = dict(poller.poll(_POLL_MS))
@@ -167,7 +166,8 @@ class Talker:
         """Releases what the thread used, after it has ended."""
         os.close(self._wake_read)
         os.close(self._wake_write)
-        self._lanes = None  # Its threads end.
+        with contextlib.suppress(AttributeError):  # An address could not be bound.
+            del self._lanes  # Its threads end.
 
     def _post(self, action: Callable[[], None]) -> None:
         """Has an action done by this thread."""
@@ -216,7 +216,7 @@ class Talker:
         client.hear()
         client.proven = True
         if message.kind == wire.Kind.SAMPLES:
-            if self._lanes is not None and self._lanes.is_open:
+            if self._lanes.is_open:
                 raise wire.MessageError("SAMPLES beside the lane")
             self._host.issue(self._reader.read(message), now_ns)
         elif message.kind == wire.Kind.PING:
@@ -226,8 +226,7 @@ class Talker:
         elif message.kind == wire.Kind.FLUSH:
             self._host.flush()
         elif message.kind == wire.Kind.BYE:
-            if self._lanes is not None:
-                self._lanes.read_to_end()  # A flush on the lane came before.
+            self._lanes.read_to_end()  # A flush on the lane came before.
             self._let_go("is done")
         else:
             raise wire.MessageError(f"a {message.kind.name} is not for a node")
@@ -305,7 +304,7 @@ class Talker:
             "kernel": kernel_id(),
             "max_payload_bytes": self._max_payload_bytes,
         }
-        if self._lanes is not None and client.wants_lane:
+        if client.wants_lane:
             values["lane"] = self._lanes.begin_run(
                 min(self._max_payload_bytes, _MOST_BYTES),
                 client.max_answer_bytes,
@@ -317,14 +316,13 @@ class Talker:
         if self._client is not None:
             _say(f"{self._client.who} {why}")
             self._client = None
-            if self._lanes is not None:
-                self._lanes.end_run()
+            self._lanes.end_run()
             self._host.end()
 
     def _look_at_lane(self) -> None:
         """Gives the load generator up if its lane has ended, or says why to it."""
         client = self._client
-        if self._lanes is None or client is None:
+        if client is None:
             return
         client.hear_of(self._lanes.last_received_s)
         end = self._lanes.take_end()
