@@ -6,5 +6,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     globals(),
     {
         "arrays": ("dequantize", "pack", "quantize", "unpack"),
+        "diffq": ("DiffQuantizer",),
+        "lsq": ("LSQQuantizer",),
+        "uniform": ("UniformQuantizer",),
     },
 )
