@@ -54,7 +54,7 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
 	$(FRAMEWORKS)/$(PYTEST) tests/python/repository/test_framework_demos.py \
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
-	  tests/python/transfer/test_transfer_torch.py
+	  tests/python/transfer/test_transfer_torch.py tests/python/compress
 
 # Half of the time of all tests in core.
 NOT_QUICK := $(addprefix tests/python/core/test_,golden.py interrupts.py traffic_model.py weaknesses.py)
@@ -149,9 +149,10 @@ $(STAMPS)/package: $(PACKAGE_SOURCES) $(STAMPS)/tools
 	@touch $@
 
 # Too large for .venv. It sees the package and the tools of .venv as well.
-$(STAMPS)/frameworks: requirements-frameworks.txt | $(BIN)/python
+$(STAMPS)/frameworks: requirements-frameworks.txt requirements-data.txt | $(BIN)/python
 	$(BIN)/python -m venv build/frameworks
 	$(FRAMEWORKS)/pip install --quiet -r requirements-frameworks.txt
+	$(FRAMEWORKS)/pip install --quiet --no-deps -r requirements-data.txt
 	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 	  echo "import site; site.addsitedir('$$($(BIN)/python -c "$$purelib")')" > \
 	  "$$($(FRAMEWORKS)/python -c "$$purelib")/project.pth"
