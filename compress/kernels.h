@@ -48,9 +48,8 @@ struct Kernels {
   double (*lsq_gradients)(const float* weights, const float* upstream, size_t count, float step,
                           int bits, float* by_weight);
 
-  // Noise of a table (noise.h): as it is; times the step of its group added to weights; times
-  // gradients, summed over each group. `noisy` may be `weights`.
-  void (*make_noise)(uint64_t key, const float* table, size_t count, float* noise);
+  // Noise of a table (noise.h): times the step of its group added to weights; times gradients,
+  // summed over each group. `noisy` may be `weights`.
   void (*add_noise)(const float* weights, size_t count, size_t group_size, const float* steps,
                     uint64_t key, const float* table, float* noisy);
   void (*sum_noise)(const float* upstream, size_t count, size_t group_size, uint64_t key,

@@ -47,12 +47,31 @@ NoiseTable MakeUniform() {
   return table;
 }
 
+uint64_t NoiseWord(uint64_t key, uint64_t index) {
+  uint64_t word = key + (index + 1) * 0x9E3779B97F4A7C15;
+  word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9;
+  word = (word ^ (word >> 27)) * 0x94D049BB133111EB;
+  return word ^ (word >> 31);
+}
+
 }  // namespace
 
 const NoiseTable& TableOf(NoiseKind kind) {
   static const NoiseTable gaussian = MakeGaussian();
   static const NoiseTable uniform = MakeUniform();
   return kind == NoiseKind::kGaussian ? gaussian : uniform;
+}
+
+const float* MakeNoise(uint64_t key, const float* table, size_t begin, size_t count, float* to) {
+  constexpr size_t kBytesOfWord = 8;
+  const size_t first_word = begin / kBytesOfWord;
+  const size_t end_word = (begin + count + kBytesOfWord - 1) / kBytesOfWord;
+  float* next = to;
+  for (size_t index = first_word; index < end_word; ++index) {
+    const uint64_t word = NoiseWord(key, index);
+    for (size_t byte = 0; byte < kBytesOfWord; ++byte) *next++ = table[word >> 8 * byte & 0xFF];
+  }
+  return to + begin % kBytesOfWord;
 }
 
 }  // namespace mlperf::compress

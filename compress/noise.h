@@ -4,6 +4,7 @@
 #define MLPERF_COMPRESS_NOISE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace mlperf::compress {
@@ -17,15 +18,15 @@ using NoiseTable = std::array<float, 256>;
 // (byte - 127.5) / 256.
 const NoiseTable& TableOf(NoiseKind kind);
 
-// Word `index` of the generator splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-// Generators, 2014) that starts at `key`. Byte i % 8 of word i / 8 is that of weight i. Kernels of
-// all paths use it, so that each must have its own (lanes.h).
-[[gnu::always_inline]] inline constexpr uint64_t NoiseWord(uint64_t key, uint64_t index) {
-  uint64_t word = key + (index + 1) * 0x9E3779B97F4A7C15;
-  word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9;
-  word = (word ^ (word >> 27)) * 0x94D049BB133111EB;
-  return word ^ (word >> 31);
-}
+// The noise of `count` weights from weight `begin`, as values of a table; returns where in `to` it
+// lies. `to` has room for kNoiseMargin values more.
+//
+// Byte i % 8 of word i / 8 is that of weight i. Words are those of the generator splitmix64 that
+// starts at `key` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+// It is not inlined: it needs all registers.
+[[gnu::noinline]] const float* MakeNoise(uint64_t key, const float* table, size_t begin,
+                                         size_t count, float* to);
+inline constexpr size_t kNoiseMargin = 16;
 
 }  // namespace mlperf::compress
 

@@ -11,15 +11,26 @@ namespace {
 
 constexpr double kLn2 = 0.693147180559945309417;
 
-// 2^x for |x| up to 1000, to 1e-8 of it: 2^n times the series of e^(f ln 2), f at most a half.
+// The coefficients of 2^f = e^(f ln 2) in powers of f.
+struct Series {
+  static constexpr int kTerms = 8;
+  constexpr Series() {
+    of[0] = 1;
+    for (int n = 1; n <= kTerms; ++n) of[n] = of[n - 1] * kLn2 / n;
+  }
+  double of[kTerms + 1] = {};
+};
+constexpr Series kSeries;
+
+// 2^x for |x| up to 1000, to 1e-9 of it: 2^n times the series for the rest, which is at most a
+// half.
 template <typename Number>
 Number PowerOfTwoOf(Number x) {
-  constexpr int kTerms = 8;
-  const Number limit = Same<Number>(1000);
-  const Number whole = Round(Clamp(x, Same<Number>(-1000), limit));
-  const Number f = (Clamp(x, Same<Number>(-1000), limit) - whole) * Same<Number>(kLn2);
-  Number sum = Same<Number>(1);
-  for (int n = kTerms; n != 0; --n) sum = Same<Number>(1) + sum * f * Same<Number>(1.0 / n);
+  const Number clamped = Clamp(x, Same<Number>(-1000), Same<Number>(1000));
+  const Number whole = Round(clamped);
+  const Number rest = clamped - whole;
+  Number sum = Same<Number>(kSeries.of[Series::kTerms]);
+  for (int n = Series::kTerms - 1; n >= 0; --n) sum = sum * rest + Same<Number>(kSeries.of[n]);
   return sum * PowerOfTwo(whole);
 }
 

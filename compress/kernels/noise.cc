@@ -13,24 +13,15 @@ namespace mlperf::compress::MLPERF_COMPRESS_PATH {
 namespace {
 
 constexpr size_t kBlock = 1024;
-constexpr size_t kBytesOfWord = 8;
-
-// Makes the noise of up to kBlock weights from `begin`.
+// The noise of some weights.
 class Block {
  public:
   const float* Make(uint64_t key, const float* table, size_t begin, size_t count) {
-    const size_t first_word = begin / kBytesOfWord;
-    const size_t end_word = (begin + count + kBytesOfWord - 1) / kBytesOfWord;
-    float* to = values_;
-    for (size_t index = first_word; index < end_word; ++index) {
-      const uint64_t word = NoiseWord(key, index);
-      for (size_t byte = 0; byte < kBytesOfWord; ++byte) *to++ = table[word >> 8 * byte & 0xFF];
-    }
-    return values_ + begin % kBytesOfWord;
+    return MakeNoise(key, table, begin, count, values_);
   }
 
  private:
-  float values_[kBlock + 2 * kBytesOfWord];
+  float values_[kBlock + kNoiseMargin];
 };
 
 // Calls work(begin, count) for blocks of the weights, which end where a group ends if a block holds
@@ -62,21 +53,31 @@ double SumRun(const float* upstream, const float* noise, size_t count) {
   return total.Get();
 }
 
-}  // namespace
-
-void MakeNoise(uint64_t key, const float* table, size_t count, float* noise) {
-  Block block;
-  for (size_t at = 0; at < count; at += kBlock) {
-    const size_t part = Least(kBlock, count - at);
-    __builtin_memcpy(noise + at, block.Make(key, table, at, part), part * sizeof(float));
-  }
+// Groups of one weight, each with its own step.
+void AddEach(const float* weights, const float* noise, size_t count, const float* steps,
+             float* noisy) {
+  ForEachNumber(count, [=]<typename Number>(size_t i) {
+    const Number change = LoadAs<Number>(steps + i) * LoadAs<Number>(noise + i);
+    Store(LoadAs<Number>(weights + i) + change, noisy + i);
+  });
 }
+
+void MultiplyEach(const float* upstream, const float* noise, size_t count, float* products) {
+  ForEachNumber(count, [=]<typename Number>(size_t i) {
+    Store(LoadAs<Number>(upstream + i) * LoadAs<Number>(noise + i), products + i);
+  });
+}
+
+}  // namespace
 
 void AddNoise(const float* weights, size_t count, size_t group_size, const float* steps,
               uint64_t key, const float* table, float* noisy) {
   Block block;
   ForEachBlock(group_size, count, [&](size_t begin, size_t size) {
     const float* const noise = block.Make(key, table, begin, size);
+    if (group_size == 1) {
+      return AddEach(weights + begin, noise, size, steps + begin, noisy + begin);
+    }
     ForEachRun(group_size, begin, begin + size, [&](size_t group, size_t at, size_t run) {
       AddRun(weights + at, noise + (at - begin), run, steps[group], noisy + at);
     });
@@ -89,6 +90,7 @@ void SumNoise(const float* upstream, size_t count, size_t group_size, uint64_t k
   double sum = 0;
   ForEachBlock(group_size, count, [&](size_t begin, size_t size) {
     const float* const noise = block.Make(key, table, begin, size);
+    if (group_size == 1) return MultiplyEach(upstream + begin, noise, size, sums + begin);
     ForEachRun(group_size, begin, begin + size, [&](size_t group, size_t at, size_t run) {
       // A group that is larger than a block comes in several runs.
       if (at % group_size == 0) sum = 0;

@@ -28,7 +28,6 @@ void DecodeGroups(const uint8_t* from, size_t count, const GroupGrid& grid,
 double LsqGradients(const float* weights, const float* upstream, size_t count, float step, int bits,
                     float* by_weight);
 
-void MakeNoise(uint64_t key, const float* table, size_t count, float* noise);
 void AddNoise(const float* weights, size_t count, size_t group_size, const float* steps,
               uint64_t key, const float* table, float* noisy);
 void SumNoise(const float* upstream, size_t count, size_t group_size, uint64_t key,

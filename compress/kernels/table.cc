@@ -17,7 +17,6 @@ constinit const Kernels kKernels = {
     .encode_groups = EncodeGroups,
     .decode_groups = DecodeGroups,
     .lsq_gradients = LsqGradients,
-    .make_noise = MakeNoise,
     .add_noise = AddNoise,
     .sum_noise = SumNoise,
     .group_steps = FindGroupSteps,

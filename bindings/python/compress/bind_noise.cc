@@ -1,6 +1,7 @@
 // The noise of training steps.
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "arrays.h"
 #include "bind.h"
@@ -35,9 +36,11 @@ py::array Noise(uint64_t key, py::ssize_t count, const std::string& kind) {
   }
   const NoiseTable& table = TableOf(kind);
   const auto size = static_cast<size_t>(count);
+  // The noise of the first weight lies at the start.
+  std::vector<float> values(size + compress::kNoiseMargin);
+  Unlocked([&] { compress::MakeNoise(key, table.data(), 0, size, values.data()); });
   Result<float> noise(size);
-  float* const to = noise.data();
-  Unlocked([&] { ActiveKernels().make_noise(key, table.data(), size, to); });
+  std::copy_n(values.begin(), size, noise.data());
   return noise.array();
 }
 
