@@ -6,6 +6,7 @@ weights: the step of a group is the range divided by 2^bits - 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from .. import _compress
 from . import plain
 from .buffers import Buffers
-from .grids import finite_ranges
+from .grids import Floats, finite_ranges
 from .memory import floats_of, like
 from .sizes import MB_BITS
 
@@ -70,9 +71,7 @@ class Noisy(torch.autograd.Function):  # type: ignore[misc]
         if weight.device.type != "cpu":
             return _noisy_elsewhere(ctx, weight, logits)
         weights = floats_of(weight)
-        lo, hi = finite_ranges(weights, 0)[0].tolist()
-        ctx.ends = (int(weights.argmin()), int(weights.argmax()))
-        ctx.span = hi - lo
+        ctx.ends, ctx.span = _range_of(weights)
         steps = _compress.group_steps(floats_of(logits), bits.least, bits.most, ctx.span)
         out = buffers.take()
         _compress.noisy(weights, group, steps, key, kind, floats_of(out))
@@ -87,6 +86,16 @@ class Noisy(torch.autograd.Function):  # type: ignore[misc]
         else:
             by_weight, by_logits = _gradients(ctx, upstream, logits)
         return by_weight, by_logits, None, None, None, None, None
+
+
+def _range_of(weights: Floats) -> tuple[tuple[int, int], float]:
+    """The places of the first least and the first greatest weight, and by how much they differ.
+    Raises NonFiniteError."""
+    least, greatest = int(weights.argmin()), int(weights.argmax())
+    span = float(weights[greatest]) - float(weights[least])
+    if not math.isfinite(span):  # NaN counts as the least and as the greatest.
+        finite_ranges(weights, 0)
+    return (least, greatest), span
 
 
 def _gradients(
