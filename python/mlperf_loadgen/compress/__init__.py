@@ -7,7 +7,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     {
         "arrays": ("dequantize", "pack", "quantize", "unpack"),
         "diffq": ("DiffQuantizer",),
+        "file": ("load", "save"),
         "lsq": ("LSQQuantizer",),
+        "restoring": ("restore_quantized_state",),
         "uniform": ("UniformQuantizer",),
     },
 )

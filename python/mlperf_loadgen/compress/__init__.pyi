@@ -1,7 +1,9 @@
 # Written by tests/python/helpers/public_stubs.py from the table of __init__.py.
 from .arrays import dequantize as dequantize, pack as pack, quantize as quantize, unpack as unpack
 from .diffq import DiffQuantizer as DiffQuantizer
+from .file import load as load, save as save
 from .lsq import LSQQuantizer as LSQQuantizer
+from .restoring import restore_quantized_state as restore_quantized_state
 from .uniform import UniformQuantizer as UniformQuantizer
 
 __all__ = [
@@ -9,7 +11,10 @@ __all__ = [
     "LSQQuantizer",
     "UniformQuantizer",
     "dequantize",
+    "load",
     "pack",
     "quantize",
+    "restore_quantized_state",
+    "save",
     "unpack",
 ]

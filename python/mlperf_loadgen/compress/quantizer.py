@@ -10,11 +10,11 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from .arguments import patterns, real
+from .arguments import patterns, real, whole
 from .attaching import Attachment, check_model, copied_as_plain
 from .grids import Floats, Grid, NonFiniteError
 from .memory import floats_of, like
-from .parameters import Target, dtype_name, find_targets, rounded_to_half
+from .parameters import MB_BYTES, Target, dtype_name, find_targets, rounded_to_half
 from .sizes import MB_BITS, plain_bits
 from .tensors import PlainTensor, QuantizedTensor
 
@@ -245,6 +245,43 @@ class Quantizer(abc.ABC):
     def plain_tensors(self) -> list[PlainTensor]:
         """The parameters that are not quantized."""
         return [target.plain(self._float16) for target in self._others]
+
+    def get_quantized_state(self) -> dict[str, Any]:
+        """The model with quantized weights as plain values and tensors, which `save`, and
+        torch.save too, write to a file. ValueError: weights are NaN or infinite."""
+        from .state import quantized_state
+
+        return quantized_state(self)
+
+    def restore_quantized_state(self, state: Mapping[str, Any]) -> None:
+        """Writes the weights of a state into the model, in place. The quantizer stays attached,
+        and its forwards in eval use exactly these weights.
+
+        ValueError, naming the array, the parameter or the version: the state is damaged, or of
+        another model or quantizer; the model is then unchanged.
+        """
+        from .restoring import restore
+
+        restore(self.model, state, self)
+
+    def packed_model_size(self) -> float:
+        """The size in MB (2^20 bytes) of the file that `save` writes, exactly."""
+        from .file import file_bytes
+
+        return file_bytes(self.get_quantized_state()) / MB_BYTES
+
+    def compressed_model_size(self, level: int = -1, num_workers: int = 1) -> float:
+        """The size of the model in MB (2^20 bytes), without buffers, if each of its arrays goes
+        through zlib where that makes it smaller.
+
+        `level`: zlib's, from 0 to 9, or -1 for its default. `num_workers`: threads.
+        """
+        from .state import compressed_bytes
+
+        if whole("level", level, -1) > 9:
+            raise ValueError(f"level={level}: it must be from -1 to 9")
+        workers = whole("num_workers", num_workers, 1)
+        return compressed_bytes(self.get_quantized_state(), level, workers) / MB_BYTES
 
     # ---- Sizes -----------------------------------------------------------------------------------
 

@@ -1,0 +1,141 @@
+"""States back into models: everything is checked before the model is touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .attaching import check_model
+from .modules import stored_tensors
+from .state import Content, check_state
+
+if TYPE_CHECKING:
+    from .grids import Floats
+    from .quantizer import Quantizer
+
+
+def restore_quantized_state(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
+    """Writes the weights of a state into the parameters and buffers of a model, in place.
+
+    Ties, optimizers and devices stay, and weights are rounded to the type that the model has them
+    in. ValueError, naming the array, the parameter or the version: the state is damaged, or of
+    another model; the model is then unchanged.
+    """
+    check_model(model)
+    restore(model, state)
+
+
+def restore(
+    model: torch.nn.Module, state: Mapping[str, Any], quantizer: Quantizer | None = None
+) -> None:
+    """As `restore_quantized_state`; the model's quantizer, if it has one, adopts the grids."""
+    content = check_state(state)
+    writes = _matched(model, content)
+    if quantizer is not None:
+        quantizer.check_grids(content.grids)
+    for write in writes:
+        if write.name in content.plain:
+            _write(write.target, content.plain[write.name])
+        else:
+            _write_weights(write.target, content, write.name)
+    if quantizer is not None:
+        quantizer.adopt(content.grids)
+
+
+# ---- Which tensor goes where ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Write:
+    """A tensor of the state, and a tensor of the model that gets its values."""
+
+    name: str
+    target: torch.Tensor
+
+
+def _matched(model: torch.nn.Module, content: Content) -> list[_Write]:
+    """What is to be written. ValueError: the state is of another model."""
+    there = stored_tensors(model)
+    name_of = {
+        alias: entry.name
+        for entry in content.plan.entries
+        for alias in (entry.name, *entry.aliases)
+    }
+    _check_names("The state lacks these parameters or buffers of the model", there, name_of)
+    _check_names("The model lacks these parameters or buffers of the state", name_of, there)
+    writes: dict[int, _Write] = {}
+    for alias, name in name_of.items():
+        target = there[alias]
+        _check_target(content, name, alias, target)
+        write = writes.setdefault(id(target), _Write(name, target))
+        if write.name != name and not _same(content, write.name, name):
+            raise ValueError(
+                f"{write.name!r} and {name!r} are one parameter of the model, and have different"
+                " values in the state: restore it into a model in which they are two."
+            )
+    return list(writes.values())
+
+
+def _check_names(fault: str, names: Iterable[str], there: Mapping[str, object]) -> None:
+    missing = [name for name in names if name not in there]
+    if missing:
+        shown = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        raise ValueError(
+            f"{fault}: {shown}. Restore it into a model of the class it was made from."
+        )
+
+
+def _check_target(content: Content, name: str, alias: str, target: torch.Tensor) -> None:
+    shape, there = content.shapes[name], tuple(target.shape)
+    if there != shape:
+        raise ValueError(
+            f"{alias!r} has the shape {list(there)} in the model and {list(shape)} in the state."
+        )
+    if target.is_floating_point() != (
+        name in content.grids or content.plain[name].is_floating_point()
+    ):
+        raise ValueError(
+            f"{alias!r} is {target.dtype} in the model, and of another kind of number in the state."
+        )
+    if target.is_meta:
+        raise ValueError(
+            f"{alias!r} has no memory, as it is on the device meta; call"
+            " model.to_empty(device='cpu') first."
+        )
+
+
+def _same(content: Content, one: str, other: str) -> bool:
+    """Whether two tensors of the state have equal values."""
+    if one in content.grids and other in content.grids:
+        return np.array_equal(_weights(content, one), _weights(content, other))
+    if one in content.plain and other in content.plain:
+        return bool(content.plain[one].equal(content.plain[other]))
+    return False
+
+
+# ---- Writing -------------------------------------------------------------------------------------
+
+
+def _weights(content: Content, name: str) -> Floats:
+    weights = np.empty(math.prod(content.shapes[name]), np.float32)
+    content.grids[name].decode(content.codes[name], weights)
+    return weights
+
+
+def _write_weights(target: torch.Tensor, content: Content, name: str) -> None:
+    plain = target.detach()
+    if plain.dtype == torch.float32 and plain.device.type == "cpu" and plain.is_contiguous():
+        content.grids[name].decode(content.codes[name], plain.view(-1).numpy())
+        torch.autograd.graph.increment_version(target)
+    else:
+        _write(target, torch.from_numpy(_weights(content, name)).view(target.shape))
+
+
+def _write(target: torch.Tensor, values: torch.Tensor) -> None:
+    with torch.no_grad():
+        target.copy_(values)
