@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "diffq": ("DiffQuantizer",),
         "file": ("load", "save"),
         "lsq": ("LSQQuantizer",),
+        "onnx_export": ("export_onnx",),
         "restoring": ("restore_quantized_state",),
         "uniform": ("UniformQuantizer",),
     },

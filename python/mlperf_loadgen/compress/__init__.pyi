@@ -3,6 +3,7 @@ from .arrays import dequantize as dequantize, pack as pack, quantize as quantize
 from .diffq import DiffQuantizer as DiffQuantizer
 from .file import load as load, save as save
 from .lsq import LSQQuantizer as LSQQuantizer
+from .onnx_export import export_onnx as export_onnx
 from .restoring import restore_quantized_state as restore_quantized_state
 from .uniform import UniformQuantizer as UniformQuantizer
 
@@ -11,6 +12,7 @@ __all__ = [
     "LSQQuantizer",
     "UniformQuantizer",
     "dequantize",
+    "export_onnx",
     "load",
     "pack",
     "quantize",
