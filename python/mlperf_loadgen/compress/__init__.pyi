@@ -5,6 +5,7 @@ from .file import load as load, save as save
 from .lsq import LSQQuantizer as LSQQuantizer
 from .onnx_export import export_onnx as export_onnx
 from .restoring import restore_quantized_state as restore_quantized_state
+from .torchscript_export import export_torchscript as export_torchscript
 from .uniform import UniformQuantizer as UniformQuantizer
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "UniformQuantizer",
     "dequantize",
     "export_onnx",
+    "export_torchscript",
     "load",
     "pack",
     "quantize",
