@@ -127,7 +127,7 @@ template <typename Code>
 bool PackCodes(const Code* codes, size_t count, int bits, uint8_t* stream) {
   const size_t size = PackedSize(count, bits);
   if (bits == kCodeBits<Code>) {
-    __builtin_memcpy(stream, codes, size);
+    if (size != 0) __builtin_memcpy(stream, codes, size);
     return true;
   }
   const Folds<Code> folds(bits);
@@ -162,7 +162,7 @@ template <typename Code>
 void UnpackCodes(const uint8_t* stream, size_t count, int bits, Code* codes) {
   const size_t size = PackedSize(count, bits);
   if (bits == kCodeBits<Code>) {
-    __builtin_memcpy(codes, stream, size);
+    if (size != 0) __builtin_memcpy(codes, stream, size);
     return;
   }
   const Folds<Code> folds(bits);
