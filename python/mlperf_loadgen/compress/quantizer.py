@@ -12,10 +12,13 @@ import torch
 
 from .arguments import patterns, real, whole
 from .attaching import Attachment, check_model, copied_as_plain
+from .file import file_bytes
 from .grids import Floats, Grid, NonFiniteError
 from .memory import floats_of, like
 from .parameters import MB_BYTES, Target, dtype_name, find_targets, rounded_to_half
+from .restoring import restore
 from .sizes import MB_BITS, plain_bits
+from .state import compressed_bytes, quantized_state
 from .tensors import PlainTensor, QuantizedTensor
 
 T = TypeVar("T")
@@ -249,8 +252,6 @@ class Quantizer(abc.ABC):
     def get_quantized_state(self) -> dict[str, Any]:
         """The model with quantized weights as plain values and tensors, which `save`, and
         torch.save too, write to a file. ValueError: weights are NaN or infinite."""
-        from .state import quantized_state
-
         return quantized_state(self)
 
     def restore_quantized_state(self, state: Mapping[str, Any]) -> None:
@@ -260,14 +261,10 @@ class Quantizer(abc.ABC):
         ValueError, naming the array, the parameter or the version: the state is damaged, or of
         another model or quantizer; the model is then unchanged.
         """
-        from .restoring import restore
-
         restore(self.model, state, self)
 
     def packed_model_size(self) -> float:
         """The size in MB (2^20 bytes) of the file that `save` writes, exactly."""
-        from .file import file_bytes
-
         return file_bytes(self.get_quantized_state()) / MB_BYTES
 
     def compressed_model_size(self, level: int = -1, num_workers: int = 1) -> float:
@@ -276,8 +273,6 @@ class Quantizer(abc.ABC):
 
         `level`: zlib's, from 0 to 9, or -1 for its default. `num_workers`: threads.
         """
-        from .state import compressed_bytes
-
         if whole("level", level, -1) > 9:
             raise ValueError(f"level={level}: it must be from -1 to 9")
         workers = whole("num_workers", num_workers, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from .modules import stored_tensors
 from .state import Content, check_state
 
 if TYPE_CHECKING:
-    from .grids import Floats
-    from .quantizer import Quantizer
+    from .grids import Floats, Grid
 
 
 def restore_quantized_state(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
@@ -30,8 +29,16 @@ def restore_quantized_state(model: torch.nn.Module, state: Mapping[str, Any]) ->
     restore(model, state)
 
 
+class Adopting(Protocol):
+    """The quantizer of a model that is restored."""
+
+    def check_grids(self, grids: Mapping[str, Grid]) -> None: ...
+
+    def adopt(self, grids: Mapping[str, Grid]) -> None: ...
+
+
 def restore(
-    model: torch.nn.Module, state: Mapping[str, Any], quantizer: Quantizer | None = None
+    model: torch.nn.Module, state: Mapping[str, Any], quantizer: Adopting | None = None
 ) -> None:
     """As `restore_quantized_state`; the model's quantizer, if it has one, adopts the grids."""
     content = check_state(state)

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 
@@ -28,7 +28,7 @@ from .stored import read_grid, stored
 
 if TYPE_CHECKING:
     from .grids import Bytes, Grid
-    from .quantizer import Quantizer
+    from .tensors import PlainTensor, QuantizedTensor
 
 FORMAT = "mlperf-loadgen-compressed"
 VERSION = 1
@@ -37,7 +37,20 @@ VERSION = 1
 # ---- Making a state ------------------------------------------------------------------------------
 
 
-def quantized_state(quantizer: Quantizer) -> dict[str, Any]:
+class Stored(Protocol):
+    """What a state is made of: a quantizer."""
+
+    method: ClassVar[str]
+
+    @property
+    def model(self) -> torch.nn.Module: ...
+
+    def quantized_tensors(self) -> list[QuantizedTensor]: ...
+
+    def plain_tensors(self) -> list[PlainTensor]: ...
+
+
+def quantized_state(quantizer: Stored) -> dict[str, Any]:
     """The state of a quantizer's model as its weights are now."""
     arrays: dict[str, torch.Tensor] = {}
     tensors, plain = [], []
