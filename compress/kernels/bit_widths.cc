@@ -13,7 +13,7 @@ constexpr double kLn2 = 0.693147180559945309417;
 
 // The coefficients of 2^f = e^(f ln 2) in powers of f.
 struct Series {
-  static constexpr int kTerms = 8;
+  static constexpr int kTerms = 6;
   constexpr Series() {
     of[0] = 1;
     for (int n = 1; n <= kTerms; ++n) of[n] = of[n - 1] * kLn2 / n;
@@ -22,13 +22,12 @@ struct Series {
 };
 constexpr Series kSeries;
 
-// 2^x for |x| up to 1000, to 1e-9 of it: 2^n times the series for the rest, which is at most a
+// 2^x for |x| up to 1000, to 2e-7 of it: 2^n times the series for the rest, which is at most a
 // half.
 template <typename Number>
 Number PowerOfTwoOf(Number x) {
-  const Number clamped = Clamp(x, Same<Number>(-1000), Same<Number>(1000));
-  const Number whole = Round(clamped);
-  const Number rest = clamped - whole;
+  const Number whole = Round(x);
+  const Number rest = x - whole;
   Number sum = Same<Number>(kSeries.of[Series::kTerms]);
   for (int n = Series::kTerms - 1; n >= 0; --n) sum = sum * rest + Same<Number>(kSeries.of[n]);
   return sum * PowerOfTwo(whole);
@@ -36,7 +35,9 @@ Number PowerOfTwoOf(Number x) {
 
 template <typename Number>
 Number Sigmoid(Number logit) {
-  return Same<Number>(1) / (Same<Number>(1) + PowerOfTwoOf(logit * Same<Number>(-1 / kLn2)));
+  const Number power =
+      Clamp(logit * Same<Number>(-1 / kLn2), Same<Number>(-1000), Same<Number>(1000));
+  return Same<Number>(1) / (Same<Number>(1) + PowerOfTwoOf(power));
 }
 
 // What one group, or Lanes of them, have of their logits.
