@@ -5,6 +5,7 @@ Method: bad arguments one by one; arrays of all lengths around those that vector
 with NumPy in float64 and between paths of instructions; threads that do the same at the same time.
 """
 
+import sys
 import threading
 
 import numpy as np
@@ -165,6 +166,56 @@ def test_threads_get_the_same():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+MANY = np.random.default_rng(0).standard_normal(100_000).astype(np.float32)
+MANY_RANGES, _ = _compress.ranges(MANY, 0)
+MANY_CODES = _compress.quantize(MANY, 5, MANY_RANGES, 0)
+MANY_STEPS, MANY_ZEROS, _ = _compress.zero_steps(MANY, 5, 0)
+MANY_WIDTHS = np.full(12_500, 5, np.uint8)
+OUT = np.empty_like(MANY)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: _compress.pack(MANY_CODES, 5),
+        lambda: _compress.unpack(_compress.pack(MANY_CODES, 5), 5, MANY.size),
+        lambda: _compress.ranges(MANY, 0),
+        lambda: _compress.quantize(MANY, 5, MANY_RANGES, 0),
+        lambda: _compress.dequantize(MANY_CODES, 5, MANY_RANGES, 0, OUT),
+        lambda: _compress.restored(MANY, 5, MANY_RANGES, 0, OUT),
+        lambda: _compress.encode(MANY, 5, MANY_RANGES, 0),
+        lambda: _compress.zero_steps(MANY, 5, 0),
+        lambda: _compress.restored_zero(MANY, 5, MANY_STEPS, MANY_ZEROS, 0, OUT),
+        lambda: _compress.restored_lsq(MANY, 5, 0.5, OUT),
+        lambda: _compress.lsq_gradients(MANY, MANY, 5, 0.5, OUT),
+        lambda: _compress.encode_groups(MANY, 8, MANY_WIDTHS, -4, 4),
+        lambda: _compress.restored_groups(MANY, 8, MANY_WIDTHS, -4, 4, OUT),
+        lambda: _compress.noise(1, MANY.size, "uniform"),
+        lambda: _compress.noisy(MANY, 0, MANY_STEPS, 1, "uniform", OUT),
+        lambda: _compress.noise_sums(MANY, 0, 1, "uniform"),
+        lambda: _compress.group_steps(MANY, 2, 8, 1.0, OUT),
+        lambda: _compress.group_gradients(MANY, MANY, 2, 8, 1.0, OUT),
+        lambda: _compress.soft_bits(MANY, 2, 8, 1, MANY.size),
+        lambda: _compress.soft_bits_gradient(MANY, 2, 8, 1, MANY.size, 1.0, OUT),
+    ],
+)
+def test_the_lock_is_left(work):
+    """Nobody asks for the lock: the other thread runs only if the work gives it up."""
+    ready, has_run = threading.Lock(), threading.Event()
+    ready.acquire()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    try:
+        other = threading.Thread(target=lambda: ready.acquire() and has_run.set())
+        other.start()
+        ready.release()
+        calls = next((n for n in range(10_000) if has_run.is_set() or work() is None), None)
+        assert calls is not None
+    finally:
+        sys.setswitchinterval(interval)
+        other.join()
 
 
 def splitmix64(key, count):
