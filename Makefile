@@ -54,7 +54,8 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
 	$(FRAMEWORKS)/$(PYTEST) tests/python/repository/test_framework_demos.py \
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
-	  tests/python/transfer/test_transfer_torch.py tests/python/compress
+	  tests/python/transfer/test_transfer_torch.py tests/python/tradeoffs/test_models.py \
+	  tests/python/compress
 
 # Half of the time of all tests in core.
 NOT_QUICK := $(addprefix tests/python/core/test_,golden.py interrupts.py traffic_model.py weaknesses.py)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "lsq": ("LSQQuantizer",),
         "onnx_export": ("export_onnx",),
         "restoring": ("restore_quantized_state",),
+        "system": ("ModelSystem", "sut"),
         "torchscript_export": ("export_torchscript",),
         "uniform": ("UniformQuantizer",),
     },

@@ -16,6 +16,9 @@ from .metrics import Measurement
 
 TABLE = "pareto.json"
 TABLE_CSV = "pareto.csv"
+MODEL = "model"
+"""The folder of a variant's model, beside those of its repeats."""
+PREPARED = "prepared.json"
 _MEASURED = "measured.json"
 _RIGHT = "right.npy"
 _ERROR = "error.txt"
@@ -36,9 +39,20 @@ def folder_name(variant: str) -> str:
     return name
 
 
-def repeat_folder(root: Path, variant: str, repeat: int) -> Path:
-    """The folder of a variant's repeat, counted from 0."""
-    return root / folder_name(variant) / f"repeat_{repeat}"
+def variant_folder(root: Path, variant: str) -> Path:
+    """The folder of a variant."""
+    return root / folder_name(variant)
+
+
+def repeat_folder(variant: Path, repeat: int) -> Path:
+    """The folder of a repeat in that of its variant, counted from 0."""
+    return variant / f"repeat_{repeat}"
+
+
+def forget(root: Path) -> None:
+    """Removes what says that something was done."""
+    for done in (*root.glob(f"*/repeat_*/{_MEASURED}"), *root.glob(f"*/{MODEL}/{PREPARED}")):
+        done.unlink()
 
 
 def write_measured(folder: Path, measurement: Measurement, answers: Answers) -> None:

@@ -64,6 +64,17 @@ def front_columns(
     return tuple(minimize or ()), tuple(maximize or ())
 
 
+def check_columns(minimize: Sequence[str] | None, maximize: Sequence[str] | None) -> None:
+    """Raises ValueError for a column that is none, or is named twice."""
+    chosen = [*(minimize or ()), *(maximize or ())]
+    unknown = [name for name in chosen if name not in COLUMNS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no column; these are: {', '.join(COLUMNS)}")
+    twice = [name for name in chosen if chosen.count(name) > 1]
+    if twice:
+        raise ValueError(f"column {twice[0]} is there twice in minimize and maximize")
+
+
 def _row(variant: str, found: Measured) -> ParetoRow:
     all_ = found.measurements
     medians: dict[str, Any] = {}

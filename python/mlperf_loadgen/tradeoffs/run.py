@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
+import copy
 import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,23 @@ from .. import _core
 from ..callables import plain
 from ..host.folders import make_folder
 from ..interfaces import QuerySampleLibrary
-from .folder import TABLE, read_measured, repeat_folder, write_error, write_measured
+from .folder import (
+    TABLE,
+    forget,
+    read_measured,
+    repeat_folder,
+    variant_folder,
+    write_error,
+    write_measured,
+)
 from .measuring import measure
+from .models import ModelMaker
 from .plan import Plan
 from .process import ProcessFailure, call_in_fresh_process, require_sendable
-from .rows import COLUMNS, Measured, front_columns, rows_of
+from .rows import Measured, check_columns, front_columns, rows_of
+from .source import Source, SystemMaker, name_of, source_of
 from .table import ParetoTable
 from .text import row_text
-
-_LIBRARY_PARAMETERS = ("qsl", "library")
 
 
 def pareto(
@@ -39,6 +46,8 @@ def pareto(
     dtype: str | None = None,
     minimize: Sequence[str] | None = None,
     maximize: Sequence[str] | None = None,
+    max_batch: int | None = None,
+    threads: int | None = None,
     outdir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[str], object] | None = None,
@@ -50,6 +59,14 @@ def pareto(
     module that can be imported; either may return a context manager. `variants`: what `make` is
     called with, such as `["small", "large"]` or `[1, 2, 4]`; the first one is what the others are
     compared with.
+
+    Or `make()` returns a torch model and an example of its inputs, as a tuple or as an object with
+    `model` and `example`, and `variants` are ways to compress it: "fp32", "int8", "int4",
+    "uniform:4", "uniform:4/32" (4 bits, ranges of 32 weights), and with training "qat:2", "lsq:3"
+    and "diffq:5" (a penalty of 5 a MB), for which the object has `train(model, optimizer, penalty)`
+    and may have `optimizer(model)`. "@onnx" behind a word runs it on ONNX Runtime. `library[index]`
+    is then an input, as for `compress.sut`, which has `max_batch` and `threads`. See
+    docs/pareto.md.
 
     A process makes the library and the system, asks for one answer, then for one of each sample,
     and then runs SingleStream, Offline and, with `bound_ns`, a search for the highest Server rate
@@ -77,26 +94,26 @@ def pareto(
     """
     report = plain(progress, "progress") if progress is not None else _no_report
     repeats = int(_core.checked_option("repeats", repeats))
-    named = _named(variants)
-    takes_library = _takes_library(make)
+    source = source_of(make, max_batch, threads)
+    named = source.variants(variants)
     require_sendable(make, "make")
     require_sendable(library, "library")
     require_sendable(list(named.values()), "variants")
-    _check_columns(minimize, maximize)
+    check_columns(minimize, maximize)
     plan = Plan(
-        settings=settings or _core.TestSettings(),
+        settings=_settings(settings, source),
         bound_ns=bound_ns,
         budget_s=budget_s,
         dtype=dtype,
     )
-    asked = _identity(make, library, plan)
+    asked = _identity(source, library, plan)
     measured = {variant: Measured() for variant in named}
 
     def table() -> ParetoTable:
         rows = rows_of(measured, minimize, maximize)
         lowest, highest = front_columns(rows, minimize, maximize)
         return ParetoTable(
-            title=_name_of(make), asked=asked, rows=rows, minimize=lowest, maximize=highest
+            title=name_of(make), asked=asked, rows=rows, minimize=lowest, maximize=highest
         )
 
     with _folder_of_rows(outdir) as root:
@@ -104,9 +121,9 @@ def pareto(
         try:
             table().save(root)
             for repeat, variant in itertools.product(range(repeats), named):
-                folder = repeat_folder(root, variant, repeat)
-                maker = _Maker(make, named[variant], takes_library)
-                _measure_row(measured[variant], folder, maker, library, plan)
+                folder = variant_folder(root, variant)
+                of_variant = measured[variant]
+                _measure_row(of_variant, source, named[variant], library, plan, folder, repeat)
                 table().save(root)
                 report(row_text(next(row for row in table().rows if row.variant == variant)))
         except BaseException as error:
@@ -122,74 +139,26 @@ def _no_report(line: str) -> None:
     pass
 
 
-def _name_of(made_by: object) -> str:
-    """The name of a function, of a class, or of an object's class: module:name."""
-    named: Any = made_by if hasattr(made_by, "__qualname__") else type(made_by)
-    return f"{named.__module__}:{named.__qualname__}"
+def _settings(settings: _core.TestSettings | None, source: Source) -> _core.TestSettings:
+    """Models answer the queries that are due at the same time in one batch."""
+    asked = copy.copy(settings) if settings is not None else _core.TestSettings()
+    if source.makes_models:
+        asked.server_coalesce_queries = source.max_batch > 1
+    return asked
 
 
-def _named(variants: Sequence[object]) -> dict[str, object]:
-    """The variants by their names. Raises ValueError for none, for two of one name, and for a name
-    that no folder can have."""
-    if isinstance(variants, str):
-        raise TypeError(f"variants is the text {variants!r}: give a list, as in [{variants!r}]")
-    named: dict[str, object] = {}
-    for variant in variants:
-        name = str(variant)
-        if name in named:
-            raise ValueError(f"variant {name!r} is there twice: use repeats instead")
-        repeat_folder(Path(), name, 0)  # Or it is refused.
-        named[name] = variant
-    if not named:
-        raise ValueError("there are no variants to measure: give at least one")
-    return named
-
-
-def _takes_library(make: Callable[..., Any]) -> bool:
-    """Whether `make` takes the library as well. Raises TypeError if it does not take a variant."""
-    try:
-        parameters = inspect.signature(make)
-    except ValueError:  # Of native code.
-        return False
-    names = list(parameters.parameters)
-    if _binds(parameters, 2) and (not _binds(parameters, 1) or names[1] in _LIBRARY_PARAMETERS):
-        return True
-    if not _binds(parameters, 1):
-        raise TypeError(
-            f"{_name_of(make)} takes {parameters}, and is called with the variant, or with the "
-            "variant and the library: write def make(variant)"
-        )
-    return False
-
-
-def _binds(parameters: inspect.Signature, count: int) -> bool:
-    try:
-        parameters.bind(*range(count))
-    except TypeError:
-        return False
-    return True
-
-
-def _check_columns(minimize: Sequence[str] | None, maximize: Sequence[str] | None) -> None:
-    chosen = [*(minimize or ()), *(maximize or ())]
-    unknown = [name for name in chosen if name not in COLUMNS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no column; these are: {', '.join(COLUMNS)}")
-    twice = [name for name in chosen if chosen.count(name) > 1]
-    if twice:
-        raise ValueError(f"column {twice[0]} is there twice in minimize and maximize")
-
-
-def _identity(make: object, library: object, plan: Plan) -> dict[str, Any]:
+def _identity(source: Source, library: object, plan: Plan) -> dict[str, Any]:
     """The facts in which two tables must agree, so that the rows of one are rows of the other."""
     settings = {n: getattr(v, "name", v) for n, v in plan.settings.to_dict().items()}
     return {
-        "make": _name_of(make),
-        "library": _name_of(library),
+        "make": name_of(source.make),
+        "library": name_of(library),
         "settings": settings,
         "bound_ns": plan.bound_ns,
         "budget_s": plan.budget_s,
         "dtype": plan.dtype,
+        "max_batch": source.max_batch,
+        "threads": source.threads,
     }
 
 
@@ -210,8 +179,7 @@ def _begin(root: Path, asked: dict[str, Any], resume: bool) -> None:
     """Raises ValueError for a folder to resume from that has another table; without `resume`,
     forgets what was measured before."""
     if not resume:
-        for measured in root.glob("*/repeat_*/measured.json"):
-            measured.unlink()
+        forget(root)
         return
     if not (root / TABLE).exists():
         return
@@ -224,35 +192,27 @@ def _begin(root: Path, asked: dict[str, Any], resume: bool) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Maker:
-    """Makes the system of a variant, in the process that measures it."""
-
-    make: Callable[..., Any]
-    variant: object
-    takes_library: bool
-
-    def __call__(self, library: QuerySampleLibrary) -> Any:
-        return self.make(self.variant, library) if self.takes_library else self.make(self.variant)
-
-
 def _measure_row(
     measured: Measured,
-    folder: Path,
-    maker: _Maker,
+    source: Source,
+    variant: object,
     library: QuerySampleLibrary | Callable[[], Any],
     plan: Plan,
+    folder: Path,
+    repeat: int,
 ) -> None:
-    """Adds what a process measures, or has measured before."""
-    found = read_measured(folder)
+    """Adds what a process measures, or has measured before. `folder`: that of the variant."""
+    own = repeat_folder(folder, repeat)
+    found = read_measured(own)
     if found is None:
         try:
-            call_in_fresh_process(_measure_and_keep, maker, library, plan, folder)
+            maker = source.maker(variant, folder)
+            call_in_fresh_process(_measure_and_keep, maker, library, plan, own)
         except ProcessFailure as failure:
             measured.errors.append(str(failure))
-            write_error(folder, failure.details or str(failure))
+            write_error(own, failure.details or str(failure))
             return
-        found = read_measured(folder)
+        found = read_measured(own)
         assert found is not None  # The process was done.
     measurement, right = found
     measured.measurements.append(measurement)
@@ -261,10 +221,12 @@ def _measure_row(
 
 
 def _measure_and_keep(
-    maker: _Maker,
+    maker: SystemMaker | ModelMaker,
     library: QuerySampleLibrary | Callable[[], Any],
     plan: Plan,
     folder: Path,
 ) -> None:
     """In the new process."""
+    if isinstance(maker, ModelMaker):
+        maker.import_runtime()
     write_measured(folder, *measure(maker, library, plan, folder))

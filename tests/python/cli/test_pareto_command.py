@@ -117,6 +117,13 @@ MISTAKES = {
     ("-v", "a", "--set", "scenario=Server"): "has no effect here: each row has runs of several",
     ("-v", "a", "--set", "min_duration_ms=5"): "has no effect here: give --budget; leave it out",
     ("-v", "a", "--set", "min_durations=5"): "there is no setting 'min_durations'",
+    (
+        "-v",
+        "a",
+        "--max-batch",
+        "8",
+    ): "--max-batch is 8, but it is for models, and models:make makes",
+    ("-v", "a", "--threads", "2"): "--threads is 2, but it is for models",
     ("-v", "a", "--plot", "x.gif"): "--plot x.gif: the picture needs a name that ends in .png",
 }
 
@@ -137,7 +144,11 @@ def test_mistakes_are_found_before_anything_is_made(folder, words):
         ("models.py:make", None, "models.py has several: Numbers, Unlabelled, Scored, Valued"),
         ("models.py:make", "tcp://host:1", "tcp://host:1 is no QSL"),
         ("models.py:note_nothing", "models.py:Numbers", "has no function"),
-        ("models.py:made", "models.py:Numbers", "write def make(variant)"),
+        (
+            "models.py:made",
+            "models.py:Numbers",
+            "variant 'a': there is no such method; variants are",
+        ),
         ("queue.py:make", "models.py:Numbers", "rename the file"),
     ],
 )

@@ -149,6 +149,10 @@ def test_a_row_that_fails_is_named_with_its_reason_and_the_others_go_on(tmp_path
     assert trace.startswith("Traceback") and "in issue_query" in trace
 
 
+def _of_three(variant, library, device):
+    pass
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
@@ -157,7 +161,12 @@ def test_a_row_that_fails_is_named_with_its_reason_and_the_others_go_on(tmp_path
         ({"variants": ["a", "a"]}, ValueError, "variant 'a' is there twice: use repeats"),
         ({"variants": [".."]}, ValueError, r"variant '\.\.' cannot be the name of a folder"),
         ({"make": lambda variant: None}, TypeError, "make cannot be handed to another process"),
-        ({"make": lambda: None}, TypeError, r"is called with the variant, or .*: write def make"),
+        (
+            {"make": _of_three},
+            TypeError,
+            r"is called with the variant, .*: write def make\(variant\)",
+        ),
+        ({"max_batch": 8}, ValueError, "max_batch is 8, but it is for models"),
         ({"library": lambda: None}, TypeError, "library cannot be handed"),
         ({"minimize": ["size"]}, ValueError, "'size' is no column; these are: disk_bytes"),
         ({"minimize": ["accuracy"], "maximize": ["accuracy"]}, ValueError, "accuracy is there twi"),

@@ -48,7 +48,8 @@ class Systems:
             metavar="MAKE",
             help="Function that makes the system of a variant: package.module:function or "
             "path/file.py:function. It is called with the variant, or with the variant and the "
-            "sample library.",
+            "sample library. Or it takes nothing, and returns a torch model and an example of its "
+            "inputs.",
             show_default=False,
         ),
     ]
@@ -58,8 +59,9 @@ class Systems:
             "--variants",
             "-v",
             metavar="LIST",
-            help="Variants to measure, with commas between them. The first one is what the others "
-            "are compared with.",
+            help="Variants to measure, with commas between them; the first one is what the others "
+            "are compared with. Of a model: fp32, int8, int4, uniform:4, uniform:4/32, qat:2, "
+            "lsq:3, diffq:5, or with @onnx on ONNX Runtime, as in uniform:4@onnx.",
             show_default=False,
         ),
     ]
@@ -78,6 +80,22 @@ class Systems:
             metavar="DTYPE",
             help="Type of the numbers in a response, such as int64 or float32, for a library with "
             "labels. Default: what the system has as response_dtype.",
+            show_default=False,
+        ),
+    ] = None
+    max_batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Most samples that a model is given at a time; default: 32.",
+            show_default=False,
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Threads that compute a batch of a model; default: 1.",
             show_default=False,
         ),
     ] = None
@@ -203,6 +221,7 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
     \b
     For example:
       mlperf-loadgen pareto systems.py:make --variants small,large --bound 20ms
+      mlperf-loadgen pareto model.py:make --variants fp32,int8,uniform:4/32
     """
     from ...tradeoffs.run import pareto as measure_all
 
@@ -230,6 +249,8 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
             dtype=systems.dtype,
             minimize=_words(measured.minimize),
             maximize=_words(measured.maximize),
+            max_batch=systems.max_batch,
+            threads=systems.threads,
             outdir=output,
             resume=measured.resume,
             progress=say if measured.shows_progress else None,
