@@ -45,6 +45,7 @@ def export_onnx(
     from .onnx_weights import Additions
 
     model = _exported(copy.deepcopy(quantizer).freeze().eval(), example)
+    _settle_shapes(model.graph)
     additions = Additions()
     tensors = quantizer.quantized_tensors()
     if kernels != "float":
@@ -80,6 +81,28 @@ def _free_first_axis(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return {0: torch.export.Dim.AUTO} if value.ndim else {}
     return None
+
+
+def _settle_shapes(graph: Any) -> None:
+    """Replaces the lengths of axes by numbers where they are the same for all inputs.
+
+    The exporter cuts the weights of recurrent layers by the length of an axis. ONNX Runtime then
+    cuts them once, when it loads the file, and not in each run.
+    """
+    import onnx
+
+    lengths = {
+        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.value_info)
+        if value.type.tensor_type.HasField("shape")
+    }
+    for place, node in enumerate(graph.node):
+        if node.op_type == "Shape" and node.input[0] in lengths:
+            limits = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+            found = lengths[node.input[0]][limits.get("start", 0) : limits.get("end")]
+            if found and all(found):  # A length that varies has a name, and the number 0.
+                constant = onnx.helper.make_node("Constant", [], node.output, value_ints=found)
+                graph.node[place].CopyFrom(constant)
 
 
 def _pack_weights(graph: Any, additions: Any, tensors: list[Any]) -> None:

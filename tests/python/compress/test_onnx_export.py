@@ -87,6 +87,21 @@ def test_outputs_are_those_of_the_frozen_model(kind, path):
     quantizer.detach()
 
 
+def test_recurrent_layers_get_their_weights_when_the_file_is_loaded(path, tmp_path):
+    quantizer = QUANTIZERS["lstm"](made("lstm"))
+    compress.export_onnx(quantizer, path, MODELS["lstm"][1](2))
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    graph = onnx.load(tmp_path / "optimized.onnx").graph
+    constant = {initializer.name for initializer in graph.initializer}
+    layers = [node for node in graph.node if node.op_type == "LSTM"]
+    assert len(layers) == 2
+    for layer in layers:
+        assert set(layer.input[1:4]) <= constant
+
+
 def test_a_file_has_the_size_of_the_weights(path):
     model = nn.Sequential(nn.Linear(500, 400), nn.ReLU(), nn.Linear(400, 100))
     for quantizer, more in (
