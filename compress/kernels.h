@@ -49,11 +49,11 @@ struct Kernels {
                           int bits, float* by_weight);
 
   // Noise of a table (noise.h): times the step of its group added to weights; times gradients,
-  // summed over each group. `noisy` may be `weights`.
+  // summed over each group. `noisy` may be `weights`; `copy`, unless it is null, gets `upstream`.
   void (*add_noise)(const float* weights, size_t count, size_t group_size, const float* steps,
                     uint64_t key, const float* table, float* noisy);
   void (*sum_noise)(const float* upstream, size_t count, size_t group_size, uint64_t key,
-                    const float* table, float* sums);
+                    const float* table, float* sums, float* copy);
 
   // Of groups with learnt bits: their steps span / (2^b - 1).
   void (*group_steps)(const float* logits, size_t count, BitLimits limits, double span,

@@ -48,9 +48,9 @@ NoiseTable MakeUniform() {
 }
 
 uint64_t NoiseWord(uint64_t key, uint64_t index) {
-  uint64_t word = key + (index + 1) * 0x9E3779B97F4A7C15;
-  word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9;
-  word = (word ^ (word >> 27)) * 0x94D049BB133111EB;
+  uint64_t word = key + (index + 1) * kNoiseIncrement;
+  word = (word ^ (word >> 30)) * kNoiseFactors[0];
+  word = (word ^ (word >> 27)) * kNoiseFactors[1];
   return word ^ (word >> 31);
 }
 

@@ -11,7 +11,7 @@ namespace mlperf::compress {
 
 enum class NoiseKind { kGaussian, kUniform };
 
-// The value of each byte.
+// The value of each byte; those of byte b and of 255 - b differ in their sign alone.
 using NoiseTable = std::array<float, 256>;
 
 // kGaussian: quantiles of a normal distribution, scaled to a standard deviation of 0.5. kUniform:
@@ -26,7 +26,11 @@ const NoiseTable& TableOf(NoiseKind kind);
 // It is not inlined: it needs all registers.
 [[gnu::noinline]] const float* MakeNoise(uint64_t key, const float* table, size_t begin,
                                          size_t count, float* to);
-inline constexpr size_t kNoiseMargin = 16;
+inline constexpr size_t kNoiseMargin = 72;
+
+// Of splitmix64: what its states differ by, and what they are multiplied with.
+inline constexpr uint64_t kNoiseIncrement = 0x9E3779B97F4A7C15;
+inline constexpr uint64_t kNoiseFactors[] = {0xBF58476D1CE4E5B9, 0x94D049BB133111EB};
 
 }  // namespace mlperf::compress
 

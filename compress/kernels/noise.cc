@@ -8,8 +8,18 @@
 #include "kernels/lanes.h"
 #include "kernels/path.h"
 #include "kernels/runs.h"
+#if defined(__AVX512F__)
+#include "kernels/noise_avx512.h"
+#endif
 
 namespace mlperf::compress::MLPERF_COMPRESS_PATH {
+#if !defined(__AVX512F__)
+inline const float* MakeNoiseHere(uint64_t key, const float* table, size_t begin, size_t count,
+                                  float* to) {
+  return MakeNoise(key, table, begin, count, to);
+}
+#endif
+
 namespace {
 
 constexpr size_t kBlock = 1024;
@@ -17,7 +27,7 @@ constexpr size_t kBlock = 1024;
 class Block {
  public:
   const float* Make(uint64_t key, const float* table, size_t begin, size_t count) {
-    return MakeNoise(key, table, begin, count, values_);
+    return MakeNoiseHere(key, table, begin, count, values_);
   }
 
  private:
@@ -62,11 +72,42 @@ void AddEach(const float* weights, const float* noise, size_t count, const float
   });
 }
 
-void MultiplyEach(const float* upstream, const float* noise, size_t count, float* products) {
+// The products of gradients and noise, 0 behind them up to a multiple of `group_size`.
+void Multiply(const float* upstream, const float* noise, size_t count, size_t group_size,
+              double* products) {
   ForEachNumber(count, [=]<typename Number>(size_t i) {
-    Store(LoadAs<Number>(upstream + i) * LoadAs<Number>(noise + i), products + i);
+    ToArray(LoadAs<Number>(upstream + i) * LoadAs<Number>(noise + i), products + i);
   });
+  for (size_t i = count; i % group_size != 0; ++i) products[i] = 0;
 }
+
+// The sums of neighbours: half as many numbers.
+void AddPairs(const double* numbers, size_t sums, double* __restrict to) {
+  for (size_t i = 0; i < sums; ++i) to[i] = numbers[2 * i] + numbers[2 * i + 1];
+}
+
+// The sums of groups whose size is a power of two, of a block that holds whole groups.
+class GroupSums {
+ public:
+  void Find(const float* upstream, const float* noise, size_t count, size_t group_size,
+            float* sums) {
+    Multiply(upstream, noise, count, group_size, numbers_);
+    const size_t groups = (count + group_size - 1) / group_size;
+    double* numbers = numbers_;
+    double* others = others_;
+    for (size_t left = group_size / 2; left != 0; left /= 2) {
+      AddPairs(numbers, groups * left, others);
+      double* const swapped = numbers;
+      numbers = others;
+      others = swapped;
+    }
+    for (size_t i = 0; i < groups; ++i) sums[i] = static_cast<float>(numbers[i]);
+  }
+
+ private:
+  double numbers_[kBlock];
+  double others_[kBlock / 2];
+};
 
 }  // namespace
 
@@ -85,12 +126,17 @@ void AddNoise(const float* weights, size_t count, size_t group_size, const float
 }
 
 void SumNoise(const float* upstream, size_t count, size_t group_size, uint64_t key,
-              const float* table, float* sums) {
+              const float* table, float* sums, float* copy) {
+  const bool is_power_of_two = (group_size & (group_size - 1)) == 0;
   Block block;
+  GroupSums group_sums;
   double sum = 0;
   ForEachBlock(group_size, count, [&](size_t begin, size_t size) {
     const float* const noise = block.Make(key, table, begin, size);
-    if (group_size == 1) return MultiplyEach(upstream + begin, noise, size, sums + begin);
+    if (copy != nullptr) __builtin_memcpy(copy + begin, upstream + begin, size * sizeof(float));
+    if (is_power_of_two && group_size <= kBlock) {
+      return group_sums.Find(upstream + begin, noise, size, group_size, sums + begin / group_size);
+    }
     ForEachRun(group_size, begin, begin + size, [&](size_t group, size_t at, size_t run) {
       // A group that is larger than a block comes in several runs.
       if (at % group_size == 0) sum = 0;

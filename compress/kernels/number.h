@@ -36,6 +36,8 @@ inline void Store(double x, float* to) { *to = static_cast<float>(x); }
 inline void Store(double x, uint8_t* to) { *to = static_cast<uint8_t>(BitsOf(x + kUnit)); }
 inline void Store(double x, uint16_t* to) { *to = static_cast<uint16_t>(BitsOf(x + kUnit)); }
 
+inline void ToArray(double x, double* to) { *to = x; }
+
 }  // namespace mlperf::compress::MLPERF_COMPRESS_PATH
 
 #endif  // MLPERF_COMPRESS_KERNELS_NUMBER_H_

@@ -31,7 +31,7 @@ double LsqGradients(const float* weights, const float* upstream, size_t count, f
 void AddNoise(const float* weights, size_t count, size_t group_size, const float* steps,
               uint64_t key, const float* table, float* noisy);
 void SumNoise(const float* upstream, size_t count, size_t group_size, uint64_t key,
-              const float* table, float* sums);
+              const float* table, float* sums, float* copy);
 
 void FindGroupSteps(const float* logits, size_t count, BitLimits limits, double span, float* steps);
 double GroupGradients(const float* logits, const float* sums, size_t count, BitLimits limits,

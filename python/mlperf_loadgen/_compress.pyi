@@ -142,8 +142,11 @@ def noisy(
 ) -> _Floats:
     """Weight i plus steps[i / group] * noise[i] (group 0: steps[0]), in `out` if there is one."""
 
-def noise_sums(upstream: _Floats, group: int, key: int, kind: _Noise) -> _Floats:
-    """The sum of upstream[i] * noise[i] over each group."""
+def noise_sums(
+    upstream: _Floats, group: int, key: int, kind: _Noise, copy: _Floats | None = None
+) -> _Floats:
+    """The sum of upstream[i] * noise[i] over each group; `copy` becomes a copy of `upstream` in the
+    same pass."""
 
 def group_steps(
     logits: _Floats, min_bits: float, max_bits: float, span: float, out: _Floats | None = None

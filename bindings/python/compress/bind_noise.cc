@@ -1,5 +1,6 @@
 // The noise of training steps.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,14 +61,18 @@ py::array Noisy(const py::object& object, py::ssize_t group, const py::object& a
 }
 
 py::array NoiseSums(const py::object& object, py::ssize_t group, uint64_t key,
-                    const std::string& kind) {
+                    const std::string& kind, const py::object& copy) {
   const Input<float> upstream(object, "upstream");
   const size_t group_size = CheckedLength("group", group, upstream.size());
   const NoiseTable& table = TableOf(kind);
   Result<float> sums(RangeCount(upstream.size(), group_size));
   float* const to = sums.data();
+  std::optional<Output> copied;
+  if (!copy.is_none()) copied.emplace(copy, upstream.size());
+  float* const copy_to = copied ? copied->data() : nullptr;
   Unlocked([&] {
-    ActiveKernels().sum_noise(upstream.data(), upstream.size(), group_size, key, table.data(), to);
+    ActiveKernels().sum_noise(upstream.data(), upstream.size(), group_size, key, table.data(), to,
+                              copy_to);
   });
   return sums.array();
 }
@@ -86,7 +91,9 @@ void BindNoise(py::module_& module) {
              "Weight i plus steps[i / group] * noise[i] (group 0: steps[0]), in `out` if there is"
              " one.");
   module.def("noise_sums", &NoiseSums, "upstream"_a, "group"_a, "key"_a, "kind"_a,
-             "The sum of upstream[i] * noise[i] over each group.");
+             "copy"_a = py::none(),
+             "The sum of upstream[i] * noise[i] over each group; `copy` becomes a copy of"
+             " `upstream` in the same pass.");
 }
 
 }  // namespace mlperf::python

@@ -103,9 +103,9 @@ def _gradients(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     bits, group, kind, key = ctx.noise
     by_weight = ctx.buffers.take()
-    flat, upstream_flat = floats_of(by_weight), floats_of(upstream)
-    np.copyto(flat, upstream_flat)  # The upstream gradient may have other uses.
-    sums = _compress.noise_sums(upstream_flat, group, key, kind)
+    flat = floats_of(by_weight)
+    # The upstream gradient itself may have other uses.
+    sums = _compress.noise_sums(floats_of(upstream), group, key, kind, flat)
     by_logits, by_span = _compress.group_gradients(
         floats_of(logits), sums, bits.least, bits.most, ctx.span
     )

@@ -129,7 +129,9 @@ TEST_P(PathsTest, Noise) {
       Floats noisy(count);
       Floats sums(steps.size());
       kernels.add_noise(weights.data(), count, run, steps.data(), 7, table, noisy.data());
-      kernels.sum_noise(weights.data(), count, run, 7, table, sums.data());
+      Floats copy(count);
+      kernels.sum_noise(weights.data(), count, run, 7, table, sums.data(), copy.data());
+      EXPECT_EQ(copy, weights);
       return std::tuple(noisy, sums);
     });
   });
