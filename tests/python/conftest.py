@@ -24,7 +24,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # they begin first: or else one worker would still be at them when all others have finished.
 LONGEST = (
     *("qdl/test_mlserver.py", "repository/test_docs.py", "repository/test_demos.py"),
-    *("repository/test_install.py", "qdl/test_qdl_faults.py", "qdl/test_qdl.py"),
+    *("tradeoffs/test_pareto.py", "repository/test_install.py"),
+    *("qdl/test_qdl_faults.py", "qdl/test_qdl.py"),
     *("core/test_golden.py", "qdl/test_http_link.py", "qdl/test_qdl_attacks.py"),
     *("qdl/test_kserve_link.py", "repository/test_compat.py", "qdl/test_transports_accuracy.py"),
     *("core/test_interrupts.py", "core/test_weaknesses.py", "core/test_errors.py"),

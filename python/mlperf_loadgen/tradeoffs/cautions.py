@@ -25,7 +25,7 @@ def comparison_cautions(row: ParetoRow, first: ParetoRow, same_answers: bool) ->
             "the answers are too coarse to show it"
         )
     yield from _slower(row, first)
-    if row.accuracy_change_interval is not None:
+    if row.accuracy_change_interval is not None and not same_answers:
         low, high = row.accuracy_change_interval
         if low <= 0 <= high:
             yield (

@@ -95,6 +95,13 @@ def test_an_interval_that_spans_the_difference_is_a_caution():
     assert found.startswith("the accuracies do not differ by more than chance explains")
 
 
+def test_equal_answers_say_it_once():
+    same = replace(SMALLER, answers_digest="one")
+    row = second(measured(BASE, flags=right(1)), measured(same, flags=right(1)))
+    (found,) = row.cautions
+    assert found.startswith("all of its answers are equal")
+
+
 def test_peaks_that_are_apart_and_answers_without_bytes_are_no_caution():
     base = replace(BASE, peak_interval=(100.0, 110.0), answers_digest="")
     other = replace(SMALLER, peak_interval=(120.0, 130.0), answers_digest="")
