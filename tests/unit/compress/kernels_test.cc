@@ -79,6 +79,17 @@ TEST_P(KernelsTest, ARangeWithoutWidthHasOneCode) {
   EXPECT_EQ(restored, Floats(weights.size(), -0.7f));
 }
 
+TEST_P(KernelsTest, GradientsOfAStepAtItsEnds) {
+  // 3 bits reach from -4 to 3 steps, both ends included.
+  const Floats weights = Repeated(Floats{-4, -4.25f, 3, 3.25f});
+  const Floats upstream = Repeated(Floats{1, 2, 4, 8});
+  Floats by_weight(weights.size());
+  const double by_step = ActiveKernels().lsq_gradients(weights.data(), upstream.data(),
+                                                       weights.size(), 1, 3, by_weight.data());
+  EXPECT_EQ(by_weight, Repeated(Floats{1, 0, 4, 0}));
+  EXPECT_EQ(by_step, kTimes * (2 * -4 + 8 * 3));
+}
+
 TEST_P(KernelsTest, MinusZeroIsNoEnd) {
   for (const size_t count : {1, 8, 11}) {
     const Floats weights(count, -0.0f);
