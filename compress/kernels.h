@@ -55,7 +55,7 @@ struct Kernels {
   void (*sum_noise)(const float* upstream, size_t count, size_t group_size, uint64_t key,
                     const float* table, float* sums, float* copy);
 
-  // Of groups with learnt bits: their steps span / (2^b - 1).
+  // The steps span / (2^b - 1) of groups with learnt bits b.
   void (*group_steps)(const float* logits, size_t count, BitLimits limits, double span,
                       float* steps);
   // The gradients of noisy weights by the logits, from the sums of `sum_noise`; returns that by the

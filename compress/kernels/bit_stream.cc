@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/path.h"
+#include "kernels/runs.h"
 
 namespace mlperf::compress::MLPERF_COMPRESS_PATH {
 namespace {
@@ -82,47 +83,58 @@ uint64_t LoadWord(const void* from) {
 
 void StoreWord(uint64_t word, void* to) { __builtin_memcpy(to, &word, sizeof(word)); }
 
-// A place in the stream whose words hold `bits` times kCodesOfWord bits each. Functions may touch
-// 15 bytes after the codes that they are about.
+// kWords words of codes, which are packed and unpacked at a time. Bytes of the stream right behind
+// them are read and written as well, kMargin at most.
 template <typename Code>
-struct Stream {
-  int bits;
+class Turn {
+ public:
+  static constexpr size_t kCodes = kWords * kCodesOfWord<Code>;
+  static constexpr size_t kMargin = 15;
 
-  // The bits of word `index` from `at`, and some of the next word's above them.
-  uint64_t Read(const uint8_t* at, size_t index) const {
-    const size_t first = index * kCodesOfWord<Code> * static_cast<size_t>(bits);
-    return LoadWord(at + first / 8) >> first % 8;
+  explicit Turn(int bits) : folds_(bits), bits_(static_cast<size_t>(bits)) {}
+
+  // The bytes that its codes fill.
+  size_t size() const { return kCodes * bits_ / 8; }
+
+  void Pack(const Words& words, uint8_t* at) const {
+    const Words squeezed = folds_.Squeeze(words);
+    if constexpr (sizeof(Code) == 1) {
+      for (size_t i = 0; i < kWords; ++i) StoreWord(squeezed[i], at + i * bits_);
+    } else {
+      for (size_t i = 0; i < kWords; i += 2) {
+        StorePair(squeezed[i], squeezed[i + 1], at + i / 2 * bits_);
+      }
+    }
   }
 
-  // The first two words of 16-bit codes fill `bits` bytes.
-  void WritePair(uint64_t first, uint64_t second, uint8_t* at) const {
-    const int used = 4 * bits;
+  void Unpack(const uint8_t* at, Words* words) const {
+    if constexpr (kWords == 2) {
+      *words = Words{SqueezedWord(at, 0), SqueezedWord(at, 1)};
+    } else {
+      *words =
+          Words{SqueezedWord(at, 0), SqueezedWord(at, 1), SqueezedWord(at, 2), SqueezedWord(at, 3)};
+    }
+    *words = folds_.Spread(*words);
+  }
+
+ private:
+  // Two words of 16-bit codes have 8 codes, which fill whole bytes.
+  void StorePair(uint64_t first, uint64_t second, uint8_t* at) const {
+    const size_t used = 4 * bits_;
     StoreWord(first | second << used, at);
     StoreWord(second >> (64 - used), at + 8);
   }
 
-  void Write(Words words, uint8_t* at) const {
-    if constexpr (sizeof(Code) == 1) {
-      for (size_t i = 0; i < kWords; ++i) StoreWord(words[i], at + i * static_cast<size_t>(bits));
-    } else {
-      for (size_t i = 0; i < kWords; i += 2) {
-        WritePair(words[i], words[i + 1], at + i / 2 * static_cast<size_t>(bits));
-      }
-    }
+  // With some bits of the next word above its own.
+  uint64_t SqueezedWord(const uint8_t* at, size_t index) const {
+    const size_t first_bit = index * kCodesOfWord<Code> * bits_;
+    return LoadWord(at + first_bit / 8) >> first_bit % 8;
   }
+
+  Folds<Code> folds_;
+  size_t bits_;
 };
 
-// Bytes that a turn of kWords words takes of a stream, and those that it may touch.
-template <typename Code>
-size_t TurnBytes(int bits) {
-  return kWords * kCodesOfWord<Code> * static_cast<size_t>(bits) / 8;
-}
-constexpr size_t kTouched = 15;
-
-template <typename Code>
-constexpr size_t kCodesOfTurn = kWords * kCodesOfWord<Code>;
-
-// Packs the codes; false if one has more than `bits` bits, in which case the stream means nothing.
 template <typename Code>
 bool PackCodes(const Code* codes, size_t count, int bits, uint8_t* stream) {
   const size_t size = PackedSize(count, bits);
@@ -130,26 +142,25 @@ bool PackCodes(const Code* codes, size_t count, int bits, uint8_t* stream) {
     if (size != 0) __builtin_memcpy(stream, codes, size);
     return true;
   }
-  const Folds<Code> folds(bits);
-  const Stream<Code> to{bits};
-  const size_t turn = TurnBytes<Code>(bits);
+  using CodeTurn = Turn<Code>;
+  const CodeTurn turn(bits);
   Words all = {};
   size_t i = 0;
   size_t at = 0;
-  for (; i + kCodesOfTurn<Code> <= count && at + turn + kTouched <= size; at += turn) {
+  for (; at + turn.size() + CodeTurn::kMargin <= size; at += turn.size()) {
     Words words;
     __builtin_memcpy(&words, codes + i, sizeof(words));
     all |= words;
-    to.Write(folds.Squeeze(words), stream + at);
-    i += kCodesOfTurn<Code>;
+    turn.Pack(words, stream + at);
+    i += CodeTurn::kCodes;
   }
-  for (; i < count; at += turn) {
-    const size_t rest = count - i < kCodesOfTurn<Code> ? count - i : kCodesOfTurn<Code>;
+  for (; i < count; at += turn.size()) {
+    const size_t rest = Least(count - i, CodeTurn::kCodes);
     Words words = {};
     __builtin_memcpy(&words, codes + i, rest * sizeof(Code));
     all |= words;
-    uint8_t buffer[sizeof(Words) + kTouched];
-    to.Write(folds.Squeeze(words), buffer);
+    uint8_t buffer[sizeof(Words) + CodeTurn::kMargin];
+    turn.Pack(words, buffer);
     __builtin_memcpy(stream + at, buffer, PackedSize(rest, bits));
     i += rest;
   }
@@ -165,32 +176,22 @@ void UnpackCodes(const uint8_t* stream, size_t count, int bits, Code* codes) {
     if (size != 0) __builtin_memcpy(codes, stream, size);
     return;
   }
-  const Folds<Code> folds(bits);
-  const Stream<Code> from{bits};
-  const size_t turn = TurnBytes<Code>(bits);
-  const auto unpack_turn = [&](const uint8_t* at, Code* to) {
-    Words words;
-    if constexpr (kWords == 2) {
-      words = Words{from.Read(at, 0), from.Read(at, 1)};
-    } else {
-      words = Words{from.Read(at, 0), from.Read(at, 1), from.Read(at, 2), from.Read(at, 3)};
-    }
-    words = folds.Spread(words);
-    __builtin_memcpy(to, &words, sizeof(words));
-  };
+  using CodeTurn = Turn<Code>;
+  const CodeTurn turn(bits);
   size_t i = 0;
   size_t at = 0;
-  for (; i + kCodesOfTurn<Code> <= count && at + turn + kTouched <= size; at += turn) {
-    unpack_turn(stream + at, codes + i);
-    i += kCodesOfTurn<Code>;
+  Words words;
+  for (; at + turn.size() + CodeTurn::kMargin <= size; at += turn.size()) {
+    turn.Unpack(stream + at, &words);
+    __builtin_memcpy(codes + i, &words, sizeof(words));
+    i += CodeTurn::kCodes;
   }
-  for (; i < count; at += turn) {
-    const size_t rest = count - i < kCodesOfTurn<Code> ? count - i : kCodesOfTurn<Code>;
-    uint8_t buffer[sizeof(Words) + kTouched] = {};
+  for (; i < count; at += turn.size()) {
+    const size_t rest = Least(count - i, CodeTurn::kCodes);
+    uint8_t buffer[sizeof(Words) + CodeTurn::kMargin] = {};
     __builtin_memcpy(buffer, stream + at, PackedSize(rest, bits));
-    Code all[kCodesOfTurn<Code>];
-    unpack_turn(buffer, all);
-    __builtin_memcpy(codes + i, all, rest * sizeof(Code));
+    turn.Unpack(buffer, &words);
+    __builtin_memcpy(codes + i, &words, rest * sizeof(Code));
     i += rest;
   }
 }
