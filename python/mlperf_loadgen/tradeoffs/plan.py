@@ -56,8 +56,10 @@ class Plan:
         slow system is asked for so many that the run takes too long."""
         return self._settings("SingleStream", single_stream_expected_latency_ns=expected_latency_ns)
 
-    def offline(self) -> _core.TestSettings:
-        """All samples in one query, whose size a probe finds."""
+    def offline(self, expected_qps: float | None = None) -> _core.TestSettings:
+        """All samples in one query. Its size is that for `expected_qps`; None: a probe finds it."""
+        if expected_qps is not None:
+            return self._settings("Offline", offline_expected_qps=expected_qps)
         probe_ms = max(self.run_duration_ms // _PROBE_PART, 1)
         return self._settings("Offline", offline_probe_duration_ms=probe_ms)
 

@@ -18,6 +18,7 @@ from typing import Any
 _EXIT_LIMIT_S = 10.0
 """How long a process may take to end after its work is done."""
 _INTERRUPTED = 130
+_LONGEST_REASON = 300
 
 
 class ProcessFailure(RuntimeError):
@@ -102,11 +103,11 @@ def _main(sender: Connection, pickled: bytes) -> None:
 
 
 def _reason_of(error: BaseException) -> str:
-    """The exception, and the place that it came from."""
+    """The exception in a line, and the place that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return text + place
+    first_line = str(error).partition("\n")[0][:_LONGEST_REASON]
+    return f"{type(error).__name__}{first_line and ': '}{first_line}{place}"
 
 
 def _end_with_parent() -> None:

@@ -66,6 +66,19 @@ class System(lg.SystemUnderTest):
         lg.complete(samples.ids, answers)
 
 
+class Constant(System):
+    """Takes as long for one sample as for many, so that every probe is too slow."""
+
+    def issue_query(self, samples):
+        time.sleep(0.01)
+        super().issue_query(samples)
+
+
+class Wordy(System):
+    def issue_query(self, samples):
+        raise RuntimeError("too many\nlines of text")
+
+
 class Raises(System):
     def issue_query(self, samples):
         raise KeyError("no such sample")
@@ -130,6 +143,8 @@ def make(variant):
         "slow": lambda: System(0.004),
         "raises": Raises,
         "aborts": Aborts,
+        "wordy": Wordy,
+        "constant": Constant,
         "large": Large,
         "no_system": lambda: 3.5,
     }

@@ -95,6 +95,15 @@ def test_the_peak_is_found_under_the_bound(tmp_path):
     assert "FindPeakPerformance" in detail
 
 
+def test_an_offline_run_that_its_probe_made_too_short_is_run_again(tmp_path):
+    row("constant", outdir=tmp_path)
+    text = (tmp_path / "constant/repeat_0/offline/mlperf_log_detail.txt").read_text()
+    records = [json.loads(line.removeprefix(":::MLLOG ")) for line in text.splitlines()]
+    asked = {record["key"]: record["value"] for record in records}
+    assert asked.get("requested_offline_probe_duration_ms", 0) == 0
+    assert asked["requested_offline_expected_qps"] > 1000
+
+
 def test_a_value_may_be_any_object_and_make_may_take_the_library():
     found = table(["fast"], make=systems.make_with_library)
     assert found.rows[0].run_count == 1
@@ -127,6 +136,7 @@ def test_a_library_may_be_an_object():
 FAILURES = {
     "refused": "ValueError: there is no accelerator (tradeoff_systems.py:",
     "raises": "KeyError: 'no such sample' (tradeoff_systems.py:",
+    "wordy": "RuntimeError: too many (tradeoff_systems.py:",
     "aborts": "RuntimeError: the first_answer run was aborted",
     "exits": "its process ended with status 7",
     "killed": "its process was killed by SIGKILL",
