@@ -8,9 +8,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
+from .grids import Floats
+
 _MOST_KEPT = 2  # A step needs one for the weights and one for their gradient.
+_ALIGNMENT = 16  # Weights: the 64 bytes of a line of the cache.
 
 
 class Buffers:
@@ -22,17 +26,16 @@ class Buffers:
 
     def __init__(self, shape: torch.Size) -> None:
         self._shape = shape
-        self._free: list[torch.Tensor] = []
+        self._free: list[Floats] = []
 
     def take(self) -> torch.Tensor:
         """A tensor that nothing else uses."""
         free = self._free
-        memory = free.pop() if free else torch.empty(self._shape, dtype=torch.float32)
-        # torch keeps the array as long as it keeps the memory, so the array's end tells of it.
-        array = memory.numpy()
-        lent = torch.from_numpy(array)
-        weakref.finalize(array, _give_back, free, memory).atexit = False
-        return lent
+        memory = free.pop() if free else _aligned(self._shape)
+        # torch keeps the view as long as it keeps the memory, so the view's end tells of it.
+        view = memory.view()
+        weakref.finalize(view, _give_back, free, memory).atexit = False
+        return torch.from_numpy(view)
 
     def clear(self) -> None:
         """Lets go of all memory that is not in use."""
@@ -43,6 +46,14 @@ class Buffers:
         return Buffers, (self._shape,)
 
 
-def _give_back(free: list[torch.Tensor], memory: torch.Tensor) -> None:
+def _aligned(shape: torch.Size) -> Floats:
+    """Memory as torch has it, but by NumPy, which asks the system for large pages."""
+    count = shape.numel()
+    memory = np.empty(count + _ALIGNMENT, np.float32)
+    first = -memory.ctypes.data // memory.itemsize % _ALIGNMENT
+    return memory[first : first + count].reshape(shape)
+
+
+def _give_back(free: list[Floats], memory: Floats) -> None:
     if len(free) < _MOST_KEPT:
         free.append(memory)
