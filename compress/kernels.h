@@ -43,6 +43,9 @@ struct Kernels {
   void (*decode_groups)(const uint8_t* from, size_t count, const GroupGrid& grid,
                         const GroupStreams& streams, float* weights);
 
+  // The weights as multiples of `step`, as the kernels of a grid make them; false if one of them is
+  // not finite.
+  bool (*restore_lsq)(const float* weights, size_t count, float step, int bits, float* restored);
   // The gradients of weights that were restored as multiples of `step`, for the gradient `upstream`
   // of the restored ones. Returns that by the step; `by_weight` may be `upstream`.
   double (*lsq_gradients)(const float* weights, const float* upstream, size_t count, float step,

@@ -25,6 +25,7 @@ void EncodeGroups(const float* weights, size_t count, const GroupGrid& grid,
 void DecodeGroups(const uint8_t* from, size_t count, const GroupGrid& grid,
                   const GroupStreams& streams, float* weights);
 
+bool RestoreLsq(const float* weights, size_t count, float step, int bits, float* restored);
 double LsqGradients(const float* weights, const float* upstream, size_t count, float step, int bits,
                     float* by_weight);
 

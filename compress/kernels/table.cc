@@ -16,6 +16,7 @@ constinit const Kernels kKernels = {
     .restore_groups = RestoreGroups,
     .encode_groups = EncodeGroups,
     .decode_groups = DecodeGroups,
+    .restore_lsq = RestoreLsq,
     .lsq_gradients = LsqGradients,
     .add_noise = AddNoise,
     .sum_noise = SumNoise,

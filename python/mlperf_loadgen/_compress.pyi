@@ -96,8 +96,11 @@ def encode_lsq(weights: _Floats, bits: int, step: float) -> _Bytes:
 def decode_lsq(stream: _Bytes, bits: int, step: float, out: _Floats) -> _Floats:
     """Fills `out` with the weights of a bit stream."""
 
-def restored_lsq(weights: _Floats, bits: int, step: float, out: _Floats | None = None) -> _Floats:
-    """The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`."""
+def restored_lsq(
+    weights: _Floats, bits: int, step: float, out: _Floats | None = None
+) -> tuple[_Floats, int]:
+    """The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`; and how
+    many weights are not finite, in which case the others mean nothing."""
 
 def lsq_gradients(
     weights: _Floats, upstream: _Floats, bits: int, step: float, out: _Floats | None = None

@@ -100,11 +100,20 @@ class Lsq {
   ZeroGrid grid_;
 };
 
-py::array RestoreLsq(const py::object& object, py::ssize_t bits, double step,
+py::tuple RestoreLsq(const py::object& object, py::ssize_t bits, double step,
                      const py::object& out) {
   const Input<float> weights(object, "weights");
   const Lsq lsq(bits, step, weights.size());
-  return Restored(*ActiveKernels().zero, weights, lsq.grid(), out);
+  Output restored(out, weights.size());
+  float* const to = restored.data();
+  size_t non_finite_count = 0;
+  Unlocked([&] {
+    if (!ActiveKernels().restore_lsq(weights.data(), weights.size(), *lsq.grid().steps,
+                                     lsq.grid().bits, to)) {
+      non_finite_count = NonFiniteCount(weights);
+    }
+  });
+  return py::make_tuple(restored.array(), non_finite_count);
 }
 
 py::array EncodeLsq(const py::object& object, py::ssize_t bits, double step) {
@@ -156,7 +165,8 @@ void BindLsq(py::module_& module) {
   module.def("decode_lsq", &DecodeLsq, "stream"_a, "bits"_a, "step"_a, "out"_a,
              "Fills `out` with the weights of a bit stream.");
   module.def("restored_lsq", &RestoreLsq, "weights"_a, "bits"_a, "step"_a, "out"_a = py::none(),
-             "The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`.");
+             "The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`,"
+             " and how many weights are not finite, in which case the others mean nothing.");
   module.def("lsq_gradients", &LsqGradients, "weights"_a, "upstream"_a, "bits"_a, "step"_a,
              "out"_a = py::none(),
              "The gradients of `restored_lsq` for the gradient of its result: by the weights, in"

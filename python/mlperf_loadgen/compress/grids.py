@@ -147,8 +147,11 @@ class StepGrid:
         return f"a step and {self.bits} bits"
 
     def restored(self, weights: Floats, out: Floats | None = None) -> Floats:
-        """The weights' levels, in `out` if it is given."""
-        return _compress.restored_lsq(weights, self.bits, self.step, out)
+        """The weights' levels, in `out` if it is given. Raises NonFiniteError."""
+        restored, non_finite_count = _compress.restored_lsq(weights, self.bits, self.step, out)
+        if non_finite_count:
+            raise NonFiniteError(non_finite_count)
+        return restored
 
     def encode(self, weights: Floats) -> Bytes:
         """The weights' codes as one bit stream; the code of zero is 2^(bits-1)."""

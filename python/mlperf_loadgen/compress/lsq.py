@@ -36,9 +36,8 @@ class _Stepped(torch.autograd.Function):  # type: ignore[misc]
         ctx.bits, ctx.buffers = bits, buffers
         if weight.device.type != "cpu":
             return like(weight, plain.restored_lsq(weight, bits, step.detach().abs()))
-        weights, out = floats_of(weight), buffers.take()
-        finite_ranges(weights, 0)
-        StepGrid(bits, _magnitude(step)).restored(weights, floats_of(out))
+        out = buffers.take()
+        StepGrid(bits, _magnitude(step)).restored(floats_of(weight), floats_of(out))
         return like(weight, out)
 
     @staticmethod

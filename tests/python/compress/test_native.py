@@ -83,8 +83,10 @@ def test_weights_that_are_not_finite_are_counted(cpu_path):
         weights[place] = value
         assert _compress.ranges(weights, 7)[1] == count
         assert _compress.zero_steps(weights, 4, 0)[2] == count
+        assert _compress.restored_lsq(weights, 4, 0.5)[1] == count
     huge = np.full(100, 3e38, np.float32)
     assert _compress.ranges(huge, 0)[1] == 0
+    assert _compress.restored_lsq(huge, 4, 0.5)[1] == 0
 
 
 def numpy_codes(weights, bits, lo, hi):
@@ -132,7 +134,7 @@ def test_a_range_that_does_not_hold_the_weights_clips_them(cpu_path):
     weights = np.array([-1e30, -1, 0.25, 2, 3e38] * 5, np.float32)
     codes = _compress.quantize(weights, 2, np.array([[0, 1]], np.float32), 0)
     assert codes.tolist() == [0, 0, 1, 3, 3] * 5
-    assert _compress.restored_lsq(weights, 2, 1.0).tolist() == [-2, -1, 0, 1, 1] * 5
+    assert _compress.restored_lsq(weights, 2, 1.0)[0].tolist() == [-2, -1, 0, 1, 1] * 5
 
 
 def test_no_weights(cpu_path):

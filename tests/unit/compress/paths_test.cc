@@ -147,6 +147,8 @@ TEST_P(PathsTest, Gradients) {
       Floats steps(count);
       Floats by_logit(count);
       Floats by_size(count);
+      Floats restored(count);
+      EXPECT_TRUE(kernels.restore_lsq(weights.data(), count, 0.3f, 3, restored.data()));
       const double by_step =
           kernels.lsq_gradients(weights.data(), upstream.data(), count, 0.3f, 3, by_weight.data());
       kernels.group_steps(weights.data(), count, limits, 4, steps.data());
@@ -154,7 +156,7 @@ TEST_P(PathsTest, Gradients) {
                                                      4, by_logit.data());
       const double bits = kernels.sum_bits(weights.data(), count, limits);
       kernels.bits_gradients(weights.data(), count, limits, 3, by_size.data());
-      return std::tuple(by_weight, by_step, steps, by_logit, by_span, bits, by_size);
+      return std::tuple(restored, by_weight, by_step, steps, by_logit, by_span, bits, by_size);
     });
   }
 }
