@@ -53,6 +53,7 @@ test-python: $(STAMPS)/package browser  ## Install the package and run the Pytho
 
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
 	$(FRAMEWORKS)/$(PYTEST) tests/python/repository/test_framework_demos.py \
+	  'tests/python/repository/test_docs.py::test_examples_run[docs/compress.md]' \
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
 	  tests/python/transfer/test_transfer_torch.py tests/python/tradeoffs/test_models.py \
 	  tests/python/compress
@@ -112,7 +113,7 @@ format: $(STAMPS)/tools  ## Format all sources
 	$(BIN)/clang-format -i $(CXX_FILES)
 
 clean:  ## Delete what was built
-	rm -rf build .venv demo_logs demos/classification/cache .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf build .venv demo_logs demos/*/cache .mypy_cache .pytest_cache .ruff_cache \
 	  .hypothesis
 
 gtest:
