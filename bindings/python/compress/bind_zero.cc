@@ -165,7 +165,7 @@ void BindLsq(py::module_& module) {
   module.def("decode_lsq", &DecodeLsq, "stream"_a, "bits"_a, "step"_a, "out"_a,
              "Fills `out` with the weights of a bit stream.");
   module.def("restored_lsq", &RestoreLsq, "weights"_a, "bits"_a, "step"_a, "out"_a = py::none(),
-             "The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`,"
+             "The weights as multiples of the step, as `decode_lsq` makes them of `encode_lsq`;"
              " and how many weights are not finite, in which case the others mean nothing.");
   module.def("lsq_gradients", &LsqGradients, "weights"_a, "upstream"_a, "bits"_a, "step"_a,
              "out"_a = py::none(),
