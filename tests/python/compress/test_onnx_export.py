@@ -117,6 +117,14 @@ def test_a_file_has_the_size_of_the_weights(path):
         np.testing.assert_allclose(onnx_outputs(path, x), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_what_the_quantizer_rounds_to_half_precision_is_stored_so(path):
+    quantizer = compress.UniformQuantizer(made("mlp"), bits=2, float16=True)
+    compress.export_onnx(quantizer, path, torch.randn(2, 64))
+    stored = {array.name: array.data_type for array in onnx.load(path).graph.initializer}
+    assert stored["0.bias#half"] == stored["2.bias#half"] == onnx.TensorProto.FLOAT16
+    assert not {"0.bias", "2.bias"} & set(stored)
+
+
 def test_several_inputs(path):
     class Sum(nn.Module):
         def __init__(self):
@@ -219,6 +227,7 @@ def test_layers_with_the_same_input_round_it_once(path):
     quantizer = compress.UniformQuantizer(Branches(), bits=8, range="channel", zero=True)
     compress.export_onnx(quantizer, path, torch.randn(2, 64), kernels="int8")
     assert operators(path).count("DynamicQuantizeLinear") == 1
+    onnx.checker.check_model(onnx.load(path))  # Its nodes come after what they use.
     x = torch.randn(5, 64)
     assert error(onnx_outputs(path, x), frozen_outputs(quantizer, x)) < 0.03
 
