@@ -15,7 +15,8 @@ def floats_of(tensor: torch.Tensor) -> Floats:
 
     float64 is rounded, half precision is exact.
     """
-    values = tensor.detach().to("cpu", torch.float32).reshape(-1)
+    # An expanded tensor stays one when it is reshaped, with the same element again and again.
+    values = tensor.detach().to("cpu", torch.float32).reshape(-1).contiguous()
     array: Floats = values.numpy()
     return array
 

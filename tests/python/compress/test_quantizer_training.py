@@ -46,6 +46,21 @@ def test_quantized_training_passes_gradients_straight_through():
     assert frozen[0].weight.unique().numel() <= 8
 
 
+@pytest.mark.parametrize("attach", QUANTIZERS)
+def test_gradients_and_weights_that_do_not_lie_in_order(attach):
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.linspace(-1, 1, 8000)[::2])
+    model.forward = lambda: model.weight.sum()  # Its gradient is one element again and again.
+    quantizer = QUANTIZERS[attach](model)
+    quantizer.setup_optimizer(torch.optim.SGD([model.weight], 0.1))
+    model().backward()
+    gradient = dict(model.named_parameters())["weight"].grad
+    assert torch.equal(gradient[1:-1], torch.ones(3998))
+    model.eval()()
+    restored = model.weight
+    assert torch.equal(restored, quantizer.freeze().weight)
+
+
 def test_training_without_qat_uses_the_float_weights():
     model, x = made("mlp")
     expected = model(x)
