@@ -62,6 +62,7 @@ class Quantizer(abc.ABC):
         self._hidden = [*self._targets, *halves]
         self._floats: list[torch.Tensor] | None = None  # While parameters have quantized values.
         self._shown: object = None  # The token of the parameters that eval's weights were made of.
+        self._refreshed: object = None  # It is another one after each refresh.
         self._lock = threading.Lock()
         self._hold: Attachment | None = Attachment(model, self._hidden, self._before_forward)
 
@@ -141,19 +142,23 @@ class Quantizer(abc.ABC):
     def refresh(self) -> None:
         """Makes the next forward in eval quantize anew. It is needed after weights were changed
         without torch's counting it, as `parameter.data.mul_(2)` does."""
-        self._shown = None
+        self._refreshed = object()
 
     def _before_forward(self) -> None:
         if self._floats is not None:
             return
         if self.model.training:
             self._show_training()
-        elif self._attachment.token() != self._shown:
+        elif self._token() != self._shown:
             with self._lock:
-                token = self._attachment.token()
+                token = self._token()
                 if token != self._shown:
                     self._show(self._quantized_values())
                     self._shown = token
+
+    def _token(self) -> object:
+        """A refresh while another thread quantizes makes it another one, so that it is not lost."""
+        return self._refreshed, self._attachment.token()
 
     def _show_training(self) -> None:
         self._shown = None
@@ -203,12 +208,15 @@ class Quantizer(abc.ABC):
 
     @contextmanager
     def enter_quantize(self) -> Iterator[None]:
-        """Quantized values are in the parameters inside of a `with`, and float values after it."""
+        """Quantized values are in the parameters inside of a `with`; after it there is what was
+        before, float values unless `quantize` is in force."""
+        in_force = self._floats is not None
         self.quantize()
         try:
             yield
         finally:
-            self.unquantize()
+            if not in_force:
+                self.unquantize()
 
     def freeze(self) -> torch.nn.Module:
         """Puts the quantized values into the parameters for good, takes the quantizer off and

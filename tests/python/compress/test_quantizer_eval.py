@@ -79,6 +79,19 @@ def test_quantized_values_in_the_parameters(attach):
     assert quantizer.true_model_size() == sizes
 
 
+def test_a_context_leaves_quantized_values_that_were_there_before_it():
+    model, _ = made("mlp")
+    quantizer = UniformQuantizer(model, 4)
+    parameter = dict(model.named_parameters())["0.weight"]
+    own = parameter.detach().clone()
+    with quantizer.enter_quantize():
+        quantized = parameter.detach().clone()
+        with quantizer.enter_quantize():
+            pass
+        assert torch.equal(parameter, quantized)
+    assert torch.equal(parameter, own)
+
+
 def test_training_while_the_parameters_have_quantized_values_uses_them():
     model, x = made("mlp")
     quantizer = DiffQuantizer(model)
@@ -122,6 +135,25 @@ def test_changes_of_weights_are_seen():
     assert torch.equal(model(x), before)
     model[0].weight = torch.nn.Parameter(parameter.detach() * 2)
     assert torch.equal(model(x), doubled)
+
+
+def test_a_refresh_while_a_forward_quantizes_is_seen(monkeypatch):
+    model, x = made("mlp")
+    quantizer = UniformQuantizer(model, 4)
+    model.eval()
+    parameter = dict(model.named_parameters())["0.weight"]
+    quantized_tensors = quantizer.quantized_tensors
+
+    def changed_by_another_thread():
+        found = copy.deepcopy(quantized_tensors())
+        monkeypatch.undo()
+        parameter.data.mul_(2)
+        quantizer.refresh()
+        return found
+
+    monkeypatch.setattr(quantizer, "quantized_tensors", changed_by_another_thread)
+    before = model(x)
+    assert not torch.equal(model(x), before)
 
 
 def test_learnt_steps_and_bits_are_seen():
