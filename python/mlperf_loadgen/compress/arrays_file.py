@@ -34,6 +34,10 @@ _KINDS = {
 
 _DTYPES = {kind: dtype for dtype, (kind, _) in _KINDS.items()}
 _LENGTH_BYTES = 8
+_MOST_ELEMENTS = 2**59  # Their bytes can still be counted in 63 bits.
+
+METADATA = "__metadata__"
+"""The entry of the header that is no array."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def file_size_bytes(metadata: Mapping[str, str], arrays: Mapping[str, Array]) ->
 
 
 def _head(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> bytes:
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    header: dict[str, Any] = {METADATA: dict(metadata)}
     begin = 0
     for name in sorted(arrays):
         form = arrays[name].form
@@ -163,9 +167,9 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _metadata(header: dict[str, Any]) -> dict[str, str]:
-    metadata = header.pop("__metadata__", {})
+    metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("its __metadata__ is not an object of texts")
+        raise ValueError(f"its {METADATA} is not an object of texts")
     return metadata
 
 
@@ -191,7 +195,7 @@ def _arrays(header: dict[str, Any], body: memoryview) -> Iterable[tuple[str, Arr
 
 def _entry(name: str, entry: object) -> tuple[int, int, Form]:
     if isinstance(entry, dict):
-        kind, shape = entry.get("dtype"), _counts(entry.get("shape"))
+        kind, shape = entry.get("dtype"), _shape(entry.get("shape"))
         offsets = _counts(entry.get("data_offsets"))
         if kind in _DTYPES and shape is not None and offsets is not None and len(offsets) == 2:
             return offsets[0], offsets[1], Form(_DTYPES[kind], shape)
@@ -206,3 +210,11 @@ def _counts(value: object) -> tuple[int, ...] | None:
     if isinstance(value, list) and all(type(item) is int and item >= 0 for item in value):
         return tuple(value)
     return None
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    """The shape of a list. Without elements, too, an array has strides, which must be numbers."""
+    counts = _counts(value)
+    if counts is None or math.prod(count or 1 for count in counts) > _MOST_ELEMENTS:
+        return None
+    return counts

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from .arguments import real, whole
@@ -144,16 +145,26 @@ class DiffQuantizer(LearningQuantizer):
     # ---- A state's grids -------------------------------------------------------------------------
 
     def _takes(self, index: int, grid: Grid | None) -> bool:
-        return isinstance(grid, GroupedGrid) and grid.group == self._group(index)
+        if not isinstance(grid, GroupedGrid) or grid.group != self._group(index):
+            return False
+        least, most = self._limits(grid.widths)
+        return bool((least < most).all())
 
     def _kind(self, index: int) -> str:
-        return f"groups of {self._group(index)} weights"
+        limits = np.array([self._bits.least, self._bits.most]) + self._extra_bits
+        least, most = np.clip(np.rint(limits), 1, 16).astype(int)
+        return f"groups of {self._group(index)} weights with {least} to {most} bits"
+
+    def _limits(self, widths: Bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Between what eval rounds to each of these widths, as far as it can be learnt."""
+        least = np.where(widths == 1, -np.inf, widths - 0.5) - self._extra_bits
+        most = np.where(widths == 16, np.inf, widths + 0.5) - self._extra_bits
+        return np.maximum(least, self._bits.least), np.minimum(most, self._bits.most)
 
     def _adopt(self, index: int, grid: Grid) -> None:
         assert isinstance(grid, GroupedGrid)
-        margin = min(_MARGIN_BITS, (self._bits.most - self._bits.least) / 2)
-        bits = np.clip(
-            grid.widths - self._extra_bits, self._bits.least + margin, self._bits.most - margin
-        )
+        least, most = self._limits(grid.widths)
+        margin = np.minimum(_MARGIN_BITS, (most - least) / 2)
+        bits = np.clip(grid.widths - self._extra_bits, least + margin, most - margin)
         with torch.no_grad():
             self._learnt()[index].copy_(torch.from_numpy(self._bits.logits(bits)))

@@ -114,7 +114,8 @@ class GroupedGrid:
     hi: float
 
     def __str__(self) -> str:
-        return f"groups of {self.group} weights"
+        least, most = self.widths.min(), self.widths.max()
+        return f"groups of {self.group} weights with {least} to {most} bits"
 
     @staticmethod
     def of(weights: Floats, group: int, widths: Bytes) -> GroupedGrid:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 
-from .arrays_file import Array, Form, check_dtype
+from .arrays_file import METADATA, Array, Form, check_dtype
 from .modules import persistent_buffers
 from .parameters import dtype_name
 from .plan import Plan, PlannedPlain, PlannedTensor, parse_plan
@@ -57,17 +57,25 @@ def quantized_state(quantizer: Stored) -> dict[str, Any]:
     for tensor in quantizer.quantized_tensors():
         numbers, of_grid = stored(tensor.grid)
         for ending, array in (("codes", tensor.grid.encode(tensor.weights)), *of_grid.items()):
-            arrays[f"{tensor.name}#{ending}"] = torch.from_numpy(array)
+            _add(arrays, f"{tensor.name}#{ending}", torch.from_numpy(array))
         tensors.append(
             PlannedTensor(tensor.name, tensor.aliases, tensor.shape, tensor.dtype, numbers)
         )
     for parameter in quantizer.plain_tensors():
-        arrays[parameter.name] = _on_cpu(parameter.value)
+        _add(arrays, parameter.name, _on_cpu(parameter.value))
         plain.append(PlannedPlain(parameter.name, parameter.aliases, parameter.dtype, buffer=False))
     for name, aliases, buffer in persistent_buffers(quantizer.model):
-        arrays[name] = _on_cpu(buffer)
+        _add(arrays, name, _on_cpu(buffer))
         plain.append(PlannedPlain(name, aliases, dtype_name(buffer), buffer=True))
     return _state(quantizer.method, tensors, plain, arrays)
+
+
+def _add(arrays: dict[str, torch.Tensor], name: str, array: torch.Tensor) -> None:
+    if name in arrays or name == METADATA:
+        raise ValueError(
+            f"{name!r} has another meaning in a state: give this parameter or buffer another name"
+        )
+    arrays[name] = array
 
 
 def _state(
@@ -157,6 +165,7 @@ def check_state(state: Mapping[str, Any]) -> Content:
 
     grids, codes = {}, {}
     for planned in plan.tensors:
+        _check_count(planned, arrays)
         grids[planned.name], codes[planned.name] = read_grid(planned, take)
     for entry in plan.plain:
         if entry.name not in arrays:
@@ -172,6 +181,17 @@ def check_state(state: Mapping[str, Any]) -> Content:
         **{name: tuple(tensor.shape) for name, tensor in plain.items()},
     }
     return Content(plan, shapes, grids, codes, plain)
+
+
+def _check_count(planned: PlannedTensor, arrays: Mapping[str, Form]) -> None:
+    """Before memory is taken for what is said of the weights: each has at least a bit."""
+    codes = arrays.get(planned.array("codes"))
+    if codes is not None and planned.count <= 8 * codes.size_bytes:
+        return
+    raise ValueError(
+        f"The array {planned.array('codes')!r} of the state is {codes or 'not there'}; the plan"
+        f" has {planned.count} weights."
+    )
 
 
 def _check_version(state: Mapping[str, Any]) -> None:

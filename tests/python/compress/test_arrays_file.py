@@ -118,6 +118,7 @@ def test_a_file_that_is_longer(path):
         ({"a": entry(dtype="U9")}, "must have a dtype of"),
         ({"a": entry(shape=(-3,))}, "a shape"),
         ({"a": entry(shape=(True, 3))}, "a shape"),
+        ({"a": entry(shape=(0, 2**62, 2**62), offsets=(0, 0))}, "a shape"),
         ({"a": entry(offsets=(0, 3, 3))}, "two data_offsets"),
         ({"a": entry(shape=(4,))}, r"'a', uint8 of shape \[4\], is said to be in bytes 0 to 3"),
         ({"a": entry(offsets=(1, 4))}, "must be in bytes 0 to 3"),

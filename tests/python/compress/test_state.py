@@ -154,6 +154,45 @@ def _same_kind(make, quantizer):
     )
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_bits": 1.4, "max_bits": 8.6, "init_bits": 5},
+        {"min_bits": 2.3, "max_bits": 15.7},
+        {"min_bits": 1, "max_bits": 16, "extra_bits": -3},
+        {"extra_bits": 4},
+    ],
+)
+def test_learnt_bits_are_restored_for_any_limits(options):
+    def attached(seed):
+        torch.manual_seed(seed)
+        return compress.DiffQuantizer(nn.Sequential(nn.Linear(74, 74)), **options)
+
+    quantizer, other = mixed(attached(0)), attached(1)
+    other.restore_quantized_state(quantizer.get_quantized_state())
+    x = torch.randn(2, 74)
+    assert torch.equal(other.model.eval()(x), quantizer.model.eval()(x))
+    assert other.true_model_size() == quantizer.true_model_size()
+
+
+def test_learnt_bits_beyond_the_limits_are_refused():
+    state = mixed(compress.DiffQuantizer(new_model())).get_quantized_state()
+    model = new_model(1)
+    quantizer = compress.DiffQuantizer(model, min_bits=5)
+    before = contents(model)
+    with pytest.raises(ValueError, match=r"'0.weight': .* 8 weights with 5 to 15 bits: attach"):
+        quantizer.restore_quantized_state(state)
+    assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize("name", ["__metadata__", "weight#codes"])
+def test_names_that_have_another_meaning_in_a_state(name):
+    model = nn.Linear(64, 48)
+    model.register_buffer(name, torch.zeros(3))
+    with pytest.raises(ValueError, match=f"'{name}' has another meaning"):
+        compress.UniformQuantizer(model).get_quantized_state()
+
+
 def test_the_safetensors_package_opens_the_file(tmp_path):
     safetensors = pytest.importorskip("safetensors.torch")
     state = QUANTIZERS["half"](new_model()).get_quantized_state()
@@ -361,7 +400,7 @@ def tensor_of(plan, **values):
         ({"name": 5}, "name 5; it must be text"),
         ({"aliases": "x"}, "must be a list of texts"),
         ({"aliases": ["0.bias"]}, "names '0.bias' twice"),
-        ({"shape": [37, 4, 19], "name": "0.weights"}, "array '0.weights#step' .* not there"),
+        ({"shape": [37, 4, 19], "name": "0.weights"}, "array '0.weights#codes' .* not there"),
     ],
 )
 def test_a_plan_that_contradicts_its_arrays(state, values, says):
@@ -417,6 +456,16 @@ def test_a_width_beyond_16_bits():
 
     with pytest.raises(ValueError, match=r"group of the parameter '0.weight' has \d\d bits"):
         compress.restore_quantized_state(nn.Sequential(nn.Linear(64, 48)), replanned(state, change))
+
+
+def test_no_memory_is_taken_for_groups_that_have_no_codes():
+    model = nn.Sequential(nn.Linear(64, 48))
+    state = compress.DiffQuantizer(copy.deepcopy(model)).get_quantized_state()
+    for shape in ([2**40], [2**62]):
+        with pytest.raises(ValueError, match=f"'0.weight#codes' .* has {shape[0]} weights"):
+            compress.restore_quantized_state(
+                model, replanned(state, lambda plan, shape=shape: tensor_of(plan, shape=shape))
+            )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
