@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import SupportsFloat
 
@@ -14,6 +13,8 @@ from .bits import whole_bits
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """uint8 up to 8 bits, else uint16."""
+
+_GREATEST = float(np.finfo(np.float32).max)
 
 
 def quantize(
@@ -48,9 +49,10 @@ def dequantize(
     or of more bits, and for a range (lo, hi) that is none."""
     bits = whole_bits(bits)
     flat = _codes(codes, bits)
+    _check_codes(flat, bits)
     lo, hi = (float(end) for end in range)
-    if not (math.isfinite(lo) and math.isfinite(hi) and lo <= hi):
-        raise ValueError(f"range={range!r}: it must be (lo, hi), both finite and lo <= hi")
+    if not (-_GREATEST <= lo <= hi <= _GREATEST):
+        raise ValueError(f"range={range!r}: it must be (lo, hi), both finite float32 and lo <= hi")
     ranges = np.array([[lo, hi]], np.float32)
     return _compress.dequantize(flat, bits, ranges, 0).reshape(np.shape(codes))
 
@@ -94,7 +96,13 @@ def _codes(codes: npt.NDArray[np.integer], bits: int) -> Codes:
         return flat
     if flat.dtype.kind not in "iu":
         raise ValueError(f"codes: their dtype is {flat.dtype}, but must be one of integers")
-    wrong = flat[(flat < 0) | (flat >= 2**bits)]
-    if wrong.size:
-        raise ValueError(f"codes: {wrong[0]} is no code of {bits} bits: 0 to {2**bits - 1}")
+    _check_codes(flat, bits)
     return flat.astype(wanted)
+
+
+def _check_codes(codes: npt.NDArray[np.integer], bits: int) -> None:
+    if codes.size == 0:
+        return
+    for code in (codes.min(), codes.max()):
+        if not 0 <= code < 2**bits:
+            raise ValueError(f"codes: {code} is no code of {bits} bits: 0 to {2**bits - 1}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import SupportsFloat
 
 MAX_BITS = 16
@@ -11,10 +12,7 @@ MAX_BITS = 16
 def whole_bits(bits: SupportsFloat, least: int = 1) -> int:
     """The number of bits as an int: 8 and 8.0 are one. Raises ValueError for anything that is no
     whole number from `least` to 16."""
-    try:
-        number = float(bits)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if number.is_integer() and least <= number <= MAX_BITS:
-        return int(number)
+    is_number = isinstance(bits, numbers.Real) and not isinstance(bits, bool)
+    if is_number and bits in range(least, MAX_BITS + 1):
+        return int(float(bits))
     raise ValueError(f"bits={bits!r}: it must be a whole number from {least} to {MAX_BITS}")

@@ -73,6 +73,8 @@ WEIGHTS = np.ones(3, np.float32)
         (lambda: compress.dequantize(np.array([3, 16]), 4, (0, 1)), "codes: 16 is no code of 4"),
         (lambda: compress.dequantize(np.array([3]), 4, (1, 0)), r"range=\(1, 0\): it must be"),
         (lambda: compress.dequantize(np.array([3]), 4, (0, np.inf)), r"range=\(0, inf\): it must"),
+        (lambda: compress.dequantize(np.array([3]), 4, (0, 1e39)), r"range=\(0, 1e\+39\): it"),
+        (lambda: compress.dequantize(np.array([3, 16], "u1"), 4, (0, 1)), "codes: 16 is no code"),
         (lambda: compress.pack(np.array([3, 4], "u1"), 2), "codes: element 1 is 4, which has more"),
         (lambda: compress.pack(np.array([-1, 3]), 2), "codes: -1 is no code of 2 bits: 0 to 3"),
         (lambda: compress.unpack(b"12345", 4, 9.0), "an integer"),

@@ -49,7 +49,7 @@ def test_a_tied_parameter_is_one_tensor_with_an_alias():
     assert quantized_names(model, detect_bound=False) == ["embedding.weight", "output.weight"]
 
 
-@pytest.mark.parametrize("bits", [0, 17, 9.6, -1, float("nan"), float("inf"), "x", None])
+@pytest.mark.parametrize("bits", [0, 17, 9.6, -1, float("nan"), float("inf"), "x", "8", True, None])
 def test_bits(bits):
     with pytest.raises(ValueError, match=r"bits=.*it must be a whole number from 1 to 16"):
         UniformQuantizer(made("mlp")[0], bits)
