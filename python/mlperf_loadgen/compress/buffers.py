@@ -5,6 +5,7 @@ A fresh tensor of 40 MB costs its page faults, which is several times what quant
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 
@@ -31,7 +32,7 @@ class Buffers:
     def take(self) -> torch.Tensor:
         """A tensor that nothing else uses."""
         free = self._free
-        memory = free.pop() if free else _aligned(self._shape)
+        memory = free.pop() if free else aligned(self._shape)
         # torch keeps the view as long as it keeps the memory, so the view's end tells of it.
         view = memory.view()
         weakref.finalize(view, _give_back, free, memory).atexit = False
@@ -46,12 +47,13 @@ class Buffers:
         return Buffers, (self._shape,)
 
 
-def _aligned(shape: torch.Size) -> Floats:
-    """Memory as torch has it, but by NumPy, which asks the system for large pages."""
-    count = shape.numel()
+def aligned(shape: torch.Size | tuple[int, ...]) -> Floats:
+    """Memory for float32 tensors, as torch aligns it, but by NumPy, which asks the system for large
+    pages; its values are arbitrary."""
+    count = math.prod(shape)
     memory = np.empty(count + _ALIGNMENT, np.float32)
     first = -memory.ctypes.data // memory.itemsize % _ALIGNMENT
-    return memory[first : first + count].reshape(shape)
+    return memory[first : first + count].reshape(tuple(shape))
 
 
 def _give_back(free: list[Floats], memory: Floats) -> None:

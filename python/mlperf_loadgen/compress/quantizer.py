@@ -12,6 +12,7 @@ import torch
 
 from .arguments import patterns, real, whole
 from .attaching import Attachment, check_model, copied_as_plain
+from .buffers import aligned
 from .file import file_bytes
 from .grids import Floats, Grid, NonFiniteError
 from .memory import floats_of, like
@@ -179,7 +180,7 @@ class Quantizer(abc.ABC):
         with torch.inference_mode(False), torch.no_grad():
             values = []
             for target, tensor in zip(self._targets, self.quantized_tensors(), strict=True):
-                restored = torch.empty(tensor.shape, dtype=torch.float32)
+                restored = torch.from_numpy(aligned(tensor.shape))
                 naming(target, tensor.grid.restored, tensor.weights, floats_of(restored))
                 values.append(like(target.parameter(), restored))
             for target in self._hidden[len(self._targets) :]:
