@@ -67,7 +67,7 @@ def measure(
         measurement = Measurement(
             **found,
             kind=str(getattr(system, "kind", "")),
-            reasons=tuple(runs.reasons),
+            reasons=tuple(dict.fromkeys(runs.reasons)),
             cautions=tuple(dict.fromkeys(runs.cautions)),
         )
     return measurement, answers
@@ -180,12 +180,12 @@ def _peak(runs: _Runs) -> dict[str, float | Interval | None]:
         )
     except PeakNotFoundError as error:
         runs.note("peak", error.result)
-        if not error.result.reasons:
-            runs.reasons.append(f"peak: {error}")
+        runs.reasons.append(f"peak: {error}")
         return {}
     runs.note("peak", found.result)
     if not found.determined and not found.at_limit:
-        return {}  # What is known of it is among the reasons.
+        runs.reasons.append(f"peak: {found.statement}")
+        return {}
     interval = found.interval if found.determined else None
     return {"peak_qps": found.estimate_qps, "peak_interval": interval}
 
