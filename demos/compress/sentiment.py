@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 BATCH_SIZE = 64
-RIDGE = 100.0
+RIDGE = 10.0
 
 
 class Words(InMemory):
