@@ -17,6 +17,10 @@ from typing import Any
 
 _EXIT_LIMIT_S = 10.0
 """How long a process may take to end after its work is done."""
+_LOOK_S = 0.5
+"""How often to look whether a process that says nothing is still alive."""
+_BEGUN = "begun"
+"""What a process says once the program's main module is imported."""
 _INTERRUPTED = 130
 _LONGEST_REASON = 300
 
@@ -53,14 +57,29 @@ def call_in_fresh_process(function: Callable[..., object], *arguments: object) -
         with sender:
             process.start()
         try:
-            failure = receiver.recv()
-        except EOFError:
-            process.join()
-            failure = _reason_of_death(process.exitcode), ""
+            failure = _failure(receiver, process)
         finally:
             _end(process)
     if failure is not None:
         raise ProcessFailure(*failure)
+
+
+def _failure(receiver: Connection, process: BaseProcess) -> tuple[str, str] | None:
+    """Waits for the end of the work. Returns the reason of a failure and its traceback, or None."""
+    begun = False
+    while True:
+        # Processes that the user's code started may hold the pipe open after this one has died.
+        while not receiver.poll(_LOOK_S):
+            if process.exitcode is not None and not receiver.poll():
+                return _reason_of_death(process.exitcode, begun), ""
+        try:
+            message: str | tuple[str, str] | None = receiver.recv()
+        except EOFError:
+            process.join()
+            return _reason_of_death(process.exitcode, begun), ""
+        if not isinstance(message, str):
+            return message
+        begun = message == _BEGUN
 
 
 def _end(process: BaseProcess) -> None:
@@ -72,7 +91,7 @@ def _end(process: BaseProcess) -> None:
         process.join()
 
 
-def _reason_of_death(status: int | None) -> str:
+def _reason_of_death(status: int | None, begun: bool) -> str:
     if status is not None and status < 0:
         try:
             name = signal.Signals(-status).name
@@ -80,8 +99,10 @@ def _reason_of_death(status: int | None) -> str:
             name = f"signal {-status}"
         memory = "; the machine may have run out of memory" if name == "SIGKILL" else ""
         return f"its process was killed by {name}{memory}"
+    if begun:
+        return f"its process ended with status {status} in the middle of its work, as by os._exit"
     return (
-        f"its process ended with status {status} before it had measured; the program's main module "
+        f"its process ended with status {status} before it had begun; the program's main module "
         'must be a file that can be imported, with what it runs under if __name__ == "__main__":'
     )
 
@@ -91,6 +112,7 @@ def _reason_of_death(status: int | None) -> str:
 
 def _main(sender: Connection, pickled: bytes) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    sender.send(_BEGUN)
     try:
         function, arguments = pickle.loads(pickled)
         function(*arguments)
