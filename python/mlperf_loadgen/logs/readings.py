@@ -136,7 +136,7 @@ def _reading(rows: Rows, low: int, high: int) -> _Reading | None:
     width = rows.shape[1]
     if width == 1:
         return _reading_of_classes(rows[:, 0], low, high)
-    if width <= high:
+    if width <= high or high < 0:  # Scores are of the classes from 0 on.
         return None
     with np.errstate(invalid="ignore"):  # Of NaN.
         values = rows.astype(np.float64)

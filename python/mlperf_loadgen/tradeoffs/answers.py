@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from numbers import Real
@@ -54,19 +55,32 @@ def read_answers(path: str | os.PathLike[str], library: Any, dtype: str | None) 
     score: float | None = None
     labels = getattr(library, "labels", None)
     if labels is not None:
-        judged = _right_classes(log, labels, dtype)
+        judged = _right_classes(log, labels, dtype, library.total_sample_count)
         right = _by_index(log, judged, library.total_sample_count)
     elif callable(getattr(library, "score", None)):
         found = library.score(log)
         if isinstance(found, Real):
-            score = float(found)
+            score = _finite(float(found))
         else:
             right = _by_index(log, _flags(found, len(log)), library.total_sample_count)
     return Answers(count, _digest(log), right, score)
 
 
-def _right_classes(log: AccuracyLog, labels: Any, dtype: str | None) -> Flags:
-    """Whether each record names the right class, shape (n,)."""
+def check_dtype(dtype: str, name: str) -> None:
+    """Raises ValueError unless it is a type of numbers. `name`: what it was given as."""
+    try:
+        is_of_numbers = np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        is_of_numbers = False
+    if not is_of_numbers:
+        raise ValueError(
+            f"{name} is {dtype!r}, which is no type of numbers: give one such as 'int64' or "
+            "'float32'"
+        )
+
+
+def _right_classes(log: AccuracyLog, labels: Any, dtype: str | None, total: int) -> Flags:
+    """Whether each record names the right class, shape (n,). `total`: the library's samples."""
     if len(log) == 0:
         return np.zeros(0, np.bool_)
     if dtype is None:
@@ -80,14 +94,21 @@ def _right_classes(log: AccuracyLog, labels: Any, dtype: str | None) -> Flags:
             f"labels are {classes.dtype} of shape {classes.shape}; give a whole number for each "
             "sample, shape (n,)"
         )
-    indices = log.indices.astype(np.intp)
-    if indices.max() >= len(classes):
+    if len(classes) != total:
         raise ValueError(
-            f"there are {len(classes)} labels, and none for sample {indices.max()}: give one for "
-            "each sample"
+            f"there are {len(classes)} labels for {total} samples: give one for each sample"
         )
+    check_dtype(dtype, "response_dtype")
+    if len(log.payloads.data) == 0:
+        raise ValueError("the responses hold no bytes, and so no class: give complete their data")
     given = class_answers(log.payloads.as_array(dtype), classes.tolist())
-    return np.asarray(given == classes[indices])
+    return np.asarray(given == classes[log.indices.astype(np.intp)])
+
+
+def _finite(score: float) -> float:
+    if not math.isfinite(score):
+        raise ValueError(f"score returned {score}: return a finite number")
+    return score
 
 
 def _flags(found: object, count: int) -> Flags:

@@ -31,10 +31,11 @@ def folder_name(variant: str) -> str:
     """The name of a variant's folder, which no other variant has. Raises ValueError for a variant
     that can have none."""
     name = quote(variant, safe=_PLAIN)
-    if not variant.strip() or name in (".", "..") or len(name) > _LONGEST:
+    taken = name in (".", "..", TABLE, TABLE_CSV)
+    if taken or not variant.strip() or not variant.isprintable() or len(name) > _LONGEST:
         raise ValueError(
             f"variant {variant!r} cannot be the name of a folder: give it a name of 1 to "
-            f"{_LONGEST} characters that is not . or .."
+            f"{_LONGEST} printable characters that is not ., .., {TABLE} or {TABLE_CSV}"
         )
     return name
 

@@ -17,6 +17,7 @@ from ..host.folders import make_folder
 from ..host.memory import Resident, forget_peak, read_resident
 from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..logs.files import accuracy_log
+from ..logs.scoring import ScoreWarning
 from ..peak.find import find_peak
 from ..peak.result import PeakNotFoundError
 from ..run import ConfigWarning, LogsOverwrittenWarning, StartTestWithLogSettings
@@ -140,7 +141,17 @@ def _first_latency_ns(runs: _Runs) -> float | None:
 def _answers(runs: _Runs) -> Answers:
     runs.run("accuracy", runs.plan.accuracy())
     dtype = runs.plan.dtype or getattr(runs.system, "response_dtype", None)
-    return read_answers(accuracy_log(runs.folder / "accuracy"), runs.library, dtype)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ScoreWarning)
+        answers = read_answers(accuracy_log(runs.folder / "accuracy"), runs.library, dtype)
+    for warning in caught:
+        if issubclass(warning.category, ScoreWarning):
+            runs.cautions.append(f"accuracy: {warning.message}")
+        else:  # Of the library's own code.
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return answers
 
 
 def _latencies(runs: _Runs, first_ns: float | None) -> dict[str, float | None]:
@@ -199,12 +210,23 @@ def _size(system: object) -> dict[str, float | None]:
     if files is None:
         return {}
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    disk_bytes = sum(Path(path).stat().st_size for path in paths)
+    if not paths:
+        raise ValueError("model_files is empty: name the files of the system, or leave it out")
+    disk_bytes = sum(_size_bytes(Path(path)) for path in paths)
     weight_count = getattr(system, "weight_count", None)
     return {
         "disk_bytes": disk_bytes,
         "bits_per_weight": 8 * disk_bytes / weight_count if weight_count else None,
     }
+
+
+def _size_bytes(path: Path) -> int:
+    """The size of a file, or of all files in a folder."""
+    if not path.exists():
+        raise FileNotFoundError(f"model_files: there is no file {path}")
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _memory(

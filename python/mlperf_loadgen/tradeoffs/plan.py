@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _core
+from .answers import check_dtype
 
 _PROBE_PART = 5
 """The Offline run's probe takes one of so many parts of a run's duration."""
@@ -30,6 +31,8 @@ class Plan:
             raise ValueError(f"budget_s is {self.budget_s!r}: give a number of seconds above 0")
         if self.bound_ns is not None and not 0 < self.bound_ns < 2**63:
             raise ValueError(f"bound_ns is {self.bound_ns!r}: give a number of ns above 0, or None")
+        if self.dtype is not None:
+            check_dtype(self.dtype, "dtype")
         if self.settings.use_token_latencies:
             raise ValueError(
                 "use_token_latencies is true, but the table has latencies of whole samples alone: "

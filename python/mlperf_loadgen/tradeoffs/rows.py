@@ -65,8 +65,12 @@ def front_columns(
 
 
 def check_columns(minimize: Sequence[str] | None, maximize: Sequence[str] | None) -> None:
-    """Raises ValueError for a column that is none, or is named twice."""
+    """Raises ValueError for a column that is none, or is named twice, and if none is named."""
     chosen = [*(minimize or ()), *(maximize or ())]
+    if not chosen and (minimize is not None or maximize is not None):
+        raise ValueError(
+            "minimize and maximize name no column: name at least one, or leave both out"
+        )
     unknown = [name for name in chosen if name not in COLUMNS]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no column; these are: {', '.join(COLUMNS)}")

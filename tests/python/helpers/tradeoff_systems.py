@@ -48,6 +48,23 @@ class Valued(Unlabelled):
         return 12.5
 
 
+class Undefined(Unlabelled):
+    """Judges by a number that these answers have none of."""
+
+    def score(self, log):
+        return float("nan")
+
+
+class MoreLabels(Numbers):
+    labels = np.arange(2 * COUNT) % 10
+
+
+class OtherLabels(Numbers):
+    """No sample is of a class that is answered."""
+
+    labels = np.arange(COUNT) % 10 - 100
+
+
 class System(lg.SystemUnderTest):
     """Takes `sleep_s` a sample. Answers wrongly where the index is a multiple of `wrong_every`."""
 
@@ -89,6 +106,22 @@ class Aborts(System):
         lg.AbortTest()
 
 
+class Silent(System):
+    """Its answers hold no bytes."""
+
+    def issue_query(self, samples):
+        lg.complete(samples.ids)
+
+
+class Scores(System):
+    """Answers with a score for each class."""
+
+    response_dtype = "float32"
+
+    def issue_query(self, samples):
+        lg.complete(samples.ids, np.eye(10, dtype=np.float32)[samples.indices % 10])
+
+
 class Sized(System):
     """Has a file of 3,000 bytes for 1,500 weights."""
 
@@ -98,6 +131,10 @@ class Sized(System):
     def __init__(self, path):
         super().__init__()
         self.model_files = [path]
+
+
+class NoFiles(System):
+    model_files = ()
 
 
 class Large(System):
@@ -134,6 +171,13 @@ def make(variant):
             time.sleep(0.01)
     if word == "exits":
         os._exit(7)
+    if word == "leaves":  # A process that lives on, with the files that this one has open.
+        left = os.fork()
+        if left == 0:
+            time.sleep(60)
+            os._exit(0)
+        Path(os.environ["LEFT"]).write_text(str(left))
+        os.kill(os.getpid(), signal.SIGKILL)
     if word == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if word == "refused":
@@ -146,6 +190,9 @@ def make(variant):
         "wordy": Wordy,
         "constant": Constant,
         "large": Large,
+        "silent": Silent,
+        "scores": Scores,
+        "no_files": NoFiles,
         "no_system": lambda: 3.5,
     }
     return systems[word]()

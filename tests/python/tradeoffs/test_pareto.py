@@ -59,7 +59,7 @@ def test_numbers_of_systems_with_known_answers_and_ratios():
     assert wrong.accuracy_change_interval == paired_interval(missed, 0, systems.COUNT)
     assert any(text.startswith("it is slower than fast") for text in slow.cautions)
     assert any(text.startswith("all of its answers are equal") for text in slow.cautions)
-    assert not slow.on_front
+    assert slow.on_front == (slow.latency_p99_ns < fast.latency_p99_ns)  # By chance alone.
     assert found.minimize == ("latency_p99_ns",)  # No system has files.
     assert found.maximize == ("accuracy", "samples_per_second")
 
@@ -81,6 +81,14 @@ def test_sizes_are_those_of_the_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the memory")
+def test_the_size_of_a_folder_is_that_of_its_files(tmp_path, monkeypatch):
+    (tmp_path / "model" / "part").mkdir(parents=True)
+    (tmp_path / "model" / "weights").write_bytes(bytes(2500))
+    (tmp_path / "model" / "part" / "names").write_bytes(bytes(500))
+    monkeypatch.setenv("MODEL_FILE", str(tmp_path / "model"))
+    assert row("sized").disk_bytes == 3000
+
+
 def test_memory_is_what_the_system_added():
     found = row("large")
     assert 0.9 < found.resident_bytes / systems.BLOCK_BYTES < 2
@@ -147,13 +155,17 @@ FAILURES = {
     "raises": "KeyError: 'no such sample' (tradeoff_systems.py:",
     "wordy": "RuntimeError: too many (tradeoff_systems.py:",
     "aborts": "RuntimeError: the first_answer run was aborted",
-    "exits": "its process ended with status 7",
+    "exits": "its process ended with status 7 in the middle of its work",
     "killed": "its process was killed by SIGKILL",
     "no_system": "TypeError: 3.5 is no SystemUnderTest",
+    "silent": "ValueError: the responses hold no bytes",
+    "no_files": "ValueError: model_files is empty: name the files",
+    "sized": "FileNotFoundError: model_files: there is no file nowhere",
 }
 
 
-def test_a_row_that_fails_is_named_with_its_reason_and_the_others_go_on(tmp_path):
+def test_a_row_that_fails_is_named_with_its_reason_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_FILE", "nowhere")
     lines = []
     found = table([*FAILURES, "wrong:2"], outdir=tmp_path / "out", progress=lines.append)
     for variant, failed in zip(FAILURES, found.rows, strict=False):
@@ -166,6 +178,34 @@ def test_a_row_that_fails_is_named_with_its_reason_and_the_others_go_on(tmp_path
     assert "failed: killed: its process was killed by SIGKILL" in str(found)
     trace = (tmp_path / "out/raises/repeat_0/error.txt").read_text()
     assert trace.startswith("Traceback") and "in issue_query" in trace
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_a_killed_one_left_behind_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEFT", str(tmp_path / "left"))
+    try:
+        assert row("leaves").error.startswith("its process was killed by SIGKILL")
+        left = int((tmp_path / "left").read_text())
+        assert alive(left)
+    finally:
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("library", "text"),
+    [
+        (systems.Undefined, "ValueError: score returned nan: return a finite number"),
+        (systems.MoreLabels, "ValueError: there are 400 labels for 200 samples"),
+    ],
+)
+def test_a_library_that_cannot_judge_is_named(library, text):
+    assert row("fast", library=library).error.startswith(text)
+
+
+def test_what_is_strange_about_the_answers_is_a_caution():
+    found = row("scores", library=systems.OtherLabels)
+    assert found.accuracy == 0.0
+    assert any("with a class outside the labels' -100 to -91" in text for text in found.cautions)
 
 
 def _of_three(variant, library, device):
@@ -185,7 +225,11 @@ def _of_three(variant, library, device):
             TypeError,
             r"is called with the variant, .*: write def make\(variant\)",
         ),
+        ({"variants": ["pareto.json"]}, ValueError, "'pareto.json' cannot be the name of a fold"),
+        ({"variants": ["a\nb"]}, ValueError, r"variant 'a\\nb' cannot be the name of a folder"),
         ({"max_batch": 8}, ValueError, "max_batch is 8, but it is for models"),
+        ({"dtype": "foo"}, ValueError, "dtype is 'foo', which is no type of numbers"),
+        ({"minimize": []}, ValueError, "name no column"),
         ({"library": lambda: None}, TypeError, "library cannot be handed"),
         ({"minimize": ["size"]}, ValueError, "'size' is no column; these are: disk_bytes"),
         ({"minimize": ["accuracy"], "maximize": ["accuracy"]}, ValueError, "accuracy is there twi"),

@@ -229,7 +229,7 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
     settings = systems.settings()
     make = importable(find_function(systems.make, "MAKE"), systems.make)
     library = find_library(systems.make, systems.qsl)
-    variants = [word for word in systems.variants.split(",") if word]
+    variants = _words(systems.variants)
     if not variants:
         raise Mistake("--variants: name what to measure, as in --variants small,large")
     bound_ns = None if measured.bound is None else round(duration_ns("--bound", measured.bound))
@@ -247,8 +247,8 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
             budget_s=duration_ns("--budget", measured.budget) / 1e9,
             repeats=measured.repeats,
             dtype=systems.dtype,
-            minimize=_words(measured.minimize),
-            maximize=_words(measured.maximize),
+            minimize=_columns(measured.minimize),
+            maximize=_columns(measured.maximize),
             max_batch=systems.max_batch,
             threads=systems.threads,
             outdir=output,
@@ -264,8 +264,13 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
     return _outcome(table, output, measured.plot)
 
 
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word for word in text.split(",") if word]
+def _words(text: str) -> list[str]:
+    words = (word.strip() for word in text.split(","))
+    return [word for word in words if word]
+
+
+def _columns(text: str | None) -> list[str] | None:
+    return None if text is None else _words(text)
 
 
 def _interrupted_text(error: BaseException, output: Path) -> str:

@@ -17,6 +17,7 @@ _WORDS = (
     (r"\boutdir (?=\S* has a table)", "--output "),
     (r", or measure anew$", ", or --force in place of --resume"),
     (r"\bmax_batch is", "--max-batch is"),
+    (r"^dtype is", "--dtype is"),
     (r"^threads is", "--threads is"),
     (r"\bconnect_timeout_s\b", "--connect-timeout"),
     (r"\b(?:another )?trial_file\b", "another file to --resume"),
