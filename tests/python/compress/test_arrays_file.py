@@ -5,6 +5,7 @@ at each length, made longer, and given headers that contradict their arrays.
 """
 
 import json
+import threading
 
 import pytest
 
@@ -14,6 +15,7 @@ from mlperf_loadgen.compress.arrays_file import (
     file_size_bytes,
     read_arrays,
     write_arrays,
+    write_whole,
 )
 
 DTYPES = {
@@ -88,6 +90,20 @@ def test_who_reads_the_old_file_goes_on_reading_it(path):
         write_arrays(path, {}, {"a": array("uint8", 200)})
         assert reader.read() == before
     assert read_arrays(path)[1] == {"a": array("uint8", 200)}
+
+
+def test_two_threads_that_write_one_file(path):
+    def pieces():
+        yield b"abc"
+        other = threading.Thread(target=write_whole, args=(path, [b"other"]))
+        other.start()
+        other.join()
+        assert path.read_bytes() == b"other"
+        yield b"def"
+
+    write_whole(path, pieces())
+    assert path.read_bytes() == b"abcdef"
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_a_file_that_is_cut_short_anywhere(path):
