@@ -74,12 +74,14 @@ class ModelMaker:
 
 
 def prepared(folder: Path, max_batch: int, threads: int) -> ModelMaker | None:
-    """What `prepare_model` left in a variant's folder; None: it did not get that far."""
+    """What `prepare_model` left in a variant's folder; None: it did not get that far, or its file
+    was removed."""
     try:
         values = json.loads((folder / MODEL / PREPARED).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return ModelMaker(folder / MODEL, **values, max_batch=max_batch, threads=threads)
+    found = ModelMaker(folder / MODEL, **values, max_batch=max_batch, threads=threads)
+    return found if found.file.exists() else None
 
 
 # ---- In a process of its own ---------------------------------------------------------------------

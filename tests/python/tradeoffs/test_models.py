@@ -91,6 +91,16 @@ def test_a_model_is_prepared_once(tmp_path):
     assert prepared == {"runtime": "torch", "kind": "storage", "weight_count": WEIGHTS}
 
 
+def test_a_model_whose_file_was_removed_is_made_again(tmp_path):
+    asked = (models.make, models.Points, ["uniform:4"])
+    lg.pareto(*asked, outdir=tmp_path, **QUICK)
+    (tmp_path / "uniform:4/repeat_0/measured.json").unlink()
+    file_of(tmp_path, "uniform:4").unlink()
+    (row,) = lg.pareto(*asked, outdir=tmp_path, resume=True, **QUICK).rows
+    assert row.error == ""
+    assert row.disk_bytes == file_of(tmp_path, "uniform:4").stat().st_size
+
+
 def test_integer_kernels_run_on_onnx_runtime():
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
