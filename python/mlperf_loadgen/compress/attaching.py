@@ -17,6 +17,9 @@ from .parameters import Target
 
 _LEARNT = "_compress_"  # The names of learnt parameters begin with it; a number follows.
 
+_held: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
+"""Modules whose parameters are hidden: parts of models, of which only the root has a hook."""
+
 
 class _PlainCopy:
     """Copies a tensor of a graph, which torch refuses to copy, as plain weights.
@@ -66,12 +69,16 @@ class Attachment:
             (target.places[0].module._parameters, target.places[0].attribute) for target in targets
         ]
         self._handle = model.register_forward_pre_hook(self._hook)
+        _held.update(self._modules())
 
     # The kernels are opaque to torch.compile: it runs this as it is, and compiles the forward. The
     # public decorator would load the compiler, which takes a second, before it is ever needed.
     @torch._disable_dynamo  # type: ignore[untyped-decorator]
     def _hook(self, module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
         self._before_forward()
+
+    def _modules(self) -> set[torch.nn.Module]:
+        return {place.module for target in self._targets for place in target.places}
 
     def learn(self, values: Iterable[torch.Tensor]) -> None:
         """Registers parameters of the root that begin with these values."""
@@ -109,6 +116,7 @@ class Attachment:
     def remove(self) -> None:
         """Leaves nothing of the quantizer at the model."""
         self._handle.remove()
+        _held.difference_update(self._modules())
         self.hide_nothing()
         for name in self._learnt_names:
             del self.model._parameters[name]
@@ -137,7 +145,8 @@ def check_model(model: object) -> torch.nn.Module:
         if isinstance(module, torch.jit.ScriptModule):
             raise RuntimeError(f"{what} is scripted: attach the quantizer before scripting it")
         hooks = module._forward_pre_hooks.values()
-        if any(isinstance(getattr(hook, "__self__", None), Attachment) for hook in hooks):
+        own = any(isinstance(getattr(hook, "__self__", None), Attachment) for hook in hooks)
+        if own or module in _held:
             raise RuntimeError(f"{what} has a quantizer: call its detach() or freeze() first")
         for key, parameter in module._parameters.items():
             if torch.nn.parameter.is_lazy(parameter):

@@ -126,7 +126,10 @@ def test_a_second_quantizer_is_refused():
         LSQQuantizer(model)
     with pytest.raises(RuntimeError, match="module '0' has a quantizer"):
         UniformQuantizer(nn.Sequential(model))
+    with pytest.raises(RuntimeError, match="the model has a quantizer"):
+        UniformQuantizer(model[0])
     first.detach()
+    UniformQuantizer(model[0]).detach()
     LSQQuantizer(model)
 
 
