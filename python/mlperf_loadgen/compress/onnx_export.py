@@ -110,6 +110,7 @@ def _pack_weights(graph: Any, additions: Any, tensors: list[Any]) -> None:
     from .onnx_weights import add_weights
 
     used = {name for node in graph.node for name in node.input}
+    used.update(output.name for output in graph.output)
     there = {initializer.name: initializer for initializer in graph.initializer}
     for tensor in tensors:
         found = [name for name in (tensor.name, *tensor.aliases) if name in there]

@@ -69,6 +69,20 @@ def path(tmp_path):
 # ---- Float kernels -------------------------------------------------------------------------------
 
 
+class ReturnsWeights(nn.Linear):
+    """Returns its weights, which no node of a graph takes."""
+
+    def forward(self, x):
+        return self.weight, x + 1
+
+
+def test_weights_that_a_model_returns(path):
+    quantizer = compress.UniformQuantizer(ReturnsWeights(64, 64), bits=4)
+    compress.export_onnx(quantizer, path, torch.randn(2, 64))
+    found = onnx_outputs(path, torch.randn(3, 64))
+    assert np.array_equal(found, quantizer.freeze().weight.detach().numpy())
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_outputs_are_those_of_the_frozen_model(kind, path):
     quantizer = QUANTIZERS[kind](made(kind))
