@@ -132,6 +132,8 @@ class Grouped(torch.nn.Module):  # type: ignore[misc]
 class Shaped(torch.nn.Module):  # type: ignore[misc]
     """The weights of a parameter, of its shape and type."""
 
+    shape: List[int]  # noqa: UP006 - Without axes it is empty, and torch cannot see of what.
+
     def __init__(self, flat: torch.nn.Module, shape: List[int], dtype: torch.dtype) -> None:  # noqa: UP006
         super().__init__()
         self.flat, self.shape, self.dtype = flat, shape, dtype

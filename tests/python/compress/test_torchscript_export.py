@@ -60,6 +60,23 @@ def test_each_kind_of_grid(grid, path):
         assert_equal(quantizer, path, torch.randn(5, 61))
 
 
+class Scaled(nn.Module):
+    """Has a parameter without axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.7))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def test_a_parameter_without_axes(path):
+    quantizer = compress.UniformQuantizer(Scaled(), min_size=0)
+    compress.export_torchscript(quantizer, path, torch.randn(2, 3))
+    assert_equal(quantizer, path, torch.randn(4, 3))
+
+
 @pytest.mark.parametrize("group", [0, 1, 8, 11])
 def test_groups_of_many_widths(group, path):
     quantizer = compress.DiffQuantizer(nn.Sequential(nn.Linear(61, 43)), group_size=group)
