@@ -92,6 +92,12 @@ def pareto(
     attribute `table` of a KeyboardInterrupt, or of an exception of `progress`, is the table of the
     rows before.
     """
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress is {progress!r}: give a function of a line, such as print")
+    if not isinstance(library, QuerySampleLibrary) and not callable(library):
+        raise TypeError(
+            f"library is {library!r:.200}: give a sample library, or a function that makes it"
+        )
     report = plain(progress, "progress") if progress is not None else _no_report
     repeats = int(_core.checked_option("repeats", repeats))
     source = source_of(make, max_batch, threads)

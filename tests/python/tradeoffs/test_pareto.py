@@ -231,6 +231,8 @@ def _of_three(variant, library, device):
         ({"dtype": "foo"}, ValueError, "dtype is 'foo', which is no type of numbers"),
         ({"minimize": []}, ValueError, "name no column"),
         ({"library": lambda: None}, TypeError, "library cannot be handed"),
+        ({"library": None}, TypeError, "library is None: give a sample library"),
+        ({"progress": 5}, TypeError, "progress is 5: give a function of a line"),
         ({"minimize": ["size"]}, ValueError, "'size' is no column; these are: disk_bytes"),
         ({"minimize": ["accuracy"], "maximize": ["accuracy"]}, ValueError, "accuracy is there twi"),
         ({"budget_s": 0}, ValueError, "budget_s is 0: give a number of seconds above 0"),
