@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .. import _core
 from ..interfaces import SystemUnderTest
+from ..text.units import counted
 
 Array = npt.NDArray[Any]
 
@@ -180,8 +181,8 @@ def _checked(rows: Array, count: int) -> Array:
     """Rows that can be answered with. Raises ValueError for a model without a batch axis."""
     if rows.ndim == 0 or len(rows) != count:
         raise ValueError(
-            f"the model's output has the shape {rows.shape} for {count} samples: its first axis "
-            "must be that of the batch"
+            f"the model's output has the shape {rows.shape} for {counted(count, 'sample')}: its "
+            "first axis must be that of the batch"
         )
     wanted = np.float32 if rows.dtype.kind == "f" else rows.dtype
     return np.ascontiguousarray(rows, wanted)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..logs.responses import AccuracyLog, read_accuracy
 from ..logs.scoring import class_answers, missing_count, run_beside
+from ..text.units import counted
 
 Flags = npt.NDArray[np.bool_]
 
@@ -96,7 +97,8 @@ def _right_classes(log: AccuracyLog, labels: Any, dtype: str | None, total: int)
         )
     if len(classes) != total:
         raise ValueError(
-            f"there are {len(classes)} labels for {total} samples: give one for each sample"
+            f"there are {counted(len(classes), 'label')} for {counted(total, 'sample')}: give one "
+            "for each sample"
         )
     check_dtype(dtype, "response_dtype")
     if len(log.payloads.data) == 0:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+from ..text.units import counted
 from .metrics import Interval
 
 CONFIDENCE = 0.95
@@ -57,7 +58,9 @@ def paired_interval(
 
 def _check_counts(part: int, count: int) -> None:
     if count < 1 or not 0 <= part <= count:
-        raise ValueError(f"{part} of {count} samples is no share: give 0 <= part <= count")
+        raise ValueError(
+            f"{part} of {counted(count, 'sample')} is no share: give 0 <= part <= count"
+        )
 
 
 def _quantile(confidence: float) -> float:

@@ -76,7 +76,7 @@ def test_a_sample(shards):
 def test_samples_in_order_again_and_again(shards):
     stream = WebDataset(shards)
     assert numbers(stream) == numbers(stream) == ALL
-    assert numbers(WebDataset(shards[0].replace("-0", "-{0..3}"))) == ALL
+    assert numbers(WebDataset(str(Path(shards[0]).with_name("a-{0..3}.tar")))) == ALL
     assert numbers(WebDataset(Path(shards[0]).parent)) == ALL
 
 

@@ -15,6 +15,7 @@ import pytest
 DEMOS = Path(__file__).resolve().parents[3] / "demos"
 FILES = sorted(DEMOS.rglob("*.py"))
 MAX_LINES = 80
+MAX_LINES_WITH_A_MODEL = 130  # Those of compress bring the code of a published model.
 LIMIT_S = 120
 
 NUMBER = r"[\d,]+(\.\d+)?"
@@ -114,4 +115,5 @@ def test_every_program_is_run() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(DEMOS)))
 def test_demo_is_short(file: Path) -> None:
-    assert len(file.read_text().splitlines()) < MAX_LINES
+    most = MAX_LINES_WITH_A_MODEL if file.parent.name == "compress" else MAX_LINES
+    assert len(file.read_text().splitlines()) < most

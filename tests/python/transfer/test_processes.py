@@ -128,8 +128,8 @@ def test_waiting_is_interrupted(run_script):
             op = peer.recv(client.register(np.zeros(8, np.uint8)))
             node.accept(20)
             for wait in (op.wait, lambda: node.imms(None), lambda: node.accept(None)):
-                threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
                 try:
+                    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
                     wait()
                 except KeyboardInterrupt:
                     print("interrupted")

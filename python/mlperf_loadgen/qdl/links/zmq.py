@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket as sockets
 import time
@@ -50,6 +51,7 @@ _LOOKUP_LIMIT_S = 2.0
 _BYE_LIMIT_MS = 500
 _RETRY_LIMIT_S = 0.2
 _MOST_ANSWER_BYTES = 1 << 62
+_MONITORS = itertools.count()
 
 
 class ZmqLink(LaneLink):
@@ -182,7 +184,8 @@ class ZmqLink(LaneLink):
             self._socket.setsockopt(zmq.CURVE_PUBLICKEY, self._keys.public)
             self._socket.setsockopt(zmq.CURVE_SECRETKEY, self._keys.secret)
             self._socket.setsockopt(zmq.CURVE_SERVERKEY, self._keys.peer)
-        self._monitor = self._socket.get_monitor_socket()
+        # The usual name is that of the socket's number, which an earlier socket may still have.
+        self._monitor = self._socket.get_monitor_socket(addr=f"inproc://monitor-{next(_MONITORS)}")
         try:
             self._socket.connect(self.address)
         except zmq.ZMQError as error:
