@@ -1,8 +1,10 @@
 #include "fabric/libfabric.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -70,7 +72,26 @@ class Settings {
   std::vector<std::pair<std::string, std::optional<std::string>>> before_;
 };
 
+// What this process does at signals, for as long as this lives. Libraries of some of libfabric's
+// providers (PSM) set handlers as they are loaded, which end the process at Ctrl-C without a word.
+class KeptSignalActions {
+ public:
+  KeptSignalActions() {
+    for (int signal = 1; signal < kEnd; ++signal) sigaction(signal, nullptr, &before_[signal]);
+  }
+  ~KeptSignalActions() {
+    for (int signal = 1; signal < kEnd; ++signal) sigaction(signal, &before_[signal], nullptr);
+  }
+  KeptSignalActions(const KeptSignalActions&) = delete;
+  KeptSignalActions& operator=(const KeptSignalActions&) = delete;
+
+ private:
+  static constexpr int kEnd = 32;  // From here on they are real-time signals.
+  std::array<struct sigaction, kEnd> before_{};
+};
+
 void ReadSettings(const Libfabric& library) {
+  const KeptSignalActions kept;
   Settings settings;
   // Its cache keeps registrations, with every right, after they were closed: peers could go on.
   settings.Set("FI_MR_CACHE_MAX_COUNT", "0");
@@ -97,6 +118,7 @@ bool Take(void* handle, const char* name, const char* version, Function* functio
 
 // Opens `path`; on failure `why` says what is wrong with it.
 bool OpenAt(const std::string& path, Libfabric* library, std::string* why) {
+  const KeptSignalActions kept;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     *why = dlerror();

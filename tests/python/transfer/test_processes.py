@@ -137,6 +137,25 @@ def test_waiting_is_interrupted(run_script):
     assert run(run_script, program).split() == ["interrupted"] * 3
 
 
+def test_looking_for_providers_changes_no_signal(run_script):
+    """Libraries of some providers of libfabric set handlers as they are loaded."""
+    program = """
+        import pathlib
+        from mlperf_loadgen import transfer
+
+        def caught():
+            status = pathlib.Path("/proc/self/status").read_text().splitlines()
+            return [line for line in status if line.startswith("Sig")]
+
+        before = caught()
+        transfer.providers()
+        with transfer.Engine():
+            assert caught() == before, (before, caught())
+        print("kept")
+    """
+    assert run(run_script, program) == "kept\n"
+
+
 def test_the_interpreter_may_end_meanwhile(run_script):
     program = """
         import threading
