@@ -157,7 +157,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // Of the role (connection_role.cc).
+  // Who reads the socket: connection_role.cc.
   bool TakeRole(Role role);
   void LeaveRole();
   void WatchOutput(bool by_waiter);
@@ -170,13 +170,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void TakeInput(ssize_t received, int error);
   bool ReadOnce();
 
-  // Of the frames that come (connection_frames.cc).
+  // The frames that come: connection_frames.cc.
   void TakeFrames();
   const char* BeginFrame();
   const char* EndFrame();
   void Reply(uint64_t op, Answer answer, uint32_t handle = 0);
 
-  // Of what the peer asks of regions (connection_regions.cc).
+  // What the peer asks of regions: connection_regions.cc.
   const char* BeginOpen();
   const char* EndOpen();
   bool Export(const std::shared_ptr<Memory>& memory, FrameHead* head);
@@ -188,7 +188,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void EndWrite();
   const char* TakeRevoke();
 
-  // Of messages that come (connection_messages.cc).
+  // Messages that come: connection_messages.cc.
   const char* BeginSend();
   void EndSend();
   bool FillReceive(transfer::Receive receive, std::string_view bytes);
@@ -197,13 +197,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void EndCleared();
   const char* TakeClear();
 
-  // Of the peer's answers (connection_answers.cc).
+  // The peer's answers: connection_answers.cc.
   const char* BeginReply();
   const char* EndReply();
   void FinishPending(std::unordered_map<uint64_t, Pending>::iterator pending, Status status);
   Status FinishOpening(Opening* opening);
 
-  // Of what this end asks (connection_post.cc).
+  // What this end asks: connection_post.cc.
   Status CheckUsable() const;
   Status CheckStillOpen(const Memory& local) const;
   Status CheckTransfer(const RemoteMemory& remote, const Memory& local, bool is_write,

@@ -33,7 +33,7 @@ class Buffers:
         """A tensor that nothing else uses."""
         free = self._free
         memory = free.pop() if free else aligned(self._shape)
-        # torch keeps the view as long as it keeps the memory, so the view's end tells of it.
+        # torch keeps the view as long as it keeps the memory, so that the view's end frees it.
         view = memory.view()
         weakref.finalize(view, _give_back, free, memory).atexit = False
         return torch.from_numpy(view)

@@ -80,7 +80,9 @@ def test_sizes_are_those_of_the_files(tmp_path, monkeypatch):
     assert (found.disk_bytes, found.bits_per_weight, found.kind) == (3000, 16.0, "kernels")
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the memory")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the memory is read from Linux's files"
+)
 def test_the_size_of_a_folder_is_that_of_its_files(tmp_path, monkeypatch):
     (tmp_path / "model" / "part").mkdir(parents=True)
     (tmp_path / "model" / "weights").write_bytes(bytes(2500))
