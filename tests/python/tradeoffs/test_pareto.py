@@ -94,7 +94,8 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path, monkeypatch):
 def test_memory_is_what_the_system_added():
     found = row("large")
     assert 0.9 < found.resident_bytes / systems.BLOCK_BYTES < 2
-    assert 2.9 < found.peak_resident_bytes / systems.BLOCK_BYTES < 4.5
+    # Three blocks at once, and what the allocator has not given back yet.
+    assert 2.9 < found.peak_resident_bytes / systems.BLOCK_BYTES < 8
 
 
 def test_the_peak_is_found_under_the_bound(tmp_path):
