@@ -52,6 +52,9 @@ from .interfaces import (
 from .live.progress import Progress as Progress, read_progress as read_progress
 from .live.view import show_progress as show_progress
 from .live.prometheus import serve_metrics as serve_metrics
+from .llm.datasets.dataset import DatasetError as DatasetError
+from .llm.prompts import DatasetWarning as DatasetWarning, Prompts as Prompts
+from .llm.request import Request as Request
 from .logs.encoding import UnreadableLogWarning as UnreadableLogWarning
 from .logs.responses import (
     AccuracyLog as AccuracyLog,
@@ -102,6 +105,8 @@ __all__ = [
     "ConstructQDL",
     "ConstructQSL",
     "ConstructSUT",
+    "DatasetError",
+    "DatasetWarning",
     "DestroyFastSUT",
     "DestroyQDL",
     "DestroyQSL",
@@ -129,12 +134,14 @@ __all__ = [
     "PeakTrial",
     "PerformanceResult",
     "Progress",
+    "Prompts",
     "QueryDispatchLibrary",
     "QuerySample",
     "QuerySampleLibrary",
     "QuerySampleResponse",
     "QuerySamplesComplete",
     "RegisterIssueQueryThread",
+    "Request",
     "SampleBatch",
     "SampleLogFormatError",
     "ScoreWarning",

@@ -7,7 +7,7 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[3] / "python" / "mlperf_loadgen"
-TABLES = ("", "compress", "data", "qdl", "transfer")
+TABLES = ("", "compress", "data", "llm", "qdl", "transfer")
 """The packages that hand on names, by their folders."""
 
 

@@ -21,6 +21,7 @@ FLOORS = [
     {"systems", "live", "logs"},
     {"compress", "data", "transfer"},
     {"qdl"},
+    {"llm"},
     {"peak", "sweeps", "comparison", "doctor"},
     {"tradeoffs"},
     {"testing", "report"},
