@@ -10,10 +10,10 @@ BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
 FRAMEWORKS := build/frameworks/bin
 
-PACKAGE_SOURCES := $(shell find loadgen compress shards transfer network bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
+PACKAGE_SOURCES := $(shell find loadgen compress shards transfer network llm bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
                      -o -type f -print) \
                    CMakeLists.txt $(wildcard cmake/*) mlperf.conf pyproject.toml setup.py VERSION
-CXX_FILES = $(shell find $(wildcard loadgen compress shards transfer network bindings demos tests benchmarks) -name '*.h' -o -name '*.cc')
+CXX_FILES = $(shell find $(wildcard loadgen compress shards transfer network llm bindings demos tests benchmarks) -name '*.h' -o -name '*.cc')
 # The sanitizers need the usual memory layout, which kernels that randomise more bits do not give.
 FIXED_LAYOUT = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 

@@ -353,6 +353,21 @@ TEST(LayeringTest, TheNetworkIncludesItsOwnFilesThoseOfTheCoreAndOfTransfers) {
   EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
 }
 
+TEST(LayeringTest, TheClientOfEndpointsIncludesItsOwnFilesAlone) {
+  const std::map<std::string, std::string> sources = SourcesIn("llm");
+  EXPECT_GT(sources.size(), 15u);
+  for (const auto& [file, source] : sources) {
+    std::istringstream stream(source);
+    for (const Include& include : Includes(stream)) {
+      const bool is_allowed = include.quoted
+                                  ? sources.count(include.name) == 1
+                                  : IsOfTheSystem(include.name) || IsOfTheNetwork(include.name);
+      EXPECT_TRUE(is_allowed) << file << ": " << include.text;
+    }
+  }
+  EXPECT_EQ(FindCircle(IncludesOf(sources)), "");
+}
+
 // ---- The check itself --------------------------------------------------------------------------
 
 TEST(LayeringTest, TheCheckSeesEachKindOfFault) {

@@ -8,7 +8,10 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "python"
 PACKAGE = "mlperf_loadgen"
 CORE = f"{PACKAGE}._core"
-EXTENSIONS = (CORE, *(f"{PACKAGE}.{name}" for name in ("_compress", "_shards", "_transfer")))
+EXTENSIONS = (
+    CORE,
+    *(f"{PACKAGE}.{name}" for name in ("_compress", "_llm", "_shards", "_transfer")),
+)
 """The modules in C++, which import nothing of the package."""
 
 

@@ -13,7 +13,7 @@ import pytest
 from imports import CORE, EXTENSIONS, PACKAGE, REPOSITORY, edges, modules_named_in_cpp, sources
 
 FLOORS = [
-    {"_compress", "_core", "_shards", "_transfer"},
+    {"_compress", "_core", "_llm", "_shards", "_transfer"},
     {"text", "host", "_lazy"},
     {"callables", "interfaces"},
     {"handles", "vectors"},

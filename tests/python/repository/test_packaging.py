@@ -28,6 +28,7 @@ SOURCES = (
     "shards",
     "transfer",
     "network",
+    "llm",
     "bindings",
     "python",
     "cmake",
