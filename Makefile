@@ -58,8 +58,11 @@ test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with t
 	  tests/python/transfer/test_transfer_torch.py tests/python/tradeoffs/test_models.py \
 	  tests/python/compress
 
-# Half of the time of all tests in core.
-NOT_QUICK := $(addprefix tests/python/core/test_,golden.py interrupts.py traffic_model.py weaknesses.py)
+# The tests with searches, thousands of runs, large files and whole statistics take most of the time
+# of all tests.
+NOT_QUICK := $(addprefix tests/python/,comparison/test_compare.py logs/test_log_survival.py \
+  $(addprefix core/test_,golden.py interrupts.py leaks.py traffic_model.py weaknesses.py))
+NOT_QUICK_CPP := Peak.*Test|Racing|WaitForCompleted|AccuracyLog|TraceLog|AccuracyReader|Random
 # Nothing is installed: the extension module of a development build lies beside the package.
 QUICK := core logs comparison sweeps doctor report repository/test_layers.py \
          repository/test_public_names.py
@@ -67,9 +70,9 @@ quick: $(STAMPS)/tools gtest  ## Run what a change usually needs, without instal
 	$(BIN)/cmake --preset dev -B build/quick -DLOADGEN_BUILD_PYTHON=ON \
 	  -DPython_EXECUTABLE=$(BIN)/python -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir)
 	$(BIN)/cmake --build build/quick -j $(JOBS)
-	$(BIN)/ctest --test-dir build/quick -j $(WORKERS) --output-on-failure
+	$(BIN)/ctest --test-dir build/quick -j $(WORKERS) --output-on-failure -E '$(NOT_QUICK_CPP)'
 	cp build/quick/bindings/_*.so python/mlperf_loadgen/
-	PATH="$(BIN):$$PATH" PYTHONPATH=python $(BIN)/$(PYTEST) $(PARALLEL) \
+	PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/python" $(BIN)/$(PYTEST) $(PARALLEL) \
 	  $(addprefix --ignore=,$(NOT_QUICK)) $(addprefix tests/python/,$(QUICK))
 
 sanitize: $(STAMPS)/tools gtest  ## Run the C++ tests under the sanitizers

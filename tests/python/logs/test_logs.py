@@ -480,8 +480,7 @@ def test_offline_may_send_first_tokens_or_not(run_test, mode, sends):
         min_query_count=50,
     )
     assert run.result.valid, run.result.reasons
-    assert (run.result.error_count, run.result.warning_count) == (0, 0)
-    assert all(not record["metadata"]["is_error"] for record in run.detail)
+    assert (errors_of(run.result), run.result.warning_count) == ([], 0)
     rows = lg.read_samples(run.result.logs.samples)
     assert ((rows["first_token_ns"] >= 0) == (rows["sample_index"] < below)).all()
     assert (rows["tokens"] == 2 + rows["sample_index"]).all()
