@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,32 @@ struct TokenMetrics {
   double per_second = 0;                // Offline.
   EarlyStopping early_stopping_ttft;
   EarlyStopping early_stopping_tpot;
+  EarlyStopping early_stopping_e2e;  // Only with e2e_latency.
+
+  // What is known only of systems that report each arrival of tokens; a count of 0: of none.
+  LatencyStats inter_token;       // ITL, ns a token: of all requests together.
+  LatencyStats inter_chunk;       // ICL, ns: between arrivals, whatever came in them.
+  LatencyStats decode_per_token;  // ns a token: from the first to the last, of each request.
+  LatencyStats tail;              // ns: from the last token to the completion.
+  LatencyStats first_output;      // TTFO, ns: to the first that is no reasoning, where some is.
+  LatencyStats first_token_from_send;  // ns: from the last byte of the request handed over.
+  LatencyStats client_lag;             // ns: how late reads were, where that is known.
+  Optional<int64_t> prompt_tokens;     // Sums over the requests of which they are known.
+  Optional<int64_t> cached_tokens;
+  Optional<int64_t> reasoning_tokens;
+  uint64_t event_count = 0;     // Arrivals of tokens.
+  double tokens_per_event = 0;  // 0: there were none.
+  // Who counted the tokens: "usage", "token ids", "tokenizer", "events" (which may be several
+  // tokens each); empty: not known. If several did, it is the one to be trusted the least.
+  std::string token_source;
+  uint64_t cancelled_count = 0;              // Requests that the system gave up on purpose.
+  Optional<double> total_tokens_per_second;  // With the tokens of prompts, cached ones included.
+
+  uint64_t short_answers = 0;  // Answers of one token, which have no TPOT.
+  // Server: the requests that kept all the bounds there are; what failed kept none.
+  Optional<uint64_t> goodput_count;
+  Optional<double> goodput_share;       // Of those that were issued.
+  Optional<double> goodput_per_second;  // Requests.
 };
 
 // One rate tried by a peak search.
@@ -119,10 +146,12 @@ struct PerformanceResult {
   // make a result INVALID.
   std::vector<std::string> cautions;
 
-  uint64_t query_count = 0;              // Issued.
-  uint64_t sample_count = 0;             // Answered.
-  uint64_t failed_sample_count = 0;      // Ended by FailSamples; in no latency and no throughput.
-  std::vector<std::string> failures;     // Why they failed: the first few different texts.
+  uint64_t query_count = 0;           // Issued.
+  uint64_t sample_count = 0;          // Answered.
+  uint64_t failed_sample_count = 0;   // Ended by FailSamples; in no latency and no throughput.
+  std::vector<std::string> failures;  // Why they failed: the first few different texts.
+  // How many failed of each of `failures`, and of "other reasons".
+  std::map<std::string, uint64_t> failure_counts;
   uint64_t overlatency_query_count = 0;  // Server: samples over the latency bound, or failed.
   double target_qps = 0;
 
@@ -166,7 +195,7 @@ struct OfflineProbe {
 };
 
 struct LogPaths {
-  std::string summary, detail, accuracy, trace, samples;  // Empty: not written.
+  std::string summary, detail, accuracy, trace, samples, tokens;  // Empty: not written.
 };
 
 // What StartTest returns.

@@ -43,6 +43,18 @@ enum class PeakStrategy {
   Estimate,   // From any rate, by trials of fresh arrivals, to an estimate with its interval.
 };
 
+// Which time of a token counts, where a system under test reports both (an LLM endpoint does).
+enum class TokenClock {
+  Arrival,  // When it came in at this machine, by the kernel's time stamp where there is one.
+  Read,     // When the load generator's client read it, which is never earlier.
+};
+
+// What is kept of the tokens of each sample, where a system under test reports them one by one.
+enum class TokenLog {
+  Events,  // When each of them came: the token log.
+  Off,     // Nothing.
+};
+
 // A line of a config file that was refused, ignored or read in an unexpected way.
 struct ConfigDiagnostic {
   enum class Severity { kError, kWarning };
@@ -120,6 +132,12 @@ struct TestSettings {
   uint64_t token_latency_scaling_factor = 0;
 
   // Not in the reference.
+  uint64_t server_itl_latency = 0;  // 0: not judged.
+  uint64_t server_e2e_latency = 0;  // 0: not judged.
+  double server_goodput_share = 0;  // 0: not judged.
+  bool allow_short_answers = false;
+  TokenClock token_clock = TokenClock::Arrival;
+  TokenLog token_log = TokenLog::Events;
   PeakStrategy server_find_peak_strategy = PeakStrategy::Bisection;
   double server_find_peak_max_qps = 1e9;
   Pacing server_pacing = Pacing::Auto;

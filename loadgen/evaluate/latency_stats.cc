@@ -8,13 +8,6 @@
 namespace mlperf::loadgen {
 namespace {
 
-size_t PercentileIndex(size_t count, double percentile) {
-  const double index = static_cast<double>(count) * percentile;
-  if (!(index > 0)) return 0;
-  if (index >= static_cast<double>(count)) return count - 1;
-  return static_cast<size_t>(index);
-}
-
 // A percentile that is wanted and where its value goes.
 struct WantedRank {
   size_t index;
@@ -32,6 +25,13 @@ void SelectAscendingRanks(std::span<int64_t> values_ns, std::span<const WantedRa
 }
 
 }  // namespace
+
+size_t PercentileIndex(size_t count, double percentile) {
+  const double index = static_cast<double>(count) * percentile;
+  if (!(index > 0)) return 0;
+  if (index >= static_cast<double>(count)) return count - 1;
+  return static_cast<size_t>(index);
+}
 
 int64_t SelectRank(std::span<int64_t> values_ns, size_t index) {
   const auto nth = values_ns.begin() + static_cast<std::ptrdiff_t>(index);

@@ -11,6 +11,9 @@
 
 namespace mlperf::loadgen {
 
+// The position, in ascending order, of the percentile of `count` values; there must be one.
+size_t PercentileIndex(size_t count, double percentile);
+
 // Statistics of `values_ns`, whose order is changed (selection, not a full sort). The percentile
 // index is floor(n * p) with the product in double, held to the last element. Empty: all 0.
 LatencyStats ComputeLatencyStats(std::span<int64_t> values_ns, double target_percentile);

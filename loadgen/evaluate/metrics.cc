@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "evaluate/early_stopping.h"
+#include "evaluate/goodput.h"
 #include "evaluate/latency_stats.h"
+#include "evaluate/stream_stats.h"
 #include "evaluate/token_stats.h"
 
 namespace mlperf::loadgen {
@@ -99,11 +101,33 @@ EarlyStopping JudgeEarlyStopping(const RunPlan& plan, std::span<int64_t> values_
   return {};
 }
 
+void ComputeGoodput(const RunPlan& plan, const RunRecord& record, double duration_s,
+                    TokenMetrics* metrics) {
+  if (!plan.has_latency_bound) return;
+  const uint64_t requests = CountRequests(record);
+  const uint64_t good = CountWithinBounds(plan, record);
+  metrics->goodput_count = good;
+  metrics->goodput_share =
+      requests == 0 ? 0 : static_cast<double>(good) / static_cast<double>(requests);
+  metrics->goodput_per_second = Rate(static_cast<double>(good), duration_s);
+}
+
+// `duration_s`: what the rate of the answers' tokens is of.
+void ComputeTotalTokenRate(double duration_s, TokenMetrics* metrics) {
+  if (!metrics->prompt_tokens) return;
+  const double tokens =
+      static_cast<double>(metrics->token_count) + static_cast<double>(*metrics->prompt_tokens);
+  metrics->total_tokens_per_second = Rate(tokens, duration_s);
+}
+
 TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
-                                 const PerformanceResult& result, Judged* judged) {
+                                 const PerformanceResult& result, std::span<int64_t> latencies_ns,
+                                 Judged* judged) {
   TokenMetrics metrics;
-  TokenTimes times = ComputeTokenTimes(record);
+  TokenTimes times = ComputeTokenTimes(record, plan.allow_short_answers);
   metrics.token_count = times.token_count;
+  metrics.short_answers = times.short_answers;
+  ComputeStreamStats(plan, record, &metrics);
   metrics.first_token = ComputeLatencyStats(times.first_token_ns, plan.target_latency_percentile);
   metrics.time_per_token =
       ComputeLatencyStats(times.time_per_token_ns, plan.target_latency_percentile);
@@ -111,12 +135,15 @@ TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
   const auto tokens = static_cast<double>(times.token_count);
   if (plan.scenario == TestScenario::Offline) {
     metrics.per_second = Rate(tokens, Seconds(judged->longest_ns));
+    ComputeTotalTokenRate(Seconds(judged->longest_ns), &metrics);
     return metrics;
   }
   const LatencyStats& latency = result.sample_latency;
   metrics.throughput_with_overhead = Rate(tokens, result.final_query_issued_s);
   metrics.throughput = Rate(tokens, Seconds(latency.mean_ns) * static_cast<double>(latency.count));
   metrics.completed_per_second = Rate(tokens, result.final_query_done_s);
+  ComputeTotalTokenRate(result.final_query_done_s, &metrics);
+  ComputeGoodput(plan, record, result.final_query_done_s, &metrics);
 
   // A query of several samples is as slow as its slowest.
   if (plan.scenario == TestScenario::MultiStream) times = ComputeQueryTokenTimes(record);
@@ -124,6 +151,11 @@ TokenMetrics ComputeTokenMetrics(const RunPlan& plan, const RunRecord& record,
   const double percentile = plan.target_latency_percentile;
   judged->first_token_ns = PercentileWithFailures(times.first_token_ns, failed, percentile);
   judged->time_per_token_ns = PercentileWithFailures(times.time_per_token_ns, failed, percentile);
+  if (plan.has_latency_bound && plan.e2e_latency_ns > 0) {
+    judged->e2e_ns = PercentileWithFailures(latencies_ns, failed, percentile);
+    metrics.early_stopping_e2e =
+        JudgeEarlyStopping(plan, latencies_ns, failed, plan.e2e_latency_ns);
+  }
   metrics.early_stopping_ttft =
       JudgeEarlyStopping(plan, times.first_token_ns, failed, plan.ttft_latency_ns);
   metrics.early_stopping_tpot =
@@ -152,6 +184,7 @@ Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQ
   result->sample_count = record.samples_answered();
   result->failed_sample_count = record.samples_failed;
   result->failures = record.violations.failures;
+  result->failure_counts = record.violations.failure_counts;
   result->target_qps = plan.target_qps;
 
   // Before the latencies, so that only one list of a number a query is in memory at a time.
@@ -183,7 +216,7 @@ Judged ComputeMetrics(const RunPlan& plan, const RunRecord& record, const FinalQ
   ComputeRates(plan, judged, result);
 
   if (plan.use_token_latencies) {
-    result->tokens = ComputeTokenMetrics(plan, record, *result, &judged);
+    result->tokens = ComputeTokenMetrics(plan, record, *result, latencies_ns, &judged);
   } else {
     const uint64_t failed = CountFailedQueries(record);
     judged.latency_ns =

@@ -23,6 +23,7 @@ struct Judged {
   int64_t latency_ns = 0;
   int64_t first_token_ns = 0;
   int64_t time_per_token_ns = 0;
+  int64_t e2e_ns = 0;      // The whole latency in token mode.
   int64_t longest_ns = 0;  // From the schedule of a sample to its answer or failure.
 };
 

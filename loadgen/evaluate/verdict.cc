@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "evaluate/client_lag.h"
 #include "evaluate/early_stopping.h"
 #include "evaluate/lateness_caution.h"
 #include "evaluate/metrics.h"
@@ -103,6 +104,16 @@ bool KeepsBound(const RunPlan& plan, std::string_view what, const LatencyStats& 
   return false;
 }
 
+bool KeepsGoodput(const RunPlan& plan, PerformanceResult* result) {
+  const double share = result->tokens->goodput_share.value_or(0);
+  if (share >= plan.goodput_share) return true;
+  result->reasons.push_back(
+      Format("%.6g", 100 * share) + " % of the requests kept all bounds, goodput_share asks for " +
+      Format("%.6g", 100 * plan.goodput_share) + " %" +
+      (result->failed_sample_count > 0 ? ", with failed samples counted as keeping none" : ""));
+  return false;
+}
+
 // Whether what was answered keeps the bound, so that what failed alone missed it. The reference,
 // which knows no failures, has no words for that.
 bool MissedByFailures(const LatencyStats& stats, uint64_t bound_ns,
@@ -145,6 +156,17 @@ void JudgeConstraints(const RunPlan& plan, const Judged& judged, PerformanceResu
                       plan.ttft_latency_ns);
     judge_token_bound("TPOT", result->tokens->time_per_token, judged.time_per_token_ns,
                       plan.tpot_latency_ns);
+    if (plan.itl_latency_ns > 0) {
+      const LatencyStats& inter_token = result->tokens->inter_token;
+      judge_token_bound("ITL", inter_token, inter_token.target_percentile_ns, plan.itl_latency_ns);
+    }
+    if (plan.e2e_latency_ns > 0) {
+      judge_token_bound("latency", result->sample_latency, judged.e2e_ns, plan.e2e_latency_ns);
+    }
+    if (!KeepsGoodput(plan, result)) {
+      const std::string text = "Goodput constraint not met: " + advice;
+      object(text, text);
+    }
   } else if (!KeepsBound(plan, "latency", result->sample_latency, judged.latency_ns,
                          plan.target_latency_ns, result)) {
     MissedByFailures(result->sample_latency, plan.target_latency_ns, *result)
@@ -280,6 +302,16 @@ void JudgeFailures(const RunRecord& record, PerformanceResult* result) {
   result->reasons.push_back(FailureReason(record));
 }
 
+// False if what the numbers say of the system cannot be trusted.
+bool JudgeClient(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  LagFinding lag = JudgeClientLag(plan, record);
+  if (!lag.caution.empty()) result->cautions.push_back(std::move(lag.caution));
+  if (lag.reason.empty()) return true;
+  Object("This machine reads too late to judge: see the result.", result);
+  result->reasons.push_back(std::move(lag.reason));
+  return false;
+}
+
 // What the reference lets pass: a system that breaks the rules has no valid result.
 void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   std::vector<std::string> broken;
@@ -348,9 +380,11 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
   if (result.tokens) {
     JudgeConfidence(result.tokens->early_stopping_ttft, " of TTFT", &result);
     JudgeConfidence(result.tokens->early_stopping_tpot, " of TPOT", &result);
+    JudgeConfidence(result.tokens->early_stopping_e2e, " of the latency", &result);
   } else {
     JudgeConfidence(result.early_stopping, "", &result);
   }
+  const bool in_time = JudgeClient(plan, record, &result);
   JudgeConduct(record, &result);
   if (std::string caution = LatenessCaution(plan, record); !caution.empty()) {
     result.cautions.push_back(std::move(caution));
@@ -358,7 +392,8 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
   const std::vector<std::string> broken = ContractReasons(record);
   result.reasons.insert(result.reasons.end(), broken.begin(), broken.end());
   result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
-                 result.early_stopping_met && record.samples_failed == 0 && broken.empty();
+                 result.early_stopping_met && in_time && record.samples_failed == 0 &&
+                 broken.empty();
   return result;
 }
 

@@ -36,6 +36,8 @@ constexpr std::array<ViolationWords, kViolationKinds> kViolationWords = {{
      "use_token_latencies needs responses of 2 tokens or more"},
     {"completion after the end of its set", "completions after the end of their set",
      "complete each sample exactly once"},
+    {"answer with impossible times", "answers with impossible times",
+     "give times between the issue and the report, the first token before the completion"},
     {"response without data", "responses without data",
      "give the address of the data with each response of a size above 0"},
     {"failed sample", "failed samples", ""},  // Their reason has words of its own.

@@ -103,6 +103,14 @@ uint64_t Recorder::CountFailed() const {
   return count;
 }
 
+uint64_t Recorder::CountCancelled() const {
+  if (tokens() == nullptr) return 0;  // Only timed answers can be.
+  const uint64_t samples = samples_ready_.load(std::memory_order_acquire);
+  uint64_t count = 0;
+  for (uint64_t sample = 0; sample < samples; ++sample) count += slots_->Cancelled(sample) ? 1 : 0;
+  return count;
+}
+
 bool Recorder::Wait(uint64_t count, RunControl* control, CallbackGate* gate) {
   const auto done = [&] { return completed_count() >= count; };
   const auto done_or_stopped = [&] { return done() || control->stop_requested(); };
@@ -136,6 +144,43 @@ bool Recorder::FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample) {
   return true;
 }
 
+bool Recorder::CompleteTimed(const TimedAnswer& answer, int64_t now_ns, bool alone,
+                             uint64_t* sample, bool* believed) {
+  const ResponseId id = answer.response.id;
+  if (!Resolve(id, now_ns, sample)) return false;
+  *believed = TimesArePossible(answer, options_.token_clock, IssuedNs(*sample), now_ns);
+  const int64_t completed_ns = *believed ? CompletedNs(answer, options_.token_clock) : now_ns;
+  // Who sees the completion finds the first token.
+  if (options_.tokens && answer.first_token_ns != 0 && slots_->CompletedNs(*sample) == 0) {
+    int64_t none = 0;
+    const int64_t first_ns = *believed ? FirstTokenNs(answer, options_.token_clock) : now_ns;
+    if (!slots_->first_token_ns[*sample].compare_exchange_strong(none, first_ns,
+                                                                 std::memory_order_relaxed)) {
+      Violate(Violation::kDoubleFirstToken, id, *sample, now_ns);
+    }
+  }
+  const int64_t ended = answer.cancelled ? SampleSlots::CancelledAt(completed_ns) : completed_ns;
+  if (!Claim(&slots_->completed_ns[*sample], ended, alone)) {
+    Violate(Violation::kDoubleCompletion, id, *sample, now_ns);
+    return false;
+  }
+  if (!*believed) Violate(Violation::kImpossibleTime, id, *sample, now_ns);
+  if (!options_.tokens) return true;
+  if (answer.cancelled) {  // It may have any number of tokens.
+    slots_->token_count[*sample].store(answer.response.n_tokens, std::memory_order_relaxed);
+  } else {
+    RecordTokens(id, *sample, now_ns, answer.response.n_tokens);
+  }
+  return true;
+}
+
+void Recorder::KeepAnswer(uint64_t sample, const TimedAnswer& answer, bool believed) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (tokens_ == nullptr) tokens_ = std::make_shared<TokenRecord>();
+  tokens_->Append(sample, IssuedNs(sample), answer, options_.token_clock,
+                  believed && options_.tokens);
+}
+
 bool Recorder::Fail(ResponseId id, int64_t now_ns, bool alone) {
   uint64_t sample;
   if (!Resolve(id, now_ns, &sample)) return false;
@@ -151,7 +196,7 @@ void Recorder::PublishFailed(uint64_t count, const std::string& text, bool alone
   if (count == 0) return;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    violations_.AddFailureText(text);
+    violations_.AddFailureText(text, count);
     failed_count_ += count;
     if (alone) return PublishByIssuer(count);
     completed_count_.fetch_add(count, std::memory_order_seq_cst);
@@ -175,7 +220,7 @@ void Recorder::RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int6
       slots_->first_token_ns[sample].load(std::memory_order_relaxed) == 0) {
     Violate(Violation::kMissingFirstToken, id, sample, now_ns);
   }
-  if (n_tokens >= 2) return;
+  if (n_tokens >= 2 || (n_tokens == 1 && options_.short_answers)) return;
   const Violation kind = n_tokens == 0  ? Violation::kMissingTokenCount
                          : n_tokens < 0 ? Violation::kNegativeTokenCount
                                         : Violation::kTooFewTokens;
@@ -229,6 +274,11 @@ void Recorder::Violate(Violation kind, ResponseId id, uint64_t sample, int64_t n
 void Recorder::ReportException(std::exception_ptr exception) {
   options_.control->ReportException(exception);
   issuer_.Wake();
+}
+
+std::shared_ptr<const TokenRecord> Recorder::tokens() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return tokens_;
 }
 
 ViolationRecord Recorder::TakeViolations() {

@@ -21,6 +21,8 @@
 #include "query_sample.h"
 #include "record/response_sink.h"
 #include "record/run_record.h"
+#include "record/timed_answer.h"
+#include "record/token_record.h"
 #include "traffic/accuracy_sampling.h"
 #include "traffic/query_source.h"
 
@@ -39,9 +41,11 @@ class Recorder {
     uint64_t first_query = 0;  // Sequence numbers of this set's first query and sample.
     uint64_t first_sample = 0;
     uint64_t samples_per_query = 1;
-    bool closed_loop = false;              // Scheduled and issued time are the same.
-    bool tokens = false;                   // Keep first tokens and token counts.
-    bool first_token_required = true;      // With tokens: a completion must come after one.
+    bool closed_loop = false;          // Scheduled and issued time are the same.
+    bool tokens = false;               // Keep first tokens and token counts.
+    bool first_token_required = true;  // With tokens: a completion must come after one.
+    bool short_answers = false;        // With tokens: an answer may have one token.
+    TokenClock token_clock = TokenClock::Arrival;
     bool issue_spans = false;              // Keep when IssueQuery returned.
     ResponseSink* responses = nullptr;     // None: no response is logged.
     AccuracySampling* sampling = nullptr;  // With responses: log only the sampled ones.
@@ -114,6 +118,13 @@ class Recorder {
     return true;
   }
 
+  // The same with the times of the answer. If they are impossible, that is counted, and `now_ns` is
+  // taken for them. `believed`: they were possible.
+  bool CompleteTimed(const TimedAnswer& answer, int64_t now_ns, bool alone, uint64_t* sample,
+                     bool* believed);
+  // Keeps what a timed answer that was completed said besides.
+  void KeepAnswer(uint64_t sample, const TimedAnswer& answer, bool believed);
+
   // Records a first token at `now_ns`.
   bool FirstToken(ResponseId id, int64_t now_ns, uint64_t* sample);
 
@@ -155,7 +166,9 @@ class Recorder {
   // without looking, and else the slots that are taken.
   uint64_t CountCompleted() const;
   uint64_t CountFailed() const;
+  uint64_t CountCancelled() const;
   ViolationRecord TakeViolations();
+  std::shared_ptr<const TokenRecord> tokens() const;  // None: there was no timed answer.
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
  private:
@@ -194,6 +207,9 @@ class Recorder {
     return query_shift_ >= 0 ? position >> query_shift_ : slots_->QueryOf(position);
   }
 
+  int64_t IssuedNs(uint64_t sample) const {
+    return slots_->issued_ns[QueryOf(sample)].load(std::memory_order_relaxed);
+  }
   void RecordTokens(ResponseId id, uint64_t sample, int64_t now_ns, int64_t n_tokens);
   void RefuseId(ResponseId id, int64_t now_ns);
   void Violate(Violation kind, ResponseId id, uint64_t sample, int64_t now_ns);
@@ -215,6 +231,7 @@ class Recorder {
   alignas(64) mutable std::mutex mutex_;
   ViolationRecord violations_;
   std::unordered_map<uint64_t, std::string> token_data_;
+  std::shared_ptr<TokenRecord> tokens_;
   uint64_t failed_count_ = 0;  // Written with the mutex held, as is its part of the counts above.
 };
 

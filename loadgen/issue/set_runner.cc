@@ -79,6 +79,8 @@ Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request
   options.closed_loop = plan.shape == LoopShape::kClosedLoop;
   options.tokens = plan.use_token_latencies;
   options.first_token_required = plan.RequiresFirstTokens();
+  options.short_answers = plan.allow_short_answers;
+  options.token_clock = plan.token_clock;
   options.issue_spans = request.trace;
   options.responses = accuracy || sampled ? request.responses : nullptr;
   options.sampling = sampled ? request.sampling : nullptr;
@@ -261,8 +263,10 @@ SetOutcome RunSet(const RunPlan& plan, const SetRequest& request, const Actors& 
   record.generated = source.Totals();
   record.samples_completed = recorder.CountCompleted();
   record.samples_failed = recorder.CountFailed();
+  record.samples_cancelled = recorder.CountCancelled();
   record.slots = recorder.slots();
   record.violations = recorder.TakeViolations();
+  record.tokens = recorder.tokens();
   CountDoubles(recorder.completed_count() - record.samples_completed, &record.violations);
   record.queries_held_up_by_sut = context.held_up_by_sut.load(std::memory_order_relaxed);
   record.spun_ns = context.spun_ns.load(std::memory_order_relaxed);

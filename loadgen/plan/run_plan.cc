@@ -112,6 +112,14 @@ void CheckEnums(const TestSettings& settings) {
            std::to_string(static_cast<int>(settings.server_find_peak_strategy)),
            "set it to Bisection or Estimate");
   }
+  if (ToString(settings.token_clock) == "Unknown") {
+    Refuse("token_clock", std::to_string(static_cast<int>(settings.token_clock)),
+           "set it to Arrival or Read");
+  }
+  if (ToString(settings.token_log) == "Unknown") {
+    Refuse("token_log", std::to_string(static_cast<int>(settings.token_log)),
+           "set it to Events or Off");
+  }
 }
 
 void CheckSampleCounts(const TestSettings& settings, const RunPlan& plan) {
@@ -237,6 +245,10 @@ void PlanServer(const TestSettings& settings, RunPlan* plan) {
   if (HasPerformancePhase(plan->mode)) {
     RefuseUnlessPercentile("server_target_latency_percentile",
                            settings.server_target_latency_percentile);
+  }
+  if (!(settings.server_goodput_share >= 0 && settings.server_goodput_share <= 1)) {
+    Refuse("goodput_share", Text(settings.server_goodput_share),
+           "set it to a fraction from 0 (not judged) to 1, such as 0.99");
   }
   RefuseAbove("server_num_issue_query_threads", settings.server_num_issue_query_threads,
               kMaxIssueThreads);
@@ -423,6 +435,12 @@ RunPlan PlanAsRequested(const TestSettings& settings, uint64_t total_count,
   plan.use_token_latencies = settings.use_token_latencies;
   plan.ttft_latency_ns = settings.server_ttft_latency;
   plan.tpot_latency_ns = settings.server_tpot_latency;
+  plan.itl_latency_ns = settings.server_itl_latency;
+  plan.e2e_latency_ns = settings.server_e2e_latency;
+  plan.goodput_share = settings.server_goodput_share;
+  plan.allow_short_answers = settings.allow_short_answers;
+  plan.token_clock = settings.token_clock;
+  plan.token_log = settings.token_log;
   plan.infer_token_latencies = settings.infer_token_latencies;
   plan.token_latency_scaling_factor = settings.token_latency_scaling_factor;
   plan.find_peak_decimals = settings.server_find_peak_qps_decimals_of_precision;

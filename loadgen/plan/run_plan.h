@@ -81,6 +81,12 @@ struct RunPlan {
   }
   uint64_t ttft_latency_ns = 0;
   uint64_t tpot_latency_ns = 0;
+  uint64_t itl_latency_ns = 0;  // 0, here and in the next two: not judged.
+  uint64_t e2e_latency_ns = 0;
+  double goodput_share = 0;
+  bool allow_short_answers = false;
+  TokenClock token_clock = TokenClock::Arrival;
+  TokenLog token_log = TokenLog::Events;
   bool infer_token_latencies = false;
   uint64_t token_latency_scaling_factor = 0;
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "record/sample_slots.h"
 #include "record/stop_condition.h"
+#include "record/token_record.h"
 
 namespace mlperf::loadgen {
 
@@ -31,9 +33,10 @@ enum class Violation : uint8_t {
   kNegativeTokenCount,  // Token mode: n_tokens < 0.
   kTooFewTokens,        // Token mode: n_tokens is 1.
   kLateCompletion,      // After its set had ended, with all samples completed.
-  kNullData,            // Logged response with size > 0 at address 0, or of an impossible size.
-  kFailed,              // A sample that the system under test could not answer.
-  kFault,               // A fault that it reported, and that cost no sample.
+  kImpossibleTime,  // An answer with a time before its issue, after its report, or out of order.
+  kNullData,        // Logged response with size > 0 at address 0, or of an impossible size.
+  kFailed,          // A sample that the system under test could not answer.
+  kFault,           // A fault that it reported, and that cost no sample.
   kCount
 };
 constexpr size_t kFailureTexts = 10;  // Of a kind.
@@ -53,13 +56,18 @@ struct ViolationRecord {
   std::vector<ViolationDetail> first;  // The first few, in order.
   std::vector<std::string> failures;   // What was said of kFailed: the first few different texts.
   std::vector<std::string> faults;     // Likewise of kFault.
+  // How many samples failed of each of `failures`; those of more texts are kOtherReasons.
+  std::map<std::string, uint64_t> failure_counts;
+  static inline const std::string kOtherReasons = "other reasons";
   uint64_t total() const {
     uint64_t sum = 0;
     for (uint64_t count : counts) sum += count;
     return sum;
   }
-  // Why samples failed, which are counted one by one.
-  void AddFailureText(const std::string& text) { AddText(text, &failures); }
+  // Why `count` samples failed, which are counted one by one elsewhere.
+  void AddFailureText(const std::string& text, uint64_t count) {
+    failure_counts[AddText(text, &failures) ? Said(text) : kOtherReasons] += count;
+  }
   void AddFault(const std::string& text) {
     ++counts[static_cast<size_t>(Violation::kFault)];
     AddText(text, &faults);
@@ -68,11 +76,17 @@ struct ViolationRecord {
 
  private:
   static inline const std::string kNoText = "no reason was given";
-  static void AddText(const std::string& text, std::vector<std::string>* texts) {
+  static const std::string& Said(const std::string& text) {
     const bool is_blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
-    const std::string& said = is_blank ? kNoText : text;
-    const bool known = std::find(texts->begin(), texts->end(), said) != texts->end();
-    if (!known && texts->size() < kFailureTexts) texts->push_back(said);
+    return is_blank ? kNoText : text;
+  }
+  // False if there is no room for the text.
+  static bool AddText(const std::string& text, std::vector<std::string>* texts) {
+    const std::string& said = Said(text);
+    if (std::find(texts->begin(), texts->end(), said) != texts->end()) return true;
+    if (texts->size() == kFailureTexts) return false;
+    texts->push_back(said);
+    return true;
   }
 };
 
@@ -106,12 +120,14 @@ struct RunRecord {
   uint64_t first_sample = 0;
   uint64_t queries_issued = 0;
   uint64_t samples_issued = 0;
-  uint64_t samples_completed = 0;  // Answered or failed.
+  uint64_t samples_completed = 0;  // Answered, failed or cancelled.
   uint64_t samples_failed = 0;
+  uint64_t samples_cancelled = 0;
   // One beyond the last issued query. Larger than queries_issued only where several issue threads
   // stopped at different points; the queries between that were not issued have an issue time of 0.
   uint64_t query_end = 0;
   std::shared_ptr<const SampleSlots> slots;
+  std::shared_ptr<const TokenRecord> tokens;  // None: no answer had times of its own.
 
   // Clock readings, ns.
   int64_t start_ns = 0;  // Issuing starts.
@@ -154,14 +170,17 @@ struct RunRecord {
       ++seen;
     }
   }
-  // Answered or failed; 0: never.
+  // Answered, failed or cancelled; 0: never.
   int64_t CompletedNs(uint64_t sample) const { return slots->CompletedNs(sample); }
   int64_t AnsweredNs(uint64_t sample) const { return slots->AnsweredNs(sample); }  // 0: never.
   bool Failed(uint64_t sample) const { return slots->Failed(sample); }
+  bool Cancelled(uint64_t sample) const { return slots->Cancelled(sample); }
   // The numbers that people see: those of the test, but of a warm-up those within it.
   uint64_t FirstShownQuery() const { return phase == Phase::kWarmUp ? 0 : first_query; }
   uint64_t FirstShownSample() const { return phase == Phase::kWarmUp ? 0 : first_sample; }
-  uint64_t samples_answered() const { return samples_completed - samples_failed; }
+  uint64_t samples_answered() const {
+    return samples_completed - samples_failed - samples_cancelled;
+  }
   int64_t FirstTokenNs(uint64_t sample) const {  // 0: never, or not recorded.
     return slots->first_token_ns.empty()
                ? 0

@@ -110,22 +110,30 @@ struct SampleSlots {
 
   // Per sample.
   ChunkedArray<uint32_t> sample_index;
-  // Negative: it failed then, as one value says both to who reads it while others write.
+  // Negative: it failed then, as one value says both to who reads it while others write. With
+  // kCancelledBit as well: the system gave it up on purpose.
   ChunkedArray<std::atomic<int64_t>> completed_ns;
   ChunkedArray<std::atomic<int64_t>> first_token_ns;  // Only in token mode.
   ChunkedArray<std::atomic<int64_t>> token_count;     // Only in token mode; as reported.
   ChunkedArray<uint8_t> log_response;                 // Only with accuracy-log sampling.
 
-  // When the sample was answered or failed; 0: neither.
+  static constexpr int64_t kCancelledBit = int64_t{1} << 62;
+  static int64_t CancelledAt(int64_t time_ns) { return -(time_ns | kCancelledBit); }
+
+  // When the sample was answered, failed or was cancelled; 0: none of these.
   int64_t CompletedNs(uint64_t sample) const {
-    return std::abs(completed_ns[sample].load(std::memory_order_relaxed));
+    return std::abs(completed_ns[sample].load(std::memory_order_relaxed)) & ~kCancelledBit;
   }
-  // When it was answered; 0: it failed, or is outstanding.
+  // When it was answered; 0: it failed, was cancelled, or is outstanding.
   int64_t AnsweredNs(uint64_t sample) const {
     return std::max<int64_t>(completed_ns[sample].load(std::memory_order_relaxed), 0);
   }
   bool Failed(uint64_t sample) const {
-    return completed_ns[sample].load(std::memory_order_relaxed) < 0;
+    const int64_t time_ns = completed_ns[sample].load(std::memory_order_relaxed);
+    return time_ns < 0 && time_ns > -kCancelledBit;
+  }
+  bool Cancelled(uint64_t sample) const {
+    return completed_ns[sample].load(std::memory_order_relaxed) <= -kCancelledBit;
   }
   uint64_t QueryOf(uint64_t sample) const {
     if (samples_per_query == 1) return sample;

@@ -224,6 +224,36 @@ constexpr Setting kSettings[] = {
               KeyRule::kIfInferredLatencies),
      "Number of tokens in a sample that infer_token_latencies assumes.", UsedIn::kPerformance,
      With("infer_token_latencies")},
+    {"itl_latency", &S::server_itl_latency, "ns/token", AppliesTo::kServerTokens, "",
+     KeyUnder(KeyScope::kServer, "itl_latency", ValueForm::kInteger, kNsPerMs,
+              KeyRule::kIfTokenLatencies),
+     "Bound on the time between two tokens of an answer (ITL) that the target percentile of all "
+     "tokens must keep in Server. Only systems that report each token have it. 0 stands for no "
+     "bound.",
+     UsedIn::kPerformance, With("use_token_latencies")},
+    {"e2e_latency", &S::server_e2e_latency, "ns", AppliesTo::kServerTokens, "",
+     KeyUnder(KeyScope::kServer, "e2e_latency", ValueForm::kInteger, kNsPerMs,
+              KeyRule::kIfTokenLatencies),
+     "Bound on the whole latency, beside those on its tokens, that the target percentile of "
+     "samples must keep in Server. 0 stands for no bound.",
+     UsedIn::kPerformance, With("use_token_latencies")},
+    {"goodput_share", &S::server_goodput_share, "fraction", AppliesTo::kServerTokens, "",
+     KeyUnder(KeyScope::kServer, "goodput_share", ValueForm::kFloat, 1, KeyRule::kIfTokenLatencies),
+     "Share of samples that must keep all the bounds together in Server. 0 stands for no such "
+     "demand.",
+     UsedIn::kPerformance, With("use_token_latencies")},
+    {"allow_short_answers", &S::allow_short_answers, "", AppliesTo::kTokens, "",
+     Key("allow_short_answers", ValueForm::kTrueIfOne),
+     "Let answers of one token pass: they are counted, and have no time per output token. If it is "
+     "off, such an answer makes the result INVALID.",
+     UsedIn::kAllPhases, With("use_token_latencies")},
+    {"token_clock", &S::token_clock, "", AppliesTo::kAll, "", kNoKey,
+     "The time of a token that counts, where a system reports both: Arrival is when it came in at "
+     "this machine, Read is when the client read it, which is never earlier."},
+    {"token_log", &S::token_log, "", AppliesTo::kTokens, "", kNoKey,
+     "Whether the times of all tokens are written beside the sample log, where a system reports "
+     "them: Events or Off.",
+     UsedIn::kAllPhases, With("use_token_latencies")},
     {"server_find_peak_strategy", &S::server_find_peak_strategy, "", AppliesTo::kServer, "", kNoKey,
      "How FindPeakPerformance searches. Bisection is the reference's way: it starts from a rate "
      "that passes. Estimate starts from any rate, runs trials with new arrival times, and gives an "
@@ -408,6 +438,26 @@ std::string_view ToString(PeakStrategy strategy) {
       return "Bisection";
     case PeakStrategy::Estimate:
       return "Estimate";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(TokenClock clock) {
+  switch (clock) {
+    case TokenClock::Arrival:
+      return "Arrival";
+    case TokenClock::Read:
+      return "Read";
+  }
+  return "Unknown";
+}
+
+std::string_view ToString(TokenLog log) {
+  switch (log) {
+    case TokenLog::Events:
+      return "Events";
+    case TokenLog::Off:
+      return "Off";
   }
   return "Unknown";
 }

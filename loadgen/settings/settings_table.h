@@ -18,7 +18,8 @@ namespace mlperf::loadgen {
 using SettingMember =
     std::variant<TestScenario TestSettings::*, TestMode TestSettings::*, double TestSettings::*,
                  uint64_t TestSettings::*, int TestSettings::*, bool TestSettings::*,
-                 Pacing TestSettings::*, PeakStrategy TestSettings::*>;
+                 Pacing TestSettings::*, PeakStrategy TestSettings::*, TokenClock TestSettings::*,
+                 TokenLog TestSettings::*>;
 
 // Which scenario part of `model.scenario.key` a key is looked up under.
 enum class KeyScope { kNone, kArgument, kSingleStream, kMultiStream, kServer, kOffline };
@@ -112,6 +113,8 @@ std::string_view ToString(TestScenario scenario);
 std::string_view ToString(TestMode mode);
 std::string_view ToString(Pacing pacing);
 std::string_view ToString(PeakStrategy strategy);
+std::string_view ToString(TokenClock clock);
+std::string_view ToString(TokenLog log);
 
 }  // namespace mlperf::loadgen
 

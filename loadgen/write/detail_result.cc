@@ -120,6 +120,63 @@ void WriteInferredTokens(const RunPlan& plan, double tokens_per_second, DetailBl
   }
 }
 
+void AddStats(const std::string& name, const LatencyStats& stats, DetailBlock* block) {
+  if (stats.count == 0) return;
+  block->Add("result_" + name + "_min_ns", stats.min_ns);
+  block->Add("result_" + name + "_max_ns", stats.max_ns);
+  block->Add("result_" + name + "_mean_ns", stats.mean_ns);
+  AddPercentiles("result_" + name + "_", "_percentile_ns", stats, block);
+}
+
+template <typename Value>
+void AddIfKnown(const char* key, const Optional<Value>& value, DetailBlock* block) {
+  if (value) block->Add(key, *value);
+}
+
+// Whether a system reported more of its tokens than their number, or the settings ask for more:
+// the records of all other tests are those of the reference.
+bool HasStreamRecords(const RunPlan& plan, const TokenMetrics& tokens) {
+  const bool asks = plan.itl_latency_ns > 0 || plan.e2e_latency_ns > 0 || plan.goodput_share > 0 ||
+                    plan.allow_short_answers;
+  return asks || tokens.event_count > 0 || !tokens.token_source.empty();
+}
+
+// What docs/llm.md defines. Not in the reference.
+void WriteStreamMetrics(const RunPlan& plan, const PerformanceResult& result, DetailBlock* block) {
+  const TokenMetrics& tokens = *result.tokens;
+  if (!HasStreamRecords(plan, tokens)) return;
+  AddStats("inter_token", tokens.inter_token, block);
+  AddStats("inter_chunk", tokens.inter_chunk, block);
+  AddStats("decode_per_token", tokens.decode_per_token, block);
+  AddStats("tail", tokens.tail, block);
+  AddStats("first_output", tokens.first_output, block);
+  AddStats("first_token_from_send", tokens.first_token_from_send, block);
+  AddStats("client_lag", tokens.client_lag, block);
+  AddIfKnown("result_prompt_tokens", tokens.prompt_tokens, block);
+  AddIfKnown("result_cached_tokens", tokens.cached_tokens, block);
+  AddIfKnown("result_reasoning_tokens", tokens.reasoning_tokens, block);
+  block->Add("result_token_count", tokens.token_count);
+  block->Add("result_event_count", tokens.event_count);
+  block->Add("result_tokens_per_event", tokens.tokens_per_event);
+  block->Add("result_token_source", tokens.token_source);
+  block->Add("result_short_answer_count", tokens.short_answers);
+  block->Add("result_cancelled_count", tokens.cancelled_count);
+  AddIfKnown("result_total_tokens_per_second", tokens.total_tokens_per_second, block);
+  AddIfKnown("result_goodput_count", tokens.goodput_count, block);
+  AddIfKnown("result_goodput_share", tokens.goodput_share, block);
+  AddIfKnown("result_goodput_per_second", tokens.goodput_per_second, block);
+  if (plan.e2e_latency_ns > 0) {
+    block->Add("early_stopping_e2e_result", OnOneLine(tokens.early_stopping_e2e.text));
+  }
+  block->Add("result_itl_latency_bound_ns", plan.itl_latency_ns);
+  block->Add("result_e2e_latency_bound_ns", plan.e2e_latency_ns);
+  block->Add("result_goodput_share_bound", plan.goodput_share);
+  block->Add("result_token_clock", ToString(plan.token_clock));
+  JsonFields failures;
+  for (const auto& [text, count] : result.failure_counts) failures.push_back({text, ToJson(count)});
+  block->Add("result_failure_counts", failures);
+}
+
 // How late we were ourselves. Not in the reference.
 void WriteLateness(const PerformanceResult& result, DetailBlock* block) {
   const Lateness& lateness = result.lateness;
@@ -143,7 +200,10 @@ void WriteResultRecords(const RunPlan& plan, const PerformanceResult& result, De
   WriteVerdict(plan, result, block);
   WriteScenarioMetrics(result, plan.scenario, block);
   WriteSampleLatency(result.sample_latency, block);
-  if (result.tokens) WriteTokenMetrics(*result.tokens, plan.scenario, block);
+  if (result.tokens) {
+    WriteTokenMetrics(*result.tokens, plan.scenario, block);
+    WriteStreamMetrics(plan, result, block);
+  }
   WriteInferredTokens(plan, result.inferred_tokens_per_second, block);
   if (plan.shape == LoopShape::kOpenLoop) WriteLateness(result, block);
   block->Add("result_failed_sample_count", result.failed_sample_count);

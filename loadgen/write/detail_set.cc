@@ -208,6 +208,9 @@ std::string_view ViolationText(Violation kind) {
       return "Number of tokens need to be greater than 1";
     case Violation::kLateCompletion:
       return "Completion after the end of its set.";
+    case Violation::kImpossibleTime:
+      return "Attempted to complete a sample at a time before its issue, after the report, or with "
+             "its tokens out of order. The time of the report is used.";
     case Violation::kNullData:
       return "Attempted to log a response of size greater than 0 with data at address 0. Its data "
              "is logged as empty.";

@@ -82,7 +82,7 @@ void Remove(const std::string& path) {
   if (!fs::is_regular_file(path, error)) return;
   fs::remove(path, error);
   if (error) {
-    throw std::system_error(error, "cannot remove the sample log '" + path +
+    throw std::system_error(error, "cannot remove the log '" + path +
                                        "' of an earlier test; remove it, or choose another "
                                        "log_output.outdir or prefix");
   }
@@ -110,7 +110,7 @@ void RefuseWrongSuffix(const std::string& suffix) {
 
 void RefuseLongNames(const LogPaths& paths) {
   for (const std::string& path :
-       {paths.summary, paths.detail, paths.accuracy, paths.trace, paths.samples}) {
+       {paths.summary, paths.detail, paths.accuracy, paths.trace, paths.samples, paths.tokens}) {
     const size_t size = fs::path(path).filename().string().size();
     if (size <= NAME_MAX && path.size() < PATH_MAX) continue;
     throw std::system_error(
@@ -154,9 +154,13 @@ LogPaths PathsOf(const LogSettings& settings, const std::string& datetime) {
     return stem + name + output.suffix + extension;
   };
   const fs::path samples = path("samples", ".npy");
-  return {path("summary", ".txt"), path("detail", ".txt"), path("accuracy", ".json"),
+  const fs::path tokens = path("tokens", ".npy");
+  return {path("summary", ".txt"),
+          path("detail", ".txt"),
+          path("accuracy", ".json"),
           path("trace", ".json"),
-          (samples.parent_path() / kSampleFolder / samples.filename()).string()};
+          (samples.parent_path() / kSampleFolder / samples.filename()).string(),
+          (tokens.parent_path() / kSampleFolder / tokens.filename()).string()};
 }
 
 // Where the sample log was before it had a folder of its own.
@@ -169,7 +173,7 @@ std::string BesideOthers(const fs::path& samples) {
 std::string EarlierLog(const LogSettings& settings, const std::string& datetime) {
   const LogPaths paths = PathsOf(settings, datetime);
   for (const std::string& path : {paths.summary, paths.detail, paths.accuracy, paths.trace,
-                                  paths.samples, BesideOthers(paths.samples)}) {
+                                  paths.samples, BesideOthers(paths.samples), paths.tokens}) {
     if (HoldsSomething(path)) return path;
   }
   return {};
@@ -218,6 +222,8 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
   trace_bound =
       Bound(settings.max_trace_mb, "max_trace_mb", settings.max_free_space_share, paths.trace);
   Remove(BesideOthers(paths.samples));
+  Remove(paths.tokens);
+  token_path_ = paths.tokens;
   if (!settings.enable_sample_log) {
     Remove(paths.samples);
     RemoveIfEmpty(folder);
@@ -229,12 +235,23 @@ LogFiles::LogFiles(const LogSettings& settings, const std::string& datetime,
 }
 
 LogPaths LogFiles::paths() const {
-  return {summary.path(), detail.path(), accuracy.path(), trace.path(), samples.path()};
+  return {summary.path(), detail.path(),  accuracy.path(),
+          trace.path(),   samples.path(), tokens.path()};
+}
+
+bool LogFiles::OpenTokens() {
+  try {
+    tokens = OutputFile(token_path_);
+    return true;
+  } catch (const std::system_error& error) {
+    token_failure_ = error.what();
+    return false;
+  }
 }
 
 std::string LogFiles::Failures() const {
-  std::string text;
-  for (const OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples}) {
+  std::string text = token_failure_;
+  for (const OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples, &tokens}) {
     const std::string failure = file->Failure();
     if (failure.empty()) continue;
     if (!text.empty()) text += '\n';
@@ -244,7 +261,9 @@ std::string LogFiles::Failures() const {
 }
 
 void LogFiles::CloseAll() {
-  for (OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples}) file->Close();
+  for (OutputFile* file : {&summary, &detail, &accuracy, &trace, &samples, &tokens}) {
+    file->Close();
+  }
 }
 
 }  // namespace mlperf::loadgen

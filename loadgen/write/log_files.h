@@ -36,9 +36,9 @@ inline constexpr char kSampleFolder[] = "loadgen_samples";
 struct LogFiles {
   // Opens the files that `settings` asks for. A missing directory is created where its parent
   // exists. Logs that are there already are written over, and `warn` is called before, or are
-  // refused (log_output.exist_ok); an earlier sample log that is not written over is removed then,
-  // or it would be taken for this test's. Throws std::system_error naming the path, with no file
-  // left half open, and std::invalid_argument for a share or a suffix that is none.
+  // refused (log_output.exist_ok); an earlier sample or token log that is not written over is
+  // removed then, or it would be taken for this test's. Throws std::system_error naming the path,
+  // with no file left half open, and std::invalid_argument for a share or a suffix that is none.
   LogFiles(const LogSettings& settings, const std::string& datetime,
            const std::function<void(const std::string&)>& warn);
 
@@ -46,9 +46,16 @@ struct LogFiles {
   // What went wrong in writing, one line a file; empty if nothing did.
   std::string Failures() const;
   void CloseAll();
+  // The token log is opened when its test has ended, and only if there is something to write.
+  // False: it cannot be, which Failures() says.
+  bool OpenTokens();
 
-  OutputFile summary, detail, accuracy, trace, samples;
-  SizeBound trace_bound, sample_bound;
+  OutputFile summary, detail, accuracy, trace, samples, tokens;
+  SizeBound trace_bound, sample_bound;  // The token log has the bound of the sample log.
+
+ private:
+  std::string token_path_;
+  std::string token_failure_;
 };
 
 }  // namespace mlperf::loadgen

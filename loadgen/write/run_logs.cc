@@ -22,7 +22,8 @@ RunLogFiles::RunLogFiles(const LogSettings& settings, AccuracyFormat format, con
       files_(settings, datetime_, warn),
       mllog_(&files_.detail, origin_ns_, settings.log_output.copy_detail_to_stdout),
       detail_(&mllog_),
-      accuracy_(&files_.accuracy, format) {
+      accuracy_(&files_.accuracy, format),
+      tokens_(files_.sample_bound.bytes) {
   if (settings.enable_trace) trace_.emplace(&files_.trace, origin_ns_, files_.trace_bound.bytes);
   if (settings.enable_sample_log) samples_.emplace(&files_.samples, files_.sample_bound.bytes);
 }
@@ -50,7 +51,11 @@ void RunLogFiles::WriteQueries(const RunPlan& plan, const RunRecord& record, Que
 
 void RunLogFiles::WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files) {
   if (trace_ && files.trace) trace_->WriteSet(plan, record);
-  if (samples_ && files.samples) samples_->WriteSet(record, first_start_ns_);
+  if (!samples_ || !files.samples) return;
+  const uint64_t rows = samples_->WriteSet(record, first_start_ns_);
+  if (plan.use_token_latencies && plan.token_log == TokenLog::Events) {
+    tokens_.AddSet(record, rows);
+  }
 }
 
 void RunLogFiles::AwaitWriter() {
@@ -60,6 +65,10 @@ void RunLogFiles::AwaitWriter() {
 void RunLogFiles::WriteSummary(const std::string& text) {
   files_.summary.Append(text);
   if (copy_summary_to_stdout_) std::fputs(text.c_str(), stdout);
+}
+
+void RunLogFiles::WriteTokens() {
+  if (tokens_.has_events() && files_.OpenTokens()) tokens_.Write(&files_.tokens);
 }
 
 void RunLogFiles::ReportLeftOut() {
@@ -76,11 +85,13 @@ void RunLogFiles::ReportLeftOut() {
   if (trace_) report("trace", "trace", trace_->left_out_count(), files_.trace_bound);
   if (samples_) {
     report("sample_log", "sample log", samples_->left_out_count(), files_.sample_bound);
+    report("token_log", "token log", tokens_.left_out_count(), files_.sample_bound);
   }
 }
 
 void RunLogFiles::Finish(TestResult* result) {
   AwaitWriter();
+  WriteTokens();
   ReportLeftOut();
   detail_.WriteReasons(result->reasons, clock_.NowNs());
   accuracy_.Finish();

@@ -1,4 +1,4 @@
-// The five log files of a running test, opened, written in order and closed together.
+// The log files of a running test, opened, written in order and closed together.
 #ifndef MLPERF_LOADGEN_WRITE_RUN_LOGS_H_
 #define MLPERF_LOADGEN_WRITE_RUN_LOGS_H_
 
@@ -18,6 +18,7 @@
 #include "write/log_files.h"
 #include "write/mllog.h"
 #include "write/sample_log.h"
+#include "write/token_log.h"
 #include "write/trace_log.h"
 
 namespace mlperf::loadgen {
@@ -52,6 +53,7 @@ class RunLogFiles {
   void WriteNow(const RunPlan& plan, const RunRecord& record, QueryFiles files);
   void AwaitWriter();
 
+  void WriteTokens();
   // Of the files that hold queries: what there was no room for.
   void ReportLeftOut();
 
@@ -65,6 +67,7 @@ class RunLogFiles {
   AccuracyLog accuracy_;
   std::optional<TraceLog> trace_;
   std::optional<SampleLog> samples_;
+  TokenEventLog tokens_;
   int64_t first_start_ns_ = 0;  // Of the test's first set.
   std::thread writer_;          // Of the last large set.
   bool out_of_memory_ = false;  // In the writer.

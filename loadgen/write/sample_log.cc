@@ -89,7 +89,7 @@ SampleLog::SampleLog(OutputFile* file, uint64_t max_bytes) : file_(file) {
   file_->Flush();
 }
 
-void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
+uint64_t SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
   const auto since_origin = [&](int64_t time_ns) {
     return time_ns == 0 ? -1 : time_ns - origin_ns;
   };
@@ -114,14 +114,17 @@ void SampleLog::WriteSet(const RunRecord& record, int64_t origin_ns) {
       row.sample_index = record.slots->sample_index[sample];
       row.first_token_ns = since_origin(record.FirstTokenNs(sample));
       row.completed_ns = since_origin(record.CompletedNs(sample));
-      row.failed = record.Failed(sample);
+      // In both cases its times give no latency.
+      row.failed = record.Failed(sample) || record.Cancelled(sample);
       row.tokens = record.TokenCount(sample);
       rows.Add(row);
     }
   });
-  row_count_ += rows.Finish();
+  const uint64_t written = rows.Finish();
+  row_count_ += written;
   if (left_out_count_ > 0) WriteLeftOut(was_cut);
   Finish();
+  return written;
 }
 
 // Who is killed later has it said already.

@@ -17,7 +17,8 @@ class SampleLog {
   explicit SampleLog(OutputFile* file, uint64_t max_bytes = std::numeric_limits<uint64_t>::max());
 
   // Rows of the issued samples of one set, in sample order. `origin_ns`: clock reading of time 0.
-  void WriteSet(const RunRecord& record, int64_t origin_ns);
+  // Returns how many rows it wrote.
+  uint64_t WriteSet(const RunRecord& record, int64_t origin_ns);
 
   // Samples that there was no room for.
   uint64_t left_out_count() const { return left_out_count_; }

@@ -103,6 +103,10 @@ void WriteEarlyStopping(const RunPlan& plan, const PerformanceResult& result, Su
     summary->Line(result.tokens->early_stopping_ttft.text);
     summary->Line("TPOT Early Stopping Result:");
     summary->Line(result.tokens->early_stopping_tpot.text);
+    if (plan.e2e_latency_ns > 0) {
+      summary->Line("Latency Early Stopping Result:");
+      summary->Line(result.tokens->early_stopping_e2e.text);
+    }
   } else {
     summary->Line("Early Stopping Result:");
     summary->Line(result.early_stopping.text);
@@ -160,6 +164,42 @@ void WriteTokens(const RunPlan& plan, const TokenMetrics& tokens, Summary* summa
   WriteStats(tokens.time_per_token, kTimePerTokenLabels, summary);
 }
 
+// Not in the reference, whose systems do not report when each token came.
+void WriteStream(const TokenMetrics& tokens, Summary* summary) {
+  if (tokens.event_count == 0) return;
+  summary->Line("");
+  summary->Heading("Token Arrivals");
+  const auto line = [summary](const char* label, const LatencyStats& stats) {
+    if (stats.count == 0) return;
+    summary->Line(label, "mean " + std::to_string(stats.mean_ns) + ", p50 " +
+                             std::to_string(stats.percentiles_ns[0]) + ", p99 " +
+                             std::to_string(stats.percentiles_ns[4]) + ", max " +
+                             std::to_string(stats.max_ns));
+  };
+  line("Inter-token latency, ITL (ns)     : ", tokens.inter_token);
+  line("Inter-chunk latency, ICL (ns)     : ", tokens.inter_chunk);
+  line("Decode time a token (ns)          : ", tokens.decode_per_token);
+  line("Completion after last token (ns)  : ", tokens.tail);
+  line("Time to first output (ns)         : ", tokens.first_output);
+  line("First token after sending (ns)    : ", tokens.first_token_from_send);
+  line("Read after arrival (ns)           : ", tokens.client_lag);
+  summary->Line("Tokens counted by                 : ", tokens.token_source);
+  summary->Line("Tokens an arrival                 : ", TwoDecimals(tokens.tokens_per_event));
+  if (tokens.total_tokens_per_second) {
+    summary->Line("Tokens per second, with prompts   : ",
+                  TwoDecimals(*tokens.total_tokens_per_second));
+  }
+  if (tokens.goodput_share) {
+    summary->Line("Requests within all bounds (%)    : ", TwoDecimals(100 * *tokens.goodput_share));
+  }
+  if (tokens.short_answers > 0) {
+    summary->Line("Answers of one token              : ", tokens.short_answers);
+  }
+  if (tokens.cancelled_count > 0) {
+    summary->Line("Cancelled requests                : ", tokens.cancelled_count);
+  }
+}
+
 void WriteAdditionalStats(const RunPlan& plan, const PerformanceResult& result, Summary* summary) {
   summary->Line("");
   summary->Heading("Additional Stats");
@@ -175,7 +215,9 @@ void WriteAdditionalStats(const RunPlan& plan, const PerformanceResult& result, 
   }
   WriteStats(result.query_latency ? *result.query_latency : result.sample_latency, kLatencyLabels,
              summary);
-  if (result.tokens) WriteTokens(plan, *result.tokens, summary);
+  if (!result.tokens) return;
+  WriteTokens(plan, *result.tokens, summary);
+  WriteStream(*result.tokens, summary);
 }
 
 // How late we were ourselves. Not in the reference.
@@ -217,6 +259,9 @@ void WriteParameters(const RunPlan& plan, Summary* summary) {
   if (plan.use_token_latencies) {
     summary->Line("ttft_latency (ns): ", plan.ttft_latency_ns);
     summary->Line("tpot_latency (ns): ", plan.tpot_latency_ns);
+    if (plan.itl_latency_ns > 0) summary->Line("itl_latency (ns): ", plan.itl_latency_ns);
+    if (plan.e2e_latency_ns > 0) summary->Line("e2e_latency (ns): ", plan.e2e_latency_ns);
+    if (plan.goodput_share > 0) summary->Line("goodput_share : ", StreamDouble(plan.goodput_share));
   } else {
     summary->Line("target_latency (ns): ", plan.target_latency_ns);
   }

@@ -27,10 +27,13 @@ from ._core import (
     TestResult as TestResult,
     TestScenario as TestScenario,
     TestSettings as TestSettings,
+    TokenClock as TokenClock,
+    TokenLog as TokenLog,
     TokenMetrics as TokenMetrics,
     __version__ as __version__,
     complete as complete,
     fail as fail,
+    first_token as first_token,
 )
 from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
@@ -67,6 +70,7 @@ from .logs.scoring import (
     class_answers as class_answers,
     score as score,
 )
+from .logs.tokens import TokenEvents as TokenEvents, read_tokens as read_tokens
 from .peak.find import find_peak as find_peak
 from .peak.result import (
     PeakNotDeterminedError as PeakNotDeterminedError,
@@ -157,6 +161,9 @@ __all__ = [
     "TestResult",
     "TestScenario",
     "TestSettings",
+    "TokenClock",
+    "TokenEvents",
+    "TokenLog",
     "TokenMetrics",
     "TruncatedLogWarning",
     "UnreadableLogWarning",
@@ -168,11 +175,13 @@ __all__ = [
     "complete",
     "fail",
     "find_peak",
+    "first_token",
     "pareto",
     "pareto_front",
     "read_accuracy",
     "read_progress",
     "read_samples",
+    "read_tokens",
     "score",
     "serve_metrics",
     "show_progress",

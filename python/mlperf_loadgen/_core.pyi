@@ -86,6 +86,40 @@ class PeakStrategy:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 
+class TokenClock:
+    """Which time of a token counts, where a system reports both."""
+
+    Arrival: ClassVar[TokenClock]
+    Read: ClassVar[TokenClock]
+    __members__: ClassVar[dict[str, TokenClock]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+class TokenLog:
+    """What is kept of the tokens of each sample, where a system reports them."""
+
+    Events: ClassVar[TokenLog]
+    Off: ClassVar[TokenLog]
+    __members__: ClassVar[dict[str, TokenLog]]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
 class LoggingMode:
     """Accepted for compatibility; has no effect."""
 
@@ -152,6 +186,12 @@ class TestSettings:
         tpot_latency: int = ...,
         infer_token_latencies: bool = ...,
         token_latency_scaling_factor: int = ...,
+        itl_latency: int = ...,
+        e2e_latency: int = ...,
+        goodput_share: float = ...,
+        allow_short_answers: bool = ...,
+        token_clock: TokenClock = ...,
+        token_log: TokenLog = ...,
         server_find_peak_strategy: PeakStrategy = ...,
         server_find_peak_max_qps: float = ...,
         server_pacing: Pacing = ...,
@@ -279,6 +319,31 @@ class TestSettings:
     """In Server and Offline, also report token rates that are inferred from the sample rate."""
     token_latency_scaling_factor: int
     """Number of tokens in a sample that infer_token_latencies assumes. Unit: tokens/sample."""
+    itl_latency: int
+    """Bound on the time between two tokens of an answer (ITL) that the target percentile of all
+    tokens must keep in Server. Only systems that report each token have it. 0 stands for no bound.
+    Unit: ns/token.
+    """
+    e2e_latency: int
+    """Bound on the whole latency, beside those on its tokens, that the target percentile of samples
+    must keep in Server. 0 stands for no bound. Unit: ns.
+    """
+    goodput_share: float
+    """Share of samples that must keep all the bounds together in Server. 0 stands for no such
+    demand. Unit: fraction.
+    """
+    allow_short_answers: bool
+    """Let answers of one token pass: they are counted, and have no time per output token. If it is
+    off, such an answer makes the result INVALID.
+    """
+    token_clock: TokenClock
+    """The time of a token that counts, where a system reports both: Arrival is when it came in at
+    this machine, Read is when the client read it, which is never earlier.
+    """
+    token_log: TokenLog
+    """Whether the times of all tokens are written beside the sample log, where a system reports
+    them: Events or Off.
+    """
     server_find_peak_strategy: PeakStrategy
     """How FindPeakPerformance searches. Bisection is the reference's way: it starts from a rate
     that passes. Estimate starts from any rate, runs trials with new arrival times, and gives an
@@ -458,6 +523,91 @@ class TokenMetrics:
     def early_stopping_ttft(self) -> EarlyStopping: ...
     @property
     def early_stopping_tpot(self) -> EarlyStopping: ...
+    @property
+    def early_stopping_e2e(self) -> EarlyStopping:
+        """Server with e2e_latency: that of the whole latency."""
+    @property
+    def inter_token(self) -> LatencyStats:
+        """Inter-token latency (ITL), ns a token, of all requests together: the time between two
+        arrivals of tokens, divided by the tokens of the later one and counted for each of them.
+        This and the statistics below have a count of 0 if the system under test does not report
+        what they are of.
+        """
+    @property
+    def inter_chunk(self) -> LatencyStats:
+        """Inter-chunk latency (ICL), ns, of all requests together: the time between two arrivals of
+        tokens, however many tokens came with them.
+        """
+    @property
+    def decode_per_token(self) -> LatencyStats:
+        """Decode time a token, ns, of each request: from its first token to its last, divided by
+        the tokens after those of the first arrival.
+        """
+    @property
+    def tail(self) -> LatencyStats:
+        """From the last token of a request to its completion, ns."""
+    @property
+    def first_output(self) -> LatencyStats:
+        """Time to first output (TTFO), ns, of the requests with reasoning before their answer: to
+        the first token that is no reasoning.
+        """
+    @property
+    def first_token_from_send(self) -> LatencyStats:
+        """Time to first token, ns, from when the last byte of the request was handed to the
+        operating system.
+        """
+    @property
+    def client_lag(self) -> LatencyStats:
+        """How much later than they arrived answers were read here, ns, of all reads of which that
+        is known.
+        """
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Tokens of the prompts, as the servers say; None if none does. This and the next two are
+        sums over the answers that say it.
+        """
+    @property
+    def cached_tokens(self) -> int | None:
+        """Tokens of the prompts that were cached; None if no server says it."""
+    @property
+    def reasoning_tokens(self) -> int | None:
+        """Tokens of reasoning in the answers; None if no server says it."""
+    @property
+    def event_count(self) -> int:
+        """Number of arrivals of tokens."""
+    @property
+    def tokens_per_event(self) -> float:
+        """Tokens an arrival; 0: none was reported."""
+    @property
+    def token_source(self) -> str:
+        """Who counted the tokens: "usage" and "token ids" are of the server, "tokenizer" of one
+        that was given, "events" are arrivals and not tokens. Of several the one to be trusted the
+        least; empty: not known.
+        """
+    @property
+    def cancelled_count(self) -> int:
+        """Number of requests that the system gave up on purpose. They did not fail, and are in no
+        latency and no throughput.
+        """
+    @property
+    def total_tokens_per_second(self) -> float | None:
+        """Tokens per second with those of the prompts, cached ones included; None if those are not
+        known.
+        """
+    @property
+    def short_answers(self) -> int:
+        """Number of answers of one token. They have no TPOT."""
+    @property
+    def goodput_count(self) -> int | None:
+        """Server: number of requests that kept all the bounds there are; None in other scenarios."""
+    @property
+    def goodput_share(self) -> float | None:
+        """Server: their share of the requests that were issued, with those that failed and without
+        those that were cancelled.
+        """
+    @property
+    def goodput_per_second(self) -> float | None:
+        """Server: requests per second that kept all the bounds."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -499,6 +649,9 @@ class PerformanceResult:
     @property
     def failures(self) -> list[str]:
         """Why samples failed: the first few different texts."""
+    @property
+    def failure_counts(self) -> dict[str, int]:
+        """How many samples failed of each of `failures`, and of "other reasons"."""
     @property
     def overlatency_query_count(self) -> int:
         """Server: number of queries that were over the latency bound or failed."""
@@ -693,6 +846,9 @@ class LogPaths:
     def trace(self) -> str: ...
     @property
     def samples(self) -> str: ...
+    @property
+    def tokens(self) -> str:
+        """The token log, which only systems have that report the arrivals of tokens."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -858,9 +1014,10 @@ class QueueSut(CallbackSut):
     def clear(self) -> None:
         """Forgets what is queued."""
 
-    def forward_to(self, dispatcher: LaneDispatcher | None) -> None:
-        """Hands queries to a LaneDispatcher in place of the queue; None: to the queue again. Not
-        while queries are issued.
+    def forward_to(self, receiver: object) -> None:
+        """Hands queries to a LaneDispatcher, or to the query taker of another extension module (a
+        capsule), in place of the queue; None: to the queue again. Not while queries are issued.
+        Raises TypeError for anything else.
         """
 
 class LaneDispatcher:
@@ -1176,6 +1333,16 @@ def complete(
     such as one of dtype object.
     """
 
+def first_token(
+    ids: npt.NDArray[np.uint64] | npt.NDArray[np.int64] | Sequence[int],
+    data: npt.NDArray[Any] | Buffer | Iterable[Buffer | str] | None = None,
+) -> None:
+    """Reports at one time the first tokens of samples that are not completed yet;
+    use_token_latencies measures the time to them. `ids` and `data` are as for `complete`; the data
+    goes into the accuracy log as that of the first token. Raises TypeError and ValueError before
+    any is reported.
+    """
+
 def make_list_sut(
     issue_query: Callable[[list[int], list[int]], object],
     flush_queries: Callable[[], object],
@@ -1237,6 +1404,8 @@ def read_accuracy(path: str) -> _AccuracyArrays: ...
 def read_progress() -> _Progress | None: ...
 
 _SAMPLE_FOLDER: str
+completion_door: object
+"""A capsule: how other extension modules complete samples."""
 
 def set_progress_shown(shown: bool) -> None:
     """Says that the caller now shows the progress on stderr, or no longer does. While any caller

@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "bind.h"
+#include "completion_door.h"
 #include "issue/completion_registry.h"
+#include "issue/timed_completions.h"
 #include "loadgen.h"
+#include "platform/clock.h"
 #include "python_sut.h"
 #include "record_array.h"
 #include "sample_batch.h"
@@ -86,6 +89,18 @@ bool Fail(const py::object& object, const std::string& reason) {
   return FailSamples(ids.data(), static_cast<size_t>(ids.size()), reason);
 }
 
+bool FailForReason(const ResponseId* ids, size_t count, const char* reason) {
+  return FailSamples(ids, count, reason);
+}
+
+int64_t NowNs() { return loadgen::MonotonicClock().NowNs(); }
+
+bool LogsResponses() {
+  const loadgen::CompletionScope scope;
+  if (scope.recorder() != nullptr) return scope.recorder()->logs_responses();
+  return loadgen::ActiveCompletionSink() != nullptr;
+}
+
 // Makes `exception` what StartTest raises. False if nothing is being issued.
 bool RaiseInTest(const py::object& exception) {
   if (!PyExceptionInstance_Check(exception.ptr())) {
@@ -119,9 +134,10 @@ void BindNetwork(py::module_& module) {
            "Issues one query from outside a test, uint64 of shape (n,) each.")
       .def(
           "clear", [](QueueSut& sut) { sut.queue().Clear(); }, "Forgets what is queued.")
-      .def("forward_to", &QueueSut::ForwardTo, py::arg("dispatcher").none(true),
-           "Hands queries to a LaneDispatcher in place of the queue; None: to the queue again. Not "
-           "while queries are issued.");
+      .def("forward_to", &QueueSut::ForwardTo, py::arg("receiver"),
+           "Hands queries to a LaneDispatcher, or to the query taker of another extension module "
+           "(a capsule), in place of the queue; None: to the queue again. Not while queries are "
+           "issued. Raises TypeError for anything else.");
   py::class_<ServedSamples, std::shared_ptr<ServedSamples>>(
       module, "ServedSamples",
       "Samples this process works on for the test of another one. While it is the process's "
@@ -155,6 +171,9 @@ void BindNetwork(py::module_& module) {
              "the result is INVALID for `reason`. `ids`: response ids, shape (n,); empty to report "
              "a fault that cost no sample. Returns False if no query is being issued; the call "
              "then counts for the set that has just ended, if there is one.");
+  static const CompletionDoor door = {loadgen::CompleteAt, FailForReason, NowNs, LogsResponses,
+                                      AbortTest};
+  module.attr("completion_door") = py::capsule(&door, kCompletionDoorName);
   module.def("raise_in_test", RaiseInTest, py::arg("exception"),
              "Ends the running test; StartTest raises `exception`. False if nothing is being "
              "issued.");

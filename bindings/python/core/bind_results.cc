@@ -55,14 +55,35 @@ py::dict LatenessAsDict(const Lateness& lateness) {
 }
 
 py::dict TokensAsDict(const TokenMetrics& tokens) {
-  return py::dict(
+  py::dict values(
       "token_count"_a = tokens.token_count, "first_token"_a = LatencyAsDict(tokens.first_token),
       "time_per_token"_a = LatencyAsDict(tokens.time_per_token),
       "throughput_with_overhead"_a = tokens.throughput_with_overhead,
       "throughput"_a = tokens.throughput, "completed_per_second"_a = tokens.completed_per_second,
       "per_second"_a = tokens.per_second,
       "early_stopping_ttft"_a = EarlyStoppingAsDict(tokens.early_stopping_ttft),
-      "early_stopping_tpot"_a = EarlyStoppingAsDict(tokens.early_stopping_tpot));
+      "early_stopping_tpot"_a = EarlyStoppingAsDict(tokens.early_stopping_tpot),
+      "early_stopping_e2e"_a = EarlyStoppingAsDict(tokens.early_stopping_e2e));
+  values["inter_token"] = LatencyAsDict(tokens.inter_token);
+  values["inter_chunk"] = LatencyAsDict(tokens.inter_chunk);
+  values["decode_per_token"] = LatencyAsDict(tokens.decode_per_token);
+  values["tail"] = LatencyAsDict(tokens.tail);
+  values["first_output"] = LatencyAsDict(tokens.first_output);
+  values["first_token_from_send"] = LatencyAsDict(tokens.first_token_from_send);
+  values["client_lag"] = LatencyAsDict(tokens.client_lag);
+  values["prompt_tokens"] = tokens.prompt_tokens;
+  values["cached_tokens"] = tokens.cached_tokens;
+  values["reasoning_tokens"] = tokens.reasoning_tokens;
+  values["event_count"] = tokens.event_count;
+  values["tokens_per_event"] = tokens.tokens_per_event;
+  values["token_source"] = tokens.token_source;
+  values["cancelled_count"] = tokens.cancelled_count;
+  values["total_tokens_per_second"] = tokens.total_tokens_per_second;
+  values["short_answers"] = tokens.short_answers;
+  values["goodput_count"] = tokens.goodput_count;
+  values["goodput_share"] = tokens.goodput_share;
+  values["goodput_per_second"] = tokens.goodput_per_second;
+  return values;
 }
 
 py::object TokensPerSecond(const PerformanceResult& result) {
@@ -84,6 +105,7 @@ py::dict PerformanceAsDict(const PerformanceResult& result) {
       "lateness"_a = LatenessAsDict(result.lateness));
   values["failed_sample_count"] = result.failed_sample_count;
   values["failures"] = result.failures;
+  values["failure_counts"] = result.failure_counts;
   values["lateness_held_up"] = LatenessAsDict(result.lateness_held_up);
   values["lateness_others"] = LatenessAsDict(result.lateness_others);
   values["pacing"] = py::str(py::cast(result.pacing).attr("name"));
@@ -149,7 +171,7 @@ py::dict ResultAsDict(const TestResult& result) {
   const LogPaths& logs = result.logs;
   values["logs"] = py::dict("summary"_a = Path(logs.summary), "detail"_a = Path(logs.detail),
                             "accuracy"_a = Path(logs.accuracy), "trace"_a = Path(logs.trace),
-                            "samples"_a = Path(logs.samples));
+                            "samples"_a = Path(logs.samples), "tokens"_a = Path(logs.tokens));
   return values;
 }
 
@@ -209,7 +231,61 @@ void BindPerformance(py::module_& module) {
                     "Server: tokens per second.")
       .def_readonly("per_second", &TokenMetrics::per_second, "Offline: tokens per second.")
       .def_readonly("early_stopping_ttft", &TokenMetrics::early_stopping_ttft)
-      .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot);
+      .def_readonly("early_stopping_tpot", &TokenMetrics::early_stopping_tpot)
+      .def_readonly("early_stopping_e2e", &TokenMetrics::early_stopping_e2e,
+                    "Server with e2e_latency: that of the whole latency.")
+      .def_readonly("inter_token", &TokenMetrics::inter_token,
+                    "Inter-token latency (ITL), ns a token, of all requests together: the time "
+                    "between two arrivals of tokens, divided by the tokens of the later one and "
+                    "counted for each of them. This and the statistics below have a count of 0 if "
+                    "the system under test does not report what they are of.")
+      .def_readonly("inter_chunk", &TokenMetrics::inter_chunk,
+                    "Inter-chunk latency (ICL), ns, of all requests together: the time between "
+                    "two arrivals of tokens, however many tokens came with them.")
+      .def_readonly("decode_per_token", &TokenMetrics::decode_per_token,
+                    "Decode time a token, ns, of each request: from its first token to its last, "
+                    "divided by the tokens after those of the first arrival.")
+      .def_readonly("tail", &TokenMetrics::tail,
+                    "From the last token of a request to its completion, ns.")
+      .def_readonly("first_output", &TokenMetrics::first_output,
+                    "Time to first output (TTFO), ns, of the requests with reasoning before their "
+                    "answer: to the first token that is no reasoning.")
+      .def_readonly("first_token_from_send", &TokenMetrics::first_token_from_send,
+                    "Time to first token, ns, from when the last byte of the request was handed to "
+                    "the operating system.")
+      .def_readonly("client_lag", &TokenMetrics::client_lag,
+                    "How much later than they arrived answers were read here, ns, of all reads of "
+                    "which that is known.")
+      .def_readonly("prompt_tokens", &TokenMetrics::prompt_tokens,
+                    "Tokens of the prompts, as the servers say; None if none does. This and the "
+                    "next two are sums over the answers that say it.")
+      .def_readonly("cached_tokens", &TokenMetrics::cached_tokens,
+                    "Tokens of the prompts that were cached; None if no server says it.")
+      .def_readonly("reasoning_tokens", &TokenMetrics::reasoning_tokens,
+                    "Tokens of reasoning in the answers; None if no server says it.")
+      .def_readonly("event_count", &TokenMetrics::event_count, "Number of arrivals of tokens.")
+      .def_readonly("tokens_per_event", &TokenMetrics::tokens_per_event,
+                    "Tokens an arrival; 0: none was reported.")
+      .def_readonly("token_source", &TokenMetrics::token_source,
+                    "Who counted the tokens: \"usage\" and \"token ids\" are of the server, "
+                    "\"tokenizer\" of one that was given, \"events\" are arrivals and not "
+                    "tokens. Of several the one to be trusted the least; empty: not known.")
+      .def_readonly("cancelled_count", &TokenMetrics::cancelled_count,
+                    "Number of requests that the system gave up on purpose. They did not fail, and "
+                    "are in no latency and no throughput.")
+      .def_readonly("total_tokens_per_second", &TokenMetrics::total_tokens_per_second,
+                    "Tokens per second with those of the prompts, cached ones included; None if "
+                    "those are not known.")
+      .def_readonly("short_answers", &TokenMetrics::short_answers,
+                    "Number of answers of one token. They have no TPOT.")
+      .def_readonly("goodput_count", &TokenMetrics::goodput_count,
+                    "Server: number of requests that kept all the bounds there are; None in other "
+                    "scenarios.")
+      .def_readonly("goodput_share", &TokenMetrics::goodput_share,
+                    "Server: their share of the requests that were issued, with those that failed "
+                    "and without those that were cancelled.")
+      .def_readonly("goodput_per_second", &TokenMetrics::goodput_per_second,
+                    "Server: requests per second that kept all the bounds.");
   using P = PerformanceResult;
   ValueClass<P>(module, "PerformanceResult", "What a performance phase means.")
       .def_readonly("valid", &P::valid)
@@ -231,6 +307,8 @@ void BindPerformance(py::module_& module) {
                     "Number of samples that `fail` ended or that were lost on the way. They are in "
                     "no latency and no throughput.")
       .def_readonly("failures", &P::failures, "Why samples failed: the first few different texts.")
+      .def_readonly("failure_counts", &P::failure_counts,
+                    "How many samples failed of each of `failures`, and of \"other reasons\".")
       .def_readonly("overlatency_query_count", &P::overlatency_query_count,
                     "Server: number of queries that were over the latency bound or failed.")
       .def_readonly("target_qps", &P::target_qps)
@@ -340,11 +418,15 @@ void BindTestResult(py::module_& module) {
       .def_property_readonly("accuracy", [](const LogPaths& self) { return Path(self.accuracy); })
       .def_property_readonly("trace", [](const LogPaths& self) { return Path(self.trace); })
       .def_property_readonly("samples", [](const LogPaths& self) { return Path(self.samples); })
+      .def_property_readonly(
+          "tokens", [](const LogPaths& self) { return Path(self.tokens); },
+          "The token log, which only systems have that report the arrivals of tokens.")
       .keep("summary", &LogPaths::summary)
       .keep("detail", &LogPaths::detail)
       .keep("accuracy", &LogPaths::accuracy)
       .keep("trace", &LogPaths::trace)
-      .keep("samples", &LogPaths::samples);
+      .keep("samples", &LogPaths::samples)
+      .keep("tokens", &LogPaths::tokens);
   using R = TestResult;
   ValueClass<R>(module, "TestResult", "What a test means; print it for the whole.")
       .def_readonly("scenario", &R::scenario)

@@ -207,6 +207,14 @@ void BindEnums(py::module_& module) {
   py::enum_<PeakStrategy>(module, "PeakStrategy", "How FindPeakPerformance searches.")
       .value("Bisection", PeakStrategy::Bisection)
       .value("Estimate", PeakStrategy::Estimate);
+  py::enum_<TokenClock>(module, "TokenClock",
+                        "Which time of a token counts, where a system reports both.")
+      .value("Arrival", TokenClock::Arrival)
+      .value("Read", TokenClock::Read);
+  py::enum_<TokenLog>(module, "TokenLog",
+                      "What is kept of the tokens of each sample, where a system reports them.")
+      .value("Events", TokenLog::Events)
+      .value("Off", TokenLog::Off);
   py::enum_<LoggingMode>(module, "LoggingMode", "Accepted for compatibility; has no effect.")
       .value("AsyncPoll", LoggingMode::AsyncPoll)
       .value("EndOfTestOnly", LoggingMode::EndOfTestOnly)

@@ -1,4 +1,5 @@
-// complete(ids, data=None, n_tokens=None): a whole batch from arrays.
+// complete(ids, data=None, n_tokens=None) and first_token(ids, data=None): a whole batch from
+// arrays.
 #include "complete_arrays.h"
 
 #include <algorithm>
@@ -87,9 +88,13 @@ class Column {
 // out as PyArg_ParseTupleAndKeywords takes as long as completing a sample.
 class Arguments {
  public:
+  // `most`: how many of the arguments the function has.
+  Arguments(const char* function, Py_ssize_t most) : function_(function), most_(most) {}
+
   bool Parse(PyObject* const* values, Py_ssize_t count, PyObject* names) {
-    if (count > kCount) {
-      PyErr_Format(PyExc_TypeError, "complete takes at most 3 arguments, not %zd", count);
+    if (count > most_) {
+      PyErr_Format(PyExc_TypeError, "%s takes at most %zd arguments, not %zd", function_, most_,
+                   count);
       return false;
     }
     std::copy(values, values + count, values_);
@@ -97,7 +102,7 @@ class Arguments {
     for (Py_ssize_t i = 0; i < named; ++i) {
       if (!Set(PyTuple_GET_ITEM(names, i), values[count + i])) return false;
     }
-    if (values_[0] == nullptr) PyErr_SetString(PyExc_TypeError, "complete needs ids");
+    if (values_[0] == nullptr) PyErr_Format(PyExc_TypeError, "%s needs ids", function_);
     return values_[0] != nullptr;
   }
 
@@ -112,7 +117,7 @@ class Arguments {
   static PyObject* OrNone(PyObject* value) { return value == nullptr ? Py_None : value; }
 
   bool Set(PyObject* name, PyObject* value) {
-    for (Py_ssize_t i = 0; i < kCount; ++i) {
+    for (Py_ssize_t i = 0; i < most_; ++i) {
       if (values_[i] != nullptr || PyUnicode_CompareWithASCIIString(name, kNames[i]) != 0) continue;
       values_[i] = value;
       return true;
@@ -121,6 +126,8 @@ class Arguments {
     return false;
   }
 
+  const char* function_;
+  Py_ssize_t most_;
   PyObject* values_[kCount] = {};
 };
 
@@ -128,7 +135,7 @@ class Arguments {
 
 PyObject* Complete(PyObject*, PyObject* const* values, Py_ssize_t n_values, PyObject* names) {
   Call call;
-  Arguments arguments;
+  Arguments arguments("complete", 3);
   if (!arguments.Parse(values, n_values, names)) return nullptr;
   PyObject *ids = arguments.ids(), *data = arguments.data(), *n_tokens = arguments.n_tokens();
   Column id_column, token_column;
@@ -157,6 +164,26 @@ PyObject* Complete(PyObject*, PyObject* const* values, Py_ssize_t n_values, PyOb
     complete_all();
   } else {
     complete_all();
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* FirstToken(PyObject*, PyObject* const* values, Py_ssize_t n_values, PyObject* names) {
+  Call call;
+  Arguments arguments("first_token", 2);
+  if (!arguments.Parse(values, n_values, names)) return nullptr;
+  Column id_column;
+  Payloads payloads;
+  if (!id_column.Read(arguments.ids(), "ids")) return nullptr;
+  const bool has_data = arguments.data() != Py_None;
+  if (has_data && !payloads.Read(arguments.data(), id_column.size())) return nullptr;
+  for (Py_ssize_t i = 0; i < id_column.size(); ++i) {
+    call.FirstToken(
+        {id_column[i], has_data ? payloads.data(i) : 0, has_data ? payloads.size(i) : 0});
+  }
+  if (call.is_elsewhere()) {
+    const WithoutGil without_gil;
+    call.Publish();
   }
   Py_RETURN_NONE;
 }

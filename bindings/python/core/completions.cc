@@ -216,6 +216,13 @@ PyMethodDef functions[] = {
      "and U), each text is logged without its padding, and U as UTF-8. `n_tokens`: None, or an "
      "integer for each sample. Raises TypeError and ValueError before any sample is completed; "
      "TypeError also for an array of addresses instead of responses, such as one of dtype object."},
+    {"first_token",
+     AsMethod(Guarded<FirstToken, PyObject*, PyObject* const*, Py_ssize_t, PyObject*>),
+     METH_FASTCALL | METH_KEYWORDS,
+     "first_token(ids, data=None)\n\nReports at one time the first tokens of samples that are not "
+     "completed yet; use_token_latencies measures the time to them. `ids` and `data` are as for "
+     "`complete`; the data goes into the accuracy log as that of the first token. Raises TypeError "
+     "and ValueError before any is reported."},
     {}};
 
 }  // namespace

@@ -124,7 +124,26 @@ QueueSut::QueueSut(py::object flush, py::object name)
 
 void QueueSut::IssueQuery(const std::vector<QuerySample>& samples) {
   if (dispatcher_) return dispatcher_->Issue(samples.data(), samples.size());
+  if (taker_ != nullptr) return taker_->issue(taker_->self, samples.data(), samples.size());
   queue_.Push(samples.data(), samples.size(), loadgen::MonotonicClock().NowNs());
+}
+
+void QueueSut::ForwardTo(const py::object& receiver) {
+  std::shared_ptr<network::LaneDispatcher> dispatcher;
+  const QueryTaker* taker = nullptr;
+  if (PyCapsule_IsValid(receiver.ptr(), kQueryTakerName) != 0) {
+    taker = static_cast<const QueryTaker*>(PyCapsule_GetPointer(receiver.ptr(), kQueryTakerName));
+  } else if (py::isinstance<network::LaneDispatcher>(receiver)) {
+    dispatcher = receiver.cast<std::shared_ptr<network::LaneDispatcher>>();
+  } else if (!receiver.is_none()) {
+    throw py::type_error(
+        "receiver must be a LaneDispatcher, the capsule of a query taker or None, "
+        "not " +
+        py::repr(receiver).cast<std::string>());
+  }
+  dispatcher_ = std::move(dispatcher);
+  taker_ = taker;
+  taker_capsule_ = taker != nullptr ? receiver : py::object();
 }
 
 PythonQsl::PythonQsl(size_t total_sample_count, size_t performance_sample_count, py::object load,

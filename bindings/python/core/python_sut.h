@@ -11,10 +11,12 @@
 
 #include "conduct/index_keeper.h"
 #include "issue/keeping_system.h"
+#include "issue/timing_system.h"
 #include "lane_dispatcher.h"
 #include "platform/run_control.h"
 #include "query_dispatch_library.h"
 #include "query_sample_library.h"
+#include "query_taker.h"
 #include "serve/query_queue.h"
 
 namespace mlperf::python {
@@ -90,21 +92,25 @@ class PythonSut : public QueryDispatchLibrary, public loadgen::KeepingSystem {
   std::string name_;
 };
 
-// Keeps its queries for another thread, or hands them to a dispatcher. Issuing one takes no GIL.
-class QueueSut : public PythonSut {
+// Keeps its queries for another thread, or hands them to a dispatcher or to another module's taker.
+// Issuing one takes no GIL.
+class QueueSut : public PythonSut, public loadgen::TimingSystem {
  public:
   QueueSut(py::object flush, py::object name);
   void IssueQuery(const std::vector<QuerySample>& samples) override;
   void IssueAndKeep(std::vector<QuerySample> samples) override { IssueQuery(samples); }
   loadgen::QueryQueue& queue() { return queue_; }
-  // Queries go to the dispatcher, or into the queue if it is null. Not while any are issued.
-  void ForwardTo(std::shared_ptr<network::LaneDispatcher> dispatcher) {
-    dispatcher_ = std::move(dispatcher);
-  }
+  // A taker's answers have times of their own.
+  bool TimesItsAnswers() const override { return taker_ != nullptr; }
+  // Queries go to a LaneDispatcher or to the capsule of a QueryTaker; if it is None, into the
+  // queue. Not while any are issued.
+  void ForwardTo(const py::object& receiver);
 
  private:
   loadgen::QueryQueue queue_;
   std::shared_ptr<network::LaneDispatcher> dispatcher_;
+  py::object taker_capsule_;
+  const QueryTaker* taker_ = nullptr;
 };
 
 class PythonQsl : public QuerySampleLibrary, public loadgen::IndexKeeper {

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -51,6 +53,11 @@ bool Same(const Value& left, const Value& right) {
   } else {
     return left == right;
   }
+}
+
+inline bool Same(const std::map<std::string, uint64_t>& left,
+                 const std::map<std::string, uint64_t>& right) {
+  return left == right;
 }
 
 template <typename Value, size_t size>

@@ -154,6 +154,12 @@ DEFAULTS = {
     "tpot_latency": 100000000,
     "infer_token_latencies": False,
     "token_latency_scaling_factor": 0,
+    "itl_latency": 0,
+    "e2e_latency": 0,
+    "goodput_share": 0.0,
+    "allow_short_answers": False,
+    "token_clock": lg.TokenClock.Arrival,
+    "token_log": lg.TokenLog.Events,
     "server_find_peak_strategy": lg.PeakStrategy.Bisection,
     "server_find_peak_max_qps": 1e9,
     "server_pacing": lg.Pacing.Auto,
@@ -175,6 +181,10 @@ OTHER_VALUES = {
     if name == "server_pacing"
     else lg.PeakStrategy.Estimate
     if name == "server_find_peak_strategy"
+    else lg.TokenClock.Read
+    if name == "token_clock"
+    else lg.TokenLog.Off
+    if name == "token_log"
     else (not value)
     if type(value) is bool
     else value + 3

@@ -22,7 +22,20 @@ CLASSES = {
     if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
 }
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
-ENUMS = ("TestScenario", "TestMode", "Pacing", "PeakStrategy", "LoggingMode")
+VARIABLES = {
+    node.target.id
+    for node in TREE.body
+    if isinstance(node, ast.AnnAssign) and not node.target.id.startswith("_")
+}
+ENUMS = (
+    "TestScenario",
+    "TestMode",
+    "Pacing",
+    "PeakStrategy",
+    "TokenClock",
+    "TokenLog",
+    "LoggingMode",
+)
 
 
 def members(name):
@@ -58,7 +71,7 @@ def stub_parameters(node):
 
 def test_same_public_names():
     public = {name for name in vars(_core) if not name.startswith("_")}
-    assert public == CLASSES.keys() | FUNCTIONS.keys()
+    assert public == CLASSES.keys() | FUNCTIONS.keys() | VARIABLES
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -533,8 +533,8 @@ RunRecord EveryNthFails(int64_t nth) {
   }
   RunRecord record = builder.Build();
   record.violations.counts[static_cast<size_t>(Violation::kFailed)] = record.samples_failed;
-  record.violations.AddFailureText("HTTP 500");
-  record.violations.AddFailureText("timeout");
+  record.violations.AddFailureText("HTTP 500", 1);
+  record.violations.AddFailureText("timeout", 1);
   return record;
 }
 
@@ -625,7 +625,7 @@ TEST(VerdictFailureTest, OfflineThroughputIsOfWhatWasAnsweredInAllTheTime) {
   std::vector<SampleEvents> samples;
   for (int64_t i = 1; i <= 500; ++i) samples.push_back({i * 4 * kMs, kNever, 0, i > 250});
   RunRecord record = RecordBuilder(500).Query(0, 100, samples).Build();
-  record.violations.AddFailureText("HTTP 500");
+  record.violations.AddFailureText("HTTP 500", 1);
   const PerformanceResult result = EvaluatePerformance(PlanFor(TestScenario::Offline), record);
   EXPECT_DOUBLE_EQ(result.samples_per_second, 250 / 2.0);
   EXPECT_DOUBLE_EQ(result.max_latency_s, 1);
