@@ -41,6 +41,11 @@ PRINTED = {
         r"  queries issued: 1",
         r"  samples completed: 66,000",
     ],
+    "streaming/words.py": [
+        r"Server PerformanceOnly of Decoder: (IN)?VALID",
+        rf"  first token: mean {NUMBER} \w+, .*",
+        rf"  per token: mean {NUMBER} \w+, .*",
+    ],
     "function_api.py": [r"100 answers logged, the first one: SAMPLE \d+"],
     "classification/main.py": [
         rf"accuracy +PASSED +{ACCURACY}",
@@ -109,6 +114,7 @@ def test_every_program_is_run() -> None:
     assert programs | {
         "classification/main.py",
         "network/measure.py",
+        "streaming/words.py",
         "webdataset/measure_shards.py",
     } == set(PRINTED)
 
