@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "evaluate/goodput.h"
 #include "evaluate/latency_stats.h"
 #include "evaluate/lateness_caution.h"
 #include "evaluate/token_stats.h"
@@ -22,13 +23,19 @@
 namespace mlperf::loadgen {
 namespace {
 
-// Queries that failed or were over the bound; in token mode, over the bound that more missed.
+// Queries that failed or were over the bound; in token mode, over the bound that most missed, or
+// over any of them if a share of the queries must keep all.
 uint64_t CountOverBound(const RunPlan& plan, const RunRecord& record,
                         const PerformanceResult& result) {
   if (!plan.use_token_latencies) return result.overlatency_query_count;
+  if (plan.goodput_share > 0) return CountRequests(record) - CountWithinBounds(plan, record);
   const TokenTimes times = ComputeTokenTimes(record);
-  return record.samples_failed + std::max(CountOver(times.first_token_ns, plan.ttft_latency_ns),
-                                          CountOver(times.time_per_token_ns, plan.tpot_latency_ns));
+  uint64_t over = std::max(CountOver(times.first_token_ns, plan.ttft_latency_ns),
+                           CountOver(times.time_per_token_ns, plan.tpot_latency_ns));
+  if (plan.e2e_latency_ns > 0) {
+    over = std::max(over, CountOver(SampleLatencies(record), plan.e2e_latency_ns));
+  }
+  return record.samples_failed + over;
 }
 
 // A trial of a bisection, judged by the performance constraints alone, but for failures: a run in

@@ -116,6 +116,17 @@ void RefuseBoundOfZero(std::string_view name, uint64_t bound_ns) {
                       " is 0: no query can keep such a bound; set it to at least 1 ns");
 }
 
+void RefuseGoodputShare(double share) {
+  const OptionRange& range = *FindOptionRange("goodput");
+  if (share == 0 || range.Allows(share)) return;
+  throw SettingsError("goodput_share is " + NumberText(share) + ": for a search by estimate " +
+                      range.WhatToGive());
+}
+
+uint64_t LatencyBoundNs(const RunPlan& plan) {
+  return plan.use_token_latencies ? plan.e2e_latency_ns : plan.target_latency_ns;
+}
+
 }  // namespace
 
 void CheckPeakSearch(const RunPlan& plan, const PeakSearchHooks& hooks) {
@@ -133,6 +144,7 @@ void CheckPeakSearch(const RunPlan& plan, const PeakSearchHooks& hooks) {
   if (plan.use_token_latencies) {
     RefuseBoundOfZero("ttft_latency", plan.ttft_latency_ns);
     RefuseBoundOfZero("tpot_latency", plan.tpot_latency_ns);
+    RefuseGoodputShare(plan.goodput_share);
   } else {
     RefuseBoundOfZero("server_target_latency_ns", plan.target_latency_ns);
   }
@@ -141,18 +153,22 @@ void CheckPeakSearch(const RunPlan& plan, const PeakSearchHooks& hooks) {
 }
 
 std::vector<TrialBound> TrialBounds(const RunPlan& plan, const std::optional<double>& goodput) {
-  const double latency_s = static_cast<double>(plan.target_latency_ns) / kNsPerSecond;
+  const double latency_s = static_cast<double>(LatencyBoundNs(plan)) / kNsPerSecond;
   const double first_token_s = static_cast<double>(plan.ttft_latency_ns) / kNsPerSecond;
   const double per_token_s = static_cast<double>(plan.tpot_latency_ns) / kNsPerSecond;
   const double over_share = 1 - goodput.value_or(plan.target_latency_percentile);
   const bool tokens = plan.use_token_latencies;
-  if (goodput) {
-    const double bound_s = tokens ? std::max(first_token_s, per_token_s) : latency_s;
-    return {{!tokens, tokens, tokens, {bound_s, over_share}}};
-  }
   if (!tokens) return {{true, false, false, {latency_s, over_share}}};
-  return {{false, true, false, {first_token_s, over_share}},
-          {false, false, true, {per_token_s, over_share}}};
+  const bool whole = plan.e2e_latency_ns > 0;
+  const double longest_s = std::max({first_token_s, per_token_s, latency_s});
+  if (goodput) return {{whole, true, true, {longest_s, over_share}}};
+  std::vector<TrialBound> bounds = {{false, true, false, {first_token_s, over_share}},
+                                    {false, false, true, {per_token_s, over_share}}};
+  if (whole) bounds.push_back({true, false, false, {latency_s, over_share}});
+  if (plan.goodput_share > 0) {
+    bounds.push_back({whole, true, true, {longest_s, 1 - plan.goodput_share}});
+  }
+  return bounds;
 }
 
 PeakFinderOptions FinderOptions(const RunPlan& plan, const std::vector<TrialBound>& bounds,
@@ -288,7 +304,7 @@ TrialObserver::TrialObserver(const RunPlan& plan, const std::vector<TrialBound>&
     : request_(request),
       ttft_bound_ns_(plan.ttft_latency_ns),
       tpot_bound_ns_(plan.tpot_latency_ns),
-      latency_bound_ns_(plan.target_latency_ns) {
+      latency_bound_ns_(LatencyBoundNs(plan)) {
   for (size_t i = 0; i < bounds.size(); ++i) {
     TrialWatchOptions options;
     options.rate_qps = request.rate_qps;
@@ -346,15 +362,18 @@ void TrialObserver::Report(const SetView& view, bool ended, Watched* watched) co
 std::optional<bool> TrialObserver::IsOver(const TrialBound& bound, const SetView& view,
                                           uint64_t query, bool ended) const {
   if (view.slots.Failed(query)) return true;
+  if (view.slots.Cancelled(query)) return false;
   const int64_t due_ns = view.start_ns + view.slots.scheduled_delta_ns[query];
   const int64_t done_ns = view.slots.AnsweredNs(query);
   const auto later_than = [](int64_t duration_ns, uint64_t bound_ns) {
     return std::cmp_greater(duration_ns, bound_ns);
   };
+  if (view.answers_are_timed && done_ns == 0) return ended ? std::optional(true) : std::nullopt;
   if (bound.latency) {
-    if (done_ns != 0) return later_than(done_ns - due_ns, latency_bound_ns_);
-    if (ended || later_than(view.now_ns - due_ns, latency_bound_ns_)) return true;
-    return std::nullopt;
+    const int64_t taken_ns = (done_ns != 0 ? done_ns : view.now_ns) - due_ns;
+    if (later_than(taken_ns, latency_bound_ns_)) return true;
+    if (done_ns == 0 && ended) return true;
+    if (!bound.first_token) return done_ns != 0 ? std::optional(false) : std::nullopt;
   }
   const int64_t token_ns = Load(view.slots.first_token_ns[query]);
   if (bound.first_token) {

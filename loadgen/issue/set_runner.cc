@@ -11,6 +11,7 @@
 #include "issue/recorder.h"
 #include "issue/silence_report.h"
 #include "issue/stall_watch.h"
+#include "issue/timing_system.h"
 #include "issue/watched_set.h"
 #include "traffic/query_source.h"
 
@@ -25,6 +26,11 @@ StallWatch WatchFor(const RunPlan& plan) {
       plan.stall_counts_from_issue ? StallRule::kTimeout : StallRule::kTimeoutAndPace);
 }
 
+bool AreTimed(SystemUnderTest* sut) {
+  const auto* timing = dynamic_cast<TimingSystem*>(sut);
+  return timing != nullptr && timing->TimesItsAnswers();
+}
+
 // The gate of one set: each poll also looks whether the system under test still answers, and lets
 // an observer look.
 class WatchingGate : public CallbackGate {
@@ -35,7 +41,8 @@ class WatchingGate : public CallbackGate {
         observer_(observer),
         context_(context),
         silence_(silence),
-        watch_(WatchFor(plan)) {}
+        watch_(WatchFor(plan)),
+        answers_are_timed_(AreTimed(actors.sut)) {}
 
   void Enter() override { actors_.gate->Enter(); }
   void Leave() override { actors_.gate->Leave(); }
@@ -45,8 +52,8 @@ class WatchingGate : public CallbackGate {
     const int64_t now_ns = actors_.clock->NowNs();
     const uint64_t completed = recorder.completed_count();
     if (observer_ != nullptr && !context_->seen_enough &&
-        observer_->HasSeenEnough(
-            {*recorder.slots(), recorder.queries_ready(), completed, context_->start_ns, now_ns})) {
+        observer_->HasSeenEnough({*recorder.slots(), recorder.queries_ready(), completed,
+                                  context_->start_ns, now_ns, answers_are_timed_})) {
       context_->seen_enough = true;
     }
     if (!actors_.background_threads) silence_->Look(now_ns);
@@ -65,6 +72,7 @@ class WatchingGate : public CallbackGate {
   IssueContext* context_;
   SilenceReport* silence_;
   StallWatch watch_;
+  const bool answers_are_timed_;
 };
 
 Recorder::Options RecorderOptions(const RunPlan& plan, const SetRequest& request,

@@ -39,6 +39,9 @@ struct SetView {
   uint64_t samples_completed;
   int64_t start_ns;  // Clock readings.
   int64_t now_ns;
+  // An answer is known, with its first token, only once it is complete, and may be in time although
+  // it is not known yet (TimingSystem).
+  bool answers_are_timed = false;
 };
 
 class SetObserver {

@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conduct/peak_trials.h"
@@ -400,6 +402,108 @@ TEST(TrialBoundsTest, AreThoseOfTheVerdict) {
   ASSERT_EQ(bounds.size(), 1u);
   EXPECT_TRUE(bounds[0].first_token && bounds[0].per_token && !bounds[0].latency);
   EXPECT_NEAR(bounds[0].constraint.over_share, 0.1, 1e-12);
+}
+
+TEST(TrialBoundsTest, OfTheWholeLatencyAndOfAllTogetherIfTheVerdictHasThem) {
+  TestSettings settings;
+  settings.scenario = TestScenario::Server;
+  settings.use_token_latencies = true;
+  settings.server_ttft_latency = 2'000'000'000;
+  settings.server_tpot_latency = 200'000'000;
+  settings.server_e2e_latency = 9'000'000'000;
+  settings.server_goodput_share = 0.9;
+  const std::vector<TrialBound> bounds = TrialBounds(PlanOf(settings), std::nullopt);
+  ASSERT_EQ(bounds.size(), 4u);
+  EXPECT_TRUE(bounds[2].latency && !bounds[2].first_token && !bounds[2].per_token);
+  EXPECT_DOUBLE_EQ(bounds[2].constraint.bound_s, 9);
+  EXPECT_NEAR(bounds[2].constraint.over_share, 0.01, 1e-12);
+  EXPECT_TRUE(bounds[3].latency && bounds[3].first_token && bounds[3].per_token);
+  EXPECT_NEAR(bounds[3].constraint.over_share, 0.1, 1e-12);
+
+  settings.mode = TestMode::FindPeakPerformance;
+  settings.server_find_peak_strategy = PeakStrategy::Estimate;
+  EXPECT_NO_THROW(CheckPeakSearch(PlanOf(settings), {}));
+  settings.server_goodput_share = 1;
+  EXPECT_THROW(CheckPeakSearch(PlanOf(settings), {}), SettingsError);
+}
+
+// One query, due at the start, of a trial that is looked at 3 s later.
+class OneQuery {
+ public:
+  OneQuery() {
+    slots_.scheduled_delta_ns.Grow(1);
+    slots_.issued_ns.Grow(1);
+    slots_.completed_ns.Grow(1);
+    slots_.first_token_ns.Grow(1);
+    slots_.token_count.Grow(1);
+    slots_.issued_ns[0] = kStartNs;
+  }
+
+  void Answer(int64_t first_token_ns, int64_t completed_ns, int64_t tokens) {
+    slots_.first_token_ns[0] = kStartNs + first_token_ns;
+    slots_.token_count[0] = tokens;
+    slots_.completed_ns[0] = kStartNs + completed_ns;
+  }
+  void Cancel() { slots_.completed_ns[0] = SampleSlots::CancelledAt(kStartNs + 1); }
+
+  // Queries, and of them over the bound, that each bound of a trial in progress knows.
+  std::vector<std::pair<uint64_t, uint64_t>> Known(const TestSettings& settings, bool timed) {
+    const RunPlan plan = PlanOf(settings);
+    const std::vector<TrialBound> bounds = TrialBounds(plan, std::nullopt);
+    TrialRequest request;
+    request.rate_qps = 1;
+    request.duration_s = 100;
+    TrialObserver observer(plan, bounds, request);
+    observer.HasSeenEnough({slots_, 1, 0, kStartNs, kStartNs + 3'000'000'000, timed});
+    RunRecord none;  // Without queries, nothing is added at the end.
+    none.slots = std::make_shared<SampleSlots>();
+    std::vector<std::pair<uint64_t, uint64_t>> known;
+    for (const OverCounts& counts : observer.Outcome(none, 0).counts) {
+      known.emplace_back(counts.queries, counts.over);
+    }
+    return known;
+  }
+
+ private:
+  static constexpr int64_t kStartNs = 1'000'000'007;
+  SampleSlots slots_;
+};
+
+using Known = std::vector<std::pair<uint64_t, uint64_t>>;
+
+TestSettings AllBounds() {
+  TestSettings settings;
+  settings.scenario = TestScenario::Server;
+  settings.use_token_latencies = true;
+  settings.server_ttft_latency = 1'000'000'000;
+  settings.server_tpot_latency = 100'000'000;
+  settings.server_e2e_latency = 2'000'000'000;
+  settings.server_goodput_share = 0.9;
+  return settings;
+}
+
+TEST(TrialObserverTest, WhatIsOutstandingForTooLongIsLateButOfATimedSystem) {
+  OneQuery query;
+  EXPECT_EQ(query.Known(AllBounds(), false), (Known{{1, 1}, {0, 0}, {1, 1}, {1, 1}}));
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{0, 0}, {0, 0}, {0, 0}, {0, 0}}));
+}
+
+TEST(TrialObserverTest, AnAnswerKeepsEachBoundOrNot) {
+  OneQuery query;
+  query.Answer(500'000'000, 1'900'000'000, 15);  // 100 ms a token.
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{1, 0}, {1, 0}, {1, 0}, {1, 0}}));
+  query.Answer(500'000'000, 1'900'000'000, 14);
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{1, 0}, {1, 1}, {1, 0}, {1, 1}}));
+  query.Answer(500'000'000, 2'000'000'001, 100);
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{1, 0}, {1, 0}, {1, 1}, {1, 1}}));
+  query.Answer(1'000'000'001, 1'900'000'000, 100);
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{1, 1}, {1, 0}, {1, 0}, {1, 1}}));
+}
+
+TEST(TrialObserverTest, WhatWasCancelledIsNotLate) {
+  OneQuery query;
+  query.Cancel();
+  EXPECT_EQ(query.Known(AllBounds(), true), (Known{{1, 0}, {1, 0}, {1, 0}, {1, 0}}));
 }
 
 TEST(TrialPlanTest, HasArrivalsOfItsOwnUnlessItConfirms) {

@@ -43,6 +43,7 @@ const std::vector<KeyCase> kKeyCases = {
     {"mode", "*", "3", "mode", 3},
     {"use_token_latencies", "*", "1", "use_token_latencies", 1},
     {"use_token_latencies", "*", "2", "use_token_latencies", 0},
+    {"allow_short_answers", "*", "1", "allow_short_answers", 1},
     {"infer_token_latencies", "*", "1", "infer_token_latencies", 1},
     {"infer_token_latencies", "*", "2", "infer_token_latencies", 0},
     {"target_latency_percentile", "SingleStream", "99.9", "single_stream_target_latency_percentile",
@@ -143,6 +144,17 @@ TEST(ApplyConfigTest, ReadsTokenBoundsOnlyWhereTokenLatenciesAreOn) {
   TestSettings before;
   before.use_token_latencies = true;
   EXPECT_EQ(Apply(bounds, "m", "SingleStream", 2, before).server_tpot_latency, 3000000u);
+}
+
+TEST(ApplyConfigTest, ReadsTheOtherBoundsOfTokensLikewise) {
+  const std::string bounds =
+      "*.Server.itl_latency = 40\n*.Server.e2e_latency = 9000\n*.Server.goodput_share = 0.99\n";
+  EXPECT_EQ(Apply(bounds).server_itl_latency, 0u);
+  EXPECT_EQ(Apply(bounds).config_diagnostics.size(), 3u);
+  const TestSettings on = Apply("*.*.use_token_latencies = 1\n" + bounds);
+  EXPECT_EQ(on.server_itl_latency, 40'000'000u);
+  EXPECT_EQ(on.server_e2e_latency, 9'000'000'000u);
+  EXPECT_EQ(on.server_goodput_share, 0.99);
 }
 
 TEST(ApplyConfigTest, ReadsScalingFactorOnlyWhereTokensAreInferred) {

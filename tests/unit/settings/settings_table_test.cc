@@ -37,10 +37,10 @@ constexpr size_t MemberCount() {
 }
 
 // Four members, what FromConfig met and did, are no settings.
-static_assert(MemberCount<TestSettings>() == 49 + 4);
+static_assert(MemberCount<TestSettings>() == 55 + 4);
 
 TEST(SettingsTable, HasOneRowForEachMember) {
-  EXPECT_EQ(AllSettings().size(), 49u);
+  EXPECT_EQ(AllSettings().size(), 55u);
   std::set<std::string_view> names;
   const TestSettings settings;
   std::set<const void*> members;
@@ -50,8 +50,8 @@ TEST(SettingsTable, HasOneRowForEachMember) {
         std::visit([&](auto member) { return static_cast<const void*>(&(settings.*member)); },
                    setting.member));
   }
-  EXPECT_EQ(names.size(), 49u);
-  EXPECT_EQ(members.size(), 49u);
+  EXPECT_EQ(names.size(), 55u);
+  EXPECT_EQ(members.size(), 55u);
 }
 
 TEST(SettingsTable, FollowsTheOrderOfTheDetailLog) {
@@ -110,10 +110,12 @@ TEST(SettingsTable, NamesScenarioOfScenarioSettings) {
     for (const auto& [prefix, applies_to] : kByPrefix) {
       if (setting.name.starts_with(prefix)) expected = applies_to;
     }
-    if (setting.name == "use_token_latencies") expected = AppliesTo::kTokens;
-    if (setting.name == "ttft_latency" || setting.name == "tpot_latency") {
-      expected = AppliesTo::kServerTokens;
-    }
+    static const std::set<std::string_view> kOfTokens = {"use_token_latencies",
+                                                         "allow_short_answers", "token_log"};
+    static const std::set<std::string_view> kBounds = {
+        "ttft_latency", "tpot_latency", "itl_latency", "e2e_latency", "goodput_share"};
+    if (kOfTokens.contains(setting.name)) expected = AppliesTo::kTokens;
+    if (kBounds.contains(setting.name)) expected = AppliesTo::kServerTokens;
     if (setting.name == "infer_token_latencies" || setting.name == "token_latency_scaling_factor") {
       expected = AppliesTo::kServerAndOffline;
     }
@@ -170,13 +172,18 @@ TEST(SettingsTable, ListsWhatNoConfigFileCanSet) {
                                                 "server_num_issue_query_threads",
                                                 "server_find_peak_strategy",
                                                 "server_find_peak_max_qps",
-                                                "server_pacing"};
+                                                "server_pacing",
+                                                "token_clock",
+                                                "token_log"};
   EXPECT_EQ(without_key, kExpected);
 }
 
 TEST(SettingsTable, PutsKeysAfterThoseTheyDependOn) {
   EXPECT_LT(FindSetting("use_token_latencies"), FindSetting("ttft_latency"));
   EXPECT_LT(FindSetting("use_token_latencies"), FindSetting("tpot_latency"));
+  for (const char* name : {"itl_latency", "e2e_latency", "goodput_share"}) {
+    EXPECT_LT(FindSetting("use_token_latencies"), FindSetting(name));
+  }
   EXPECT_LT(FindSetting("infer_token_latencies"), FindSetting("token_latency_scaling_factor"));
 }
 
