@@ -109,7 +109,7 @@ void AnswerReader::TakeEvent(const StreamEvent& event) {
   const std::string_view data = TrimBlanks(event.data);
   if (data == kEndMark) return Complete();
   if (event.name == StreamEvent::Name::kError) {
-    return Fail("an error in the stream", "the server sent an error: " + ErrorWords(data));
+    return FailAs("the server sent an error: " + ErrorWords(data));
   }
   AnswerText* const text = options_.keep_text ? &answer_.text : nullptr;
   const EventFacts facts = ReadEvent(data, {text, options_.keep_token_ids});
@@ -120,7 +120,7 @@ void AnswerReader::TakeEvent(const StreamEvent& event) {
 
 void AnswerReader::TakeFacts(const EventFacts& facts, std::string_view json) {
   if (facts.is_error) {
-    return Fail("an error in the stream", "the server sent an error: " + facts.error);
+    return FailAs("the server sent an error: " + facts.error);
   }
   const bool has_hidden_tokens = facts.has_choices && !facts.is_finished &&
                                  (facts.token_ids > 0 || facts.completion_tokens > usage_);
@@ -180,6 +180,13 @@ void AnswerReader::End(Stamp stamp) {
     stage_ = Stage::kBroken;
     EndBody();
   }
+}
+
+void AnswerReader::Stop(Stamp stamp, const std::string& failure) {
+  if (is_over_) return;
+  now_ = stamp;
+  stage_ = Stage::kBroken;
+  FailAs(failure);
 }
 
 // The body ended, or was cut.
@@ -253,6 +260,8 @@ void AnswerReader::Fail(std::string reason, std::string words) {
   answer_.completed_lag_ns = LagOf(now_);
   is_over_ = true;
 }
+
+void AnswerReader::FailAs(const std::string& words) { Fail(words, words); }
 
 void AnswerReader::CountTokens() {
   if (usage_ > 0) {

@@ -8,6 +8,7 @@
 #ifndef MLPERF_LLM_ANSWER_READER_H_
 #define MLPERF_LLM_ANSWER_READER_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,8 +39,14 @@ class AnswerReader {
   // decides whether the connection can be used again.
   bool Feed(std::string_view bytes, Stamp stamp);
 
+  // The bytes that follow arrive after this time, whatever the clocks say.
+  void NotBefore(int64_t time_ns) { now_.arrived_ns = std::max(now_.arrived_ns, time_ns); }
+
   // The connection ends. The answer is complete or failed then.
   void End(Stamp stamp);
+
+  // The answer is not waited for any longer. `failure`: why it failed; empty: it did not.
+  void Stop(Stamp stamp, const std::string& failure);
 
   const Answer& answer() const { return answer_; }
   bool is_over() const { return is_over_; }
@@ -70,6 +77,7 @@ class AnswerReader {
   void Cut();
   void Fault(std::string_view data);
   void Fail(std::string reason, std::string words);
+  void FailAs(const std::string& words);  // They are short enough for a reason.
   void CountTokens();
   std::string RefusalWords() const;
 

@@ -45,7 +45,11 @@ HeadReader::Step HeadReader::Next(std::string_view* piece) {
     const size_t begin = std::exchange(line_begin_, text_.size());
     const size_t length = text_.size() - begin - 1;
     if (length > 1 || (length == 1 && text_[begin] != '\r')) continue;
-    if (begin > 0) return Parse() ? Step::kHead : Step::kBroken;
+    if (begin > 0) {
+      Parse();
+      text_ = {};  // It is larger than most events, and the head may be kept for long.
+      return fault_ == nullptr ? Step::kHead : Step::kBroken;
+    }
     text_.clear();  // Some servers end a body with an empty line too much.
     line_begin_ = 0;
   }
@@ -53,13 +57,13 @@ HeadReader::Step HeadReader::Next(std::string_view* piece) {
 }
 
 void HeadReader::Clear() {
-  text_ = {};  // A head is larger than most events: its memory is not kept.
+  text_ = {};
   line_begin_ = 0;
   head_ = {};
   fault_ = nullptr;
 }
 
-bool HeadReader::Parse() {
+void HeadReader::Parse() {
   head_ = {};
   std::string_view rest = text_;
   bool is_first = true;
@@ -72,7 +76,6 @@ bool HeadReader::Parse() {
     if (!(std::exchange(is_first, false) ? ParseStatus(line) : ParseField(line))) break;
   }
   if (head_.is_chunked) head_.length.reset();
-  return fault_ == nullptr;
 }
 
 bool HeadReader::ParseStatus(std::string_view line) {

@@ -36,14 +36,11 @@ class HeadReader {
   const HttpHead& head() const { return head_; }
   // Why it is broken, in words.
   const char* fault() const { return fault_; }
-  // Whether no byte of a head has come.
-  bool is_empty() const { return text_.empty(); }
-
   // Another head begins.
   void Clear();
 
  private:
-  bool Parse();
+  void Parse();
   bool ParseStatus(std::string_view line);
   bool ParseField(std::string_view line);
   bool TakeLength(std::string_view value);

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "json_text.h"
+
 namespace mlperf::llm {
 namespace {
 
@@ -95,6 +97,7 @@ bool JsonCursor::NextMember(std::string_view* name) {
     return false;
   }
   *name = ScanString();
+  if (name->find('\\') != name->npos) *name = name_ = TextOfJson(*name);
   Space();
   if (failed() || at_ == end_ || *at_ != ':') {
     Fail();

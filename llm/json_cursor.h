@@ -1,4 +1,5 @@
-// Walks over one JSON text (RFC 8259) from its begin to its end, without copying or allocating.
+// Walks over one JSON text (RFC 8259) from its begin to its end, without copying or allocating, but
+// for names with escapes, which no server writes.
 //
 //   JsonCursor cursor(text);
 //   if (cursor.BeginObject()) {
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace mlperf::llm {
@@ -33,7 +35,7 @@ class JsonCursor {
   bool BeginObject();
   bool BeginArray();
   // Goes on to the next member or element. False after the last one, which leaves the object or
-  // array, and after a fault. `name`: as it stands between its quotes.
+  // array, and after a fault. `name`: its escapes are resolved; valid until the next call.
   bool NextMember(std::string_view* name);
   bool NextElement();
 
@@ -64,6 +66,7 @@ class JsonCursor {
 
   const char* at_;  // Null after a fault.
   const char* end_;
+  std::string name_;  // Of a member, where it has escapes.
   int depth_ = 0;
   uint64_t is_first_ = 0;  // Bit d: nothing of the object or array at depth d was read.
 };

@@ -1,3 +1,6 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
@@ -94,3 +97,96 @@ class AnswerReader:
         """The connection was closed."""
     def facts(self) -> AnswerFacts:
         """What the answer said so far."""
+
+class Server:
+    """Where an endpoint is. `server_name`: the name that its certificate must be for, the host if
+    empty. `ca_file`: certificates to trust in place of the system's. `insecure`: trusts any.
+    `shown`: its address in texts.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: bool = False,
+        ca_file: str = "",
+        server_name: str = "",
+        insecure: bool = False,
+        shown: str = "",
+    ) -> None: ...
+
+class Client:
+    """Sends the queries of a test to endpoints and completes what they answer, in threads of its
+    own that take no interpreter lock. Servers have numbers from 0. `max_outstanding`: most requests
+    at a server at a time; others wait. `request_timeout_s`: a request that has no whole answer so
+    long after it had its connection fails; None: never. `cancel_share`: this share of the streams
+    is closed `cancel_after_s` after its request had its connection. `keep_text`: answers are handed
+    over also where no log asks for them. `count_tokens`: counts the tokens of the UTF-8 text of an
+    answer where the server does not.
+    """
+
+    def __init__(
+        self,
+        *,
+        servers: Sequence[Server],
+        max_outstanding: int,
+        warm_connections: int = 0,
+        request_timeout_s: float | None = None,
+        connect_timeout_s: float = 30.0,
+        max_answer_bytes: int = 67108864,
+        keep_text: bool = False,
+        keep_token_ids: bool = False,
+        cancel_after_s: float | None = None,
+        cancel_share: float = 0.0,
+        round_robin: bool = False,
+        threads: int = 1,
+        count_tokens: Callable[[bytes], int] | None = None,
+    ) -> None: ...
+    def open(self) -> None:
+        """Resolves the servers and opens `warm_connections` to each. Raises RuntimeError, which
+        names the server and what to do, if that fails.
+        """
+    def prepare(self, index: int, requests: Sequence[bytes]) -> None:
+        """Keeps the request of a sample, head and body as they are sent, for each server."""
+    def forget(self) -> None:
+        """Drops what was prepared."""
+    def taker(self) -> Any:
+        """What QueueSut.forward_to takes: queries go to this client."""
+    def set_door(self, door: Any) -> None:
+        """Where answers go: _core.completion_door. Once, before the first query."""
+    def fileno(self) -> int:
+        """Readable while there are events, or many rows."""
+    def take_events(self) -> list[tuple[str, int, str]]:
+        """What happened since the last call, for people: kind ("lost": a server cannot be reached;
+        "fault": an event that is no JSON; "refused": the words of an answer that failed; each once
+        a server, and the last once a reason), server and text.
+        """
+    def counts(self) -> dict[str, Any]:
+        """What was counted: `opened` connections; `reused`, of requests those on a connection that
+        had served one; `repeated`, those sent again; `cancelled`, `most_outstanding`, `reads`,
+        `events`, `faults` (events that are no JSON), `bytes`, `clock_steps`; `failures` {reason:
+        count}; `statuses` {status: count}; `stamps` {"kernel": reads, "read": reads}; `lag_ns`,
+        read minus arrival {"p50": ns, "p99": ns, "max": ns}.
+        """
+    def take_rows(self) -> npt.NDArray[Any]:
+        """The requests that ended since the last call, as records: id, index, server, status,
+        issued_ns, connected_ns (it had its connection), sent_ns, first_byte_ns, first_token_ns,
+        last_token_ns, completed_ns (0: it failed), tokens, bytes. Times that there were none of
+        are 0.
+        """
+    def cease(self) -> None:
+        """Nothing is sent or completed any more."""
+    def stop(self) -> None:
+        """Ends the threads and closes the connections."""
+
+def complete(
+    door: Any,
+    response_id: int,
+    reader: AnswerReader,
+    sent_ns: int,
+    count_tokens: Callable[[bytes], int] | None = None,
+) -> None:
+    """Completes a sample with what the reader of its answer says, or fails it. `sent_ns`: when its
+    request was sent, by the monotonic clock.
+    """

@@ -307,10 +307,10 @@ TEST(LayeringTest, CompressIncludesItsOwnFilesAlone) {
 // What sockets and transfers ask of Linux, besides.
 bool IsOfTheNetwork(const std::string& name) {
   static const std::set<std::string> headers = {
-      "dlfcn.h",       "linux/futex.h", "netdb.h",       "netinet/in.h",   "netinet/tcp.h",
-      "poll.h",        "sched.h",       "sys/epoll.h",   "sys/eventfd.h",  "sys/random.h",
-      "sys/syscall.h", "sys/time.h",    "sys/timerfd.h", "sys/resource.h", "sys/socket.h",
-      "sys/un.h",      "time.h"};
+      "arpa/inet.h",    "linux/net_tstamp.h", "dlfcn.h",       "linux/futex.h", "netdb.h",
+      "netinet/in.h",   "netinet/tcp.h",      "poll.h",        "sched.h",       "sys/epoll.h",
+      "sys/eventfd.h",  "sys/random.h",       "sys/syscall.h", "sys/time.h",    "sys/timerfd.h",
+      "sys/resource.h", "sys/socket.h",       "sys/un.h",      "time.h"};
   return headers.count(name) > 0;
 }
 

@@ -7,6 +7,7 @@
 namespace mlperf::python {
 
 void BindAnswers(pybind11::module_& module);
+void BindClient(pybind11::module_& module);
 
 }  // namespace mlperf::python
 

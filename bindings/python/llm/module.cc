@@ -6,4 +6,5 @@
 PYBIND11_MODULE(_llm, module) {
   module.doc() = "Native part of mlperf_loadgen.llm.";
   mlperf::python::BindAnswers(module);
+  mlperf::python::BindClient(module);
 }

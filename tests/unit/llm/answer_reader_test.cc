@@ -154,7 +154,7 @@ TEST(AnswerReader, ErrorsInTheStream) {
                                    Chunk("event: error\ndata: out of memory\n\n")}) {
     const AnswerReader reader = Read(start + event + kDone + kEnd);
     EXPECT_EQ(reader.answer().failure, "the server sent an error: out of memory") << event;
-    EXPECT_EQ(reader.answer().reason, "an error in the stream");
+    EXPECT_EQ(reader.answer().reason, "the server sent an error: out of memory");
     EXPECT_TRUE(reader.is_reusable());
   }
   EXPECT_NE(Read(start + Delta("", R"(,"finish_reason":"error")") + kDone).answer().failure, "");

@@ -76,6 +76,16 @@ TEST(JsonCursor, GivesMembersAndElements) {
   EXPECT_EQ(numbers, "1 2 none none ");
 }
 
+TEST(JsonCursor, NamesMayHaveEscapes) {
+  JsonCursor cursor(R"({"\u0063ontent":1,"a\"b":2})");
+  ASSERT_TRUE(cursor.BeginObject());
+  std::string names;
+  for (std::string_view name; cursor.NextMember(&name); cursor.Skip())
+    names += std::string(name) + " ";
+  EXPECT_EQ(names, "content a\"b ");
+  EXPECT_TRUE(cursor.AtEnd());
+}
+
 TEST(JsonCursor, IntegersHave64Bits) {
   EXPECT_EQ(JsonCursor("9223372036854775807").Integer(), INT64_MAX);
   EXPECT_EQ(JsonCursor("-3").Integer(), -3);
