@@ -186,7 +186,8 @@ def complete(
     reader: AnswerReader,
     sent_ns: int,
     count_tokens: Callable[[bytes], int] | None = None,
+    cancelled: bool = False,
 ) -> None:
     """Completes a sample with what the reader of its answer says, or fails it. `sent_ns`: when its
-    request was sent, by the monotonic clock.
+    request was sent, by the monotonic clock. `cancelled`: its stream was closed early, on purpose.
     """

@@ -208,13 +208,17 @@ py::array TakeRows(const BoundClient& bound) {
 }
 
 // What the fallback without native client hands over.
-void CompleteReader(const py::capsule& door, uint64_t id, const llm::AnswerReader& reader,
-                    int64_t sent_ns, py::object count_tokens) {
+void CompleteReader(const py::capsule& door, uint64_t id, llm::AnswerReader reader, int64_t sent_ns,
+                    py::object count_tokens, bool cancelled) {
   DoorSink sink(door, std::move(count_tokens));
-  const llm::Answer& answer = reader.answer();
   const py::gil_scoped_release unlocked;
+  if (cancelled) {
+    const int64_t now_ns = llm::SystemClockPair().MonotonicNs();
+    reader.Stop({now_ns, now_ns, false}, "");
+  }
+  const llm::Answer& answer = reader.answer();
   if (answer.reason.empty()) {
-    sink.Complete(id, sent_ns, answer, false);
+    sink.Complete(id, sent_ns, answer, cancelled);
   } else {
     sink.Fail(id, answer.reason);
   }
@@ -308,10 +312,12 @@ void BindClient(py::module_& module) {
       .def("cease", Call<&llm::Client::Cease>, Unlocked(), "Nothing is sent or completed any more.")
       .def("stop", Call<&llm::Client::Stop>, Unlocked(),
            "Ends the threads and closes the connections.");
-  module.def("complete", CompleteReader, "door"_a, "response_id"_a, "reader"_a, "sent_ns"_a,
-             "count_tokens"_a = py::none(),
-             "Completes a sample with what the reader of its answer says, or fails it. `sent_ns`: "
-             "when its request was sent, by the monotonic clock.");
+  module.def(
+      "complete", CompleteReader, "door"_a, "response_id"_a, "reader"_a, "sent_ns"_a,
+      "count_tokens"_a = py::none(), "cancelled"_a = false,
+      "Completes a sample with what the reader of its answer says, or fails it. `sent_ns`: "
+      "when its request was sent, by the monotonic clock. `cancelled`: its stream was closed "
+      "early, on purpose.");
 }
 
 }  // namespace mlperf::python
