@@ -68,6 +68,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "live.view": ("show_progress",),
         "live.prometheus": ("serve_metrics",),
         "llm.datasets.dataset": ("DatasetError",),
+        "llm.endpoint": ("EndpointWarning", "OpenAIEndpoint"),
         "llm.prompts": ("DatasetWarning", "Prompts"),
         "llm.request": ("Request",),
         "logs.encoding": ("UnreadableLogWarning",),

@@ -56,6 +56,7 @@ from .live.progress import Progress as Progress, read_progress as read_progress
 from .live.view import show_progress as show_progress
 from .live.prometheus import serve_metrics as serve_metrics
 from .llm.datasets.dataset import DatasetError as DatasetError
+from .llm.endpoint import EndpointWarning as EndpointWarning, OpenAIEndpoint as OpenAIEndpoint
 from .llm.prompts import DatasetWarning as DatasetWarning, Prompts as Prompts
 from .llm.request import Request as Request
 from .logs.encoding import UnreadableLogWarning as UnreadableLogWarning
@@ -116,6 +117,7 @@ __all__ = [
     "DestroyQSL",
     "DestroySUT",
     "EarlyStopping",
+    "EndpointWarning",
     "FirstTokenComplete",
     "LatencyStats",
     "Lateness",
@@ -126,6 +128,7 @@ __all__ = [
     "LoggingMode",
     "LogsOverwrittenWarning",
     "OfflineProbe",
+    "OpenAIEndpoint",
     "Pacing",
     "ParetoRow",
     "ParetoTable",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeGuard, TypeVar
 
-    from .interfaces import Queued
+    from .interfaces import Preparing, Queued
 
     _Native = TypeVar("_Native", _core.CallbackSut, _core.CallbackQsl)
 
@@ -156,6 +156,11 @@ def is_queued(sut: object) -> TypeGuard[Queued]:
     return isinstance(sut, SystemUnderTest) and getattr(sut, "_is_queued", False) is True
 
 
+def prepares_samples(sut: object) -> TypeGuard[Preparing]:
+    """Whether a system prepares what it sends when samples are loaded."""
+    return is_queued(sut) and getattr(sut, "_prepares_samples", False) is True
+
+
 def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     """The native object behind a handle or for an instance."""
     if is_queued(sut):
@@ -172,21 +177,43 @@ def native_sut(sut: SystemUnderTest | int) -> _core.CallbackSut:
     raise TypeError(f"sut must be a SystemUnderTest or a handle of ConstructSUT, not {sut!r}")
 
 
-def native_qsl(qsl: QuerySampleLibrary | int) -> _core.CallbackQsl:
-    """The native object behind a handle or for an instance."""
+def native_qsl(
+    qsl: QuerySampleLibrary | int, sut: SystemUnderTest | int | None = None
+) -> _core.CallbackQsl:
+    """The native object behind a handle or for an instance, for a test of `sut`, which may prepare
+    what is loaded."""
     if isinstance(qsl, QuerySampleLibrary):
         _require_plain_library(qsl.load_samples, qsl.unload_samples)
         name: object = qsl.name
         if not isinstance(name, str):
             kind = type(name).__name__
             raise TypeError(f"the name of a sample library must be a str, not {kind}")
+        load, unload = (
+            _prepared(qsl, sut) if prepares_samples(sut) else (qsl.load_samples, qsl.unload_samples)
+        )
         return _core.CallbackQsl(
-            qsl.total_sample_count,
-            qsl.performance_sample_count,
-            qsl.load_samples,
-            qsl.unload_samples,
-            name,
+            qsl.total_sample_count, qsl.performance_sample_count, load, unload, name
         )
     if isinstance(qsl, int):
+        if prepares_samples(sut):
+            raise TypeError(
+                f"qsl must be a QuerySampleLibrary for {type(sut).__name__}, and not a handle"
+            )
         return _find(qsl, _core.CallbackQsl, "QSL")
     raise TypeError(f"qsl must be a QuerySampleLibrary or a handle of ConstructQSL, not {qsl!r}")
+
+
+def _prepared(
+    qsl: QuerySampleLibrary, sut: Preparing
+) -> tuple[Callable[[list[int]], None], Callable[[list[int]], None]]:
+    """Loading and unloading, of which the system hears afterwards."""
+
+    def load(indices: list[int]) -> None:
+        qsl.load_samples(indices)
+        sut.samples_loaded(indices)
+
+    def unload(indices: list[int]) -> None:
+        qsl.unload_samples(indices)
+        sut.samples_unloaded()
+
+    return load, unload

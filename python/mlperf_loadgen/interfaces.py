@@ -19,6 +19,13 @@ if TYPE_CHECKING:
         def begin_test(self) -> None: ...
         def end_test(self, result: TestResult | None) -> None: ...
 
+    class Preparing(Queued, Protocol):
+        """A queued system that prepares what it sends when samples are loaded. Its class has
+        `_prepares_samples = True`."""
+
+        def samples_loaded(self, indices: list[int]) -> None: ...
+        def samples_unloaded(self) -> None: ...
+
 
 class SystemUnderTest(ABC):
     """The system whose speed and accuracy are measured."""

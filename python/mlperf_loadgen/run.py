@@ -92,7 +92,7 @@ def run_test(
     try:
         result = _core.start_test(
             native_sut(sut),
-            native_qsl(qsl),
+            native_qsl(qsl, sut),
             test_settings,
             log_settings,
             audit_config_filename,

@@ -12,8 +12,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "address": ("EndpointAddress", "is_endpoint"),
         "datasets.dataset": ("DatasetError",),
         "datasets.mlperf": ("convert_dataset",),
+        "endpoint": ("EndpointWarning", "OpenAIEndpoint"),
         "prompts": ("FORMATS", "DatasetWarning", "Prompts"),
+        "report": ("EndpointReport",),
         "request": ("Request",),
+        "server": ("ServedModel",),
         "tokenizer": ("Tokenizer",),
     },
 )

@@ -36,6 +36,7 @@ class BodyOptions:
     max_tokens: int | None = None
     """The limit of a sample that has none of its own."""
     max_tokens_field: str = "max_tokens"
+    """The member that has the limit; a body that has one already keeps its own."""
     ignore_eos: bool = False
     """Adds `ignore_eos` and `min_tokens`, so that each answer has as many tokens as it may."""
     per_event_usage: bool = False
@@ -47,6 +48,10 @@ class BodyOptions:
             raise ValueError(f"api must be chat or completions, not {self.api!r}")
         if self.max_tokens is not None:
             check_count("max_tokens", self.max_tokens)
+        if self.max_tokens_field not in _LIMITS:
+            raise ValueError(
+                f"max_tokens_field must be {' or '.join(_LIMITS)}, not {self.max_tokens_field!r}"
+            )
         if not isinstance(self.extra_body, Mapping):
             raise TypeError(f"extra_body must be a dict, not {self.extra_body!r}")
         for name in self.extra_body:
@@ -75,23 +80,19 @@ class BodyOptions:
 
     def body(self, request: Request, model: str) -> bytes:
         """The JSON body. Raises ValueError for a request that cannot be sent so."""
-        members: dict[str, Any] = {"model": model} | self._content(request)
-        limit = request.max_tokens
-        if limit is None and not any(name in members for name in _LIMITS):
-            limit = self.max_tokens
+        members: dict[str, Any] = {"model": model} | self._content(request) | {"model": model}
+        limit_field = next((name for name in _LIMITS if name in members), self.max_tokens_field)
+        default = members.get(limit_field, self.max_tokens)
+        limit = default if request.max_tokens is None else int(request.max_tokens)
         if limit is not None:
-            for name in _LIMITS:
-                members.pop(name, None)
-            members[self.max_tokens_field] = int(limit)
+            members[limit_field] = limit
         if self.ignore_eos:
-            least = next((members[name] for name in _LIMITS if name in members), limit)
-            if least is None:
+            if limit is None:
                 raise ValueError(
                     "ignore_eos needs max_tokens: an answer that cannot end must have a limit"
                 )
-            members |= {"ignore_eos": True, "min_tokens": least}
+            members |= {"ignore_eos": True, "min_tokens": limit}
         members |= self.extra_body
-        members["model"] = model
         members |= self._stream_members(members)
         if not self.stream:
             members.pop("stream_options", None)
@@ -146,7 +147,7 @@ class Headers:
         for name, value in headers.items():
             _check_header(name, value)
             if name.lower() == "accept":
-                del self._lines["Accept"]
+                self._lines.pop("Accept", None)
             self._lines[name] = value
         if api_key and "authorization" not in (name.lower() for name in headers):
             if not _VALUE.fullmatch(api_key) or not api_key.strip():

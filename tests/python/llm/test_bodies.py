@@ -59,6 +59,12 @@ def test_the_limit_of_a_sample_comes_first():
     assert body(Request("Hi", 3), max_tokens=9)["max_tokens"] == 3
 
 
+def test_the_limit_of_a_body_keeps_its_name():
+    sent = body(Request(b'{"prompt": "Hi", "max_completion_tokens": 9}', 3), max_tokens=5)
+    assert "max_tokens" not in sent
+    assert sent["max_completion_tokens"] == 3
+
+
 def test_usage_in_each_event_is_asked_for():
     asked = body("Hi", per_event_usage=True)["stream_options"]
     assert asked == {"include_usage": True, "continuous_usage_stats": True}
@@ -98,6 +104,7 @@ def test_ignore_eos_needs_a_limit():
         ({"api": "embeddings"}, ValueError, "api must be chat or completions, not 'embeddings'"),
         ({"max_tokens": 0}, ValueError, "max_tokens must be at least 1, not 0"),
         ({"max_tokens": 1.5}, TypeError, "max_tokens must be an integer, not 1.5"),
+        ({"max_tokens_field": "n"}, ValueError, "must be max_tokens or max_completion_tokens"),
         ({"extra_body": [1]}, TypeError, "extra_body must be a dict"),
         ({"extra_body": {"model": "x"}}, ValueError, "must not have 'model': give model="),
         ({"extra_body": {"x": {1}}}, ValueError, "cannot be written as JSON"),

@@ -178,7 +178,7 @@ def test_random_texts_have_the_length(tmp_path):
     assert lengths.count(30) >= 30
 
 
-def test_the_share_of_texts_of_another_length_is_told(tmp_path, monkeypatch):
+def test_the_share_of_texts_of_another_length_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("mlperf_loadgen.llm.datasets.token_text._MOST_ROUNDS", 0)
     with pytest.warns(lg.DatasetWarning, match="% of the texts do not have exactly 30 tokens"):
         lg.Prompts("random:in=30,n=40", tokenizer=make_tokenizer(tmp_path))

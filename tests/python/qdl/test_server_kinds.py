@@ -8,10 +8,10 @@ something else.
 
 import contextlib
 import ssl
-import subprocess
 
 import numpy as np
 import pytest
+from certificates import make_certificate
 from links import Recorder, batch_of, run_limited, run_of
 from test_http_link import Node as DemoNode
 from test_http_link import RawNode
@@ -207,26 +207,9 @@ def test_headers_go_over_grpc():
     assert seen[0]["authorization"] == "Bearer token"
 
 
-_OPENSSL = (
-    *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-    *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """Paths of a certificate for 127.0.0.1, signed by itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = folder / "cert.pem", folder / "key.pem"
-    try:
-        subprocess.run(
-            [*_OPENSSL, "-out", files[0], "-keyout", files[1]],
-            check=True,
-            capture_output=True,
-        )
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
-    return files
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 class TlsHttpServer(HttpServer):
