@@ -26,11 +26,13 @@ const char* NameOf(TokenSource source) {
 }
 
 // Counts come from a server, whatever they are: the sum must not overflow.
+int64_t SumOf(int64_t sum, int64_t told) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  return told > kMax - sum ? kMax : sum + told;
+}
+
 void AddTold(int64_t told, Optional<int64_t>* sum) {
-  if (told < 0) return;
-  const int64_t before = sum->value_or(0);
-  *sum = told > std::numeric_limits<int64_t>::max() - before ? std::numeric_limits<int64_t>::max()
-                                                             : before + told;
+  if (told >= 0) *sum = SumOf(sum->value_or(0), told);
 }
 
 // The value at `rank` of the values in ascending order, each repeated once a token.
@@ -94,7 +96,8 @@ class StreamReader {
 
   void AddEvents(const RecordedAnswer& answer, int64_t token_count) {
     metrics_.event_count += answer.event_count;
-    times_.tokens_in_events += std::max<int64_t>(token_count, 0);
+    token_count = std::max<int64_t>(token_count, 0);
+    times_.tokens_in_events = SumOf(times_.tokens_in_events, token_count);
     const RecordedEvent first = tokens_.event(answer.first_event);
     const RecordedEvent last = tokens_.event(answer.first_event + answer.event_count - 1);
     const int64_t issued_ns = record_.IssuedNs(record_.slots->QueryOf(answer.sample));

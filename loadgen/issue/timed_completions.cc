@@ -31,8 +31,14 @@ void CompleteElsewhere(const TimedAnswer* answers, size_t count) {
   if (sink == nullptr) return CountLateCompletions(count);
   for (size_t i = 0; i < count; ++i) {
     const TimedAnswer& answer = answers[i];
+    const ResponseId id = answer.response.id;
     if (answer.first_token_ns != 0) sink->FirstToken(FirstEvent(answer), answer.first_token_ns);
-    if (sink->Claim(answer.response.id)) sink->Complete(answer.response, answer.completed_ns);
+    if (!sink->Claim(id)) continue;
+    if (answer.cancelled) {  // The test it is for knows of no such answers.
+      sink->Fail(id, "the system under test cancelled the request", answer.completed_ns);
+    } else {
+      sink->Complete(answer.response, answer.completed_ns);
+    }
   }
   sink->Publish();
 }

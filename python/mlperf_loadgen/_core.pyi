@@ -599,7 +599,7 @@ class TokenMetrics:
         """Number of answers of one token. They have no TPOT."""
     @property
     def goodput_count(self) -> int | None:
-        """Server: number of requests that kept all the bounds there are; None in other scenarios."""
+        """Server: how many requests kept all the bounds; None in other scenarios."""
     @property
     def goodput_share(self) -> float | None:
         """Server: their share of the requests that were issued, with those that failed and without

@@ -279,8 +279,7 @@ void BindPerformance(py::module_& module) {
       .def_readonly("short_answers", &TokenMetrics::short_answers,
                     "Number of answers of one token. They have no TPOT.")
       .def_readonly("goodput_count", &TokenMetrics::goodput_count,
-                    "Server: number of requests that kept all the bounds there are; None in other "
-                    "scenarios.")
+                    "Server: how many requests kept all the bounds; None in other scenarios.")
       .def_readonly("goodput_share", &TokenMetrics::goodput_share,
                     "Server: their share of the requests that were issued, with those that failed "
                     "and without those that were cancelled.")

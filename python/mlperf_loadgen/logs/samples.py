@@ -41,11 +41,11 @@ def read_samples(path: str | os.PathLike[str]) -> npt.NDArray[np.void]:
     memory.
 
     Fields: query (uint64); sample_index (uint32); phase (uint16: 0 accuracy, 1 performance, 2
-    warm-up); failed (bool: the sample ended at completed_ns without an answer, so its times give no
-    latency); held_up (bool: its query was already due when the previous `issue_query` returned);
-    scheduled_ns, issued_ns, first_token_ns, completed_ns (int64, ns since the start of the first
-    set; -1: did not happen); tokens (int64). Logs of versions without failed and held_up are
-    returned with both fields False.
+    warm-up); failed (bool: the sample ended at completed_ns without an answer, or was cancelled by
+    the system, so its times give no latency); held_up (bool: its query was already due when the
+    previous `issue_query` returned); scheduled_ns, issued_ns, first_token_ns, completed_ns (int64,
+    ns since the start of the first set; -1: did not happen); tokens (int64). Logs of versions
+    without failed and held_up are returned with both fields False.
 
     Raises OSError if the file cannot be read, SampleLogFormatError (a ValueError), naming the
     position, if it is not a sample log, and ValueError if none was written

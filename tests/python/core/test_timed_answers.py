@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import runs
 from runs import log_settings, run_in
 from timed_answers import UNKNOWN_LAG, Answer, Taker, complete_at, fail
 
@@ -623,3 +624,49 @@ def test_first_token_refuses_what_is_wrong(arguments, error, text):
         lg.first_token(*arguments)
     with pytest.raises(TypeError, match="unexpected or repeated argument 'n_tokens'"):
         lg.first_token([1], n_tokens=[1])
+
+
+# ---- Logs ----------------------------------------------------------------------------------------
+
+
+def test_logs_say_it_of_systems_that_report_their_tokens_and_of_no_others(tmp_path):
+    run, _ = timed_run(tmp_path / "timed", random_answers(16))
+    plain = run_in(
+        tmp_path / "plain", issue=lambda samples: runs.answer(samples, 5), use_token_latencies=True
+    )
+    tokens = run.result.performance.tokens
+    assert (
+        run.value("result_inter_token_99.00_percentile_ns")
+        == (tokens.inter_token.percentiles_ns[0.99])
+    )
+    assert run.value("result_goodput_share") == 1
+    assert run.value("result_failure_counts") == {}
+    assert f"Read after arrival (ns)           : mean {tokens.client_lag.mean_ns}," in run.summary
+    keys = {record["key"] for record in run.detail} - {record["key"] for record in plain.detail}
+    assert {key for key in keys if not key.startswith("result_")} == set()
+    assert len(keys) > 60
+    assert "Token Arrivals" not in plain.summary
+    assert plain.result.performance.tokens.goodput_count == 10
+
+
+def test_absurd_counts_do_not_overflow(tmp_path):
+    draw = random_answers(17)
+    most = 2**63 - 1
+
+    def absurd(sample_id, now_ns):
+        drawn = draw(sample_id, now_ns)
+        return replace(drawn, n_tokens=most, prompt_tokens=most, reasoning_tokens=-(2**63))
+
+    run, _ = timed_run(tmp_path, absurd)
+    tokens = run.result.performance.tokens
+    assert (tokens.prompt_tokens, tokens.reasoning_tokens) == (most, None)
+    assert tokens.token_count == most
+    assert tokens.tokens_per_event == pytest.approx(most / tokens.event_count)
+
+
+def test_negative_counts_are_a_mistake_and_in_no_figure(tmp_path):
+    draw = random_answers(18)
+    run, _ = timed_run(tmp_path, lambda i, now: replace(draw(i, now), n_tokens=-(2**63)))
+    assert reasons_of(run)[-1].startswith("60 negative token counts")
+    assert run.result.performance.tokens.decode_per_token.count == 0
+    assert run.result.performance.tokens.tokens_per_event == 0
