@@ -632,7 +632,10 @@ def test_first_token_refuses_what_is_wrong(arguments, error, text):
 def test_logs_say_it_of_systems_that_report_their_tokens_and_of_no_others(tmp_path):
     run, _ = timed_run(tmp_path / "timed", random_answers(16))
     plain = run_in(
-        tmp_path / "plain", issue=lambda samples: runs.answer(samples, 5), use_token_latencies=True
+        tmp_path / "plain",
+        issue=lambda samples: runs.answer(samples, 5),
+        scenario="Server",
+        use_token_latencies=True,
     )
     tokens = run.result.performance.tokens
     assert (
