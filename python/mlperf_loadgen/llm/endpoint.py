@@ -6,12 +6,12 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from .. import _core
 from ..callables import require_plain
 from ..interfaces import QuerySampleLibrary
+from ..logs.beside import path_beside
 from ..qdl.links.link import NetworkError
 from ..systems.queued import QueuedSystem
 from .address import EndpointAddress
@@ -273,12 +273,8 @@ def _wanted_model(addresses: Sequence[EndpointAddress], model: str | None) -> st
 
 def _written(report: EndpointReport, result: _core.TestResult) -> list[str]:
     """Writes the report beside the other logs. Returns why not, empty if it did."""
-    summary, detail = Path(result.logs.summary), Path(result.logs.detail)
-    # Whatever it contains, the names differ behind it.
-    prefix = os.path.commonprefix([summary.name, detail.name])  # noqa: RUF071
-    suffix = summary.stem.removeprefix(f"{prefix}summary")
     try:
-        report.save(summary.with_name(f"{prefix}network{suffix}.json"))
+        report.save(path_beside(result.logs, "network", ".json"))
     except OSError as error:
         return [f"the network log is not written: {error}"]
     return []

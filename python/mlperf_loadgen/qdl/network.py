@@ -5,16 +5,15 @@ from __future__ import annotations
 import difflib
 import inspect
 import itertools
-import os
 import random
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from .. import _core
 from ..callables import require_plain
 from ..interfaces import QueryDispatchLibrary, QuerySampleLibrary
+from ..logs.beside import path_beside
 from ..systems.event_loop import EventLoopThread
 from ..systems.queued import QueuedSystem
 from ..text.units import counted
@@ -231,15 +230,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
 
     def _write_logs(self, report: NetworkReport, result: _core.TestResult) -> str:
         """Writes them beside the other logs. Returns why not, empty if it did."""
-        summary, detail = Path(result.logs.summary), Path(result.logs.detail)
-        # Whatever it contains, the names differ behind it.
-        prefix = os.path.commonprefix([summary.name, detail.name])  # noqa: RUF071
-        suffix = summary.stem.removeprefix(f"{prefix}summary")
         try:
-            report.save(summary.with_name(f"{prefix}network{suffix}.json"))
-            self._network_run.receiver.timings.save(
-                summary.with_name(f"{prefix}network{suffix}.npy")
-            )
+            report.save(path_beside(result.logs, "network", ".json"))
+            self._network_run.receiver.timings.save(path_beside(result.logs, "network", ".npy"))
         except OSError as error:
             return f"the network log is not written: {error}"
         return ""
@@ -274,6 +267,8 @@ def _factory(address: str) -> LinkFactory:
 
 def _fix(address: str, scheme: str, rest: str) -> str:
     """What to do about an address of no known scheme."""
+    if scheme in ("openai+http", "openai+https"):
+        return "language models are no nodes; give it to OpenAIEndpoint"
     corrected = corrected_address(address, _TRANSPORTS)
     if corrected is not None:
         return f"it has no scheme://; give {corrected}"

@@ -469,6 +469,7 @@ def test_an_address_in_use_is_named(keys, run_script, tmp_path):
     ("addresses", "values", "words"),
     [
         ("127.0.0.1:1", {}, "is no address of a node: it has no scheme://; give tcp://127.0.0.1:1"),
+        ("openai+http://h/v1", {}, "language models are no nodes; give it to OpenAIEndpoint"),
         ("foo://127.0.0.1:1", {}, "is no address of a node"),
         ([], {}, "addresses must name a node"),
         ("tcp://a:1", {"balance": "random"}, "balance must be one of least_outstanding"),
