@@ -28,6 +28,7 @@ LONGEST = (
     *("qdl/test_qdl_faults.py", "qdl/test_qdl.py"),
     *("core/test_golden.py", "qdl/test_http_link.py", "qdl/test_qdl_attacks.py"),
     *("qdl/test_kserve_link.py", "repository/test_compat.py", "qdl/test_transports_accuracy.py"),
+    "llm/test_bad_days.py",
     *("core/test_interrupts.py", "core/test_weaknesses.py", "core/test_errors.py"),
     "core/test_traffic_model.py",
 )

@@ -33,6 +33,12 @@ CASES.stream(
     arrivals=(0, 1),
 )
 CASES.stream(
+    "names with escapes",
+    *[token(text).replace(b'"content"', rb'"\u0063ontent"') for text in "ab"],
+    *TAIL,
+    arrivals=(0, 1),
+)
+CASES.stream(
     "members of others",
     *[
         chunk(
