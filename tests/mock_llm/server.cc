@@ -292,7 +292,8 @@ bool Server::SendTokens(Connection* connection) {
   Stream& stream = *connection->stream;
   const mock_llm::Answer& answer = stream.answer;
   const int64_t due_ns = stream.EventDueNs();
-  std::string out;
+  std::string& out = event_;
+  out.clear();
   if (stream.whole) {
     out = WholeAnswer(answer);
     stream.event = stream.event_count;

@@ -73,6 +73,7 @@ class Server {
   std::vector<std::unique_ptr<Connection>> connections_;  // By descriptor.
   std::priority_queue<Due> due_;
   Record record_;
+  std::string event_;  // Is written to again and again, so that its memory is kept.
   uint64_t next_number_ = 1;
   int64_t serial_free_ns_ = 0;  // When the last of the answers with `serial` ends.
 };

@@ -163,6 +163,19 @@ def test_table_of_transfers(op: str, tmp_path: Path) -> None:
     assert all(float(row[5]) > 0 and float(row[7].replace(",", "")) > 0 for row in rows)
 
 
+def test_table_of_endpoints(tmp_path: Path) -> None:
+    done = run(
+        *(str(BENCHMARKS / "llm.py"), "--streams", "2", "--only", "beside", "saturated"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    ours, aiohttp, title, *saturated = done.stdout.splitlines()
+    assert title == "saturated:"
+    for line, name in zip((ours, aiohttp, *saturated), ("ours", "aiohttp") * 2, strict=True):
+        assert line.split()[:2] == ["2", name]
+        assert "2/2 answers, 2 open" in line
+
+
 def test_comparison_from_end_to_end(tmp_path: Path) -> None:
     table = tmp_path / "table.md"
     done = run(
