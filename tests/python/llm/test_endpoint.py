@@ -274,6 +274,16 @@ def test_a_server_that_is_gone_fails_its_samples(client, run):
     assert isinstance(reason, str) and reason
 
 
+def test_connections_that_cannot_be_opened_before_the_test(client, run):
+    with reply_server() as server:
+        system = endpoint(server.url, probe=False, warm_connections=2)
+        run(system)
+        assert system.report.connections["opened"] >= 2
+    for _ in range(2):
+        with pytest.raises(NetworkError, match=server.url):
+            run(system)
+
+
 def test_a_request_that_takes_too_long_fails(client, run):
     with mock_llm() as mock:
         url = mock.url(ttft_us=10_000_000)
