@@ -57,6 +57,7 @@ _COMMANDS = {
     "compare": "commands.compare",
     "doctor": "commands.doctor",
     "wds": "commands.wds",
+    "convert-dataset": "commands.convert_dataset",
     "init": "commands.init",
 }
 """The module of each; its function, or group of commands, has the name of the command."""

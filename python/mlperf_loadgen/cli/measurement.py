@@ -19,6 +19,8 @@ from ..interfaces import QuerySampleLibrary, SystemUnderTest
 from ..live.progress import Progress, read_progress
 from ..live.view import title_of
 from ..run import LogsOverwrittenWarning
+from .asked_endpoint import AskedEndpoint, asked_endpoint
+from .options.endpoint_options import Endpoint
 from .options.network_options import shown_headers, shown_options
 from .options.options import Logs, Settings, Target
 from .options.run_file import RunFile, read_run_file
@@ -30,6 +32,7 @@ from .options.setting_values import (
 from .options.settings_sources import Model, SourcedSettings, gather_settings
 from .show.outcome import Interrupted, Mistake, SutFailure
 from .show.show import say
+from .target.endpoint_targets import names_endpoint
 from .target.targets import (
     check_system,
     entered,
@@ -53,6 +56,7 @@ class Measurement:
     target: Target
     sut: str | None
     qsl: str | None
+    endpoint: AskedEndpoint
     sourced: SourcedSettings
     log_settings: _core.LogSettings
     output: Path
@@ -68,7 +72,10 @@ class Measurement:
 
     def make_library(self) -> Any:
         """The sample library, not entered."""
-        return make_library(self.needed_sut(), self.qsl)
+        sut = self.needed_sut()
+        if self.endpoint.dataset is not None:
+            return self.endpoint.prompts()
+        return make_library(sut, self.qsl)
 
     def words(
         self,
@@ -88,6 +95,7 @@ class Measurement:
         pairs = [(name, value) for name, value in options.items() if value is not None]
         pairs += [("--network", text) for text in shown_options(self.target.network)]
         pairs += [("--header", text) for text in shown_headers(self.target.header)]
+        words += self.endpoint.given.words()
         pairs += [("--conf", path) for path in self.asked.conf]
         assigned = [split_assignment("--set", text) for text in self.asked.set]
         values = {asked.name: asked.text for asked in assigned}
@@ -127,8 +135,12 @@ class Measurement:
 
     def _network_options(self) -> dict[str, Any]:
         """Raises Mistake for what is given that the system has no use for."""
-        options = self.target.network_options()
         sut = self.needed_sut()
+        if names_endpoint(sut):
+            options = self.endpoint.options(self.target)
+        else:
+            options = self.target.network_options()
+            self.endpoint.check_unused(sut)
         threads = self.sourced.settings.server_num_issue_query_threads
         if threads and is_address(sut):
             raise Mistake(
@@ -276,6 +288,7 @@ class Measurement:
 
 def measurement_of(
     target: Target,
+    endpoint: Endpoint,
     settings: Settings,
     logs: Logs,
     *,
@@ -309,13 +322,25 @@ def measurement_of(
     sut, qsl = _named_targets(target, file)
     output = logs.output or (file.folder / file.output if file.output else None)
     output = output or fresh_folder(sut, kind)
+    if model is not None and names_endpoint(sut):
+        _judge_by_reading(sourced, model)
     try:
         log_settings.log_output.outdir = str(output)
     except TypeError as error:
         raise Mistake(f"--output {output}: its name is no text; give another folder") from error
     of_file = logs.output is None and file.output is not None
-    parts = (target, sut, qsl, sourced, log_settings, output, settings, logs)
+    asked = asked_endpoint(endpoint, target, file)
+    parts = (target, sut, qsl, asked, sourced, log_settings, output, settings, logs)
     return Measurement(*parts, tables, mode, of_file)
+
+
+def _judge_by_reading(sourced: SourcedSettings, model: Model) -> None:
+    """The times of MLPerf's models are those of reading, which are upper limits of the endpoint's,
+    unless others were asked for."""
+    name = "token_clock"
+    if name not in sourced.origins and not _core.why_unused(sourced.settings, name):
+        sourced.settings.token_clock = _core.TokenClock.Read
+        sourced.origins[name] = model.shown
 
 
 def _named_targets(target: Target, file: RunFile) -> tuple[str | None, str | None]:

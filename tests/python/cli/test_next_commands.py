@@ -10,6 +10,7 @@ import pytest
 from cli_commands import QUICK, RUN, call, done
 
 from mlperf_loadgen.cli.measurement import measurement_of
+from mlperf_loadgen.cli.options.endpoint_options import Endpoint
 from mlperf_loadgen.cli.options.options import Logs, Settings, Target
 
 pytest_plugins = ["cli_fixtures"]
@@ -67,6 +68,6 @@ def test_secrets_are_in_no_proposed_command(folder):
         network=["query.key=SECRET", "concurrency=8"],
         header=["Authorization: SECRET"],
     )
-    words = measurement_of(target, Settings(), Logs()).words()
+    words = measurement_of(target, Endpoint(), Settings(), Logs()).words()
     assert "SECRET" not in words
     assert "--network query.key=... --network concurrency=8 --header 'Authorization: ...'" in words

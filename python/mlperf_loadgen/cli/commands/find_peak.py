@@ -11,6 +11,7 @@ import typer
 from ... import _core
 from ...text.units import duration, rate, share
 from ..measurement import Measurement, measurement_of
+from ..options.endpoint_options import Endpoint
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
@@ -108,6 +109,7 @@ class Search:
 @with_options
 def find_peak(
     target: Target,
+    endpoint: Endpoint,
     settings: Settings,
     search: Search,
     logs: Logs,
@@ -126,7 +128,9 @@ def find_peak(
     search.check()
     if search.resumes:  # The logs of a search that goes on are those of its trials.
         logs.force = True
-    measurement = measurement_of(target, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak")
+    measurement = measurement_of(
+        target, endpoint, settings, logs, own=SETTINGS_OF_A_SEARCH, kind="peak"
+    )
     _check_rates(settings, search)
 
     def done_text(error: BaseException) -> str:

@@ -10,10 +10,12 @@ import typer
 
 from ... import _core
 from ..measurement import Measurement, measurement_of
+from ..options.endpoint_options import Endpoint
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, Origin
 from ..show.outcome import Outcome
 from ..show.show import say
+from ..target.endpoint_targets import names_endpoint
 
 _EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more quer(?:y|ies)")
 
@@ -21,6 +23,7 @@ _EARLY_STOPPING = re.compile(r"early stopping needs (\d+) more quer(?:y|ies)")
 @with_options
 def run(
     target: Target,
+    endpoint: Endpoint,
     settings: Settings,
     mode: Annotated[
         str | None,
@@ -47,15 +50,18 @@ def run(
 
     SUT names a class derived from mlperf_loadgen.SystemUnderTest. The class is called without
     arguments, or with the sample library if its constructor takes one. A context manager is entered
-    before the test and left after it.
+    before the test and left after it. Or SUT is the address of an endpoint; its key is read from
+    OPENAI_API_KEY.
 
     \b
     For example:
       mlperf-loadgen run sut.py:Sut -s Server --set server_target_qps=100
+      mlperf-loadgen run openai+http://gpu:8000/v1 --dataset prompts.jsonl
       mlperf-loadgen run --file run.yaml --dry-run
     """
-    measurement = measurement_of(target, settings, logs, mode=mode)
+    measurement = measurement_of(target, endpoint, settings, logs, mode=mode)
     _note_default_rate(measurement)
+    _note_no_tokens(measurement)
     if dry_run:
         from ..show.dry_run import preview
 
@@ -94,6 +100,15 @@ def _note_default_rate(measurement: Measurement) -> None:
         rate = f"{settings.server_target_qps:g} query a second"
         fix = "give a rate, as in --set server_target_qps=100"
         say(f"note: {rate}, the default of server_target_qps; {fix}")
+
+
+def _note_no_tokens(measurement: Measurement) -> None:
+    """An endpoint streams tokens, whose times are not looked at unless that is asked for."""
+    settings = measurement.sourced.settings
+    measures = settings.mode != _core.TestMode.AccuracyOnly
+    if names_endpoint(measurement.sut) and measures and not settings.use_token_latencies:
+        fix = "for TTFT and TPOT give --set use_token_latencies=true"
+        say(f"note: only whole answers are measured; {fix}")
 
 
 def _next_commands(measurement: Measurement, result: _core.TestResult) -> list[str]:

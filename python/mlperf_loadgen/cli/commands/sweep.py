@@ -13,6 +13,7 @@ import typer
 from ... import _core
 from ...text.units import counted
 from ..measurement import Measurement, measurement_of
+from ..options.endpoint_options import Endpoint
 from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.plot_files import check_plot
@@ -70,7 +71,9 @@ class Curve:
 
 
 @with_options
-def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: Shown) -> Outcome:
+def sweep(
+    target: Target, endpoint: Endpoint, curve: Curve, settings: Settings, logs: Logs, shown: Shown
+) -> Outcome:
     """Run a test at each load of a list, for the latency curve.
 
     The folder gets the logs of each run, and the table as sweep.json and sweep.csv. The exit status
@@ -80,7 +83,7 @@ def sweep(target: Target, curve: Curve, settings: Settings, logs: Logs, shown: S
 
     check_option("--repeats", "repeats", curve.repeats)
     measurement = measurement_of(
-        target, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES
+        target, endpoint, settings, logs, own=_OWN_SETTINGS, kind="sweep", tables=_TABLES
     )
     numbers = sweep_values(curve.values, geometric=curve.geometric)
     if curve.plot is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,25 @@ from .spelling import near_or_all
 _YES_NO = {"true": True, "on": True, "yes": True, "1": True}
 _YES_NO |= {"false": False, "off": False, "no": False, "0": False}
 _QUERY = "query."
+_ANY_QUERY = f"{_QUERY}NAME"
+
+Readers = Mapping[str, Callable[[str], Any]]
+"""How the text of each option becomes its value; ValueError for one that it cannot have."""
 
 
 def _names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _yes_or_no(text: str) -> bool:
+def yes_or_no(text: str) -> bool:
+    """True for true, on, yes or 1. Raises ValueError for a text that says neither."""
     try:
         return _YES_NO[text.lower()]
     except KeyError:
         raise ValueError("give true or false") from None
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
+NODE_READERS: Readers = {
     "balance": str,
     "on_loss": str,
     "max_outstanding": int,
@@ -39,25 +44,29 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "inputs": _names,
     "outputs": _names,
     "ca_file": str,
-    "insecure": _yes_or_no,
+    "insecure": yes_or_no,
+    _ANY_QUERY: str,
 }
+"""The options of NetworkQDL."""
 
 
-def read_network_options(assignments: Sequence[str], headers: Sequence[str]) -> dict[str, Any]:
-    """Keyword arguments of NetworkQDL. Raises Mistake for an option that does not exist."""
+def read_network_options(
+    assignments: Sequence[str], headers: Sequence[str], readers: Readers = NODE_READERS
+) -> dict[str, Any]:
+    """Keyword arguments of NetworkQDL, or of the system that has other `readers`. Raises Mistake
+    for an option that does not exist."""
     options: dict[str, Any] = {}
     for text in assignments:
         name, found, value = text.partition("=")
         if not found:
             raise Mistake(f"--network {name}: write it as NAME=VALUE, as in concurrency=8")
-        if name.startswith(_QUERY):
+        if name.startswith(_QUERY) and _ANY_QUERY in readers:
             options.setdefault("query", {})[name.removeprefix(_QUERY)] = value
             continue
-        if name not in _READERS:
-            known = [*_READERS, f"{_QUERY}NAME"]
-            raise Mistake(f"--network {name}: there is no such option{near_or_all(name, known)}")
+        if name not in readers or name == _ANY_QUERY:
+            raise Mistake(f"--network {name}: there is no such option{near_or_all(name, readers)}")
         try:
-            options[name] = _READERS[name](value)
+            options[name] = readers[name](value)
         except ValueError as error:
             raise Mistake(f"--network {text}: {error}") from error
     lines = [line for text in headers for line in _header_lines(text)]

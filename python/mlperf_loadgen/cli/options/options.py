@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from ... import _core
-from .network_options import read_network_options
+from .network_options import NODE_READERS, Readers, read_network_options
 
 
 @dataclass
@@ -37,8 +37,9 @@ class Target:
         str | None,
         typer.Argument(
             metavar="SUT",
-            help="System under test: package.module:Class, path/file.py:Class, or an address "
-            "scheme://host:port, or several addresses with commas between them.",
+            help="System under test: package.module:Class, path/file.py:Class, or an address: "
+            "tcp://host:port of a node, or openai+http://host:port/v1 of an endpoint of language "
+            "models; or several addresses with commas between them.",
             show_default=False,
         ),
     ] = None
@@ -58,8 +59,8 @@ class Target:
             "--file",
             "-f",
             metavar="RUN.yaml",
-            help="YAML file that describes the whole run: sut, qsl, conf, model, settings, log and "
-            "output.",
+            help="YAML file that describes the whole run: sut, qsl, dataset, endpoint, conf, "
+            "model, settings, log and output.",
             show_default=False,
         ),
     ] = None
@@ -97,17 +98,19 @@ class Target:
         typer.Option(
             "--header",
             metavar="'NAME: VALUE'",
-            help="Header of each request to a SUT on the network (http, kserve), or @FILE with a "
+            help="Header of each request to a SUT on the network (openai, http, kserve), or @FILE "
+            "with a "
             "header on each line, which keeps tokens out of the list of processes. Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)
 
-    def network_options(self) -> dict[str, Any]:
-        """The options that were given, by the names that NetworkQDL uses."""
+    def network_options(self, readers: Readers = NODE_READERS) -> dict[str, Any]:
+        """The options that were given, by the names that NetworkQDL uses, or the system that has
+        other `readers`."""
         given = {"keys": self.keys, "connect_timeout_s": self.connect_timeout}
         own = {name: value for name, value in given.items() if value is not None}
-        return own | read_network_options(self.network, self.header)
+        return own | read_network_options(self.network, self.header, readers)
 
 
 @dataclass

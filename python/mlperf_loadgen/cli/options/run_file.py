@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..show.outcome import Mistake
+from .endpoint_options import TABLES, check_file_option, read_file_option
 from .setting_values import Assignment
 from .settings_sources import Model
 from .spelling import near_or_all
 
 _TEXTS = ("sut", "qsl", "output")
 _TABLES = ("settings", "log")
-_KEYS = ("sut", "qsl", "model", "output", "conf", *_TABLES)
+_KEYS = ("sut", "qsl", "dataset", "endpoint", "model", "output", "conf", *_TABLES)
+
+
+class Dataset(NamedTuple):
+    """Prompts that were asked for."""
+
+    text: str
+    """FILE or FILE:FORMAT, as it was written."""
+    where: str
+    """The option, or the place in a file, for messages."""
 
 
 @dataclass
@@ -24,6 +34,9 @@ class RunFile:
     folder: Path
     sut: str | None = None
     qsl: str | None = None
+    dataset: Dataset | None = None
+    endpoint: dict[str, Any] = field(default_factory=dict)
+    """Options of the endpoint, by the names that OpenAIEndpoint uses."""
     model: Model | None = None
     output: str | None = None
     conf: list[Path] = field(default_factory=list)
@@ -37,6 +50,10 @@ def read_run_file(path: Path) -> RunFile:
     for key, value, where in _pairs(_root(path), str(path)):
         if key in _TEXTS:
             setattr(file, key, _text(value, f"{where}: {key}"))
+        elif key == "dataset":
+            file.dataset = Dataset(_text(value, f"{where}: {key}"), f"{where}: {key}")
+        elif key == "endpoint":
+            file.endpoint = dict(_endpoint_options(value, path, where))
         elif key == "model":
             text = _text(value, f"{where}: {key}")
             file.model = Model(text, f"{where}: {key}: {text}")
@@ -100,3 +117,28 @@ def _assignments(table: str, node: Any, path: str, where: str) -> Iterator[Assig
     for name, value, line in _pairs(node, path):
         text = _text(value, f"{line}: {table}.{name}")
         yield Assignment(name, text, line, f"{line}: {name}: {text}")
+
+
+def _endpoint_options(node: Any, path: Path, where: str) -> Iterator[tuple[str, Any]]:
+    """Name and value of each option of an endpoint; tables hold values of YAML."""
+    if node.id != "mapping":
+        raise Mistake(f"{where}: endpoint takes name: value, a line each")
+    for name, value, line in _pairs(node, str(path)):
+        shown = f"{line}: endpoint.{name}"
+        check_file_option(name, shown)
+        if name in TABLES:
+            yield name, _table(value, shown)
+        else:
+            yield name, read_file_option(name, _text(value, shown), shown, path.parent)
+
+
+def _table(node: Any, shown: str) -> dict[str, Any]:
+    import yaml
+
+    if node.id != "mapping":
+        raise Mistake(f"{shown} takes name: value, a line each")
+    try:
+        found: dict[str, Any] = yaml.constructor.SafeConstructor().construct_document(node)
+    except yaml.YAMLError as error:
+        raise Mistake(f"{shown}: {getattr(error, 'problem', error)}") from error
+    return found

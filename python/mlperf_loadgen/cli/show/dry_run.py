@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 from ... import _core
@@ -10,7 +12,9 @@ from ...text.units import counted, duration, rate, share
 from ..measurement import Measurement
 from ..options.option_names import in_options
 from ..options.setting_values import Origin
+from ..target.endpoint_targets import names_endpoint
 from ..target.signatures import check_methods
+from ..target.targets import shown_target
 from .outcome import Outcome, Status
 from .show import print_heading, print_table, print_text
 
@@ -33,9 +37,11 @@ def preview(measurement: Measurement) -> Outcome:
     }
     errors = [text for is_error, text in remarks if is_error]
     warnings = [text for is_error, text in remarks if not is_error]
+    endpoint = _endpoint(measurement)
     document = {
-        "sut": measurement.sut,
+        "sut": measurement.sut and shown_target(measurement.sut),
         "qsl": measurement.qsl,
+        **({"endpoint": endpoint} if endpoint else {}),
         "output": measurement.output,
         "settings": rows,
         "traffic": traffic,
@@ -50,6 +56,11 @@ def preview(measurement: Measurement) -> Outcome:
         print_heading("Settings")
         print_table([[f"{n}={_text(rows[n]['value'])}", rows[n]["origin"]] for n in shown])
         print(f"  ({len(rows) - len(shown)} that this test does not use are left out)")
+        if endpoint:
+            print_heading("\nEndpoint")
+            print_table(
+                [[name.replace("_", " "), _text(value)] for name, value in endpoint.items()]
+            )
         print_heading(f"\nTraffic of {settings.scenario.name} {settings.mode.name}")
         print_table([[name.replace("_", " "), _text(value)] for name, value in traffic.items()])
         for text in errors:
@@ -59,6 +70,23 @@ def preview(measurement: Measurement) -> Outcome:
         print(f"\nNothing was run. Logs would go to {measurement.output}")
 
     return Outcome(Status.DONE, document, show)
+
+
+def _endpoint(measurement: Measurement) -> dict[str, Any]:
+    """What requests to an endpoint are made of, without secrets; empty for other systems."""
+    if measurement.sut is None or not names_endpoint(measurement.sut):
+        return {}
+    options = measurement.endpoint.options(measurement.target)
+    if "headers" in options:
+        options["headers"] = dict.fromkeys(options["headers"], "...")
+    dataset = measurement.endpoint.dataset
+    key = "that of OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else "none"
+    return {
+        "address": shown_target(measurement.sut),
+        **({"dataset": dataset.text} if dataset else {}),
+        "key": key,
+        **options,
+    }
 
 
 def _overridden(measurement: Measurement, settings: _core.TestSettings) -> dict[str, str]:
@@ -88,6 +116,8 @@ def _checked_counts(measurement: Measurement) -> tuple[int, int] | None:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, float):
         return f"{value:.10g}"
     return str(getattr(value, "name", value))
@@ -177,10 +207,17 @@ def _server(settings: _core.TestSettings, plan: object) -> dict[str, str | int]:
 def _bound(settings: _core.TestSettings) -> str:
     most = share(settings.server_target_latency_percentile, 6)
     if settings.use_token_latencies:
-        return (
-            f"{most} of samples: first token within {duration(settings.ttft_latency)}, "
-            f"each later one within {duration(settings.tpot_latency)}"
-        )
+        kept = [
+            f"first token within {duration(settings.ttft_latency)}",
+            f"each later one within {duration(settings.tpot_latency)}",
+        ]
+        if settings.itl_latency:
+            kept.append(f"gaps between tokens within {duration(settings.itl_latency)}")
+        if settings.e2e_latency:
+            kept.append(f"whole answers within {duration(settings.e2e_latency)}")
+        if settings.goodput_share:
+            kept.append(f"all of these in {share(settings.goodput_share, 6)} of samples")
+        return f"{most} of samples: {', '.join(kept)}"
     return f"{most} of queries within {duration(settings.server_target_latency_ns)}"
 
 

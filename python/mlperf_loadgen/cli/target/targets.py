@@ -18,13 +18,14 @@ from ...interfaces import QuerySampleLibrary, SystemUnderTest
 from ...text.addresses import shown_address
 from ..options.spelling import did_you_mean, near_or_all
 from ..show.outcome import Mistake
+from .endpoint_targets import make_endpoint, names_endpoint, shown_endpoints
 from .shard_targets import names_shards, shard_library, shards_in_folder
 from .signatures import check_methods, lacking
 from .user_code import calling_user_code
 
 _OTHER_SERVERS = (
-    "; tcp:// is for a node of `mlperf-loadgen serve`, http://, kserve+http:// and kserve+grpc:// "
-    "are for other servers"
+    "; tcp:// is for a node of `mlperf-loadgen serve`, openai+http:// for an endpoint of language "
+    "models, http://, kserve+http:// and kserve+grpc:// are for other servers"
 )
 _BEHIND = "name one behind the SUT, as in path/file.py:Class"
 _LIBRARY = object()  # Stands for one.
@@ -46,10 +47,14 @@ def is_address(target: str) -> bool:
     corrected = [corrected_address(part, _schemes()) for part in parts]
     if None in corrected:
         return False
-    raise Mistake(
-        f"{target}: this is an address without its scheme: give {','.join(map(str, corrected))}"
-        + _OTHER_SERVERS
-    )
+    meant = ",".join(_of_endpoint(str(address)) for address in corrected)
+    raise Mistake(f"{target}: this is an address without its scheme: give {meant}{_OTHER_SERVERS}")
+
+
+def _of_endpoint(address: str) -> str:
+    """The address; one that would be a node's, and has a path, must be that of an endpoint."""
+    scheme, _, rest = address.partition("://")
+    return f"openai+http://{rest}" if scheme == "tcp" and "/" in rest else address
 
 
 def _schemes() -> list[str]:
@@ -69,6 +74,8 @@ def shown_target(target: str) -> str:
     """The target for messages, without the secret parts of addresses."""
     if not is_address(target):
         return target
+    if names_endpoint(target):
+        return shown_endpoints(target)
     return ",".join(map(shown_address, target.split(",")))
 
 
@@ -90,6 +97,11 @@ def make_library(sut: str, qsl: str | None) -> object:
         raise Mistake(f"{qsl} is no QSL: that is a class here, as in path/file.py:Class")
     if qsl is not None:
         return _construct(_named(qsl, QuerySampleLibrary, "QSL"), qsl, None, QuerySampleLibrary)
+    if names_endpoint(sut):
+        raise Mistake(
+            f"{shown_endpoints(sut)} needs prompts: give a file, as in --dataset prompts.jsonl, or "
+            "a sample library behind the SUT, as in path/file.py:Class"
+        )
     if is_address(sut):
         raise Mistake(f"{sut} needs a sample library as well: {_BEHIND}")
     _named(sut, SystemUnderTest, "SUT")  # Of two mistakes, the first is reported first.
@@ -126,7 +138,7 @@ def importable(found: Any, target: str) -> Any:
 
 def make_system(sut: str, library: object, network: dict[str, Any] | None = None) -> object:
     """Makes the system under test, with the library if its constructor takes one. `network`:
-    options of NetworkQDL, which only a SUT on the network takes."""
+    options of NetworkQDL or OpenAIEndpoint, which only a SUT on the network takes."""
     if is_address(sut):
         return _network_system(sut, library, network or {})
     return _construct(_named(sut, SystemUnderTest, "SUT"), sut, library, SystemUnderTest)
@@ -182,6 +194,8 @@ def entered(stack: contextlib.ExitStack, made: Any, target: str, kind: type) -> 
 
 
 def _network_system(addresses: str, library: Any, options: dict[str, Any]) -> object:
+    if names_endpoint(addresses):
+        return make_endpoint(addresses, library, options)
     from ...qdl import NetworkQDL
 
     try:

@@ -67,8 +67,8 @@ async def _look(server: Server) -> Kind:
     if _is_good(head) and "data" in _object_in(body):
         return Kind(
             "openai",
-            "an OpenAI endpoint answers there, which no transport speaks: write a client of your "
-            "own, an AsyncSystemUnderTest",
+            f"an OpenAI endpoint answers there: give openai+http{secure}://{place}/v1, or measure "
+            "it with OpenAIEndpoint",
         )
     return await _plain_server(server)
 
