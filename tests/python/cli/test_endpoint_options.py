@@ -240,6 +240,10 @@ MISTAKES = {
         "--network concurrency: there is no such option",
         "max_outstanding",
     ),
+    "network's query": (
+        (*ASKED, "--network", "query.key=SECRET"),
+        "--network query.key: there is no",
+    ),
     "network's value": ((*ASKED, "--network", "stream=perhaps"), "stream=perhaps: give true or"),
     "no endpoint": (
         ("run", *SYSTEM_AND_LIBRARY, "--ignore-eos"),
