@@ -146,6 +146,11 @@ def make_system(sut: str, library: object, network: dict[str, Any] | None = None
 
 def find_function(target: str, option: str) -> Any:
     """The function that a target names: `package.module:function` or `path/file.py:function`."""
+    if is_address(target):
+        raise Mistake(
+            f"{option} {shown_target(target)}: is an address: name a function that makes a system, "
+            "such as an OpenAIEndpoint, as in path/file.py:function"
+        )
     module, name = _module(target, option), _split(target)[1]
     functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
     if not name:
