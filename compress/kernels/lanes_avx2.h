@@ -58,6 +58,9 @@ inline Lanes operator*(Lanes x, Lanes y) {
 inline Lanes operator/(Lanes x, Lanes y) {
   return {_mm256_div_pd(x.low, y.low), _mm256_div_pd(x.high, y.high)};
 }
+inline Lanes MultiplyAdd(Lanes x, Lanes y, Lanes z) {
+  return {_mm256_fmadd_pd(x.low, y.low, z.low), _mm256_fmadd_pd(x.high, y.high, z.high)};
+}
 
 inline Lanes Max(Lanes x, Lanes y) {
   return {_mm256_max_pd(x.low, y.low), _mm256_max_pd(x.high, y.high)};
@@ -78,14 +81,25 @@ inline __m256d PowerOfTwo(__m256d n) {
 }
 inline Lanes PowerOfTwo(Lanes n) { return {PowerOfTwo(n.low), PowerOfTwo(n.high)}; }
 
-inline __m256d KeepWithin(__m256d x, __m256d v, __m256d low, __m256d high) {
-  const __m256d is_above = _mm256_cmp_pd(v, low, _CMP_GE_OQ);
-  const __m256d is_below = _mm256_cmp_pd(v, high, _CMP_LE_OQ);
-  return _mm256_and_pd(x, _mm256_and_pd(is_above, is_below));
+// All bits of a lane are set where it is true.
+struct Condition {
+  __m256d low;
+  __m256d high;
+};
+inline Condition Equal(Lanes x, Lanes y) {
+  return {_mm256_cmp_pd(x.low, y.low, _CMP_EQ_OQ), _mm256_cmp_pd(x.high, y.high, _CMP_EQ_OQ)};
 }
-inline Lanes KeepWithin(Lanes x, Lanes v, Lanes low, Lanes high) {
-  return {KeepWithin(x.low, v.low, low.low, high.low),
-          KeepWithin(x.high, v.high, low.high, high.high)};
+inline Lanes SubtractIf(Condition condition, Lanes x, Lanes y) {
+  return x - Lanes{_mm256_and_pd(condition.low, y.low), _mm256_and_pd(condition.high, y.high)};
+}
+inline void CopyIf(Condition condition, const float* from, float* to) {
+  // The lower half of each lane, those of the first four lanes in the places 0, 1, 4 and 5.
+  const __m256 halves =
+      _mm256_shuffle_ps(_mm256_castpd_ps(condition.low), _mm256_castpd_ps(condition.high),
+                        _MM_SHUFFLE(2, 0, 2, 0));
+  const __m256d in_order = _mm256_castsi256_pd(
+      _mm256_permute4x64_epi64(_mm256_castps_si256(halves), _MM_SHUFFLE(3, 1, 2, 0)));
+  _mm256_storeu_ps(to, _mm256_and_ps(_mm256_castpd_ps(in_order), _mm256_loadu_ps(from)));
 }
 
 inline void ToArray(Lanes x, double* to) {

@@ -38,6 +38,7 @@ inline Lanes operator+(Lanes x, Lanes y) { return {_mm512_add_pd(x.v, y.v)}; }
 inline Lanes operator-(Lanes x, Lanes y) { return {_mm512_sub_pd(x.v, y.v)}; }
 inline Lanes operator*(Lanes x, Lanes y) { return {_mm512_mul_pd(x.v, y.v)}; }
 inline Lanes operator/(Lanes x, Lanes y) { return {_mm512_div_pd(x.v, y.v)}; }
+inline Lanes MultiplyAdd(Lanes x, Lanes y, Lanes z) { return {_mm512_fmadd_pd(x.v, y.v, z.v)}; }
 
 inline Lanes Max(Lanes x, Lanes y) { return {_mm512_max_pd(x.v, y.v)}; }
 inline Lanes Min(Lanes x, Lanes y) { return {_mm512_min_pd(x.v, y.v)}; }
@@ -46,10 +47,12 @@ inline Lanes Round(Lanes x) { return {_mm512_roundscale_pd(x.v, _MM_FROUND_TO_NE
 
 inline Lanes PowerOfTwo(Lanes n) { return {_mm512_scalef_pd(_mm512_set1_pd(1), n.v)}; }
 
-inline Lanes KeepWithin(Lanes x, Lanes v, Lanes low, Lanes high) {
-  const __mmask8 is_above = _mm512_cmp_pd_mask(v.v, low.v, _CMP_GE_OQ);
-  const __mmask8 is_within = _mm512_mask_cmp_pd_mask(is_above, v.v, high.v, _CMP_LE_OQ);
-  return {_mm512_maskz_mov_pd(is_within, x.v)};
+inline __mmask8 Equal(Lanes x, Lanes y) { return _mm512_cmp_pd_mask(x.v, y.v, _CMP_EQ_OQ); }
+inline Lanes SubtractIf(__mmask8 condition, Lanes x, Lanes y) {
+  return {_mm512_mask_sub_pd(x.v, condition, x.v, y.v)};
+}
+inline void CopyIf(__mmask8 condition, const float* from, float* to) {
+  _mm256_storeu_ps(to, _mm256_maskz_mov_ps(condition, _mm256_loadu_ps(from)));
 }
 
 inline void ToArray(Lanes x, double* to) { _mm512_storeu_pd(to, x.v); }

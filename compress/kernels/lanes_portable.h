@@ -44,6 +44,9 @@ inline Lanes operator*(const Lanes& x, const Lanes& y) {
 inline Lanes operator/(const Lanes& x, const Lanes& y) {
   return Each([&](int i) { return x.v[i] / y.v[i]; });
 }
+inline Lanes MultiplyAdd(const Lanes& x, const Lanes& y, const Lanes& z) {
+  return Each([&](int i) { return MultiplyAdd(x.v[i], y.v[i], z.v[i]); });
+}
 
 inline Lanes Max(const Lanes& x, const Lanes& y) {
   return Each([&](int i) { return Max(x.v[i], y.v[i]); });
@@ -60,8 +63,19 @@ inline Lanes PowerOfTwo(const Lanes& n) {
   return Each([&](int i) { return PowerOfTwo(n.v[i]); });
 }
 
-inline Lanes KeepWithin(const Lanes& x, const Lanes& v, const Lanes& low, const Lanes& high) {
-  return Each([&](int i) { return KeepWithin(x.v[i], v.v[i], low.v[i], high.v[i]); });
+struct Condition {
+  bool v[8];
+};
+inline Condition Equal(const Lanes& x, const Lanes& y) {
+  Condition result;
+  for (int i = 0; i < 8; ++i) result.v[i] = x.v[i] == y.v[i];
+  return result;
+}
+inline Lanes SubtractIf(const Condition& condition, const Lanes& x, const Lanes& y) {
+  return Each([&](int i) { return SubtractIf(condition.v[i], x.v[i], y.v[i]); });
+}
+inline void CopyIf(const Condition& condition, const float* from, float* to) {
+  for (int i = 0; i < 8; ++i) CopyIf(condition.v[i], from + i, to + i);
 }
 
 inline void ToArray(const Lanes& x, double* to) {

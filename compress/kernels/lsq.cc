@@ -1,19 +1,23 @@
 // Weights as multiples of a learnt step, and their gradients, for each step of a training.
 #include <cstddef>
 
+#include "kernels/divisor.h"
 #include "kernels/levels.h"
 #include "kernels/path.h"
 
 namespace mlperf::compress::MLPERF_COMPRESS_PATH {
 
 bool RestoreLsq(const float* weights, size_t count, float step, int bits, float* restored) {
-  const double zero = TopCode(bits - 1) + 1;
-  const ZeroLevels levels(step, zero, bits);
+  const double greatest = TopCode(bits - 1);
+  const Divisor divisor(step);
   Total total;  // It becomes NaN or infinite with the first weight that is.
   ForEachNumber(count, [=, &total]<typename Number>(size_t i) {
     const Number weight = LoadAs<Number>(weights + i);
     total.Add(weight);
-    Store(levels.WeightOf(levels.CodeOf(weight)), restored + i);
+    const Number steps = Clamp(divisor.Under(weight), Same<Number>(-greatest - 1),
+                               Same<Number>(greatest));
+    // The product is exact; the sum makes 0 of -0.
+    Store(MultiplyAdd(Round(steps), Same<Number>(step), Same<Number>(0)), restored + i);
   });
   return total.Get() * 0 == 0;
 }
@@ -21,16 +25,15 @@ bool RestoreLsq(const float* weights, size_t count, float step, int bits, float*
 double LsqGradients(const float* weights, const float* upstream, size_t count, float step, int bits,
                     float* by_weight) {
   const double greatest = TopCode(bits - 1);
-  const double least = -greatest - 1;
+  const Divisor divisor(step);
   Total total;
   ForEachNumber(count, [=, &total]<typename Number>(size_t i) {
-    const Number low = Same<Number>(least);
-    const Number high = Same<Number>(greatest);
     const Number gradient = LoadAs<Number>(upstream + i);
-    const Number steps = LoadAs<Number>(weights + i) / Same<Number>(step);
-    const Number rounded = Round(Clamp(steps, low, high));
-    total.Add(gradient * (rounded - KeepWithin(steps, steps, low, high)));
-    Store(KeepWithin(gradient, steps, low, high), by_weight + i);
+    const Number steps = divisor.Under(LoadAs<Number>(weights + i));
+    const Number within = Clamp(steps, Same<Number>(-greatest - 1), Same<Number>(greatest));
+    const auto is_within = Equal(within, steps);
+    total.Add(gradient * SubtractIf(is_within, Round(within), steps));
+    CopyIf(is_within, upstream + i, by_weight + i);
   });
   return total.Get();
 }

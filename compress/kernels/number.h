@@ -26,10 +26,14 @@ inline double PowerOfTwo(double n) {
   return __builtin_bit_cast(double, BitsOf(n + (kUnit + 1023)) << 52);
 }
 
-// x where low <= v <= high, 0 elsewhere.
-inline double KeepWithin(double x, double v, double low, double high) {
-  return v >= low && v <= high ? x : 0;
-}
+// For products that a double holds exactly: vector instructions do not round them before the sum.
+inline double MultiplyAdd(double x, double y, double z) { return x * y + z; }
+
+inline bool Equal(double x, double y) { return x == y; }
+// x - y where the condition is true, x elsewhere.
+inline double SubtractIf(bool condition, double x, double y) { return condition ? x - y : x; }
+// Zero where the condition is false.
+inline void CopyIf(bool condition, const float* from, float* to) { *to = condition ? *from : 0; }
 
 // Rounds to float32, or a code to the nearest whole number.
 inline void Store(double x, float* to) { *to = static_cast<float>(x); }
