@@ -24,6 +24,14 @@ struct GridKernels {
   void (*decode)(const uint8_t* stream, size_t count, const Grid& grid, float* weights);
 };
 
+// The gradient by the step of LSQ.
+struct StepGradient {
+  double value;
+  // If no weight was clipped, the gradient by the weights is `upstream`, and `by_weight` is not
+  // written: memory takes more time than arithmetic.
+  bool is_any_clipped;
+};
+
 struct Kernels {
   // False if a code has more than `bits` bits; the stream then means nothing.
   bool (*pack8)(const uint8_t* codes, size_t count, int bits, uint8_t* stream);
@@ -47,9 +55,9 @@ struct Kernels {
   // not finite.
   bool (*restore_lsq)(const float* weights, size_t count, float step, int bits, float* restored);
   // The gradients of weights that were restored as multiples of `step`, for the gradient `upstream`
-  // of the restored ones. Returns that by the step; `by_weight` may be `upstream`.
-  double (*lsq_gradients)(const float* weights, const float* upstream, size_t count, float step,
-                          int bits, float* by_weight);
+  // of the restored ones; `by_weight` may be `upstream`.
+  StepGradient (*lsq_gradients)(const float* weights, const float* upstream, size_t count,
+                                float step, int bits, float* by_weight);
 
   // Noise of a table (noise.h): times the step of its group added to weights; times gradients,
   // summed over each group. `noisy` may be `weights`; `copy`, unless it is null, gets `upstream`.

@@ -89,14 +89,16 @@ struct Condition {
 inline Condition Equal(Lanes x, Lanes y) {
   return {_mm256_cmp_pd(x.low, y.low, _CMP_EQ_OQ), _mm256_cmp_pd(x.high, y.high, _CMP_EQ_OQ)};
 }
+inline bool IsTrue(Condition condition) {
+  return _mm256_movemask_pd(_mm256_and_pd(condition.low, condition.high)) == 0xf;
+}
 inline Lanes SubtractIf(Condition condition, Lanes x, Lanes y) {
   return x - Lanes{_mm256_and_pd(condition.low, y.low), _mm256_and_pd(condition.high, y.high)};
 }
 inline void CopyIf(Condition condition, const float* from, float* to) {
   // The lower half of each lane, those of the first four lanes in the places 0, 1, 4 and 5.
-  const __m256 halves =
-      _mm256_shuffle_ps(_mm256_castpd_ps(condition.low), _mm256_castpd_ps(condition.high),
-                        _MM_SHUFFLE(2, 0, 2, 0));
+  const __m256 halves = _mm256_shuffle_ps(
+      _mm256_castpd_ps(condition.low), _mm256_castpd_ps(condition.high), _MM_SHUFFLE(2, 0, 2, 0));
   const __m256d in_order = _mm256_castsi256_pd(
       _mm256_permute4x64_epi64(_mm256_castps_si256(halves), _MM_SHUFFLE(3, 1, 2, 0)));
   _mm256_storeu_ps(to, _mm256_and_ps(_mm256_castpd_ps(in_order), _mm256_loadu_ps(from)));

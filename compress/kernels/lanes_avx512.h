@@ -48,6 +48,7 @@ inline Lanes Round(Lanes x) { return {_mm512_roundscale_pd(x.v, _MM_FROUND_TO_NE
 inline Lanes PowerOfTwo(Lanes n) { return {_mm512_scalef_pd(_mm512_set1_pd(1), n.v)}; }
 
 inline __mmask8 Equal(Lanes x, Lanes y) { return _mm512_cmp_pd_mask(x.v, y.v, _CMP_EQ_OQ); }
+inline bool IsTrue(__mmask8 condition) { return condition == 0xff; }
 inline Lanes SubtractIf(__mmask8 condition, Lanes x, Lanes y) {
   return {_mm512_mask_sub_pd(x.v, condition, x.v, y.v)};
 }

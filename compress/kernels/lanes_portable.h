@@ -71,6 +71,11 @@ inline Condition Equal(const Lanes& x, const Lanes& y) {
   for (int i = 0; i < 8; ++i) result.v[i] = x.v[i] == y.v[i];
   return result;
 }
+inline bool IsTrue(const Condition& condition) {
+  bool all = true;
+  for (const bool one : condition.v) all &= one;
+  return all;
+}
 inline Lanes SubtractIf(const Condition& condition, const Lanes& x, const Lanes& y) {
   return Each([&](int i) { return SubtractIf(condition.v[i], x.v[i], y.v[i]); });
 }

@@ -30,6 +30,7 @@ inline double PowerOfTwo(double n) {
 inline double MultiplyAdd(double x, double y, double z) { return x * y + z; }
 
 inline bool Equal(double x, double y) { return x == y; }
+inline bool IsTrue(bool condition) { return condition; }  // In all lanes.
 // x - y where the condition is true, x elsewhere.
 inline double SubtractIf(bool condition, double x, double y) { return condition ? x - y : x; }
 // Zero where the condition is false.

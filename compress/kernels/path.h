@@ -26,8 +26,8 @@ void DecodeGroups(const uint8_t* from, size_t count, const GroupGrid& grid,
                   const GroupStreams& streams, float* weights);
 
 bool RestoreLsq(const float* weights, size_t count, float step, int bits, float* restored);
-double LsqGradients(const float* weights, const float* upstream, size_t count, float step, int bits,
-                    float* by_weight);
+StepGradient LsqGradients(const float* weights, const float* upstream, size_t count, float step,
+                          int bits, float* by_weight);
 
 void AddNoise(const float* weights, size_t count, size_t group_size, const float* steps,
               uint64_t key, const float* table, float* noisy);

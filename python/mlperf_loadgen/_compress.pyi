@@ -105,8 +105,9 @@ def restored_lsq(
 def lsq_gradients(
     weights: _Floats, upstream: _Floats, bits: int, step: float, out: _Floats | None = None
 ) -> tuple[_Floats, float]:
-    """The gradients of `restored_lsq` for the gradient of its result: by the weights, in `out` if
-    there is one, and by the step, which is not yet divided by sqrt(n P)."""
+    """The gradients of `restored_lsq` for the gradient of its result: by the weights, which is
+    `upstream` itself if no weight was clipped, else in `out` if there is one; and by the step,
+    which is not yet divided by sqrt(n P)."""
 
 def encode_groups(weights: _Floats, group: int, widths: _Bytes, lo: float, hi: float) -> _Bytes:
     """A bit stream for each width that occurs, ascending, each from a byte boundary. `group`

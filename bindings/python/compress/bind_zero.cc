@@ -136,12 +136,13 @@ py::tuple LsqGradients(const py::object& object, const py::object& gradient, py:
   const Lsq lsq(bits, step, weights.size());
   Output by_weight(out, weights.size());
   float* const to = by_weight.data();
-  double by_step = 0;
+  compress::StepGradient by_step{};
   Unlocked([&] {
     by_step = ActiveKernels().lsq_gradients(weights.data(), upstream.data(), weights.size(),
                                             *lsq.grid().steps, lsq.grid().bits, to);
   });
-  return py::make_tuple(by_weight.array(), by_step);
+  if (!by_step.is_any_clipped) return py::make_tuple(gradient, by_step.value);
+  return py::make_tuple(by_weight.array(), by_step.value);
 }
 
 }  // namespace
@@ -169,8 +170,9 @@ void BindLsq(py::module_& module) {
              " and how many weights are not finite, in which case the others mean nothing.");
   module.def("lsq_gradients", &LsqGradients, "weights"_a, "upstream"_a, "bits"_a, "step"_a,
              "out"_a = py::none(),
-             "The gradients of `restored_lsq` for the gradient of its result: by the weights, in"
-             " `out` if there is one, and by the step, which is not yet divided by sqrt(n P).");
+             "The gradients of `restored_lsq` for the gradient of its result: by the weights, which"
+             " is `upstream` itself if no weight was clipped, else in `out` if there is one; and by"
+             " the step, which is not yet divided by sqrt(n P).");
 }
 
 }  // namespace mlperf::python

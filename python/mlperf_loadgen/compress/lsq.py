@@ -49,11 +49,12 @@ class _Stepped(torch.autograd.Function):  # type: ignore[misc]
         if weight.device.type != "cpu":
             by_weight, total = plain.lsq_gradients(weight, upstream, ctx.bits, step.abs())
         else:
-            by_weight = ctx.buffers.take()
-            total = _compress.lsq_gradients(
-                *(floats_of(weight), floats_of(upstream), ctx.bits, _magnitude(step)),
-                floats_of(by_weight),
-            )[1]
+            gradient, by_weight = floats_of(upstream), ctx.buffers.take()
+            found, total = _compress.lsq_gradients(
+                *(floats_of(weight), gradient, ctx.bits, _magnitude(step)), floats_of(by_weight)
+            )
+            if found is gradient:  # No weight was clipped.
+                by_weight = upstream
         positive = 2 ** (ctx.bits - 1) - 1
         total = total / math.sqrt(weight.numel() * positive) * (-1.0 if step < 0 else 1.0)
         return like(weight, by_weight), torch.full_like(step, total), None, None

@@ -174,9 +174,11 @@ TEST_P(GoldenTest, GradientsOfAStep) {
     const auto weights = row.List<float>("weights");
     const auto upstream = row.List<float>("upstream");
     const auto step = static_cast<float>(row.Number("step"));
-    Floats by_weight(weights.size());
-    const double sum = ActiveKernels().lsq_gradients(
-        weights.data(), upstream.data(), weights.size(), step, BitsOf(row), by_weight.data());
+    Floats by_weight = upstream;  // As it stays if no weight is clipped.
+    const double sum = ActiveKernels()
+                           .lsq_gradients(weights.data(), upstream.data(), weights.size(), step,
+                                          BitsOf(row), by_weight.data())
+                           .value;
     ExpectNear(by_weight, row.List<double>("gradient_weights"));
     const double top = (1 << (BitsOf(row) - 1)) - 1;
     const double wanted = row.Number("gradient_step");

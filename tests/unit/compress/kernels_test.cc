@@ -5,9 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "bit_stream.h"
@@ -22,6 +24,7 @@ using Floats = std::vector<float>;
 using Codes = std::vector<uint8_t>;
 
 constexpr int kTimes = 5;
+constexpr size_t kMany = 45;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // The numbers so often that there are some for vectors and some that are left.
@@ -84,10 +87,53 @@ TEST_P(KernelsTest, GradientsOfAStepAtItsEnds) {
   const Floats weights = Repeated(Floats{-4, -4.25f, 3, 3.25f});
   const Floats upstream = Repeated(Floats{1, 2, 4, 8});
   Floats by_weight(weights.size());
-  const double by_step = ActiveKernels().lsq_gradients(weights.data(), upstream.data(),
-                                                       weights.size(), 1, 3, by_weight.data());
+  const StepGradient by_step = ActiveKernels().lsq_gradients(
+      weights.data(), upstream.data(), weights.size(), 1, 3, by_weight.data());
+  EXPECT_TRUE(by_step.is_any_clipped);
   EXPECT_EQ(by_weight, Repeated(Floats{1, 0, 4, 0}));
-  EXPECT_EQ(by_step, kTimes * (2 * -4 + 8 * 3));
+  EXPECT_EQ(by_step.value, kTimes * (2 * -4 + 8 * 3));
+}
+
+TEST_P(KernelsTest, TheGradientByWeightsIsWrittenFromTheFirstClippedOneOn) {
+  Floats upstream(kMany);
+  std::iota(upstream.begin(), upstream.end(), 1.0f);
+  for (const size_t clipped : {size_t{0}, size_t{7}, size_t{8}, kMany / 2, kMany - 1, kMany}) {
+    Floats weights(kMany, 0.75f);
+    Floats wanted = upstream;
+    if (clipped < kMany) {
+      weights[clipped] = 100;
+      wanted[clipped] = 0;
+    }
+    Floats by_weight = upstream;
+    const auto gradients = [&](float* to) {
+      return ActiveKernels().lsq_gradients(weights.data(), upstream.data(), kMany, 1, 3, to);
+    };
+    EXPECT_EQ(gradients(by_weight.data()).is_any_clipped, clipped < kMany);
+    EXPECT_EQ(by_weight, wanted) << clipped;
+    std::fill(by_weight.begin(), by_weight.end(), 5.0f);
+    gradients(by_weight.data());
+    EXPECT_EQ(by_weight, clipped < kMany ? wanted : Floats(kMany, 5.0f)) << clipped;
+  }
+}
+
+// Quotients by a step are found without a division where the processor has another way.
+TEST_P(KernelsTest, WeightsBesideTheMiddleBetweenTwoSteps) {
+  for (const float step : {1.0f, 49.0f, 0.1640625f, 0.1f, 3.3e-7f, 1.1754944e-38f, 7.7e33f}) {
+    Floats weights;
+    for (int half = -65536; half <= 65536; half += 7) {
+      const float middle = static_cast<float>(0.5 * half * step);
+      weights.insert(weights.end(),
+                     {std::nextafter(middle, -1e38f), middle, std::nextafter(middle, 1e38f)});
+    }
+    Floats restored(weights.size());
+    EXPECT_TRUE(
+        ActiveKernels().restore_lsq(weights.data(), weights.size(), step, 16, restored.data()));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const double steps = std::nearbyint(double{weights[i]} / step);
+      const float wanted = static_cast<float>(std::clamp(steps, -32768.0, 32767.0) * step);
+      ASSERT_EQ(restored[i], wanted) << weights[i] << " by " << step;
+    }
+  }
 }
 
 TEST_P(KernelsTest, MinusZeroIsNoEnd) {

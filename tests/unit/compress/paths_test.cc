@@ -149,14 +149,15 @@ TEST_P(PathsTest, Gradients) {
       Floats by_size(count);
       Floats restored(count);
       EXPECT_TRUE(kernels.restore_lsq(weights.data(), count, 0.3f, 3, restored.data()));
-      const double by_step =
+      const StepGradient by_step =
           kernels.lsq_gradients(weights.data(), upstream.data(), count, 0.3f, 3, by_weight.data());
       kernels.group_steps(weights.data(), count, limits, 4, steps.data());
       const double by_span = kernels.group_gradients(weights.data(), upstream.data(), count, limits,
                                                      4, by_logit.data());
       const double bits = kernels.sum_bits(weights.data(), count, limits);
       kernels.bits_gradients(weights.data(), count, limits, 3, by_size.data());
-      return std::tuple(restored, by_weight, by_step, steps, by_logit, by_span, bits, by_size);
+      return std::tuple(restored, by_weight, by_step.value, steps, by_logit, by_span, bits,
+                        by_size);
     });
   }
 }
