@@ -16,8 +16,8 @@ class Divisor {
   double Under(double x) const { return x / divisor_; }
 
   // Numbers with 24 bits have quotients that are no nearer than 2^-78 of their size to the middle
-  // between two doubles. The inverse in two parts is exact to 2^-105, and so the sum of the products
-  // is rounded to the same double. It takes a fraction of the time of a division.
+  // between two doubles. The inverse in two parts is exact to 2^-105, and so the sum of the
+  // products is rounded to the same double. It takes a fraction of the time of a division.
   Lanes Under(Lanes x) const {
 #ifdef __FMA__
     return MultiplyAdd(x, Fill(inverse_), x * Fill(rest_));

@@ -6,6 +6,9 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 
 
 def whole(name: str, value: object, least: int) -> int:
@@ -26,6 +29,22 @@ def real(name: str, value: object) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name}={value!r}: it must be a finite number")
     return float(value)
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False. TypeError for another type: a text such as "no" would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}={value!r}: it must be True or False")
+    return bool(value)
+
+
+def optimizer(value: Any) -> None:
+    """TypeError for what is no optimizer of torch, and does not wrap one."""
+    if not hasattr(value, "param_groups") or not hasattr(value, "add_param_group"):
+        raise TypeError(
+            f"optimizer={value!r}: it must be a torch.optim.Optimizer, such as"
+            " torch.optim.Adam(model.parameters())"
+        )
 
 
 def patterns(name: str, value: object) -> list[str]:

@@ -6,14 +6,18 @@ The arrays are plain bytes here, so that neither torch nor a NumPy type for each
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _KINDS = {
     "bool": ("BOOL", 1),
@@ -83,16 +87,42 @@ def write_arrays(
 
 
 def write_whole(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
-    """Writes the pieces to a file; who reads at the same time sees the old one or the new one."""
+    """Writes the pieces to a file; who reads at the same time sees the old one or the new one.
+
+    What a process that was killed had written of the file is removed.
+    """
     path = Path(path)
+    _remove_unfinished(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with _locked(temporary) as file:
             for piece in pieces:
                 file.write(piece)
-        temporary.replace(path)
+            file.flush()
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> BinaryIO:
+    """A new file with a lock, where the file system has locks; it ends with the process."""
+    while True:
+        file = path.open("wb")
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # It was removed before it had the lock.
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Removes the temporary files of writers that are gone: nobody holds their locks."""
+    for temporary in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        if not re.fullmatch(r"\.\d+\.\d+\.tmp", temporary.name.removeprefix(path.name)):
+            continue
+        with contextlib.suppress(OSError), temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
 
 
 def file_size_bytes(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> int:

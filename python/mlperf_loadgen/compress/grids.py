@@ -19,18 +19,25 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 
 class NonFiniteError(ValueError):
-    """Weights are NaN or infinite; `count` says how many."""
+    """Numbers of a parameter are NaN or infinite. The text says which, and what to do; who knows
+    the parameter's name puts it in front."""
+
+
+class NonFiniteWeightsError(NonFiniteError):
+    """`count` of the weights are NaN or infinite."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"{count:,} of the weights are NaN or infinite")
-        self.count = count
+        super().__init__(
+            f"{count:,} of the weights are NaN or infinite; correct them, or name the parameter in"
+            " exclude"
+        )
 
 
 def finite_ranges(weights: Floats, per_range: int) -> Floats:
     """(lo, hi) of each range: float32 of shape [ranges, 2]. Raises NonFiniteError."""
     ranges, non_finite_count = _compress.ranges(weights, per_range)
     if non_finite_count:
-        raise NonFiniteError(non_finite_count)
+        raise NonFiniteWeightsError(non_finite_count)
     return ranges
 
 
@@ -84,7 +91,7 @@ class ZeroGrid:
         """The grid of these weights. Raises NonFiniteError."""
         steps, zeros, non_finite_count = _compress.zero_steps(weights, bits, per_range)
         if non_finite_count:
-            raise NonFiniteError(non_finite_count)
+            raise NonFiniteWeightsError(non_finite_count)
         return ZeroGrid(bits, per_range, steps, zeros)
 
     def restored(self, weights: Floats, out: Floats | None = None) -> Floats:
@@ -151,7 +158,7 @@ class StepGrid:
         """The weights' levels, in `out` if it is given. Raises NonFiniteError."""
         restored, non_finite_count = _compress.restored_lsq(weights, self.bits, self.step, out)
         if non_finite_count:
-            raise NonFiniteError(non_finite_count)
+            raise NonFiniteWeightsError(non_finite_count)
         return restored
 
     def encode(self, weights: Floats) -> Bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from .arguments import optimizer as check_optimizer
 from .buffers import Buffers
 from .quantizer import Quantizer, naming
 
@@ -55,6 +56,7 @@ class LearningQuantizer(Quantizer):
 
         Training needs `setup_optimizer` or `no_optimizer` after it.
         """
+        check_optimizer(optimizer)
         own = {id(parameter) for parameter in self._learnt()}
         for group in optimizer.param_groups:
             group["params"] = [p for p in group["params"] if id(p) not in own]
@@ -65,6 +67,7 @@ class LearningQuantizer(Quantizer):
         self._ready = False
 
     def _add_group(self, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> None:
+        check_optimizer(optimizer)
         learnt = self._learnt()
         own = {id(parameter) for parameter in learnt}
         if any(id(p) in own for group in optimizer.param_groups for p in group["params"]):

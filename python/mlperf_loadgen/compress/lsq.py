@@ -17,7 +17,7 @@ from .. import _compress
 from . import plain
 from .bits import whole_bits
 from .buffers import Buffers
-from .grids import Floats, Grid, StepGrid, finite_ranges
+from .grids import Floats, Grid, NonFiniteError, StepGrid, finite_ranges
 from .learning import LearningQuantizer
 from .memory import floats_of, like
 from .sizes import step_bits
@@ -125,8 +125,10 @@ class LSQQuantizer(LearningQuantizer):
 
 
 def _magnitude(step: torch.Tensor) -> float:
-    """The step without its sign, as a float32 above zero."""
+    """The step without its sign, as a float32 above zero. Raises NonFiniteError."""
     magnitude = abs(float(step.detach().float()))
     if not math.isfinite(magnitude):
-        raise ValueError(f"a step of LSQ is {magnitude}: training has diverged, lower its rate")
+        raise NonFiniteError(
+            f"its step is {magnitude}: training has diverged, lower the rate at which it learns"
+        )
     return max(magnitude, _LEAST_STEP)

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from .grids import NonFiniteError
+from .grids import NonFiniteWeightsError
 
 _GAMMA = -7046029254386353131  # 0x9E3779B97F4A7C15, splitmix64's increment, as a signed number.
 _FACTORS = (-4658895280553007687, -7723592293110705685)  # Of splitmix64: 0xBF58..., 0x94D0...
@@ -29,7 +29,7 @@ def check_finite(weights: torch.Tensor) -> None:
     """Raises NonFiniteError."""
     count = int(weights.numel() - torch.isfinite(weights).sum())
     if count:
-        raise NonFiniteError(count)
+        raise NonFiniteWeightsError(count)
 
 
 def restored(weights: torch.Tensor, bits: int, per_range: int, zero: bool) -> torch.Tensor:

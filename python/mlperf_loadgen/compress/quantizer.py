@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import abc
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from .arguments import patterns, real, whole
+from .arguments import flag, patterns, real, whole
 from .attaching import Attachment, check_model, copied_as_plain
 from .buffers import aligned
 from .file import file_bytes
@@ -55,11 +55,11 @@ class Quantizer(abc.ABC):
         check_model(model)
         if real("min_size", min_size) < 0:
             raise ValueError(f"min_size={min_size!r}: it must be at least 0 MB")
-        self._float16 = float16
+        self._float16 = flag("float16", float16)
         self._targets, self._others = find_targets(
-            model, min_size, patterns("exclude", exclude), detect_bound
+            model, min_size, patterns("exclude", exclude), flag("detect_bound", detect_bound)
         )
-        halves = [t for t in self._others if float16 and t.parameter().is_floating_point()]
+        halves = [t for t in self._others if self._float16 and t.parameter().is_floating_point()]
         self._hidden = [*self._targets, *halves]
         self._floats: list[torch.Tensor] | None = None  # While parameters have quantized values.
         self._shown: object = None  # The token of the parameters that eval's weights were made of.
@@ -112,6 +112,10 @@ class Quantizer(abc.ABC):
                     f" quantizer has {self._kind(index)}: attach a quantizer with the arguments"
                     " that the state was made with"
                 )
+
+    def has_apart(self, names: Iterable[str]) -> bool:
+        """Whether each of these names is a target of its own."""
+        return {target.name for target in self._targets}.issuperset(names)
 
     @abc.abstractmethod
     def _adopt(self, index: int, grid: Grid) -> None:
@@ -304,10 +308,8 @@ class Quantizer(abc.ABC):
 
 
 def naming(target: Target, function: Callable[..., T], *arguments: Any) -> T:
-    """What the function returns; the error for weights that are not finite names the parameter."""
+    """What the function returns; the error for numbers that are not finite names the parameter."""
     try:
         return function(*arguments)
     except NonFiniteError as error:
-        raise ValueError(
-            f"parameter {target.name!r}: {error}; correct them, or name the parameter in exclude"
-        ) from None
+        raise ValueError(f"parameter {target.name!r}: {error}") from None

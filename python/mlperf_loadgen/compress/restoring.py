@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,11 +11,14 @@ import numpy as np
 import torch
 
 from .attaching import check_model
+from .memory import floats_of
 from .modules import stored_tensors
 from .state import Content, check_state
 
 if TYPE_CHECKING:
     from .grids import Floats, Grid
+
+_MOST_HALVINGS = 64  # The numbers of float32 are not as many in any interval.
 
 
 def restore_quantized_state(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
@@ -32,6 +35,8 @@ def restore_quantized_state(model: torch.nn.Module, state: Mapping[str, Any]) ->
 class Adopting(Protocol):
     """The quantizer of a model that is restored."""
 
+    def has_apart(self, names: Iterable[str]) -> bool: ...
+
     def check_grids(self, grids: Mapping[str, Grid]) -> None: ...
 
     def adopt(self, grids: Mapping[str, Grid]) -> None: ...
@@ -43,13 +48,17 @@ def restore(
     """As `restore_quantized_state`; the model's quantizer, if it has one, adopts the grids."""
     content = check_state(state)
     writes = _matched(model, content)
+    shared = {id(w.target): _shared(content, w, quantizer) for w in writes if len(w.names) > 1}
     if quantizer is not None:
         quantizer.check_grids(content.grids)
     for write in writes:
-        if write.name in content.plain:
-            _write(write.target, content.plain[write.name])
+        name = write.names[0]
+        if id(write.target) in shared:
+            _write(write.target, shared[id(write.target)])
+        elif name in content.plain:
+            _write(write.target, content.plain[name])
         else:
-            _write_weights(write.target, content, write.name)
+            _write_weights(write.target, content, name)
     if quantizer is not None:
         quantizer.adopt(content.grids)
 
@@ -59,10 +68,11 @@ def restore(
 
 @dataclass(frozen=True)
 class _Write:
-    """A tensor of the state, and a tensor of the model that gets its values."""
+    """A tensor of the model that gets values of the state."""
 
-    name: str
     target: torch.Tensor
+    names: list[str]
+    """The tensors of the state that have them; several if their values are not the same."""
 
 
 def _matched(model: torch.nn.Module, content: Content) -> list[_Write]:
@@ -79,12 +89,9 @@ def _matched(model: torch.nn.Module, content: Content) -> list[_Write]:
     for alias, name in name_of.items():
         target = there[alias]
         _check_target(content, name, alias, target)
-        write = writes.setdefault(id(target), _Write(name, target))
-        if write.name != name and not _same(content, write.name, name):
-            raise ValueError(
-                f"{write.name!r} and {name!r} are one parameter of the model, and have different"
-                " values in the state: restore it into a model in which they are two."
-            )
+        write = writes.setdefault(id(target), _Write(target, [name]))
+        if not any(name == other or _same(content, name, other) for other in write.names):
+            write.names.append(name)
     return list(writes.values())
 
 
@@ -123,6 +130,47 @@ def _same(content: Content, one: str, other: str) -> bool:
     if one in content.plain and other in content.plain:
         return bool(content.plain[one].equal(content.plain[other]))
     return False
+
+
+# ---- One parameter for several tensors -----------------------------------------------------------
+
+
+def _shared(content: Content, write: _Write, quantizer: Adopting | None) -> torch.Tensor:
+    """Weights that the grid of each name puts on this name's levels, as those were that the state
+    was made of. ValueError: there are none, or nothing has a grid for each name."""
+    if quantizer is not None and quantizer.has_apart(write.names):
+        levels = [_weights(content, name) for name in write.names]
+        grids = [content.grids[name] for name in write.names]
+        found = _between(grids, levels, write.target.dtype)
+        if found is not None:
+            return found.view(write.target.shape)
+    names = " and ".join(map(repr, write.names))
+    raise ValueError(
+        f"{names} are one parameter of the model, and have different values in the state: restore"
+        " it into a model in which they are several, or, if it was made of one in which they were"
+        " one, by a quantizer that is attached with detect_bound=False."
+    )
+
+
+def _between(
+    grids: Sequence[Grid], levels: Sequence[Floats], dtype: torch.dtype
+) -> torch.Tensor | None:
+    """Weights of this type that each grid puts on its levels; None if there are none.
+
+    What a grid puts on a level is an interval. Where such intervals meet, they do so between the
+    least and the greatest of the levels, and halving that finds it.
+    """
+    low, high = (end.reduce(levels).astype(np.float64) for end in (np.minimum, np.maximum))
+    for _ in range(_MOST_HALVINGS):
+        weights = torch.from_numpy((low + high) / 2).to(torch.float32).to(dtype)
+        values = floats_of(weights)
+        restored = [grid.restored(values) for grid in grids]
+        above = np.any([a > b for a, b in zip(restored, levels, strict=True)], axis=0)
+        below = np.any([a < b for a, b in zip(restored, levels, strict=True)], axis=0)
+        if not (above | below).any():
+            return weights
+        high, low = np.where(above, values, high), np.where(below, values, low)
+    return None
 
 
 # ---- Writing -------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from . import plain
-from .arguments import whole
+from .arguments import flag, whole
+from .arguments import optimizer as check_optimizer
 from .bits import whole_bits
 from .buffers import Buffers
 from .grids import AffineGrid, Floats, Grid, ZeroGrid
@@ -61,9 +62,9 @@ class UniformQuantizer(Quantizer):
         detect_bound: bool = True,
     ) -> None:
         self.bits = whole_bits(bits)
-        self._qat = qat
+        self._qat = flag("qat", qat)
         self._range = _checked_range(range)
-        self._zero = zero
+        self._zero = flag("zero", zero)
         super().__init__(model, min_size, float16, exclude, detect_bound)
         shapes = [target.parameter().shape for target in self._targets]
         self._per_range = [weights_a_range(shape, self._range) for shape in shapes]
@@ -72,12 +73,14 @@ class UniformQuantizer(Quantizer):
 
     def setup_optimizer(self, optimizer: torch.optim.Optimizer, **overrides: Any) -> None:
         """Does nothing: there is nothing to learn besides the parameters."""
+        check_optimizer(optimizer)
 
     def no_optimizer(self) -> None:
         """Does nothing: there is nothing to learn besides the parameters."""
 
     def clear_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Does nothing: there is nothing to learn besides the parameters."""
+        check_optimizer(optimizer)
 
     def _begin_step(self) -> bool:
         return self._qat

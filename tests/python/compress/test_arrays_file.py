@@ -5,6 +5,9 @@ at each length, made longer, and given headers that contradict their arrays.
 """
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -104,6 +107,32 @@ def test_two_threads_that_write_one_file(path):
     write_whole(path, pieces())
     assert path.read_bytes() == b"abcdef"
     assert [*path.parent.iterdir()] == [path]
+
+
+KILLED = """
+import os, signal, sys
+from mlperf_loadgen.compress.arrays_file import write_whole
+
+def pieces():
+    yield b"abc"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_whole(sys.argv[1], pieces())
+"""
+
+
+def test_a_killed_writer_leaves_nothing_after_the_next_one(path):
+    writer = subprocess.run([sys.executable, "-c", KILLED, path])
+    assert writer.returncode == -signal.SIGKILL
+    (left,) = path.parent.iterdir()
+    others = [
+        path.with_name(f"{path.name}{ending}") for ending in (".tmp", ".a.1.tmp", "2.1.1.tmp")
+    ]
+    for other in others:
+        other.touch()
+    write_whole(path, [b"abcdef"])
+    assert not left.exists()
+    assert set(path.parent.iterdir()) == {path, *others}
 
 
 def test_a_file_that_is_cut_short_anywhere(path):

@@ -95,6 +95,12 @@ def near(a, b):
     return np.allclose(a, b, rtol=1e-5, atol=0)
 
 
+def test_a_gradient_of_which_nothing_is_clipped_is_passed_on():
+    weights, upstream = np.array([-4, 3], np.float32), np.array([1, 2], np.float32)
+    assert _compress.lsq_gradients(weights, upstream, 3, 1.0)[0] is upstream
+    assert _compress.lsq_gradients(weights, upstream, 3, 0.9)[0] is not upstream
+
+
 def test_gradients_of_a_step():
     for row in golden.rows("lsq"):
         weights, upstream = (np.array(row[n], np.float32) for n in ("weights", "upstream"))

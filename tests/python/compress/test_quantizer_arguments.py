@@ -1,6 +1,7 @@
 """What quantizers are attached to and with: parameters are chosen as asked, and the rest is refused
 with its name, its value and the fix."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -78,6 +79,10 @@ def test_one_bit_has_no_step():
         ({"range": "row"}, ValueError, 'range=\'row\': it must be "tensor", "channel" or'),
         ({"range": 0}, ValueError, "range=0: it must be a whole number of at least 1"),
         ({"range": 1.5}, TypeError, "range=1.5: it must be a whole number"),
+        ({"detect_bound": "no"}, TypeError, "detect_bound='no': it must be True or False"),
+        ({"float16": 1}, TypeError, "float16=1: it must be True or False"),
+        ({"qat": None}, TypeError, "qat=None: it must be True or False"),
+        ({"zero": "tensor"}, TypeError, "zero='tensor': it must be True or False"),
     ],
 )
 def test_wrong_arguments(options, error, message):
@@ -85,6 +90,21 @@ def test_wrong_arguments(options, error, message):
     with pytest.raises(error, match=message):
         UniformQuantizer(model, 4, **options)
     assert not model._forward_pre_hooks
+
+
+def test_flags_of_numpy():
+    model, _ = made("tied")
+    assert quantized_names(model, detect_bound=np.bool_(True)) == ["embedding.weight"]
+
+
+@pytest.mark.parametrize("kind", [UniformQuantizer, LSQQuantizer, DiffQuantizer])
+def test_what_is_no_optimizer(kind):
+    model, _ = made("mlp")
+    quantizer = kind(model)
+    for member in (quantizer.setup_optimizer, quantizer.clear_optimizer):
+        for wrong in ("x", model.parameters(), None):
+            with pytest.raises(TypeError, match=r"optimizer=.*: it must be a torch.optim.Optimize"):
+                member(wrong)
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,18 @@ def test_weights_that_are_not_finite_are_refused(attach, training):
     assert torch.isfinite(model(x)).all()
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_step_that_is_not_finite_is_refused(value, training):
+    model, x = made("mlp")
+    quantizer = LSQQuantizer(model, 4)
+    quantizer.no_optimizer()
+    with torch.no_grad():
+        model.get_parameter("_compress_1").fill_(float(value))
+    with pytest.raises(ValueError, match=f"parameter '2.weight': its step is {value}: training"):
+        model.train(training)(x)
+
+
 def test_lsq_refuses_weights_that_are_not_finite_when_it_is_attached():
     model, _ = made("mlp")
     with torch.no_grad():

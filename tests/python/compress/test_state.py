@@ -532,6 +532,65 @@ def test_a_model_that_ties_what_the_state_has_apart():
     compress.restore_quantized_state(new_model(), apart.get_quantized_state())
 
 
+def learnt(quantizer):
+    """The quantizer with steps as training may leave them."""
+    with torch.no_grad():
+        for index, factor in enumerate((1.0, 0.73, -0.41)):
+            quantizer.model.get_parameter(f"_compress_{index}").mul_(factor)
+    return quantizer
+
+
+APART = {
+    "lsq": lambda model: learnt(compress.LSQQuantizer(model, bits=4, detect_bound=False)),
+    "half": lambda model: learnt(compress.LSQQuantizer(model.half(), bits=4, detect_bound=False)),
+    "diffq": lambda model: mixed(compress.DiffQuantizer(model, group_size=7, detect_bound=False)),
+}
+"""Weights that are tied, and what is learnt for each of their names."""
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_a_quantizer_that_has_names_apart_takes_its_own_state(kind):
+    quantizer = APART[kind](new_model())
+    state = quantizer.get_quantized_state()
+    other = APART[kind](new_model(seed=1))
+    other.restore_quantized_state(state)
+    for one in (quantizer, other):
+        one.model.eval()(inputs().to(one.model[0].weight.dtype))
+    for layer in (3, 4):
+        assert torch.equal(other.model[layer].weight, quantizer.model[layer].weight)
+    assert not torch.equal(other.model[3].weight, other.model[4].weight)
+    assert_equal(other.get_quantized_state(), state)
+    model = other.detach()
+    assert model[3].weight is model[4].weight
+
+
+def assert_equal(state, other):
+    assert state["plan"] == other["plan"]
+    for name, tensor in state["tensors"].items():
+        assert torch.equal(tensor, other["tensors"][name]), name
+
+
+def test_weights_that_no_parameter_can_have_at_once():
+    """In the state of two models, not of one whose weights were tied."""
+    model = new_model()
+    model[4].weight = nn.Parameter(torch.randn(74, 74))
+    state = compress.LSQQuantizer(model, bits=4).get_quantized_state()
+    quantizer = compress.LSQQuantizer(new_model(seed=1), bits=4, detect_bound=False)
+    before = contents(quantizer.model)
+    with pytest.raises(ValueError, match=r"'3.weight' and '4.weight' are one parameter"):
+        quantizer.restore_quantized_state(state)
+    assert_unchanged(quantizer.model, before)
+
+
+def test_a_quantizer_that_has_one_grid_for_what_the_state_has_apart():
+    state = APART["lsq"](new_model()).get_quantized_state()
+    quantizer = compress.LSQQuantizer(new_model(seed=1), bits=4)
+    before = contents(quantizer.model)
+    with pytest.raises(ValueError, match=r"are one parameter .* detect_bound=False"):
+        quantizer.restore_quantized_state(state)
+    assert_unchanged(quantizer.model, before)
+
+
 def test_a_model_that_has_apart_what_the_state_ties(state):
     model = new_model(seed=1)
     model[4].weight = nn.Parameter(torch.randn(74, 74))
