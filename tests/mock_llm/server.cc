@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "arrival.h"
+
 namespace mlperf::mock_llm {
 namespace {
 
@@ -53,6 +55,7 @@ struct Server::Connection {
   int fd;
   uint64_t number;
   std::string read = {};
+  int64_t read_ns = 0;  // When the last of it came.
   std::string unsent = {};
   bool close_after = false;
   std::optional<Stream> stream = std::nullopt;
@@ -73,6 +76,7 @@ Server::Server(const Options& options) : options_(options) {
   if (bind(listener_, generic, size) != 0 || listen(listener_, kBacklog) != 0) Fail("bind");
   getsockname(listener_, generic, &size);
   options_.port = ntohs(address.sin_port);
+  AskForStamps(listener_);
   Watch(listener_, EPOLLIN, true);
 }
 
@@ -155,7 +159,7 @@ void Server::Close(Connection* connection) {
 
 bool Server::Read(Connection* connection) {
   char bytes[65'536];
-  const ssize_t count = recv(connection->fd, bytes, sizeof bytes, 0);
+  const ssize_t count = ReceiveStamped(connection->fd, bytes, sizeof bytes, &connection->read_ns);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (count <= 0) {
     Close(connection);
@@ -223,7 +227,7 @@ std::optional<Shape> Server::ShapeOf(const Request& request) const {
 }
 
 bool Server::BeginAnswer(const Request& request, Connection* connection) {
-  const int64_t now_ns = NowNs();
+  const int64_t arrived_ns = connection->read_ns;
   const std::optional<Shape> shape = ShapeOf(request);
   const std::string_view fault = shape ? Fault(*shape) : "the path holds an unknown option";
   if (!fault.empty()) return Send(JsonResponse(400, ErrorJson(fault)), connection);
@@ -234,9 +238,9 @@ bool Server::BeginAnswer(const Request& request, Connection* connection) {
                 connection);
   }
   const int64_t event_count = EventCount(*shape);
-  int64_t start_ns = now_ns;
+  int64_t start_ns = arrived_ns;
   if (shape->serial) {
-    start_ns = std::max(now_ns, serial_free_ns_);
+    start_ns = std::max(arrived_ns, serial_free_ns_);
     serial_free_ns_ = start_ns + DueNs(*shape, event_count - 1);
   }
   connection->stream = Stream{
@@ -248,7 +252,7 @@ bool Server::BeginAnswer(const Request& request, Connection* connection) {
       .start_ns = start_ns,
       .event_count = event_count,
       .cut_at = HasPassed(count, shape->cut_every) ? std::max<int64_t>(1, event_count / 2) : kNever,
-      .comment_ns = shape->keepalive_us > 0 ? now_ns + 1000 * shape->keepalive_us : 0,
+      .comment_ns = shape->keepalive_us > 0 ? arrived_ns + 1000 * shape->keepalive_us : 0,
       .mark = options_.record ? request.Mark() : std::nullopt,
       .whole = !request.Asks("stream")};
   connection->close_after |= shape->close != 0;
