@@ -61,7 +61,7 @@ class Prompts(QuerySampleLibrary):
         self._max_tokens = max_tokens
         if isinstance(source, (str, os.PathLike)):
             text, options, name = _named(os.fspath(source), format)
-            given = Source(Path(text), self.tokenizer, seed, allow_pickle, options)
+            given = Source(Path(text), self.tokenizer, seed, max_tokens, allow_pickle, options)
             self._data = READERS[name](given)
             self._shown = Path(text).name if name != "random" else os.fspath(source)
             self._digest = _digest(given.path if name != "random" else None, f"{source} {seed}")

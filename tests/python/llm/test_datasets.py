@@ -171,6 +171,14 @@ def test_random_token_ids():
     assert not np.array_equal(ids, np.stack(contents(other)))
 
 
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [("random:n=1", None, 128), ("random:n=1", 9, 9), ("random:n=1,out=5", 9, 5)],
+)
+def test_the_limit_of_random_prompts(text, limit, expected):
+    assert lg.Prompts(text, max_tokens=limit)[0].max_tokens == expected
+
+
 @pytest.mark.filterwarnings("ignore::mlperf_loadgen.DatasetWarning")
 def test_random_texts_have_the_length(tmp_path):
     prompts = lg.Prompts("random:in=30,n=40", tokenizer=make_tokenizer(tmp_path))

@@ -59,6 +59,8 @@ class Source:
     tokenizer: Any = None
     """A `Tokenizer`, or None."""
     seed: int = 0
+    max_tokens: int | None = None
+    """The limit of answers, where the source has none."""
     allow_pickle: bool = False
     options: dict[str, int] = field(default_factory=dict)
     """What a text such as "random:in=512" says behind the name of its format."""

@@ -29,10 +29,12 @@ def parse_options(text: str) -> dict[str, int]:
 
 
 def read_random(source: Source) -> Dataset:
-    """`n` prompts of `in` tokens, with `out` as the limit of the answer's tokens. The first
-    `prefix` tokens are the same in all prompts. Without a tokenizer prompts are token ids from 256
-    up to `vocab`; with one they are texts, and the notes say how many have another length."""
-    options = _DEFAULTS | source.options
+    """`n` prompts of `in` tokens, with `out` as the limit of the answer's tokens; if that is not
+    given, the limit of the source. The first `prefix` tokens are the same in all prompts. Without a
+    tokenizer prompts are token ids from 256 up to `vocab`; with one they are texts, and the notes
+    say how many have another length."""
+    limit = {} if source.max_tokens is None else {"out": source.max_tokens}
+    options = _DEFAULTS | limit | source.options
     length, prefix = options["in"], options["prefix"]
     if prefix > length:
         raise DatasetError(
