@@ -1,19 +1,23 @@
 """docs/llm.md names all that endpoints have: arguments, options, formats, figures, MLPerf's bounds.
 
-Method: the page's tables are read and compared with the code and with the built-in mlperf.conf.
+Method: the page's tables are read and compared with the code and with the built-in mlperf.conf;
+what a run logs is looked up on the page about logs.
 """
 
 import inspect
+import json
 import re
 from pathlib import Path
 
 import pytest
+from chat_server import chat_server
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import _core
 from mlperf_loadgen.llm.prompts import FORMATS
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "llm.md").read_text()
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE = (DOCS / "llm.md").read_text()
 NOT_OPTIONS = {"url", "library", "api_key"}
 
 
@@ -75,3 +79,34 @@ def test_the_bounds_of_mlperf_are_those_of_its_config_file():
             judged[model] = (settings.ttft_latency / 1e6, settings.tpot_latency / 1e6)
     assert len(judged) > 8
     assert {model: (float(ttft), float(tpot)) for model, ttft, tpot in rows} == judged
+
+
+def test_each_record_of_an_endpoint_is_on_the_page_of_logs(tmp_path):
+    prompts = lg.Prompts(["one", "two"], max_tokens=4)
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        use_token_latencies=True,
+        server_target_qps=1000,
+        min_query_count=10,
+        min_duration_ms=0,
+        e2e_latency=60_000_000_000,
+    )
+    logs = lg.LogSettings()
+    logs.log_output.outdir = str(tmp_path)
+    with chat_server() as server:
+        result = lg.StartTestWithLogSettings(
+            lg.OpenAIEndpoint(server.url, prompts), prompts, settings, logs
+        )
+    text = (DOCS / "log_formats.md").read_text() + (DOCS / "settings.md").read_text()
+    lines = Path(result.logs.detail).read_text().splitlines()
+    keys = {json.loads(line.partition(" ")[2])["key"] for line in lines}
+    assert "result_inter_token_99.00_percentile_ns" in keys
+    for key in keys:
+        shown = re.sub(r"\d\d\.\d\d", "P", re.sub(r"^(requested|effective)_", "", key))
+        of_times = re.fullmatch(r"result_(\w+?)_(min|max|mean|P_percentile)_ns", shown)
+        if of_times and f"`{key}`" not in text and f"`{shown}`" not in text:
+            assert f"`{of_times[1]}`" in text, key
+            shown = f"result_S_{of_times[2]}_ns"
+        assert any(f"`{name}`" in text for name in (shown, key, re.sub(r"\d\d\.\d\d", "P", key))), (
+            key
+        )
