@@ -4,6 +4,7 @@ A request whose body has "#12" gets script 12; a request for /models, the model 
 """
 
 import contextlib
+import itertools
 import re
 import socket
 import struct
@@ -24,15 +25,19 @@ class Script:
 
 
 @contextlib.contextmanager
-def scripted_server(scripts, size=1 << 20):
-    """Serves in this context; gives the endpoint's address. `size`: the most bytes of a send."""
+def scripted_server(scripts, size=1 << 20, hangs_up_after=None):
+    """Serves in this context; gives the endpoint's address. `size`: the most bytes of a send.
+    `hangs_up_after`: a connection that has carried so many requests is closed at the next one.
+    """
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
 
     def accept():
         with contextlib.suppress(OSError):  # The listener is closed.
             while True:
                 connection, _ = listener.accept()
-                threading.Thread(target=_serve, args=(connection, scripts, size)).start()
+                threading.Thread(
+                    target=_serve, args=(connection, scripts, size, hangs_up_after)
+                ).start()
 
     threading.Thread(target=accept).start()
     try:
@@ -42,10 +47,13 @@ def scripted_server(scripts, size=1 << 20):
         listener.close()
 
 
-def _serve(connection, scripts, size):
+def _serve(connection, scripts, size, hangs_up_after):
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, contextlib.suppress(ConnectionError), connection.makefile("rb") as read:
-        while request := _read_request(read):
+        for count in itertools.count():
+            request = _read_request(read)
+            if request is None or count == hangs_up_after:
+                return
             script = _script_of(request, scripts)
             for at in range(0, len(script.data), size):
                 connection.sendall(script.data[at : at + size])

@@ -15,8 +15,10 @@ import threading
 import netns
 import pytest
 from llm_runs import read_answers, run_endpoint, stamp_error_ns
+from llm_wire import ANSWER, chunked
 from mock_llm import mock_llm
 from runs import HANG_LIMIT_S, HELPERS, until
+from scripted_server import Script, scripted_server
 
 import mlperf_loadgen as lg
 
@@ -79,6 +81,19 @@ def test_a_server_that_is_killed(tmp_path):
     assert 20 <= int((~rows["failed"]).sum()) < 200
     assert int(rows["failed"].sum()) == sum(result.performance.failure_counts.values()) > 0
     assert endpoint.report.nodes[0]["losses"]
+
+
+def test_a_kept_connection_that_is_dead(tmp_path):
+    """Each connection is closed at its second request, before a byte of the answer: that request
+    goes out once more over a new one, and is counted.
+    """
+    scripts = [Script(chunked(ANSWER).data)] * 20
+    with scripted_server(scripts, hangs_up_after=1) as url:
+        endpoint, result = run_endpoint(url, tmp_path, min_query_count=20)
+    assert result.performance.failure_counts == {}
+    count = result.performance.sample_count
+    connections = endpoint.report.connections
+    assert (connections["repeated"], connections["opened"]) == (count - 1, count)
 
 
 # ---- Clients in processes of their own -----------------------------------------------------------

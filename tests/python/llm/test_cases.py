@@ -6,6 +6,9 @@ the reader of answers in one piece and in reads of 1, 2, 3 and 7 bytes, each wit
 a token has the time of the read with which its event was whole.
 """
 
+import re
+from pathlib import Path
+
 import pytest
 from llm_cases import CASES
 
@@ -80,6 +83,14 @@ def test_in_one_read(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_cut(case, size):
     check(case, Reading(case, size))
+
+
+def test_the_cases_that_the_page_names_are_there():
+    page = (Path(__file__).parents[3] / "docs/llm.md").read_text()
+    table = page.partition("| trap |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"\*([^*]+)\*", table))
+    assert len(named) > 40
+    assert named <= {case.name for case in CASES}
 
 
 def test_each_case_has_a_name_of_its_own():
