@@ -82,16 +82,17 @@ class BodyOptions:
         """The JSON body. Raises ValueError for a request that cannot be sent so."""
         members: dict[str, Any] = {"model": model} | self._content(request) | {"model": model}
         limit_field = next((name for name in _LIMITS if name in members), self.max_tokens_field)
-        default = members.get(limit_field, self.max_tokens)
-        limit = default if request.max_tokens is None else int(request.max_tokens)
-        if limit is not None:
-            members[limit_field] = limit
+        own = members.get(limit_field)
+        default = self.max_tokens if own is None else own
+        limit = default if request.max_tokens is None else request.max_tokens
+        if limit is not None and limit is not own:  # What a body has stays as it is.
+            members[limit_field] = int(limit)
         if self.ignore_eos:
             if limit is None:
                 raise ValueError(
                     "ignore_eos needs max_tokens: an answer that cannot end must have a limit"
                 )
-            members |= {"ignore_eos": True, "min_tokens": limit}
+            members |= {"ignore_eos": True, "min_tokens": members[limit_field]}
         members |= self.extra_body
         members |= self._stream_members(members)
         if not self.stream:

@@ -41,15 +41,18 @@ class OpenAIEndpoint(QueuedSystem):
     `library[i]` is what a sample asks: a prompt (str), messages (a list of dicts), token ids
     (integers, shape (n,)), a JSON body (bytes) or a `Request`. `model`: None is the only one that
     the server serves. `api`: "chat" or "completions"; None: by the sample. `api_key`: None is
-    OPENAI_API_KEY of the environment. `max_tokens`: the limit of samples without one.
-    `ignore_eos`: answers go on to their limit, at servers that know it. `extra_body`: more members
-    of each body; with `{"return_token_ids": True}` the responses are int32 token ids.
-    `per_event_usage`: asks for the tokens of each event (vLLM). `tokenizer`: a folder with a
-    tokenizer.json: counts the tokens of answers whose server does not.
+    OPENAI_API_KEY of the environment. `headers`: more headers of each request. `extra_body`: more
+    members of each body; with `{"return_token_ids": True}` the responses are int32 token ids.
+    `max_tokens`: the limit of samples without one; `max_tokens_field`: the member that has it,
+    "max_tokens" or "max_completion_tokens". `ignore_eos`: answers go on to their limit, at servers
+    that know it. `per_event_usage`: asks for the tokens of each event (vLLM). `stream`: False asks
+    for whole answers. `tokenizer`: a folder with a tokenizer.json: counts the tokens of answers
+    whose server does not.
 
     `max_outstanding`: requests at a server at a time; others wait here, and their latency grows.
-    `warm_connections`: how many are opened to each server before the test. `request_timeout_s`: a
-    request without a whole answer after this time fails. `on_loss`: whether the test goes on
+    `warm_connections`: how many are opened to each server before the test. `connect_timeout_s`: how
+    long opening one may take. `request_timeout_s`: a request without a whole answer after this time
+    fails. `max_answer_bytes`: so does a longer answer. `on_loss`: whether the test goes on
     ("continue") or ends ("end") when a server cannot be reached. `cancel_share` of the streams is
     closed after `cancel_after_s`; they are counted apart. `ca_file`: certificates to trust.
     `probe`: one request before the first test of this object shows whether the server answers.
@@ -194,8 +197,10 @@ class OpenAIEndpoint(QueuedSystem):
         self._loadgen_loop.forget()
 
     def end_test(self, result: _core.TestResult | None) -> None:
-        record = self._loadgen_loop.end()
-        del self._loadgen_loop
+        try:
+            record = self._loadgen_loop.end()
+        finally:
+            del self._loadgen_loop
         places = [str(one) for one in self.addresses]
         self.report = report_of(self._chosen().name, places, record, self._events)
         faults = list(self.report.faults)

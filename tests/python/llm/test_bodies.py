@@ -59,6 +59,11 @@ def test_the_limit_of_a_sample_comes_first():
     assert body(Request("Hi", 3), max_tokens=9)["max_tokens"] == 3
 
 
+def test_limits_may_be_numpys():
+    assert body(Request("Hi", np.int32(3)))["max_tokens"] == 3
+    assert body("Hi", max_tokens=np.int64(4), ignore_eos=True)["min_tokens"] == 4
+
+
 def test_the_limit_of_a_body_keeps_its_name():
     sent = body(Request(b'{"prompt": "Hi", "max_completion_tokens": 9}', 3), max_tokens=5)
     assert "max_tokens" not in sent
