@@ -2,6 +2,8 @@
 #ifndef MLPERF_LOADGEN_PROGRESS_H_
 #define MLPERF_LOADGEN_PROGRESS_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "optional_value.h"
@@ -25,6 +27,29 @@ struct RecentLatency {
 struct RecentLateness {
   uint64_t count = 0;
   int64_t p50_ns = 0, p99_ns = 0, max_ns = 0;
+};
+
+// How many durations lie between bounds.
+struct DurationHistogram {
+  static constexpr std::array<int64_t, 19> kBoundsNs = {
+      100'000,        200'000,        500'000,        1'000'000,      2'000'000,
+      5'000'000,      10'000'000,     20'000'000,     50'000'000,     100'000'000,
+      200'000'000,    500'000'000,    1'000'000'000,  2'000'000'000,  5'000'000'000,
+      10'000'000'000, 20'000'000'000, 50'000'000'000, 100'000'000'000};
+
+  // Up to each bound and above the one before it; the last one is above all bounds.
+  std::array<uint64_t, kBoundsNs.size() + 1> counts{};
+  int64_t sum_ns = 0;
+
+  void Add(int64_t duration_ns, uint64_t times = 1);
+};
+
+// The times of tokens of all samples that were answered. In Offline, whose samples are due at once,
+// only those between tokens.
+struct TokenHistograms {
+  DurationHistogram first_token;     // From the time the sample was due or issued (TTFT).
+  DurationHistogram time_per_token;  // After the first token (TPOT).
+  DurationHistogram inter_token;     // Between tokens (ITL), as far as it is known when each came.
 };
 
 // The state of a set of queries while it is issued, or at its end. A test issues one set for each
@@ -63,12 +88,18 @@ struct Progress {
 
   Optional<RecentLatency> latency;    // None: no sample is answered.
   Optional<RecentLateness> lateness;  // None: no query is issued, or the loop is not open.
+  // None: no tokens are measured, or nobody asked for it by SetTokenHistogramsKept.
+  Optional<TokenHistograms> tokens;
 };
 
 // Reads the set that is being issued, or if there is none, the last set of this process; None
 // before the first set. It may be called from any thread, callbacks included, and takes the calling
 // thread a few tenths of a millisecond.
 Optional<Progress> ReadProgress();
+
+// Says that the caller now wants the histograms of tokens (true), or no longer does (false). They
+// are counted when the progress is read and at the end of a set, by looking at each sample once.
+void SetTokenHistogramsKept(bool kept);
 
 // Says that the caller now shows the progress on stderr (true), or no longer does (false). While
 // any caller shows it, tests do not write on stderr that no sample is completed.

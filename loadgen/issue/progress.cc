@@ -25,6 +25,7 @@ constexpr uint64_t kLookBack = 16384;
 constexpr uint64_t kMostLooks = 32768;
 
 std::atomic<int> shows_of_progress{0};
+std::atomic<int> keepers_of_histograms{0};
 
 // Which set is being issued, and what was last seen of the one before.
 struct Registry {
@@ -155,6 +156,7 @@ Progress WatchedSet::ProgressAt(int64_t now_ns) const {
   }
   const RecentLatency latency = LatencyOfLatest(issued.end * samples_per_query, counts.completed);
   if (latency.count > 0) progress.latency = latency;
+  progress.tokens = CountTokens(issued.end * samples_per_query);
   progress.remaining_s = RemainingSeconds(progress);
   return progress;
 }
@@ -251,6 +253,49 @@ RecentLateness WatchedSet::LatenessOfLatest(uint64_t query_end) const {
           *std::max_element(lateness_ns.begin(), lateness_ns.end())};
 }
 
+Optional<TokenHistograms> WatchedSet::CountTokens(uint64_t issued_samples) const {
+  if (keepers_of_histograms == 0 || slots_.first_token_ns.empty()) return {};
+  std::lock_guard<std::mutex> lock(count_mutex_);
+  recorder_.LookAtTokens([&](const TokenRecord& tokens) { CountGaps(tokens); });
+  if (plan_.shape == LoopShape::kOneShot) return settled_;
+  TokenHistograms found = settled_;
+  uint64_t first_open = issued_samples;
+  for (uint64_t sample = settled_samples_; sample < issued_samples; ++sample) {
+    // Its tokens are written after its completion.
+    const bool answered = slots_.AnsweredNs(sample) != 0;
+    const bool open =
+        slots_.CompletedNs(sample) == 0 || (answered && Load(slots_.token_count[sample]) == 0);
+    if (open && first_open == issued_samples) {
+      first_open = sample;
+      settled_ = found;
+    }
+    if (answered) CountSample(sample, &found);
+  }
+  if (first_open == issued_samples) settled_ = found;
+  settled_samples_ = first_open;
+  return found;
+}
+
+void WatchedSet::CountGaps(const TokenRecord& tokens) const {
+  for (; counted_answers_ < tokens.answer_count(); ++counted_answers_) {
+    const RecordedAnswer& answer = tokens.answer(counted_answers_);
+    if (slots_.AnsweredNs(answer.sample) == 0) continue;  // It was given up.
+    for (const TokenGap& gap : GapsOf(tokens, answer, Load(slots_.token_count[answer.sample]))) {
+      if (gap.tokens > 0) settled_.inter_token.Add(gap.gap_ns / gap.tokens, gap.tokens);
+    }
+  }
+}
+
+void WatchedSet::CountSample(uint64_t sample, TokenHistograms* found) const {
+  const int64_t due_ns = DueNs(slots_.QueryOf(sample));
+  const int64_t first_ns = Load(slots_.first_token_ns[sample]);
+  const int64_t tokens = Load(slots_.token_count[sample]);
+  if (due_ns == 0 || first_ns == 0) return;
+  found->first_token.Add(first_ns - due_ns);
+  if (tokens < 2) return;
+  found->time_per_token.Add((slots_.AnsweredNs(sample) - first_ns) / (tokens - 1));
+}
+
 Optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
   const double samples_per_query = static_cast<double>(recorder_.samples_per_query());
   // An open loop goes by its schedule, the others by what comes back, answered or failed.
@@ -284,6 +329,13 @@ Optional<double> WatchedSet::RemainingSeconds(const Progress& progress) const {
 
 }  // namespace loadgen
 
+void DurationHistogram::Add(int64_t duration_ns, uint64_t times) {
+  const auto bound = std::lower_bound(kBoundsNs.begin(), kBoundsNs.end(), duration_ns);
+  counts[static_cast<size_t>(bound - kBoundsNs.begin())] += times;
+  sum_ns += duration_ns * static_cast<int64_t>(times);
+}
+
+void SetTokenHistogramsKept(bool kept) { loadgen::keepers_of_histograms += kept ? 1 : -1; }
 void SetProgressShown(bool shown) { loadgen::shows_of_progress += shown ? 1 : -1; }
 bool ProgressIsShown() { return loadgen::shows_of_progress > 0; }
 

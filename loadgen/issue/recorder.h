@@ -169,6 +169,13 @@ class Recorder {
   uint64_t CountCancelled() const;
   ViolationRecord TakeViolations();
   std::shared_ptr<const TokenRecord> tokens() const;  // None: there was no timed answer.
+  // Shows `look` what timed answers said so far, with the lock held that they take: for a short
+  // look while answers may still come.
+  template <typename Look>
+  void LookAtTokens(Look&& look) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (tokens_ != nullptr) look(std::as_const(*tokens_));
+  }
   std::shared_ptr<const SampleSlots> slots() const { return slots_; }
 
  private:

@@ -62,6 +62,9 @@ class WatchedSet {
   int64_t DueNs(uint64_t query) const;
   RecentLatency LatencyOfLatest(uint64_t issued_samples, uint64_t completed) const;
   RecentLateness LatenessOfLatest(uint64_t query_end) const;
+  Optional<TokenHistograms> CountTokens(uint64_t issued_samples) const;
+  void CountGaps(const TokenRecord& tokens) const;
+  void CountSample(uint64_t sample, TokenHistograms* found) const;
   Optional<double> RemainingSeconds(const Progress& progress) const;
 
   const RunPlan& plan_;
@@ -81,6 +84,12 @@ class WatchedSet {
   mutable uint64_t seen_completed_ = 0;
   mutable int64_t seen_since_ns_ = 0;     // 0: there was no look yet.
   mutable int64_t oldest_issued_ns_ = 0;  // Of this silence; 0: not looked for.
+
+  // The tokens of all samples before the first that was still outstanding at the last look.
+  mutable std::mutex count_mutex_;
+  mutable TokenHistograms settled_;
+  mutable uint64_t settled_samples_ = 0;
+  mutable uint64_t counted_answers_ = 0;
 };
 
 }  // namespace mlperf::loadgen

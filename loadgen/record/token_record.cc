@@ -83,4 +83,23 @@ void TokenRecord::AppendLag(uint32_t lag_ns) {
   if (lag_ns != kUnknownLag) lags_ns_[lag_count_++] = lag_ns;
 }
 
+std::vector<TokenGap> GapsOf(const TokenRecord& tokens, const RecordedAnswer& answer,
+                             int64_t token_count) {
+  std::vector<TokenGap> gaps;
+  if (answer.event_count < 2) return gaps;
+  gaps.reserve(answer.event_count - 1);
+  bool all_known = true;
+  RecordedEvent before = tokens.event(answer.first_event);
+  for (uint32_t i = 1; i < answer.event_count; ++i) {
+    const RecordedEvent event = tokens.event(answer.first_event + i);
+    gaps.push_back({event.since_issue_ns - before.since_issue_ns, event.tokens});
+    all_known = all_known && event.tokens > 0;
+    before = event;
+  }
+  if (!all_known && token_count == int64_t{answer.event_count}) {
+    for (TokenGap& gap : gaps) gap.tokens = 1;
+  }
+  return gaps;
+}
+
 }  // namespace mlperf::loadgen

@@ -4,6 +4,7 @@
 #define MLPERF_LOADGEN_RECORD_TOKEN_RECORD_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "record/sample_slots.h"
 #include "record/timed_answer.h"
@@ -76,6 +77,17 @@ class TokenRecord {
   uint64_t event_count_ = 0;
   uint64_t lag_count_ = 0;
 };
+
+// The time between two arrivals of tokens, and how many came with the later one; 0: not known.
+struct TokenGap {
+  int64_t gap_ns = 0;
+  uint32_t tokens = 0;
+};
+
+// The gaps of one answer of `token_count` tokens. Where the tokens of some event are not known,
+// each has one if there are as many events as tokens.
+std::vector<TokenGap> GapsOf(const TokenRecord& tokens, const RecordedAnswer& answer,
+                             int64_t token_count);
 
 }  // namespace mlperf::loadgen
 

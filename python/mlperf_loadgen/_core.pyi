@@ -1285,6 +1285,9 @@ class _Progress(TypedDict):
     lateness_p50_ns: int | None
     lateness_p99_ns: int | None
     lateness_max_ns: int | None
+    ttft: tuple[tuple[int, ...], int] | None
+    tpot: tuple[tuple[int, ...], int] | None
+    itl: tuple[tuple[int, ...], int] | None
 
 class _SampleLayout(TypedDict):
     data_offset: int
@@ -1406,6 +1409,12 @@ def read_progress() -> _Progress | None: ...
 _SAMPLE_FOLDER: str
 completion_door: object
 """A capsule: how other extension modules complete samples."""
+
+def token_histogram_bounds_ns() -> list[int]:
+    """The bounds of the histograms of read_progress, ascending, in ns."""
+
+def set_token_histograms_kept(kept: bool) -> None:
+    """Says that the caller now wants the histograms of tokens, or no longer does."""
 
 def set_progress_shown(shown: bool) -> None:
     """Says that the caller now shows the progress on stderr, or no longer does. While any caller

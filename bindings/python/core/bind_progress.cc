@@ -1,5 +1,6 @@
 // Reading how far the running test is.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 
@@ -38,6 +39,21 @@ py::object OrNone(const Optional<Figures>& figures, int64_t Figures::* member) {
   return figures ? py::cast(*figures.*member) : py::none();
 }
 
+// Counts and sum; None: it counted nothing.
+py::object OrNone(const Optional<TokenHistograms>& tokens,
+                  DurationHistogram TokenHistograms::* member) {
+  if (!tokens) return py::none();
+  const DurationHistogram& histogram = *tokens.*member;
+  py::tuple counts(histogram.counts.size());
+  uint64_t count = 0;
+  for (size_t i = 0; i < histogram.counts.size(); ++i) {
+    counts[i] = histogram.counts[i];
+    count += histogram.counts[i];
+  }
+  if (count == 0) return py::none();
+  return py::make_tuple(counts, histogram.sum_ns);
+}
+
 py::object Read() {
   // With the GIL held: who waits for this reader needs no GIL meanwhile, and to hand it over and
   // back would take more from a test whose callbacks want it than the reading does.
@@ -63,13 +79,21 @@ py::object Read() {
       "latency_p99_ns"_a = OrNone(progress.latency, &RecentLatency::p99_ns),
       "lateness_p50_ns"_a = OrNone(progress.lateness, &RecentLateness::p50_ns),
       "lateness_p99_ns"_a = OrNone(progress.lateness, &RecentLateness::p99_ns),
-      "lateness_max_ns"_a = OrNone(progress.lateness, &RecentLateness::max_ns));
+      "lateness_max_ns"_a = OrNone(progress.lateness, &RecentLateness::max_ns),
+      "ttft"_a = OrNone(progress.tokens, &TokenHistograms::first_token),
+      "tpot"_a = OrNone(progress.tokens, &TokenHistograms::time_per_token),
+      "itl"_a = OrNone(progress.tokens, &TokenHistograms::inter_token));
 }
 
 }  // namespace
 
 void BindProgress(py::module_& module) {
   module.def("read_progress", Read);
+  module.def(
+      "token_histogram_bounds_ns", [] { return DurationHistogram::kBoundsNs; },
+      "The bounds of the histograms of read_progress, ascending, in ns.");
+  module.def("set_token_histograms_kept", SetTokenHistogramsKept, py::arg("kept"),
+             "Says that the caller now wants the histograms of tokens, or no longer does.");
   module.def("set_progress_shown", SetProgressShown, py::arg("shown"),
              "Says that the caller now shows the progress on stderr, or no longer does. While any "
              "caller shows it, tests do not write there.");

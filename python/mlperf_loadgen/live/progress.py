@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .. import _core
+
+
+@dataclass(frozen=True)
+class DurationHistogram:
+    """How long things took, as counts."""
+
+    bounds_ns: tuple[int, ...]
+    """The upper bounds, ascending."""
+    counts: tuple[int, ...]
+    """How many durations lie up to each bound and above the one before it. The last number, which
+    has no bound, is of those above all bounds."""
+    sum_ns: int
+    """The sum of all durations."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,13 @@ class Progress:
     """Issue time minus due time. None: no query is issued, or there is no schedule."""
     lateness_p99_ns: int | None
     lateness_max_ns: int | None
+    ttft: DurationHistogram | None
+    """Times to first token of all samples answered so far, in token mode, but not in Offline. They
+    and the next two are counted while `serve_metrics` serves them. None: there are none."""
+    tpot: DurationHistogram | None
+    """Times per output token."""
+    itl: DurationHistogram | None
+    """Times between tokens, of systems that say when each of their tokens came."""
 
 
 def read_progress() -> Progress | None:
@@ -69,4 +90,14 @@ def read_progress() -> Progress | None:
     records of the test, in a few tenths of a millisecond; the test itself does no work for it.
     """
     found = _core.read_progress()
-    return None if found is None else Progress(**found)
+    if found is None:
+        return None
+    values: dict[str, Any] = {**found}
+    values |= {name: _histogram(found[name]) for name in ("ttft", "tpot", "itl")}
+    return Progress(**values)
+
+
+def _histogram(counted: tuple[tuple[int, ...], int] | None) -> DurationHistogram | None:
+    if counted is None:
+        return None
+    return DurationHistogram(tuple(_core.token_histogram_bounds_ns()), *counted)

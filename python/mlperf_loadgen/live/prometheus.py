@@ -6,6 +6,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
+from .. import _core
 from ..host.threads import require_unpatched
 
 
@@ -36,8 +37,10 @@ def serve_metrics(port: int, addr: str = "127.0.0.1") -> Iterator[str]:
         raise OSError(error.errno, text) from error
     try:
         host = f"[{addr}]" if ":" in addr else addr
+        _core.set_token_histograms_kept(True)
         yield f"http://{host}:{server.server_port}/metrics"
     finally:
+        _core.set_token_histograms_kept(False)
         server.shutdown()
         server.server_close()
         thread.join()

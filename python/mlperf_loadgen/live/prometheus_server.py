@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from wsgiref.simple_server import WSGIServer
 
 try:
     from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+        Metric,
+    )
     from prometheus_client.registry import Collector
 except ImportError as error:
     message = "serve_metrics needs prometheus_client: pip install 'mlperf_loadgen[metrics]'"
     raise ImportError(message) from error
 
-from .progress import Progress, read_progress
+from .progress import DurationHistogram, Progress, read_progress
 
 _NS_PER_S = 1e9
 
@@ -80,6 +86,19 @@ _LATEST = {
 }
 """Metric to its meaning, and the fields in ns of its quantiles."""
 
+_HISTOGRAMS = {
+    "time_to_first_token_seconds": (
+        "From due time (Server) or issue to the first token, of this set.",
+        "ttft",
+    ),
+    "time_per_output_token_seconds": (
+        "From the first token to completion, for each token after the first, of this set.",
+        "tpot",
+    ),
+    "inter_token_latency_seconds": ("Between tokens as they arrived, of this set.", "itl"),
+}
+"""Metric to its meaning, and the field of Progress it is taken from."""
+
 
 class _ProgressCollector(Collector):
     """Metrics of the moment at which they are collected; what is not known is left out."""
@@ -114,3 +133,20 @@ def _of_set(progress: Progress) -> Iterator[Metric]:
             if ns is not None:
                 quantiles.add_metric([*labels.values(), quantile], ns / _NS_PER_S)
         yield quantiles
+    yield from _histograms_of(progress, labels)
+
+
+def _histograms_of(progress: Progress, labels: Mapping[str, str]) -> Iterator[Metric]:
+    for name, (text, field) in _HISTOGRAMS.items():
+        counted: DurationHistogram | None = getattr(progress, field)
+        if counted is None:
+            continue
+        metric = HistogramMetricFamily(f"mlperf_loadgen_{name}", text, labels=list(labels))
+        metric.add_metric(list(labels.values()), _buckets_of(counted), counted.sum_ns / _NS_PER_S)
+        yield metric
+
+
+def _buckets_of(histogram: DurationHistogram) -> list[tuple[str, float]]:
+    """Upper bounds in seconds and how many durations are at most as long."""
+    bounds = [*(f"{ns / _NS_PER_S:g}" for ns in histogram.bounds_ns), "+Inf"]
+    return list(zip(bounds, itertools.accumulate(histogram.counts), strict=True))

@@ -94,6 +94,39 @@ def test_numbers_are_those_of_the_test(run_test):
     assert ended["lateness_seconds", "1"] == late.max_ns / 1e9
 
 
+def test_histograms_are_of_all_tokens(run_test):
+    bounds = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
+    bounds += [10, 20, 50, 100, float("inf")]
+    with lg.serve_metrics(0) as url:
+        run = run_test(
+            scenario="Server",
+            min_query_count=80,
+            use_token_latencies=True,
+            server_target_qps=2000,
+            issue=lambda samples: answer(samples, n_tokens=3),
+        )
+        families = {f.name: f for f in parse_text(scrape(url))}
+        strict = parse_openmetrics(scrape(url, "application/openmetrics-text"))
+        kinds = {family.name: family.type for family in strict}
+    rows = run.result.samples
+    ttft_ns = rows["first_token_ns"] - rows["scheduled_ns"]
+    tpot_ns = (rows["completed_ns"] - rows["first_token_ns"]) // 2
+    for name, times_ns in (("time_to_first_token", ttft_ns), ("time_per_output_token", tpot_ns)):
+        family = families[f"mlperf_loadgen_{name}_seconds"]
+        assert kinds[family.name] == "histogram"
+        buckets = [s for s in family.samples if s.name.endswith("_bucket")]
+        assert [float(s.labels["le"]) for s in buckets] == bounds
+        assert [s.value for s in buckets] == [int((times_ns <= b * 1e9).sum()) for b in bounds]
+        (total,) = (s.value for s in family.samples if s.name.endswith("_sum"))
+        assert total == pytest.approx(times_ns.sum() / 1e9)
+    assert "mlperf_loadgen_inter_token_latency_seconds" not in families
+
+
+def test_no_histogram_is_counted_for_nobody(run_test):
+    run_test(use_token_latencies=True, issue=lambda samples: answer(samples, n_tokens=3))
+    assert lg.read_progress().ttft is None
+
+
 def test_a_silent_system_is_reported(run_test, monkeypatch):
     run_test()
     silent = dataclasses.replace(lg.read_progress(), silent_s=12.5, oldest_outstanding_s=70.0)

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <string>
@@ -151,6 +152,73 @@ TEST_F(ProgressOfTest, WhatFailedIsNotCompletedAndNotOutstanding) {
   ASSERT_TRUE(tenth.latency);
   EXPECT_EQ(tenth.latency->p99_ns, kNsPerMs);
   EXPECT_DOUBLE_EQ(tenth.remaining_s.value(), 11 / (9 / 0.054));
+}
+
+// A keeper of the histograms for a scope.
+struct HistogramsKept {
+  HistogramsKept() { SetTokenHistogramsKept(true); }
+  ~HistogramsKept() { SetTokenHistogramsKept(false); }
+};
+
+// The first query is answered last.
+TEST_F(ProgressOfTest, CountsTheTimesOfTokensOnce) {
+  settings_.scenario = TestScenario::Server;
+  settings_.use_token_latencies = true;
+  const HistogramsKept kept;
+  FakeClock clock(1000);
+  std::vector<Progress> seen;
+  std::vector<QuerySample> held;
+  const auto answer = [](const std::vector<QuerySample>& samples) {
+    std::vector<QuerySampleResponse> responses;
+    for (const QuerySample& sample : samples) responses.push_back({sample.id, 0, 0, 11});
+    QuerySamplesComplete(responses.data(), responses.size());
+  };
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    QuerySampleResponse first{samples[0].id, 0, 0, 0};
+    FirstTokenComplete(&first, 1);
+    if (held.empty()) {
+      held = samples;
+    } else {
+      answer(samples);
+    }
+    seen.push_back(ReadProgress().value());
+    if (seen.size() == 20) answer(held);
+  };
+  const TestResult result = Run(&clock);
+  ASSERT_EQ(seen.size(), 20u);
+  const auto count_of = [](const DurationHistogram& histogram) {
+    return std::accumulate(histogram.counts.begin(), histogram.counts.end(), uint64_t{0});
+  };
+  for (size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(count_of(seen[i].tokens->first_token), i) << "all but the one that is held";
+    EXPECT_EQ(count_of(seen[i].tokens->time_per_token), i);
+  }
+  const TokenHistograms last = *ReadProgress()->tokens;
+  EXPECT_EQ(count_of(last.first_token), 20u);
+  const TokenMetrics& metrics = *result.performance->tokens;
+  EXPECT_NEAR(static_cast<double>(last.first_token.sum_ns) / 20,
+              static_cast<double>(metrics.first_token.mean_ns), 1);
+  EXPECT_NEAR(static_cast<double>(last.time_per_token.sum_ns) / 20,
+              static_cast<double>(metrics.time_per_token.mean_ns), 1);
+  EXPECT_EQ(count_of(last.inter_token), 0u) << "nobody said when the others came";
+}
+
+TEST_F(ProgressOfTest, HasNoHistogramsThatNobodyKeeps) {
+  settings_.use_token_latencies = true;
+  FakeClock clock(0);
+  Run(&clock);
+  EXPECT_FALSE(ReadProgress()->tokens);
+}
+
+TEST(DurationHistogramTest, CountsUpToAndWithEachBound) {
+  DurationHistogram histogram;
+  histogram.Add(100'000, 2);
+  histogram.Add(100'001);
+  histogram.Add(100'000'000'001);
+  EXPECT_EQ(histogram.counts.front(), 2u);
+  EXPECT_EQ(histogram.counts[1], 1u);
+  EXPECT_EQ(histogram.counts.back(), 1u);
+  EXPECT_EQ(histogram.sum_ns, 2 * 100'000 + 100'001 + 100'000'000'001);
 }
 
 TEST_F(ProgressOfTest, StaysAsItWasAtTheEnd) {
