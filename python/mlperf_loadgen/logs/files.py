@@ -13,7 +13,7 @@ from .samples import SAMPLE_FOLDER
 
 _LOG_NAME = re.compile(
     r"(?P<prefix>.*)(?:(?:summary|detail)(?P<t>.*)\.txt"
-    r"|(?:accuracy|trace)(?P<j>.*)\.json|samples(?P<n>.*)\.npy)"
+    r"|(?:accuracy|trace)(?P<j>.*)\.json|(?:samples|tokens)(?P<n>.*)\.npy)"
 )
 DEFAULT_PREFIX = "mlperf_log_"
 HEAD_BYTES = 1 << 12  # Of a detail log, that show what it is.

@@ -33,6 +33,8 @@ from .samples import (
     query_starts,
     sample_log_at,
 )
+from .streams import events_of
+from .tokens import TokenEvents, read_tokens
 from .trace import MAX_TRACE_BYTES, traced_samples
 
 _SCENARIOS = ("effective_scenario", "requested_scenario")
@@ -98,6 +100,9 @@ class RunLogs:
     """Suffix of the names of the log files, before the extension."""
     unread: tuple[str, ...] = ()
     """Which parts of the logs could not be read, in words."""
+    token_events: TokenEvents | None = None
+    """When the tokens of `samples` came, row by row, as `read_tokens` returns it. None: the system
+    did not say it, or it was not logged."""
 
     def latencies_ns(self) -> npt.NDArray[np.int64]:
         """The latencies that the verdict is about, in the order of issue, int64 of shape (n,).
@@ -181,6 +186,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
     mode = str(last.get("effective_test_mode", last.get("requested_test_mode", "")))
     scenario = next((str(last[key]) for key in _SCENARIOS if key in last), "")
     samples, samples_left_out = _samples(detail, records, mode)
+    events = None if samples is None else _token_events(detail)
     return RunLogs(
         name=run_name(detail),
         folder=detail.parent,
@@ -206,6 +212,7 @@ def read_run(path: str | os.PathLike[str]) -> RunLogs:
         prefix=prefix,
         suffix=suffix,
         unread=unread,
+        token_events=events,
     )
 
 
@@ -309,6 +316,22 @@ def _samples(
     if left_out:
         _warn_of_left_out(trace, 0 if traced is None else len(traced), left_out)
     return traced, left_out
+
+
+def _token_events(detail: Path) -> TokenEvents | None:
+    """`RunLogs.token_events`."""
+    prefix, suffix = affixes(detail)
+    log = sample_log_at(detail.parent / SAMPLE_FOLDER / f"{prefix}samples{suffix}.npy")
+    path = log.with_name(f"{prefix}tokens{suffix}.npy")
+    if not path.is_file() or not log.is_file():
+        return None
+    events, rows = read_tokens(path), open_samples(log)[0]
+    if len(events.offsets) != len(rows) + 1:
+        count = counted(len(events.offsets) - 1, "sample")
+        what = f"has the tokens of {count}, and the sample log has {len(rows):,}; it was not read"
+        warnings.warn(f"{path}: {what}", TruncatedLogWarning, stacklevel=3)
+        return None
+    return events_of(events, rows["phase"] == PERFORMANCE_PHASE)
 
 
 def _performance_rows(log: Path, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void] | None:

@@ -12,9 +12,9 @@ from ..logs.peak import LoggedPeak, LoggedTrial
 from ..logs.run import RunLogs, read_run
 from ..sweeps.table import Sweep
 from ..sweeps.text import failed_text, number_text
-from ..text.units import counted, duration, number, percentile, share
+from ..text.units import counted, number, percentile, share
 from ..tradeoffs.table import ParetoTable
-from . import series
+from . import series, streams
 from .data import (
     Cell,
     Distribution,
@@ -22,12 +22,12 @@ from .data import (
     PeakReport,
     Report,
     RunReport,
+    StreamReport,
     SweepReport,
     Table,
-    Tile,
 )
 from .findings import findings_of, headline_of, verdict_of
-from .numbers import Kind, RunMetrics
+from .numbers import ICL, ITL, Kind, RunMetrics
 from .paretos import pareto_report
 from .tables import (
     comparison_table,
@@ -38,8 +38,10 @@ from .tables import (
     number_cell,
     percentile_table,
     settings_table,
+    stream_table,
     time_cell,
 )
+from .tiles import tiles_of
 
 
 def build_report(paths: Sequence[str | os.PathLike[str]]) -> Report:
@@ -133,7 +135,7 @@ def _run_report(metrics: RunMetrics, name: str, bins: _Bins) -> RunReport:
         headline=headline_of(metrics),
         findings=findings_of(logs),
         cautions=logs.cautions,
-        tiles=tuple(_tiles(metrics)),
+        tiles=tuple(tiles_of(metrics)),
         percentiles=percentile_table(metrics),
         distributions=tuple(_distributions(metrics, bins)),
         flow=_flow(metrics),
@@ -142,6 +144,8 @@ def _run_report(metrics: RunMetrics, name: str, bins: _Bins) -> RunReport:
         lateness=lateness_table(logs),
         settings=settings_table(logs),
         messages=message_table(logs),
+        stream=_stream(metrics),
+        stream_times=stream_table(logs),
         network=network_tables(logs),
         peak=_peak_report(logs),
     )
@@ -154,76 +158,6 @@ def _about(logs: RunLogs) -> str:
     if logs.version:
         parts.append(f"load generator {logs.version}")
     return ", ".join(part for part in parts if part)
-
-
-def _tiles(metrics: RunMetrics) -> list[Tile]:
-    tiles = [*_peak_tiles(metrics.logs), *_rate_tiles(metrics), *_token_tiles(metrics.logs)]
-    tiles += _latency_tiles(metrics)
-    over = metrics.logs.number("result_overlatency_query_count")
-    count = metrics.query_count
-    if over is not None and count and metrics.target and not metrics.token_mode:
-        allowed = share(1 - metrics.target)
-        note = f"{share(over / count)} of queries; {allowed} are allowed"
-        label = "Over the bound or failed" if metrics.failed_count else "Over the bound"
-        tiles.append(Tile(label, number_cell(over), note))
-    if metrics.failed_count:
-        note = "they are in no latency and no throughput"
-        tiles.append(Tile("Failed samples", number_cell(metrics.failed_count), note))
-    if count is not None:
-        measured = metrics.logs.mode != "AccuracyOnly"
-        least = metrics.logs.number("effective_min_query_count") if measured else None
-        note = "" if least is None else f"at least {number(least)} asked for"
-        tiles.append(Tile("Queries issued", number_cell(count), note))
-    if metrics.duration_ns is not None:
-        least_ms = metrics.logs.number("effective_min_duration_ms")
-        note = "" if least_ms is None else f"at least {duration(1e6 * least_ms)} asked for"
-        tiles.append(Tile("Duration", time_cell(metrics.duration_ns), note))
-    return tiles
-
-
-def _peak_tiles(logs: RunLogs) -> list[Tile]:
-    if logs.peak is None:
-        return []
-    note = f"queries per second, after {counted(len(logs.peak.trials), 'trial')}"
-    if logs.peak.qps is None and logs.peak.statement:
-        note = logs.peak.statement
-    return [Tile("Peak", number_cell(logs.peak.qps), note)]
-
-
-def _rate_tiles(metrics: RunMetrics) -> list[Tile]:
-    rate = metrics.rate
-    if rate is None:
-        return []
-    note = "all samples in one query"
-    if rate[0] == "result_completed_samples_per_sec":
-        scheduled = metrics.logs.number("result_scheduled_samples_per_sec")
-        note = f"{number(scheduled)} per second were scheduled"
-    elif rate[0] == "result_qps_with_loadgen_overhead":
-        note = "one after the other"
-    return [Tile("Samples per second", number_cell(rate[1]), note)]
-
-
-def _token_tiles(logs: RunLogs) -> list[Tile]:
-    rate = logs.tokens_per_second
-    if rate is None:
-        return []
-    note = "inferred from the samples" if logs.tokens_inferred else "as the system counted them"
-    return [Tile("Tokens per second", number_cell(rate), note)]
-
-
-def _latency_tiles(metrics: RunMetrics) -> list[Tile]:
-    tiles = []
-    for kind in metrics.kinds:
-        if metrics.target is None:
-            continue
-        bound = metrics.bound_ns(kind)
-        value = metrics.at(kind, metrics.target)
-        mean_ns = metrics.statistic(kind, "mean")
-        note = "" if mean_ns is None else f"mean {duration(mean_ns)}"
-        if bound is not None:
-            note = f"bound {duration(bound)}"
-        tiles.append(Tile(f"{kind.name}, {metrics.target_name}", time_cell(value), note))
-    return tiles
 
 
 def _distributions(metrics: RunMetrics, bins: _Bins) -> list[Distribution]:
@@ -243,8 +177,8 @@ def _distributions(metrics: RunMetrics, bins: _Bins) -> list[Distribution]:
 
 
 def _bands(metrics: RunMetrics, kind: Kind) -> series.Bands | None:
-    """Over the time of the schedule; in Offline all is scheduled at once."""
-    if metrics.logs.scenario == "Offline":
+    """Over the time of the schedule, in Offline of gaps alone: all is scheduled at once there."""
+    if metrics.logs.scenario == "Offline" and kind not in (ITL, ICL):
         return None
     return series.bands(*metrics.timed(kind))
 
@@ -252,6 +186,18 @@ def _bands(metrics: RunMetrics, kind: Kind) -> series.Bands | None:
 def _flow(metrics: RunMetrics) -> series.Flow | None:
     times = metrics.query_times
     return None if times is None else series.flow(*times)
+
+
+def _stream(metrics: RunMetrics) -> StreamReport | None:
+    arrivals, gaps, rows = metrics.arrivals, metrics.gaps, metrics.logs.samples
+    if arrivals is None or gaps is None or rows is None:
+        return None
+    return StreamReport(
+        flow=streams.token_flow(arrivals, metrics.start_ns),
+        gaps=streams.gaps_by_load(gaps, rows),
+        gap_name=metrics.gap_kind.name,
+        sizes=streams.event_sizes(arrivals),
+    )
 
 
 # ---- Searches and sweeps -------------------------------------------------------------------------

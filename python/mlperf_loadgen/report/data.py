@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..tradeoffs.panels import Panel
 from .series import Bands, Flow, Histogram, Tail
+from .streams import EventSizes, GapsByLoad, TokenFlow
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class StreamReport:
+    """Answers that came as streams of tokens."""
+
+    flow: TokenFlow
+    gaps: GapsByLoad | None
+    gap_name: str
+    """What the gaps are: "Inter-token latency" or "Time between events"."""
+    sizes: EventSizes | None
+
+
+@dataclass(frozen=True)
 class RunReport:
     """The report on one run."""
 
@@ -91,6 +103,10 @@ class RunReport:
     settings: Table
     messages: Table | None
     """Errors and warnings."""
+    stream: StreamReport | None
+    """None: the system did not say when its tokens came, or it was not logged."""
+    stream_times: Table | None
+    """The times of streams that no distribution shows, and how late they were read."""
     network: tuple[Table, ...]
     """For a test over the network: where the time went, the nodes, and faults."""
     peak: PeakReport | None

@@ -7,7 +7,7 @@ import re
 from ..logs.run import RunLogs
 from ..text.units import counted, duration, number
 from .data import Finding
-from .numbers import LATENCY, TPOT, TTFT, Kind, RunMetrics
+from .numbers import ITL, LATENCY, TPOT, TTFT, Kind, RunMetrics
 
 _FASTER = {
     "MultiStream": "Lower multi_stream_samples_per_query, or make the system faster",
@@ -48,7 +48,11 @@ _FIXES = (
         "Run it again: what was measured until then is shown, and says nothing of the rest.",
     ),
     (r"nothing was measured", "Look among the errors for why."),
-    (r"(?:latency|TTFT|TPOT) (?:.* )?is above", "{faster}: {where}"),
+    (
+        r"reads too late to judge",
+        "The numbers are partly those of this machine: do what the reason says, and run it again.",
+    ),
+    (r"(?:latency|TTFT|TPOT|ITL) (?:.* )?is above|kept all bounds", "{faster}: {where}"),
     (r"shorter than min_duration|min_duration asks for|Ran out of generated", "{more_queries}"),
     (r"early stopping", "Let it run longer: raise min_query_count or min_duration_ms."),
     (
@@ -95,6 +99,8 @@ def _measured(metrics: RunMetrics) -> list[str]:
         return [f"{number(rate[1])} samples per second" if rate else _nothing(metrics)]
     if metrics.logs.scenario == "Server":
         kinds = [TTFT, TPOT] if metrics.token_mode else [LATENCY]
+        if metrics.token_mode:
+            kinds += [kind for kind in (ITL, LATENCY) if metrics.bound_ns(kind) is not None]
         return [_against_bound(metrics, kind) for kind in kinds]
     if metrics.at(metrics.latency_kind, metrics.target) is None:
         return [_nothing(metrics)]

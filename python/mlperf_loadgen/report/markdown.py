@@ -45,7 +45,8 @@ def _run_head(run: RunReport, several: bool) -> Iterable[str]:
 
 
 def _run_tables(run: RunReport, several: bool) -> Iterable[str]:
-    tables = [None if several else run.percentiles, run.lateness, *run.network]
+    percentiles = None if several else run.percentiles
+    tables = [percentiles, run.stream_times, run.lateness, *run.network]
     if run.peak is not None:
         yield _text(run.peak.text)
         tables.append(run.peak.trials)

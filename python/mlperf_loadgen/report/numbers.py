@@ -10,6 +10,13 @@ import numpy as np
 
 from ..logs.run import RunLogs
 from ..logs.samples import answered_ns_of, last_by_query, query_starts
+from ..logs.streams import (
+    Arrivals,
+    Gaps,
+    arrivals_of,
+    gaps_between_events,
+    gaps_between_tokens,
+)
 from ..text.units import percentile
 from .series import Ints, percentile_of
 
@@ -42,6 +49,19 @@ TPOT = Kind(
     "Time per output token",
     "result_time_to_output_token_{}",
     "result_time_per_output_token_{}_percentile_ns",
+)
+
+ITL = Kind(
+    "itl",
+    "Inter-token latency",
+    "result_inter_token_{}_ns",
+    "result_inter_token_{}_percentile_ns",
+)
+ICL = Kind(
+    "icl",
+    "Time between events",
+    "result_inter_chunk_{}_ns",
+    "result_inter_chunk_{}_percentile_ns",
 )
 
 LATENESS = Kind("lateness", "Lateness of issue", "", "")
@@ -88,6 +108,8 @@ class RunMetrics:
         if kind is self.latency_kind:
             done = answered >= 0
             return scheduled[done], (answered - scheduled)[done]
+        if kind in (ITL, ICL):
+            return self._gaps(kind)
         rows = self.logs.samples
         start = rows["scheduled_ns"].min()
         rows = rows[(rows["first_token_ns"] >= 0) & (answered_ns_of(rows) >= 0)]
@@ -97,10 +119,49 @@ class RunMetrics:
         per_token = (rows["completed_ns"] - rows["first_token_ns"]) // (rows["tokens"] - 1)
         return rows["scheduled_ns"] - start, per_token
 
+    def _gaps(self, kind: Kind) -> tuple[Ints, Ints]:
+        """As `timed`, with the times at which gaps ended."""
+        gaps = self.gaps
+        if gaps is None or kind is not self.gap_kind:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        return gaps.at_ns - self.start_ns, gaps.gap_ns
+
+    @property
+    def start_ns(self) -> int:
+        """The first schedule, in ns since the start of the first set; 0: there is none."""
+        rows = self.logs.samples
+        return 0 if rows is None or len(rows) == 0 else int(rows["scheduled_ns"].min())
+
+    @cached_property
+    def arrivals(self) -> Arrivals | None:
+        """The events of the answers; None: the system gave none, or they were not logged."""
+        if self.logs.samples is None or self.logs.token_events is None:
+            return None
+        found = arrivals_of(self.logs.samples, self.logs.token_events)
+        return found if len(found.at_ns) > 0 else None
+
+    @cached_property
+    def gaps(self) -> Gaps | None:
+        """Between tokens, or between events, as `gap_kind` says."""
+        if self.arrivals is None:
+            return None
+        return self._gaps_between_tokens or gaps_between_events(self.arrivals)
+
+    @cached_property
+    def _gaps_between_tokens(self) -> Gaps | None:
+        return None if self.arrivals is None else gaps_between_tokens(self.arrivals)
+
+    @property
+    def gap_kind(self) -> Kind:
+        """Between tokens, or between events if these do not say how many tokens they have."""
+        if self.arrivals is not None:
+            return ICL if self._gaps_between_tokens is None else ITL
+        return ITL if self.logs.number(ITL.statistic_key.format("max")) is not None else ICL
+
     @cached_property
     def durations(self) -> Mapping[Kind, Ints]:
         """The durations in ascending order, for each kind of which there are any."""
-        kinds = (self.latency_kind, TTFT, TPOT, LATENESS)
+        kinds = (self.latency_kind, TTFT, TPOT, self.gap_kind, LATENESS)
         found = {kind: np.sort(self.timed(kind)[1]) for kind in kinds}
         return {kind: values for kind, values in found.items() if len(values) > 0}
 
@@ -111,7 +172,7 @@ class RunMetrics:
     @property
     def kinds(self) -> list[Kind]:
         """The kinds of durations that were measured."""
-        known = [self.latency_kind, TTFT, TPOT]
+        known = [self.latency_kind, TTFT, TPOT, self.gap_kind]
         return [kind for kind in known if self.at(kind, 0.5) is not None]
 
     def target_of(self, kind: Kind) -> float | None:
@@ -154,9 +215,17 @@ class RunMetrics:
         judged |= "multi_stream_target_latency_ns" in self.logs.requested
         if not judged or kind is LATENESS:
             return None
-        if kind is self.latency_kind:
-            return None if self.token_mode else self.logs.number("effective_target_latency_ns")
-        return self.logs.number(f"requested_server_{kind.key}_latency")
+        if kind in (ITL, ICL):
+            return self._more_bound_ns("itl") if kind is ITL else None
+        if kind is not self.latency_kind:
+            return self.logs.number(f"requested_server_{kind.key}_latency")
+        if self.token_mode:
+            return self._more_bound_ns("e2e")
+        return self.logs.number("effective_target_latency_ns")
+
+    def _more_bound_ns(self, name: str) -> float | None:
+        """A bound of token mode beside those on TTFT and TPOT. 0 stands for none."""
+        return self.logs.number(f"result_{name}_latency_bound_ns") or None
 
     @property
     def failed_count(self) -> int:

@@ -14,6 +14,7 @@ from .charts.flow import flow_charts
 from .charts.marks import RUN_COLORS, Chart
 from .charts.panels import panel_chart
 from .charts.searches import peak_chart, sweep_chart
+from .charts.streams import stream_charts
 from .data import Cell, Report, RunReport, Table
 
 _NEEDS_PLOTLY = "a report as HTML needs plotly: pip install 'mlperf_loadgen[report]'"
@@ -27,6 +28,8 @@ _DISTRIBUTIONS = (
     ("latency", "Latency"),
     ("ttft", "Time to first token"),
     ("tpot", "Time per output token"),
+    ("itl", "Inter-token latency"),
+    ("icl", "Time between events"),
 )
 
 
@@ -103,6 +106,7 @@ def _sections(report: Report) -> Iterable[_Section | None]:
         yield ("comparison", "Comparison"), _card(_table(report.comparison)), ()
     for key, title in _DISTRIBUTIONS:
         yield _distribution(runs, key, title)
+    yield _section("streams", "Streams", runs, _tables(runs, "stream_times"), stream_charts(runs))
     yield _section("flow", "Throughput", runs, [], flow_charts(report))
     yield _section("lateness", "Lateness", runs, _tables(runs, "lateness"), _lateness_charts(runs))
     network = [table for run in runs for table in _network(run, len(runs) > 1)]
@@ -173,7 +177,8 @@ def _tables(runs: Sequence[RunReport], name: str) -> list[str]:
             continue
         caption = table.caption if len(runs) == 1 else f"{run.name}: {table.caption}"
         if table.rows:
-            hidden = name == "messages" and len(runs) == 1  # The section is called the same.
+            # The section is called the same.
+            hidden = name in ("messages", "stream_times") and len(runs) == 1
             found.append(_card(_table(table, caption, hidden), "wide"))
         else:
             found.append(_empty(f"{caption}: none."))

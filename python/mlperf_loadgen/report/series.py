@@ -7,6 +7,7 @@ rows or a hundred million.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ Rows = npt.NDArray[np.void]
 _TAIL_POINTS = 300
 _MAX_WINDOWS = 160
 _ARRIVALS_A_WINDOW = 40
-_DURATIONS_A_WINDOW = 150  # Fewer have no 99th percentile but their maximum.
+DURATIONS_A_WINDOW = 150  # Fewer have no 99th percentile but their maximum.
 _LOG_BINS_FROM_RATIO = 20.0
 
 
@@ -102,21 +103,31 @@ def tail(ascending: Ints) -> Tail:
 def bands(at_ns: Ints, durations_ns: Ints) -> Bands:
     """The bands of durations at times since the start of the phase."""
     end_ns = int(at_ns.max())
-    width_ns, count = _windows(end_ns, len(at_ns) / _DURATIONS_A_WINDOW)
+    width_ns, count = windows_of(end_ns, len(at_ns) / DURATIONS_A_WINDOW)
     window = np.minimum(at_ns // width_ns, count - 1)
-    ordered = durations_ns[np.lexsort((durations_ns, window))].astype(np.float64)
-    sizes = np.bincount(window, minlength=count)
+    middles = middles_of(width_ns, count, end_ns)
+    return Bands(
+        middles, width_ns / 1e9, *percentiles_by(window, durations_ns, count, (0.5, 0.99, 1.0))
+    )
+
+
+def percentiles_by(
+    group: Ints, values: Ints, count: int, fractions: Sequence[float]
+) -> list[Floats]:
+    """Percentiles of the values in each of `count` groups, numbered from 0, for each fraction; NaN
+    for a group without values."""
+    ordered = values[np.lexsort((values, group))].astype(np.float64)
+    sizes = np.bincount(group, minlength=count)
     starts = np.cumsum(sizes) - sizes
     filled = sizes > 0
 
     def pick(p: float) -> Floats:
         at = starts + np.minimum((sizes * p).astype(np.int64), np.maximum(sizes - 1, 0))
-        values = np.full(count, np.nan)
-        values[filled] = ordered[at[filled]]
-        return values
+        picked = np.full(count, np.nan)
+        picked[filled] = ordered[at[filled]]
+        return picked
 
-    middles = _middles(width_ns, count, end_ns)
-    return Bands(middles, width_ns / 1e9, pick(0.5), pick(0.99), pick(1.0))
+    return [pick(p) for p in fractions]
 
 
 def flow(arrived_ns: Ints, issued_ns: Ints, answered_ns: Ints, ended_ns: Ints) -> Flow:
@@ -124,7 +135,7 @@ def flow(arrived_ns: Ints, issued_ns: Ints, answered_ns: Ints, ended_ns: Ints) -
     A time below 0 stands for never."""
     done = ended_ns[ended_ns >= 0]
     end_ns = int(max(arrived_ns.max(), issued_ns.max(), done.max(initial=0)))
-    width_ns, count = _windows(end_ns, len(arrived_ns) / _ARRIVALS_A_WINDOW)
+    width_ns, count = windows_of(end_ns, len(arrived_ns) / _ARRIVALS_A_WINDOW)
     widths_s = np.full(count, width_ns / 1e9)
     widths_s[-1] = max(end_ns - (count - 1) * width_ns, 1) / 1e9
 
@@ -133,7 +144,7 @@ def flow(arrived_ns: Ints, issued_ns: Ints, answered_ns: Ints, ended_ns: Ints) -
         return np.asarray(np.bincount(in_window, minlength=count) / widths_s, np.float64)
 
     return Flow(
-        _middles(width_ns, count, end_ns),
+        middles_of(width_ns, count, end_ns),
         width_ns / 1e9,
         per_second(arrived_ns),
         per_second(answered_ns[answered_ns >= 0]),
@@ -152,7 +163,7 @@ def _most_outstanding(issued: Ints, done: Ints, width_ns: int, count: int) -> Fl
     return most.astype(np.float64)
 
 
-def _windows(end_ns: int, most: float) -> tuple[int, int]:
+def windows_of(end_ns: int, most: float) -> tuple[int, int]:
     """A round width for at most so many windows, and how many there are.
 
     The last one ends at the end: it is shorter or longer than the others by up to half a width, so
@@ -166,7 +177,7 @@ def _windows(end_ns: int, most: float) -> tuple[int, int]:
     return width, max(int(end_ns / width + 0.5), 1)
 
 
-def _middles(width_ns: int, count: int, end_ns: int) -> Floats:
+def middles_of(width_ns: int, count: int, end_ns: int) -> Floats:
     """In seconds."""
     edges_ns = np.append(np.arange(count) * float(width_ns), max(end_ns, 1))
     return np.asarray((edges_ns[:-1] + edges_ns[1:]) / 2e9, np.float64)

@@ -15,9 +15,18 @@ from ..logs.settings import effective_name, requested_name, same_value
 from ..text.units import change, duration, number, percentile
 from .data import Cell, Table
 from .findings import verdict_of
-from .numbers import LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
+from .numbers import ICL, ITL, LATENCY, PERCENTILES, QUERY_LATENCY, TPOT, TTFT, RunMetrics
 
 _MOST_MESSAGES = 50
+_STREAM_TIMES = {
+    "first token, from sending the request": "first_token_from_send",
+    "first output after reasoning": "first_output",
+    "between events": "inter_chunk",
+    "decode time a token": "decode_per_token",
+    "tail after the last token": "tail",
+    "stamped late by this client": "client_lag",
+}
+"""What the times of streams are called, and the part of their keys."""
 
 
 def time_cell(ns: float | None) -> Cell:
@@ -84,6 +93,23 @@ def _part(logs: RunLogs, name: str, known: bool) -> list[float | None]:
         return [None] * 5
     p50, p99 = (logs.number(f"result_lateness_{name}_{p}_ns") for p in ("p50", "p99"))
     return [p50, None, p99, None, None]
+
+
+def stream_table(logs: RunLogs) -> Table | None:
+    """The times of streamed answers beside TTFT, TPOT and latency. None: there are none."""
+    names = ("50.00", "90.00", "99.00", "99.90")
+    rows = []
+    for name, key in _STREAM_TIMES.items():
+        keys = [f"result_{key}_mean_ns"]
+        keys += [f"result_{key}_{percentile}_percentile_ns" for percentile in names]
+        keys.append(f"result_{key}_max_ns")
+        values = [logs.number(key) for key in keys]
+        if any(value is not None for value in values):
+            rows.append((Cell(name), *map(time_cell, values)))
+    if not rows:
+        return None
+    columns = ("", "mean", "p50", "p90", "p99", "p99.9", "max")
+    return Table("streams", "Streams", columns, tuple(rows))
 
 
 def settings_table(logs: RunLogs) -> Table:
@@ -183,10 +209,12 @@ def comparison_table(all_metrics: Sequence[RunMetrics], names: Sequence[str]) ->
         values = [_rate_or(m, key) for m in all_metrics]
         rows += _compared(label, values, number)
     rows += _compared("tokens/s", [m.logs.tokens_per_second for m in all_metrics], number)
+    goodput = [m.logs.number("result_goodput_per_second") for m in all_metrics]
+    rows += _compared("goodput, requests/s", goodput, number)
     if any(m.failed_count for m in all_metrics):
         rows += _compared("failed samples", [m.failed_count for m in all_metrics], number)
     rows += _compared("queries", [m.query_count for m in all_metrics], number)
-    for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT):
+    for kind in (LATENCY, QUERY_LATENCY, TTFT, TPOT, ITL, ICL):
         means = [m.statistic(kind, "mean") if kind in m.kinds else None for m in all_metrics]
         rows += _compared(f"{kind.name}, mean", means, _time)
         for p in PERCENTILES:

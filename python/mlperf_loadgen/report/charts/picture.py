@@ -35,6 +35,8 @@ def draw(report: Report, path: str | os.PathLike[str]) -> None:
             ("latency", "Latency"),
             ("ttft", "Time to first token"),
             ("tpot", "Time per output token"),
+            ("itl", "Inter-token latency"),
+            ("icl", "Time between events"),
         )
         if (part := _parts(report.runs, key))
     ]
