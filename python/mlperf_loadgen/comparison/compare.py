@@ -18,7 +18,7 @@ from ..logs.settings import settings_in_effect, settings_that_differ
 from ..text.units import counted, percentile, share
 from .comparison import Comparison
 from .findings import LARGEST_FACTOR, THROUGHPUT, Difference
-from .series import Series, disturbed_share, series_of
+from .series import OF_TOKENS, Series, disturbed_share, series_of
 from .stats import (
     MIN_COUNT,
     MIN_TAIL_COUNT,
@@ -94,13 +94,18 @@ def compare(
         scenario=runs[0].scenario,
         tolerance=tolerance,
         confidence=confidence,
-        paired=all(_same_queries([one[name] for side in series for one in side]) for name in names),
+        paired=all(
+            _same_queries([one[name] for side in series for one in side])
+            for name in names
+            if name not in OF_TOKENS
+        ),
         rows=_without_survivors(_judged(found, tolerance, confidence), unanswered),
         settings_differ=differ,
         failed=failed,
         unanswered=unanswered,
         valid=(_all_valid(sides[0]), _all_valid(sides[1])),
         tokens_per_second=(_token_rate(sides[0]), _token_rate(sides[1])),
+        goodput=(_goodput(sides[0]), _goodput(sides[1])),
         cautions=tuple(dict.fromkeys(_cautions(sides, differ))),  # A run may be on both sides.
     )
 
@@ -183,6 +188,12 @@ def _token_rate(side: Sequence[RunLogs]) -> float | None:
     if len(rates) < len(side):
         return None
     return rates[0] if len(rates) == 1 else geometric_mean(rates)
+
+
+def _goodput(side: Sequence[RunLogs]) -> float | None:
+    shares = [run.number("result_goodput_share") for run in side]
+    known = [share for share in shares if share is not None]
+    return float(np.mean(known)) if len(known) == len(shares) else None
 
 
 def _more_disturbed(runs: Sequence[RunLogs]) -> float:

@@ -23,7 +23,7 @@ class Difference:
     samples/s). With several runs for each side, the numbers are geometric means."""
 
     metric: str
-    """The name, such as "latency p99", "service p50", "TTFT p50" or "throughput"."""
+    """The name, such as "latency p99", "service p50", "TTFT p50", "ITL p99" or "throughput"."""
     a: float
     b: float
     change: float
@@ -66,6 +66,10 @@ class Findings:
     tokens_per_second: tuple[float | None, float | None]
     """The token rates of the results; with several runs for each side, the geometric mean. None: a
     run of the side has no token rate."""
+    goodput: tuple[float | None, float | None]
+    """The share of the samples of each side, 0 to 1, that kept all bounds; with several runs for
+    each side, the mean. None: a run of the side does not log it, as only those do whose system said
+    when its tokens came."""
     cautions: tuple[str, ...]
     """Sentences that a reader must know before trusting the rows."""
 

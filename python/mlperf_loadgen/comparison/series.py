@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from ..logs.run import RunLogs
 from ..logs.samples import answered_ns_of, query_starts
+from ..logs.streams import arrivals_of, gaps_between_events, gaps_between_tokens
 from .stats import Floats
 
+OF_TOKENS = ("ITL", "ICL")
+"""Series with an entry for each token or event, and not for each query or sample."""
 _DELAY_NS = 50_000
 _MEDIAN_DELAYS = 4
 """A query is late if it is by more than both: what always takes that long is no disturbance."""
@@ -36,7 +39,8 @@ class Series:
 def series_of(run: RunLogs) -> dict[str, Series]:
     """By name: "latency" (not in Offline, where it is the place in the one query), "service"
     of a Server that answers one query after another, "TTFT" and "TPOT" where tokens were reported,
-    and "throughput", the times between answers. What failed has no duration and is no throughput.
+    "ITL" where the system said when each of them came, or "ICL" where it said when some came, and
+    "throughput", the times between answers. What failed has no duration and is no throughput.
     """
     rows = _in_order(run)
     found = {}
@@ -60,8 +64,29 @@ def series_of(run: RunLogs) -> dict[str, Series]:
         per_token = (completed_ns - first_ns) / np.maximum(rows["tokens"] - 1, 1)
         if several.any():
             found["TPOT"] = Series(np.where(several, per_token, np.nan), same_if, len(rows))
+    found |= _gaps(run, same_if)
     found["throughput"] = _throughput(rows, same_if)
     return found
+
+
+def _gaps(run: RunLogs, same_if: npt.NDArray[np.int64]) -> dict[str, Series]:
+    """Between the tokens of each sample, one sample after another: a gap is the same as another
+    run's if it is at the same place of the same query."""
+    if run.samples is None or run.token_events is None:
+        return {}
+    arrivals = arrivals_of(run.samples, run.token_events)
+    gaps, name = gaps_between_tokens(arrivals), "ITL"
+    if gaps is None:
+        gaps, name = gaps_between_events(arrivals), "ICL"
+    order = np.argsort(run.samples["query"], kind="stable")
+    place_of_row = np.empty(len(order), np.intp)
+    place_of_row[order] = np.arange(len(order))
+    by_query = np.argsort(place_of_row[gaps.row], kind="stable")
+    row, place = place_of_row[gaps.row[by_query]], gaps.place[by_query]
+    same = np.column_stack([same_if[row], place])
+    answers = len(np.unique(row))
+    values = gaps.gap_ns[by_query].astype(np.float64)
+    return {name: Series(values, same, answers)} if answers else {}
 
 
 def disturbed_share(run: RunLogs) -> float:

@@ -49,6 +49,9 @@ def comparison_text(found: Findings) -> str:
     if found.tokens_per_second != (None, None):
         a, b = ("unknown" if r is None else rate(r) for r in found.tokens_per_second)
         lines.append(f"tokens/s: A {a}, B {b}")
+    if found.goodput != (None, None):
+        a, b = ("unknown" if part is None else share(part) for part in found.goodput)
+        lines.append(f"within all bounds: A {a}, B {b}")
     if found.valid[0] != found.valid[1]:
         lines.append(f"verdicts differ: A {_valid(found.valid[0])}, B {_valid(found.valid[1])}")
     for name, (a, b) in found.settings_differ.items():

@@ -36,9 +36,11 @@ class SweepMetrics:
     and the rate with overhead in SingleStream. MultiStream is computed like SingleStream."""
     achieved_tokens_per_second: float | None = None
     """The same as `PerformanceResult.tokens_per_second`."""
+    achieved_total_tokens_per_second: float | None = None
+    """With the tokens of the prompts; None also if the system did not say how many these are."""
     goodput_share: float | None
     """Server: the share of the queries, 0 to 1, that were answered within the latency bound; in
-    token mode within the bounds on TTFT and TPOT. None also if the sample log had no room for all
+    token mode within all bounds that were given. None also if the sample log had no room for all
     samples."""
     lateness_p50_ns: float | None
     """Server: how late queries were issued."""
@@ -68,6 +70,19 @@ class SweepMetrics:
     tpot_p99_ns: float | None
     tpot_p999_ns: float | None
     tpot_target_ns: float | None
+    itl_p50_ns: float | None = None
+    """Token mode: times between tokens, each counted; None also if the system did not say when its
+    tokens came, or how many tokens came at a time."""
+    itl_p90_ns: float | None = None
+    itl_p95_ns: float | None = None
+    itl_p97_ns: float | None = None
+    itl_p99_ns: float | None = None
+    itl_p999_ns: float | None = None
+    itl_target_ns: float | None = None
+    tokens_per_event: float | None = None
+    """How many tokens came at a time, on average; None: the system did not say when they came."""
+    client_lag_p99_ns: float | None = None
+    """How much later this machine read tokens than they arrived; None: that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

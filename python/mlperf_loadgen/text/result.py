@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .. import _core
 from .units import counted, duration, percentile, rate, share
@@ -10,6 +10,8 @@ from .units import counted, duration, percentile, rate, share
 _PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 STATISTICS = ("mean", *map(percentile, _PERCENTILES), "max")
 """The columns of `times_of`."""
+BURST_TOKENS = 1.05
+"""With more tokens an event, times between events are those of bursts, not of tokens."""
 _NOTHING = "nothing was measured"
 
 Fact = tuple[str, str]
@@ -42,6 +44,8 @@ def facts_of(result: _core.TestResult) -> Iterator[Fact]:
     """The facts that were measured and counted, without the times."""
     if result.performance is not None:
         yield from _performance(result.performance, result.scenario)
+        if is_streamed(result):
+            yield from _streams(result.performance)
         for name, stats in _kinds(result).items():
             if stats.count == 0:
                 yield name, _NOTHING
@@ -64,6 +68,12 @@ def times_of(result: _core.TestResult) -> list[list[str]]:
         times_ns = (late.p50_ns, late.p90_ns, late.p99_ns, late.p999_ns, late.max_ns)
         rows.append(["issued late", "", *map(duration, times_ns)])
     return rows
+
+
+def is_streamed(result: _core.TestResult) -> bool:
+    """Whether the system said when its tokens came."""
+    tokens = result.performance.tokens if result.performance is not None else None
+    return tokens is not None and tokens.event_count > 0
 
 
 def remarks_of(result: _core.TestResult) -> Iterator[Fact]:
@@ -96,7 +106,10 @@ def _performance(
     yield _metric(performance, scenario)
     if performance.tokens_per_second is not None:
         inferred = ", inferred from the samples" if performance.tokens_inferred else ""
-        yield "token throughput", f"{rate(performance.tokens_per_second)} tokens/s{inferred}"
+        in_all = performance.tokens.total_tokens_per_second if performance.tokens else None
+        prompts = "" if in_all is None else f", {rate(in_all)} with those of the prompts"
+        text = f"{rate(performance.tokens_per_second)} tokens/s{inferred}{prompts}"
+        yield "token throughput", text
     failed = performance.failed_sample_count
     if scenario == _core.TestScenario.Server:
         yield "scheduled", f"{rate(performance.scheduled_samples_per_second)} samples/s"
@@ -106,7 +119,45 @@ def _performance(
     yield "queries issued", f"{performance.query_count:,}"
     yield "samples completed", f"{performance.sample_count:,}"
     if failed:
-        yield "samples failed", f"{failed:,}"
+        yield "samples failed", f"{failed:,}{_failures(performance.failure_counts)}"
+
+
+def _failures(counts: Mapping[str, int]) -> str:
+    """How many failed for which reason, the most frequent first; a single reason is in the reasons
+    of the result."""
+    if len(counts) < 2:
+        return ""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ": " + "; ".join(f"{count:,} x {reason}" for reason, count in ordered)
+
+
+def _streams(performance: _core.PerformanceResult) -> Iterator[Fact]:
+    """What is known only of answers whose tokens were seen to arrive."""
+    tokens = performance.tokens
+    assert tokens is not None
+    if tokens.goodput_share is not None:
+        good = f"{rate(tokens.goodput_per_second)} samples/s goodput"
+        yield "within all bounds", f"{share(tokens.goodput_share)} ({good})"
+    samples = max(performance.sample_count, 1)
+    source = "events, not tokens" if tokens.token_source == "events" else tokens.token_source
+    yield "tokens a sample", f"{rate(tokens.token_count / samples)} ({source})"
+    if tokens.prompt_tokens is not None:
+        text = rate(tokens.prompt_tokens / samples)
+        if tokens.cached_tokens is not None:
+            text += f", {share(tokens.cached_tokens / max(tokens.prompt_tokens, 1))} of them cached"
+        yield "prompt tokens a sample", text
+    if tokens.reasoning_tokens is not None:
+        part = share(tokens.reasoning_tokens / max(tokens.token_count, 1))
+        yield "tokens of reasoning", part
+    bursts = tokens.tokens_per_event > BURST_TOKENS
+    text = "; the times between events are those of bursts" if bursts else ""
+    yield "tokens an event", f"{tokens.tokens_per_event:.3g}{text}"
+    if tokens.cancelled_count:
+        yield "cancelled", counted(tokens.cancelled_count, "sample")
+    if tokens.short_answers:
+        yield "without a TPOT", f"{counted(tokens.short_answers, 'sample')} of one token"
+    if tokens.client_lag.count == 0:
+        yield "stamped late", "not known: there were no time stamps of the kernel"
 
 
 def _metric(performance: _core.PerformanceResult, scenario: _core.TestScenario) -> Fact:
@@ -124,6 +175,8 @@ def _kinds(result: _core.TestResult) -> dict[str, _core.LatencyStats]:
     """The kinds of time that the test measures; in Offline, which asks for no tokens, those of
     tokens only if there are any."""
     assert result.performance is not None
+    if is_streamed(result):
+        return _kinds_of_streams(result.performance)
     kinds = {"sample latency": result.performance.sample_latency}
     if result.performance.query_latency is not None:
         kinds["query latency"] = result.performance.query_latency
@@ -136,3 +189,24 @@ def _kinds(result: _core.TestResult) -> dict[str, _core.LatencyStats]:
         offline = result.scenario == _core.TestScenario.Offline
         kinds |= {name: of for name, of in times.items() if of.count > 0 or not offline}
     return kinds
+
+
+def _kinds_of_streams(performance: _core.PerformanceResult) -> dict[str, _core.LatencyStats]:
+    """Under the names of docs/llm.md. ITL needs to know how many tokens each event has; ICL does
+    not."""
+    tokens = performance.tokens
+    assert tokens is not None
+    measured = {
+        "TTFT": tokens.first_token,
+        "TTFO": tokens.first_output,
+        "TPOT": tokens.time_per_token,
+        "ITL, per token": tokens.inter_token,
+        "ICL, per event": tokens.inter_chunk,
+        "latency": performance.sample_latency,
+    }
+    if performance.query_latency is not None:
+        measured["query latency"] = performance.query_latency
+    measured |= {"tail after tokens": tokens.tail, "stamped late": tokens.client_lag}
+    if tokens.inter_token.count > 0:
+        del measured["ICL, per event"]
+    return {name: stats for name, stats in measured.items() if stats.count > 0}

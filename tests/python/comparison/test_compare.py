@@ -12,11 +12,13 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from runs import FOR_EVERY_SCENARIO, answer, run_in
+from token_logs import streamed_run
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.comparison import stats
@@ -566,6 +568,63 @@ def test_tokens_have_rows_of_their_own(folder_of):
     runs = [folder_of(n_tokens=3, use_token_latencies=True) for _ in range(2)]
     metrics = {row.metric for row in compare(*runs).rows}
     assert {"TTFT p50", "TTFT mean", "TPOT p50", "TPOT mean"} <= metrics
+
+
+def token_times_of(seed, factor):
+    """Times of 20 events a query, 10 ms apart on average and noisy, all of them longer by a
+    factor."""
+    gaps = lognormal(np.random.default_rng(seed), 20 * 300, 1e7, 0.1).reshape(300, 20) * factor
+    return lambda i: np.cumsum(gaps[i]).astype(int).tolist()
+
+
+def streamed_pair(tmp_path, factor, *, tokens=(1, 1), lengths=(20, 20)):
+    """Two runs of which the second one's gaps are longer, with so many tokens an event and events a
+    query."""
+    runs = []
+    for i, (k, length) in enumerate(zip(tokens, lengths, strict=True)):
+        times = token_times_of(i, factor**i)
+        runs.append(tmp_path / f"streamed{i}")
+        runs[-1].mkdir()
+        streamed_run(
+            runs[-1],
+            lambda n, times=times, length=length: times(n)[:length],
+            lambda n, k=k, length=length: ([k] * length, max(k, 2) * length),
+            count=300,
+        )
+    return runs
+
+
+def test_times_between_tokens_are_compared_token_by_token(tmp_path):
+    comparison = compare(*streamed_pair(tmp_path, 1.1))
+    rows = {row.metric: row for row in comparison.rows}
+    assert rows["ITL mean"].change == pytest.approx(0.1, abs=0.01)
+    assert rows["ITL mean"].verdict == rows["ITL p50"].verdict == "slower"
+    assert rows["ITL p99"].a == pytest.approx(np.exp(np.log(1e7) + 2.33 * 0.1), rel=0.05)
+    assert comparison.paired
+
+
+def test_answers_of_other_lengths_are_of_the_same_queries(tmp_path):
+    assert compare(*streamed_pair(tmp_path, 1.0, lengths=(20, 15))).paired
+
+
+def test_where_a_side_does_not_count_its_tokens_gaps_are_not_compared(tmp_path):
+    metrics = {row.metric for row in compare(*streamed_pair(tmp_path, 1.0, tokens=(1, 0))).rows}
+    assert not {"ITL mean", "ICL mean"} & metrics
+    (tmp_path / "both").mkdir()
+    both = streamed_pair(tmp_path / "both", 1.0, tokens=(0, 0))
+    assert "ICL mean" in {row.metric for row in compare(*both).rows}
+
+
+def test_goodput_is_shown(folder_of):
+    runs = [folder_of(n_tokens=3, use_token_latencies=True) for _ in range(2)]
+    assert compare(*runs).goodput == (None, None)
+    assert "within all bounds" not in str(compare(*runs))
+    a, b = (
+        replace(run, records={**run.records, "result_goodput_share": share})
+        for run, share in zip(map(read_run, runs), (0.994, 0.5), strict=True)
+    )
+    assert compare(a, b).goodput == (0.994, 0.5)
+    assert "within all bounds: A 99.4 %, B 50 %" in str(compare(a, b))
 
 
 def test_offline_is_compared_by_throughput_alone(folder_of):

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from runs import answer, log_settings
+from streamed_sut import StreamedSut
 
 import mlperf_loadgen as lg
 from mlperf_loadgen.sweeps.curve import PERCENTILES
@@ -247,6 +248,25 @@ def test_token_mode(ttft_ns, tpot_ns, late_half, qsl, tmp_path):
         assert getattr(point, f"tpot_{name}_ns") == percentile(tpot, p)
     assert swept.bounds_ns == {"ttft": ttft_ns, "tpot": tpot_ns}
     assert "TTFT p99 ms" in str(swept)
+
+
+def test_times_between_tokens_have_a_column(qsl):
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        min_duration_ms=0,
+        min_query_count=30,
+        use_token_latencies=True,
+    )
+    curve = lg.sweep(StreamedSut(prompt_tokens=40), qsl, settings, [500, 1000])
+    for point in curve.points:
+        # Events of 80 us with up to 3 tokens.
+        assert (point.itl_p50_ns, point.itl_p99_ns) == (40_000, 80_000)
+        assert point.tokens_per_event == 1.75
+        assert point.client_lag_p99_ns == 3000
+        ratio = point.achieved_total_tokens_per_second / point.achieved_tokens_per_second
+        assert ratio == pytest.approx(47 / 7)
+    table = str(curve)
+    assert "ITL p99 ms" in table and "with prompts" in table and "stamped late p99 us" in table
 
 
 def test_goodput_goes_by_the_bound_that_is_swept(late_half, qsl):
