@@ -20,7 +20,7 @@ CXX_FILES = $(shell find $(wildcard loadgen compress shards transfer network llm
 FIXED_LAYOUT = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 
 FUZZ_SECONDS ?= 600
-FUZZERS := config accuracy_log sample_log shard lane frame
+FUZZERS := config accuracy_log sample_log shard lane frame llm_answer llm_events llm_json
 LIBFUZZER_CHECK = printf '\#include <string>\nextern "C" int LLVMFuzzerTestOneInput(const char*, \
   unsigned long) { return 0; }' | \
   clang++ -fsanitize=fuzzer,address,undefined -x c++ - -o /dev/null >/dev/null 2>&1

@@ -85,15 +85,20 @@ void AnswerReader::FeedBody(std::string_view* bytes) {
 }
 
 void AnswerReader::TakeBody(std::string_view data) {
+  // What is within the limit counts, however the reads were cut.
+  const uint64_t room = options_.max_answer_bytes - answer_.bytes;
+  const bool is_too_long = data.size() > room;
+  data = data.substr(0, room);
   answer_.bytes += data.size();
-  if (answer_.bytes > options_.max_answer_bytes) {
-    stage_ = Stage::kBroken;
-    Fail("the answer is too long", "the answer has more than " +
-                                       std::to_string(options_.max_answer_bytes) +
-                                       " bytes; raise max_answer_bytes");
-    return;
-  }
-  if (is_over_) return;
+  if (!is_over_) TakeInForm(data);
+  if (!is_too_long) return;
+  stage_ = Stage::kBroken;
+  Fail("the answer is too long", "the answer has more than " +
+                                     std::to_string(options_.max_answer_bytes) +
+                                     " bytes; raise max_answer_bytes");
+}
+
+void AnswerReader::TakeInForm(std::string_view data) {
   if (form_ == Form::kRefusal) {
     whole_.append(data.substr(0, kMaxRefusal - std::min(whole_.size(), kMaxRefusal)));
   } else if (form_ == Form::kWhole) {
@@ -196,7 +201,7 @@ void AnswerReader::EndBody() {
     const std::string status = "HTTP " + std::to_string(answer_.status);
     const std::string words = RefusalWords();
     if (answer_.status == 200) return Fail("an answer of another type", words);
-    const std::string& reason = head_.head().reason;
+    const std::string reason = OneLine(head_.head().reason);
     return Fail(reason.empty() ? status : status + ": " + reason, words);
   }
   if (form_ == Form::kWhole) return EndWhole();
@@ -210,11 +215,11 @@ std::string AnswerReader::RefusalWords() const {
   const HttpHead& head = head_.head();
   const std::string words = ErrorWords(whole_);
   if (head.status != 200) {
-    return "HTTP " + std::to_string(head.status) + " " + head.reason +
+    return "HTTP " + std::to_string(head.status) + " " + OneLine(head.reason) +
            (words.empty() ? "" : ": " + words);
   }
-  if (!head.coding.empty()) return "the answer is compressed: " + head.coding;
-  return "the answer is " + (head.type.empty() ? "of no type" : head.type) +
+  if (!head.coding.empty()) return "the answer is compressed: " + OneLine(head.coding);
+  return "the answer is " + (head.type.empty() ? "of no type" : OneLine(head.type)) +
          ", and no event stream" + (words.empty() ? "" : ": " + words);
 }
 

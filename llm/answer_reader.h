@@ -66,6 +66,7 @@ class AnswerReader {
   void FeedHead(std::string_view* bytes);
   void FeedBody(std::string_view* bytes);
   void TakeBody(std::string_view data);
+  void TakeInForm(std::string_view data);
   void TakeEvent(const StreamEvent& event);
   void TakeFacts(const EventFacts& facts, std::string_view json);
   void TakeTokens(const EventFacts& facts);

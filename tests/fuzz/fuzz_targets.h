@@ -25,6 +25,10 @@ bool FuzzAccuracyLog(std::string_view input);
 bool FuzzSampleLog(std::string_view input);
 bool FuzzShard(std::string_view input);
 bool FuzzFrame(std::string_view input);  // Not a file: what a peer of a transfer sends.
+// What a server sends: a whole answer, the body of an event stream, the data of an event.
+bool FuzzLlmAnswer(std::string_view input);
+bool FuzzLlmEvents(std::string_view input);
+bool FuzzLlmJson(std::string_view input);
 // `input`: the direction, and what comes on a lane.
 bool FuzzLane(std::string_view input);
 

@@ -328,6 +328,22 @@ TEST(AnswerReader, TooLongAnswersFail) {
   EXPECT_FALSE(reader.is_reusable());
 }
 
+// However the reads were cut.
+TEST(AnswerReader, WhatIsWithinTheLimitCounts) {
+  for (const uint64_t limit : {50, 90}) {
+    AnswerReader reader({true, false, limit});
+    EXPECT_TRUE(reader.Feed(kHead + Text("a") + Text("b") + kDone, {1, 1, false}));
+    EXPECT_EQ(reader.answer().events.size(), limit == 90 ? 1u : 0u);
+  }
+}
+
+TEST(AnswerReader, WordsOfAServerAreCut) {
+  const std::string endless(30'000, 'x');
+  const AnswerReader reader = Read("HTTP/1.1 500 " + endless + "\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_LT(reader.answer().reason.size(), 300u);
+  EXPECT_LT(reader.answer().failure.size(), 500u);
+}
+
 TEST(AnswerReader, TextIsKeptOnlyWhereItIsAskedFor) {
   AnswerReader reader({false, false});
   reader.Feed(kHead + Text("a") + kDone + kEnd, {1, 1, false});

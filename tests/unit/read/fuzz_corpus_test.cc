@@ -43,6 +43,9 @@ TEST(FuzzCorpus, SampleLog) { RunCorpus("sample_log", FuzzSampleLog); }
 TEST(FuzzCorpus, Shard) { RunCorpus("shard", FuzzShard); }
 TEST(FuzzCorpus, Frame) { RunCorpus("frame", FuzzFrame); }
 TEST(FuzzCorpus, Lane) { RunCorpus("lane", FuzzLane); }
+TEST(FuzzCorpus, LlmAnswer) { RunCorpus("llm_answer", FuzzLlmAnswer); }
+TEST(FuzzCorpus, LlmEvents) { RunCorpus("llm_events", FuzzLlmEvents); }
+TEST(FuzzCorpus, LlmJson) { RunCorpus("llm_json", FuzzLlmJson); }
 
 }  // namespace
 }  // namespace mlperf::loadgen
