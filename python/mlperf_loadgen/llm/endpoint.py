@@ -55,7 +55,8 @@ class OpenAIEndpoint(QueuedSystem):
     fails. `max_answer_bytes`: so does a longer answer. `on_loss`: whether the test goes on
     ("continue") or ends ("end") when a server cannot be reached. `cancel_share` of the streams is
     closed after `cancel_after_s`; they are counted apart. `ca_file`: certificates to trust.
-    `probe`: one request before the first test of this object shows whether the server answers.
+    `probe`: one request before the first test of this object shows whether the server answers; for
+    it the library loads its first sample, and unloads it.
     `client_threads`: threads that read; one reads tens of thousands of events a second.
 
     The constructor raises ValueError and TypeError for what cannot be meant. A test raises
@@ -179,18 +180,8 @@ class OpenAIEndpoint(QueuedSystem):
 
     def samples_loaded(self, indices: Iterable[int]) -> None:
         """Makes the requests of samples that the library has just loaded."""
-        model = self._chosen().name
         for index in dict.fromkeys(indices):
-            request = self._request(index)
-            try:
-                api = self._bodies.api_of(request)
-                body = self._bodies.body(request, model)
-            except ValueError as error:
-                raise ValueError(f"{self._place(index)}: {error}") from None
-            self._loadgen_loop.prepare(
-                index,
-                [http_request(one, api, self._caller.headers, body) for one in self.addresses],
-            )
+            self._loadgen_loop.prepare(index, self._requests(index, self._chosen().name))
 
     def samples_unloaded(self) -> None:
         """Forgets the requests."""
@@ -216,12 +207,13 @@ class OpenAIEndpoint(QueuedSystem):
         model = served_model(self.addresses, self._caller, self._wanted)
         if isinstance(self.library, Prompts):
             require_short_prompts(self.library, model)
+        self.library.load_samples([0])
+        try:
+            request = self._request(0)
+            self._requests(0, model.name)  # Options that fit no sample are found here.
+        finally:
+            self.library.unload_samples([0])
         if self._probes:
-            self.library.load_samples([0])
-            try:
-                request = self._request(0)
-            finally:
-                self.library.unload_samples([0])
             caller = replace(
                 self._caller, timeout_s=self._options.request_timeout_s or _PROBE_TIMEOUT_S
             )
@@ -231,6 +223,15 @@ class OpenAIEndpoint(QueuedSystem):
         return model
 
     # ---- What is asked ---------------------------------------------------------------------------
+
+    def _requests(self, index: int, model: str) -> list[bytes]:
+        """The HTTP request of a loaded sample for each server."""
+        request = self._request(index)
+        try:
+            api, body = self._bodies.api_of(request), self._bodies.body(request, model)
+        except ValueError as error:
+            raise ValueError(f"{self._place(index)}: {error}") from None
+        return [http_request(one, api, self._caller.headers, body) for one in self.addresses]
 
     def _request(self, index: int) -> Request:
         try:

@@ -356,11 +356,22 @@ def test_a_prompt_that_the_model_cannot_take(run, tmp_path):
             run(endpoint(server.url, path))
 
 
-def test_a_sample_that_cannot_be_sent_is_named(client, run):
+def test_a_sample_that_cannot_be_sent_is_named_before_the_test(run, tmp_path):
     with reply_server() as server:
-        system = endpoint(server.url, ignore_eos=True, probe=False)
-        with pytest.raises(ValueError, match=r"list, row \d: ignore_eos needs max_tokens"):
+        system = endpoint(server.url, ignore_eos=True)
+        with pytest.raises(ValueError, match="list, row 0: ignore_eos needs max_tokens"):
             run(system)
+        assert server.posts == []
+    assert not (tmp_path / "mlperf_log_summary.txt").exists()
+
+
+def test_a_later_sample_that_cannot_be_sent_is_named_before_the_first_query(client, run):
+    prompts = [lg.Request("one", 5), "two"]
+    with reply_server() as server:
+        system = endpoint(server.url, prompts, ignore_eos=True, probe=False)
+        with pytest.raises(ValueError, match="list, row 1: ignore_eos needs max_tokens"):
+            run(system)
+        assert server.posts == []
 
 
 def test_a_handle_in_place_of_a_library(client, run):
