@@ -6,11 +6,13 @@ own; ports run out in a network namespace of its own. Reasons and counts are tho
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import netns
 import pytest
@@ -131,7 +133,7 @@ STOPPED = """
     _, result = run_endpoint(
         sys.argv[1], "logs", marked_prompts(40), scenario="Server", server_target_qps=100,
         min_query_count=40, performance_issue_unique=True,
-        ttft_latency=1_000_000_000, tpot_latency=1_000_000_000,
+        ttft_latency=2_000_000_000, tpot_latency=2_000_000_000,
     )
     print(json.dumps({
         "samples": result.logs.samples, "tokens": result.logs.tokens,
@@ -144,14 +146,14 @@ STOPPED = """
 def test_a_client_that_is_stopped(clean, start_client, tmp_path):
     """It reads late, and yet knows when it should have read; and it does not judge.
 
-    Each of 40 streams has at most one event in the time for which the client is stopped, since a
-    read has one stamp. That time is one in which 20 of the 100 events a second leave.
+    Each of 40 streams has at most one event in the 0.4 s for which the client is stopped, since a
+    read has one stamp.
     """
-    process = start_client(STOPPED, clean.url(ttft_us=500_000, itl_us=400_000, n=6))
+    process = start_client(STOPPED, clean.url(ttft_us=500_000, itl_us=1_200_000, n=4))
     until(lambda: clean.stats()["events"] >= 60)
     process.send_signal(signal.SIGSTOP)
-    start = clean.stats()["events"]
-    until(lambda: clean.stats()["events"] >= start + 20)
+    stopped_s, sent = time.monotonic(), clean.stats()["events"]
+    until(lambda: time.monotonic() > stopped_s + 0.4 and clean.stats()["events"] > sent)
     process.send_signal(signal.SIGCONT)
     said = output_of(process)
 
@@ -162,8 +164,11 @@ def test_a_client_that_is_stopped(clean, start_client, tmp_path):
 
 
 MANY_STREAMS = """
-    import json, sys
+    import json, resource, sys
     from llm_runs import peak_memory_bytes, run_endpoint
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     def run(url, count):
         _, result = run_endpoint(
@@ -180,6 +185,9 @@ MANY_STREAMS = """
 
 def test_ten_thousand_streams(clean, start_client):
     """All are open at a time, as the first token takes longer than opening them."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < 10_500:
+        pytest.skip(f"needs 10,500 file descriptors, and the hard limit is {hard:,}")
     quick, slow = ({"ttft_us": ttft_us, "itl_us": 500_000, "n": 3} for ttft_us in (0, 10_000_000))
     said = output_of(start_client(MANY_STREAMS, clean.url(**quick), clean.url(**slow)))
     assert (said["failures"], said["reasons"]) == ({}, [])

@@ -90,7 +90,7 @@ def test_times_are_those_of_the_server(clean, tmp_path):
     )
     tokens = result.performance.tokens
     assert tokens.first_token.min_ns >= 200 * MS
-    assert tokens.first_token.percentiles_ns[0.5] < 300 * MS
+    assert tokens.first_token.percentiles_ns[0.5] < 400 * MS
     assert 10 * MS < tokens.inter_token.mean_ns < 40 * MS
 
 
@@ -141,10 +141,10 @@ def test_open_loop(clean, tmp_path):
 
 
 def test_goodput_counts_what_kept_every_bound(clean, tmp_path):
-    """Answers of 2 tokens keep 600 ms, and those of 101 tokens with 10 ms each do not."""
+    """Answers of 2 tokens keep 1.5 s, and those of 101 tokens with 20 ms each do not."""
     prompts = lg.Prompts([lg.Request("x", max_tokens=2 if i % 2 else 101) for i in range(20)])
     _, result = run_endpoint(
-        clean.url(ttft_us=1000, itl_us=10_000),
+        clean.url(ttft_us=1000, itl_us=20_000),
         tmp_path,
         prompts,
         scenario="Server",
@@ -152,7 +152,7 @@ def test_goodput_counts_what_kept_every_bound(clean, tmp_path):
         min_query_count=40,
         ttft_latency=10_000 * MS,
         tpot_latency=10_000 * MS,
-        e2e_latency=600 * MS,
+        e2e_latency=1500 * MS,
         goodput_share=0.9,
     )
     rows = lg.read_samples(result.logs.samples)
