@@ -227,7 +227,7 @@ uint64_t WriteQueries(const RunPlan& plan, const RunRecord& record, EventWriter*
                             record.ScheduledNs(query),
                             record.IssuedNs(query),
                             record.CompletedNs(sample),
-                            record.Failed(sample)};
+                            record.Failed(sample) || record.Cancelled(sample)};
       WriteSample(plan.shape == LoopShape::kOpenLoop, done, record.FirstTokenNs(sample), events);
     }
   });

@@ -140,7 +140,12 @@ class RunLogs:
         """Share of the samples of the performance phase that failed, from 0 to 1; 0 without
         `samples`."""
         rows = self.samples
-        return 0.0 if rows is None or len(rows) == 0 else float(np.mean(rows["failed"]))
+        return 0.0 if rows is None or len(rows) == 0 else self._failed_count(rows) / len(rows)
+
+    def _failed_count(self, rows: npt.NDArray[np.void]) -> int:
+        """Rows of requests that the system cancelled are marked, too: they have no latency."""
+        cancelled = int(self.number("result_cancelled_count") or 0)
+        return max(0, int(np.count_nonzero(rows["failed"])) - cancelled)
 
     @property
     def unanswered_share(self) -> float:
@@ -155,7 +160,7 @@ class RunLogs:
         failed."""
         if self.samples is None or self.failed_share == 0:
             return ""
-        count = int(np.count_nonzero(self.samples["failed"]))
+        count = self._failed_count(self.samples)
         given = [str(r.value).partition(": ")[2] for r in self.all_records if is_failure(r)]
         why = f": {given[-1]}" if given else ""
         # In the words of the result.

@@ -16,6 +16,7 @@ from runs import log_settings, run_in
 from timed_answers import UNKNOWN_LAG, Answer, Taker, complete_at, fail
 
 import mlperf_loadgen as lg
+from mlperf_loadgen.logs.run import read_run
 
 PERCENTILES = (0.50, 0.90, 0.95, 0.97, 0.99, 0.999)
 FAR = 10**12  # A bound in ns that everything keeps.
@@ -451,6 +452,11 @@ def test_cancelled_answers_are_in_no_figure_and_no_mistake(tmp_path):
     assert (performance.tokens.goodput_count, performance.tokens.goodput_share) == (40, 1)
     assert run.result.samples["failed"].tolist() == [a.cancelled for a in answers]
     assert run.value("result_cancelled_count") == 20
+    logs = read_run(tmp_path)
+    assert (logs.failed_share, logs.failures) == (0, "")
+    assert logs.unanswered_share == pytest.approx(20 / 60)
+    begun = [event["args"] for event in run.trace["traceEvents"] if event["ph"] == "b"]
+    assert sum("failed" in arguments for arguments in begun) == 20
 
 
 def test_failures_are_counted_by_their_texts(tmp_path):
