@@ -29,7 +29,7 @@ from .options.setting_values import (
     assign_log_setting,
     split_assignment,
 )
-from .options.settings_sources import Model, SourcedSettings, gather_settings
+from .options.settings_sources import ANY_MODEL, Model, SourcedSettings, gather_settings
 from .show.outcome import Interrupted, Mistake, SutFailure
 from .show.show import say
 from .target.endpoint_targets import names_endpoint
@@ -307,23 +307,21 @@ def measurement_of(
         Assignment(name, text, "command", f"this command has {name}={text}; leave it out")
         for name, text in (own or {}).items()
     ]
-    model = (
-        file.model if settings.model is None else Model(settings.model, f"--model {settings.model}")
-    )
+    sut, qsl = _named_targets(target, file)
+    model = _named_model(settings, file, sut)
     sourced = gather_settings(
         [*file.conf, *settings.conf], model, file.settings, options, of_command
     )
+    if model is not None and names_endpoint(sut):
+        _judge_by_reading(sourced, model)
     log_settings = _core.LogSettings()
     log_settings.log_output.exist_ok = False
     for assignment in [*file.log, *(split_assignment("--log", text) for text in logs.log)]:
         assign_log_setting(log_settings, assignment)
     if logs.force:
         log_settings.log_output.exist_ok = True
-    sut, qsl = _named_targets(target, file)
     output = logs.output or (file.folder / file.output if file.output else None)
     output = output or fresh_folder(sut, kind)
-    if model is not None and names_endpoint(sut):
-        _judge_by_reading(sourced, model)
     try:
         log_settings.log_output.outdir = str(output)
     except TypeError as error:
@@ -332,6 +330,22 @@ def measurement_of(
     asked = asked_endpoint(endpoint, target, file)
     parts = (target, sut, qsl, asked, sourced, log_settings, output, settings, logs)
     return Measurement(*parts, tables, mode, of_file)
+
+
+def _named_model(settings: Settings, file: RunFile, sut: str | None) -> Model | None:
+    """The model whose entries count. Raises Mistake for one that an endpoint may serve, but no
+    config file has."""
+    model = file.model
+    if settings.model is not None:
+        model = Model(settings.model, f"--model {settings.model}")
+    if model is None or not names_endpoint(sut) or file.conf or settings.conf:
+        return model
+    if model.name not in (ANY_MODEL, *_core.built_in_models()):
+        raise Mistake(
+            f"{model.shown}: MLPerf has no such model; the one that an endpoint serves is named "
+            f"behind its address, as in {shown_target(str(sut)).partition('?')[0]}?model=NAME"
+        )
+    return model
 
 
 def _judge_by_reading(sourced: SourcedSettings, model: Model) -> None:

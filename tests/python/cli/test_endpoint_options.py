@@ -258,6 +258,11 @@ MISTAKES = {
     "file's value": (("run", "-f", "value.yaml"), "value.yaml:3: endpoint.max_tokens: many: "),
     "file's table": (("run", "-f", "table.yaml"), "table.yaml:3: endpoint.headers takes name: val"),
     "file's endpoint": (("run", "-f", "flat.yaml"), "flat.yaml:2: endpoint takes name: value"),
+    "served model": (
+        (*ASKED, "--model", "Qwen3-8B"),
+        f"--model Qwen3-8B: MLPerf has no such model; the one that an endpoint serves is named "
+        f"behind its address, as in {URL}?model=NAME",
+    ),
     "variants": (("pareto", URL, "-v", "a,b"), f"MAKE {URL}: is an address: name a function that"),
     "init's URL": (("init", "new", "--llm", "gpu:8000/v1"), "--llm ", "http://gpu:8000/v1"),
     "init twice": (("init", ".", "--llm", "http://gpu/v1"), "prompts.jsonl: there already"),

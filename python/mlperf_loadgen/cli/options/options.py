@@ -89,7 +89,8 @@ class Target:
             "--network",
             metavar="NAME=VALUE",
             help="Option of the connection to a SUT on the network, such as concurrency=8, "
-            "inputs=x:FP32:-1x4, ca_file=ca.pem or query.NAME=VALUE. Repeatable.",
+            "max_outstanding=64 (openai), inputs=x:FP32:-1x4 (kserve) or ca_file=ca.pem; "
+            "docs/network.md and docs/llm.md list them. Repeatable.",
             show_default=False,
         ),
     ] = field(default_factory=list)

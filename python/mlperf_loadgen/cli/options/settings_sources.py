@@ -19,7 +19,8 @@ from ..show.outcome import Mistake
 from .setting_values import Assignment, Origin, assign_setting, scenario_named
 from .spelling import near_or_all
 
-_ANY_MODEL = "*"
+ANY_MODEL = "*"
+"""Stands for all models in config files."""
 _BUILT_IN = 0  # FromConfig's conf_type.
 _MALFORMED = -22
 
@@ -128,7 +129,7 @@ def _check_not_overridden(asked: Sequence[Assignment], by_command: Sequence[Assi
 
 def _check_model(model: Model, conf: Sequence[Path], settings: _core.TestSettings) -> None:
     """Raises Mistake for one that no config file had an entry for: it would get the defaults."""
-    if model.name == _ANY_MODEL or model.name in _core.models_met(settings):
+    if model.name == ANY_MODEL or model.name in _core.models_met(settings):
         return
     known = set(_core.built_in_models())
     for path in conf:
@@ -143,7 +144,7 @@ def _check_model(model: Model, conf: Sequence[Path], settings: _core.TestSetting
 
 def _apply_built_in(settings: _core.TestSettings, model: Model | None, scenario: str) -> None:
     known = model is not None and model.name in _core.built_in_models()
-    settings.FromConfig("", model.name if model and known else _ANY_MODEL, scenario, _BUILT_IN)
+    settings.FromConfig("", model.name if model and known else ANY_MODEL, scenario, _BUILT_IN)
 
 
 def _apply_config(
@@ -152,7 +153,7 @@ def _apply_config(
     """Returns what is odd about the file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConfigWarning)
-        status = settings.FromConfig(str(path), model.name if model else _ANY_MODEL, scenario)
+        status = settings.FromConfig(str(path), model.name if model else ANY_MODEL, scenario)
     if status == _MALFORMED:
         raise Mistake("; ".join(str(warning.message) for warning in caught))
     if status != 0:
