@@ -108,8 +108,18 @@ int64_t QueryDoneNs(const RunRecord& record, uint64_t query) {
   return done_ns;
 }
 
+bool QueryAnswered(const RunRecord& record, uint64_t query) {
+  const uint64_t samples_per_query = record.slots->samples_per_query;
+  const uint64_t begin = query * samples_per_query;
+  for (uint64_t sample = begin; sample < begin + samples_per_query; ++sample) {
+    if (record.AnsweredNs(sample) == 0) return false;
+  }
+  return true;
+}
+
+namespace {
+
 bool QueryFailed(const RunRecord& record, uint64_t query) {
-  if (record.samples_failed == 0) return false;
   const uint64_t samples_per_query = record.slots->samples_per_query;
   const uint64_t begin = query * samples_per_query;
   for (uint64_t sample = begin; sample < begin + samples_per_query; ++sample) {
@@ -117,6 +127,8 @@ bool QueryFailed(const RunRecord& record, uint64_t query) {
   }
   return false;
 }
+
+}  // namespace
 
 uint64_t CountFailedQueries(const RunRecord& record) {
   if (record.samples_failed == 0) return 0;
@@ -131,9 +143,8 @@ std::vector<int64_t> QueryLatencies(const RunRecord& record) {
   std::vector<int64_t> latencies_ns;
   latencies_ns.reserve(record.queries_issued);
   record.ForEachIssuedQuery([&](uint64_t query) {
-    const int64_t done_ns = QueryDoneNs(record, query);
-    if (done_ns == 0 || QueryFailed(record, query)) return;
-    latencies_ns.push_back(done_ns - record.ScheduledNs(query));
+    if (!QueryAnswered(record, query)) return;
+    latencies_ns.push_back(QueryDoneNs(record, query) - record.ScheduledNs(query));
   });
   return latencies_ns;
 }

@@ -36,12 +36,12 @@ std::vector<int64_t> SampleLatencies(const RunRecord& record);
 // scheduled time.
 std::vector<int64_t> QueryLatencies(const RunRecord& record);
 
-// Clock reading at which the last sample of a query was completed, answered or failed; 0 if any of
-// them never was.
+// Clock reading at which the last sample of a query was completed, whatever became of it; 0 if any
+// of them never was.
 int64_t QueryDoneNs(const RunRecord& record, uint64_t query);
 
-// Whether a sample of the query failed.
-bool QueryFailed(const RunRecord& record, uint64_t query);
+// Whether every sample of the query was answered.
+bool QueryAnswered(const RunRecord& record, uint64_t query);
 
 // Queries of which every sample was completed, and one or more failed.
 uint64_t CountFailedQueries(const RunRecord& record);

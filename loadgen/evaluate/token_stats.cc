@@ -61,7 +61,7 @@ TokenTimes ComputeTokenTimes(const RunRecord& record, bool short_answers) {
 TokenTimes ComputeQueryTokenTimes(const RunRecord& record) {
   TokenTimes times;
   record.ForEachIssuedQuery([&](uint64_t query) {
-    if (QueryDoneNs(record, query) == 0 || QueryFailed(record, query)) return;
+    if (!QueryAnswered(record, query)) return;
     SampleTokens largest;
     const uint64_t samples_per_query = record.slots->samples_per_query;
     const uint64_t begin = query * samples_per_query;

@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "evaluate/latency_stats.h"
+#include "evaluate/token_stats.h"
 #include "helpers/record_builder.h"
 
 namespace mlperf::loadgen {
@@ -63,6 +65,19 @@ TEST(StreamStatsTest, AnEventOfAllTokensHasNoTimeOfDecoding) {
   EXPECT_EQ(metrics.inter_token.count, 1u);
   EXPECT_EQ(metrics.client_lag.count, 0u);
   EXPECT_EQ(metrics.token_source, "");
+}
+
+TEST(StreamStatsTest, AQueryWithACancelledSampleHasNoLatencyAndNoTimeOfTokens) {
+  RunRecord record = RecordBuilder(2)
+                         .Query(0, 0, {{50, 40, 9}, {60, 40, 9}})
+                         .Query(0, 0, {{70, 40, 9}, {80, 40, 9}})
+                         .Build();
+  auto& slots = const_cast<SampleSlots&>(*record.slots);
+  slots.completed_ns[1] = SampleSlots::CancelledAt(RecordBuilder::kStartNs + 60);
+  EXPECT_EQ(QueryLatencies(record), std::vector<int64_t>{80});
+  EXPECT_EQ(SampleLatencies(record), (std::vector<int64_t>{50, 70, 80}));
+  EXPECT_EQ(ComputeQueryTokenTimes(record).time_per_token_ns, std::vector<int64_t>{5});
+  EXPECT_EQ(CountFailedQueries(record), 0u);
 }
 
 }  // namespace
