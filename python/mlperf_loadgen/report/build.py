@@ -270,18 +270,21 @@ def _sweep_report(sweep: Sweep) -> SweepReport:
     rates = [("samples/s", "achieved_samples_per_second")]
     if any(row.median.achieved_tokens_per_second is not None for row in sweep.rows()):
         rates.append(("tokens/s", "achieved_tokens_per_second"))
+    gaps = [("ITL, p99", "itl_p99_ns")]
+    if all(row.median.itl_p99_ns is None for row in sweep.rows()):
+        gaps = []
     fails = any(row.max.failed_share for row in sweep.rows())
     table_rows = tuple(
         (
             Cell(number_text(row.value), row.value),
             *(number_cell(getattr(row.median, metric)) for _, metric in rates),
-            *(time_cell(getattr(row.median, metric)) for _, metric in metrics),
+            *(time_cell(getattr(row.median, metric)) for _, metric in (*metrics, *gaps)),
             *([Cell(share(row.median.failed_share or 0))] if fails else []),
             Cell(f"{row.valid_count} of {row.run_count}"),
         )
         for row in sweep.rows()
     )
-    names = (*(name for name, _ in (*rates, *metrics)), *(["failed"] if fails else []))
+    names = (*(name for name, _ in (*rates, *metrics, *gaps)), *(["failed"] if fails else []))
     columns = (sweep.parameter, *names, "VALID")
     return SweepReport(
         title=f"{sweep.sut_name}: {sweep.scenario.name} sweep of {sweep.parameter}",

@@ -24,6 +24,7 @@ _SET_THEME = (  # Before anything is painted.
     'document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches'
     ' ? "dark" : "light";'
 )
+_MOST_BESIDE = 4  # Columns of a table that has room beside a chart.
 _DISTRIBUTIONS = (
     ("latency", "Latency"),
     ("ttft", "Time to first token"),
@@ -145,7 +146,8 @@ def _distribution(runs: Sequence[RunReport], key: str, title: str) -> _Section |
     charts = distribution_charts(runs, key)
     tables: list[str] = []
     if key == "latency" and len(runs) == 1 and runs[0].percentiles is not None:
-        tables = [_card(_table(runs[0].percentiles))]
+        is_wide = len(runs[0].percentiles.columns) > _MOST_BESIDE
+        tables = [_card(_table(runs[0].percentiles), "wide" if is_wide else "")]
     return _section(key, title, runs, tables, charts)
 
 

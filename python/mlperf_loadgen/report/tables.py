@@ -27,6 +27,14 @@ _STREAM_TIMES = {
     "stamped late by this client": "client_lag",
 }
 """What the times of streams are called, and the part of their keys."""
+_COUNTED = (
+    ("failures", "Why samples failed", "samples"),
+    ("statuses", "Statuses of HTTP", "answers"),
+    ("connections", "Connections", "count"),
+    ("stamps", "What stamped the reads", "reads"),
+    ("faults", "Faults of the network", "times"),
+)
+"""What is counted in the summary of the network: key, caption, and what the counts are of."""
 
 
 def time_cell(ns: float | None) -> Cell:
@@ -155,20 +163,24 @@ def message_table(logs: RunLogs) -> Table | None:
 
 
 def network_tables(logs: RunLogs) -> tuple[Table, ...]:
-    """The parts of the latency in the network, the nodes and the faults, from the summary of the
-    network next to the logs. There are no tables if that file is missing or is not as expected."""
+    """The parts of the latency in the network, the nodes, the failures and the faults, from the
+    summary of the network next to the logs. There are no tables if that file is missing or is not
+    as expected."""
     file = logs.folder / f"{logs.prefix}network{logs.suffix}.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
         parts = _parts_table(summary["components"])
         nodes = _nodes_table(summary.get("nodes", []))
-        faults = summary.get("faults", {})
-        fault_rows = tuple((Cell(text), number_cell(n)) for text, n in faults.items())
+        counted = [_counts_table(summary, *kind) for kind in _COUNTED]
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return ()
-    columns = ("", "times")
-    all_tables = (parts, nodes, Table("faults", "Faults of the network", columns, fault_rows))
-    return tuple(table for table in all_tables if table.rows)
+    return tuple(table for table in (parts, nodes, *counted) if table.rows)
+
+
+def _counts_table(summary: Mapping[str, Any], key: str, caption: str, what: str) -> Table:
+    counts = summary.get(key, {}).items()
+    rows = tuple((Cell(text), number_cell(count)) for text, count in counts)
+    return Table(key, caption, ("", what), rows)
 
 
 def _parts_table(components: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -72,7 +72,10 @@ def times_of(result: _core.TestResult) -> list[list[str]]:
 
 def is_streamed(result: _core.TestResult) -> bool:
     """Whether the system said when its tokens came."""
-    tokens = result.performance.tokens if result.performance is not None else None
+    return result.performance is not None and _has_arrivals(result.performance.tokens)
+
+
+def _has_arrivals(tokens: _core.TokenMetrics | None) -> bool:
     return tokens is not None and tokens.event_count > 0
 
 
@@ -113,9 +116,10 @@ def _performance(
     failed = performance.failed_sample_count
     if scenario == _core.TestScenario.Server:
         yield "scheduled", f"{rate(performance.scheduled_samples_per_second)} samples/s"
-        over = performance.overlatency_query_count
-        part = share(over / max(performance.query_count, 1))
-        yield f"over the latency bound{' or failed' if failed else ''}", f"{over:,} ({part})"
+        if not _has_arrivals(performance.tokens):  # Those have bounds of their own.
+            over = performance.overlatency_query_count
+            part = share(over / max(performance.query_count, 1))
+            yield f"over the latency bound{' or failed' if failed else ''}", f"{over:,} ({part})"
     yield "queries issued", f"{performance.query_count:,}"
     yield "samples completed", f"{performance.sample_count:,}"
     if failed:

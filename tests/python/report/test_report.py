@@ -630,6 +630,18 @@ def test_a_summary_of_the_network_is_shown(run_test, tmp_path):
     assert [cell[0] for cell in page.tables["nodes"][1]] == ["tcp://a:1", "n", "49", "1", "cut"]
     assert [cell[0] for cell in page.tables["faults"][1]] == ["late answer", "2"]
 
+    kinds = {
+        "failures": {"HTTP 429": 31, "cut": 2},
+        "statuses": {"200": 7},
+        "stamps": {"kernel": 9},
+    }
+    file.write_text(json.dumps(summary | kinds | {"connections": {"opened": 18}}))
+    page = page_of(tmp_path, run.outdir)
+    rows = [[cell[0] for cell in row] for row in page.tables["failures"][1:]]
+    assert rows == [["HTTP 429", "31"], ["cut", "2"]]
+    for key, row in (("statuses", ["200", "7"]), ("connections", ["opened", "18"])):
+        assert [cell[0] for cell in page.tables[key][1]] == row
+
     file.write_text(json.dumps({"components": {"wire": wire}}))
     page = page_of(tmp_path, run.outdir)
     assert "network" in page.tables and "nodes" not in page.tables

@@ -23,6 +23,14 @@ MS = 1_000_000
 UNITS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
+class Library(lg.QuerySampleLibrary):
+    total_sample_count = performance_sample_count = 20
+
+    def load_samples(self, indices): ...
+
+    def unload_samples(self, indices): ...
+
+
 def page_of(tmp_path, *paths):
     out = tmp_path / "report.html"
     lg.write_report(list(paths), out)
@@ -150,13 +158,6 @@ def test_markdown_and_picture_have_it(streamed, tmp_path):
 
 
 def test_a_run_of_a_system_with_token_times_has_its_figures(tmp_path):
-    class Library(lg.QuerySampleLibrary):
-        total_sample_count = performance_sample_count = 20
-
-        def load_samples(self, indices): ...
-
-        def unload_samples(self, indices): ...
-
     settings = lg.TestSettings(
         scenario=lg.TestScenario.Server,
         server_target_qps=1000,
@@ -194,3 +195,16 @@ def test_a_run_of_a_system_with_token_times_has_its_figures(tmp_path):
     assert len(gaps.gap_ns) == tokens.inter_token.count
     ordered = np.sort(gaps.gap_ns)
     assert ordered[int(len(ordered) * 0.9)] == tokens.inter_token.percentiles_ns[0.9]
+
+
+def test_a_sweep_has_the_gaps_between_tokens(tmp_path):
+    settings = lg.TestSettings(
+        scenario=lg.TestScenario.Server,
+        min_duration_ms=0,
+        min_query_count=30,
+        use_token_latencies=True,
+    )
+    lg.sweep(StreamedSut(), Library(), settings, [500, 1000], outdir=tmp_path / "swept")
+    heads, *rows = page_of(tmp_path, tmp_path / "swept").tables["sweep"]
+    column = [cell[0] for cell in heads].index("ITL, p99")
+    assert [float(row[column][1]) for row in rows] == [80_000] * 2

@@ -4,6 +4,8 @@ Method: a system whose tokens come at known times is tested, and the text is com
 numbers of the result.
 """
 
+import re
+
 import pytest
 from runs import answer, log_settings, run_in
 from streamed_sut import StreamedSut
@@ -50,6 +52,7 @@ def test_what_streams_said(tmp_path):
     }.items():
         assert rows[name][0] == duration(stats.mean_ns)
         assert rows[name][3] == duration(stats.percentiles_ns[0.99])
+    assert "over the latency bound" not in facts  # It is none of the bounds on tokens.
     assert "ICL, per event" not in rows and "first token" not in rows
     assert "ITL, per token: mean" in str(result)
 
@@ -95,3 +98,15 @@ def test_other_systems_are_described_as_before(tmp_path, tokens):
         *(["first token", "per token"] if tokens else []),
         "issued late",
     ]
+
+
+def test_a_peak_shows_the_times_of_the_run_that_confirmed_it(tmp_path, run_test, capsys):
+    pytest.importorskip("typer", reason="needs the extra cli")
+    from mlperf_loadgen.cli.show.result_view import print_streams
+
+    print_streams(result_of(tmp_path, StreamedSut()))
+    shown = capsys.readouterr().out
+    assert shown.startswith("  the run that confirmed it:")
+    assert re.search(r"ITL, per token +40 us +40 us +80 us", shown)
+    print_streams(run_test().result)
+    assert capsys.readouterr().out == ""

@@ -16,7 +16,7 @@ from ..options.option_names import check_option
 from ..options.options import Logs, Settings, Shown, Target, with_options
 from ..options.setting_values import SETTINGS_OF_A_SEARCH, split_assignment
 from ..show.outcome import Mistake, Outcome, Status
-from ..show.result_view import print_where_next, status_of
+from ..show.result_view import print_streams, print_where_next, status_of
 from ..show.show import print_heading, print_table, print_text, say
 
 if TYPE_CHECKING:
@@ -212,6 +212,8 @@ def _found(measurement: Measurement, search: Search, found: PeakResult) -> Outco
             rows.insert(1, ["to settle it", f"{more} will do, as a rule"])
         print_table(rows)
         _print_trials(found.trials)
+        if found.valid_qps is not None:
+            print_streams(found.result)
         for caution in found.cautions:
             print_text(f"caution: {caution}")
         if found.valid_qps is None:

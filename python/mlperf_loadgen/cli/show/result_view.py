@@ -8,7 +8,15 @@ from pathlib import Path
 
 from ... import _core
 from ...logs.files import accuracy_log_of, detail_logs
-from ...text.result import STATISTICS, facts_of, remarks_of, times_of, title_of, verdict_of
+from ...text.result import (
+    STATISTICS,
+    facts_of,
+    is_streamed,
+    remarks_of,
+    times_of,
+    title_of,
+    verdict_of,
+)
 from ..options.option_names import in_options
 from .outcome import Status
 from .show import print_heading, print_table, print_text
@@ -30,6 +38,14 @@ def print_result(result: _core.TestResult) -> None:
     print_table(times_of(result), ("", *STATISTICS))
     for name, text in remarks_of(result):
         print_text(f"{name}: {in_options(text) if name == 'warning' else text}")
+
+
+def print_streams(result: _core.TestResult) -> None:
+    """Prints the times of the run that confirmed a peak, if the system said when its tokens came:
+    a rate and one latency say little of those."""
+    if is_streamed(result):
+        print_text("the run that confirmed it:")
+        print_table(times_of(result), ("", *STATISTICS))
 
 
 def report_command(output: Path) -> str:
