@@ -14,7 +14,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from runs import answer
+from runs import answer, log_settings
+from streamed_sut import StreamedSut
 
 import mlperf_loadgen as lg
 from mlperf_loadgen import live
@@ -120,6 +121,41 @@ def test_histograms_are_of_all_tokens(run_test):
         (total,) = (s.value for s in family.samples if s.name.endswith("_sum"))
         assert total == pytest.approx(times_ns.sum() / 1e9)
     assert "mlperf_loadgen_inter_token_latency_seconds" not in families
+
+
+@pytest.mark.parametrize("scenario", ["Server", "Offline"])
+def test_times_between_tokens_are_counted_token_by_token(tmp_path, scenario):
+    class Library(lg.QuerySampleLibrary):
+        total_sample_count = performance_sample_count = 20
+
+        def load_samples(self, indices): ...
+
+        def unload_samples(self, indices): ...
+
+    counts = []
+
+    class Asking(StreamedSut):
+        def issue_query(self, samples):
+            super().issue_query(samples)
+            counts.append(sum(lg.read_progress().itl.counts) / len(samples))
+
+    settings = lg.TestSettings(
+        scenario=getattr(lg.TestScenario, scenario),
+        min_duration_ms=0,
+        min_query_count=30,
+        use_token_latencies=True,
+    )
+    with lg.serve_metrics(0) as url:
+        lg.StartTestWithLogSettings(Asking(), Library(), settings, log_settings(tmp_path), "")
+        families = {f.name: f for f in parse_text(scrape(url))}
+    family = families["mlperf_loadgen_inter_token_latency_seconds"]
+    samples = {(s.name.rpartition("_")[2], s.labels.get("le")): s.value for s in family.samples}
+    n = lg.read_progress().samples_completed
+    # Gaps of 80 us with 2, 1 and 3 tokens: all but the first token of each answer.
+    assert samples["count", None] == samples["bucket", "0.0001"] == 6 * n
+    assert samples["sum", None] == pytest.approx(n * (2 * 40 + 80 + 3 * 26.666) * 1e-6)
+    assert counts == ([6] if scenario == "Offline" else [6 * i for i in range(1, n + 1)])
+    assert ("mlperf_loadgen_time_to_first_token_seconds" in families) == (scenario != "Offline")
 
 
 def test_no_histogram_is_counted_for_nobody(run_test):
