@@ -32,7 +32,7 @@ struct TokenEvent {
 };
 
 // What the number of tokens is by, the most trustworthy first.
-enum class TokenSource : uint8_t { kUnknown, kUsage, kTokenIds, kTokenizer, kEvents };
+enum class TokenSource : uint8_t { kUnknown, kUsage, kTokenIds, kEvents };
 
 // As a JSON string each, between the quotes; those of all choices, as they came.
 struct AnswerText {

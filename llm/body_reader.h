@@ -29,8 +29,6 @@ class BodyReader {
   Step Next(std::string_view* piece);
 
   std::string_view data() const { return data_; }
-  // Whether the end of the connection is the body's proper end.
-  bool ends_with_connection() const { return state_ == State::kToEnd; }
 
  private:
   enum class State : uint8_t {

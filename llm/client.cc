@@ -28,6 +28,7 @@ Client::Client(ClientOptions options)
 Client::~Client() { Stop(); }
 
 void Client::Open() {
+  if (!workers_.empty()) throw std::logic_error("the client is open already");
   const auto raise = [this] {
     const uint64_t one = 1;
     while (write(news_.get(), &one, sizeof one) < 0 && errno == EINTR) {

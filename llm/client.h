@@ -28,8 +28,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // ---- The begin
-  // Resolves the servers, starts the threads and opens the connections that are asked for. Throws
-  // std::runtime_error, which names the server.
+  // Resolves the servers, starts the threads and opens the connections that are asked for, once.
+  // Throws std::runtime_error, which names the server.
   void Open();
   // Where answers go. Before the first query; `sink` outlives Stop.
   void SetSink(AnswerSink* sink);

@@ -154,8 +154,7 @@ void Worker::Run() {
     TakePushed();
     StartPending();
     CheckDeadlines();
-    waits_for_deadlines =
-        std::ranges::any_of(deadlines_, [](int64_t deadline) { return deadline != INT64_MAX; });
+    waits_for_deadlines = deadline_count_ > 0;
   }
 }
 
@@ -329,8 +328,15 @@ void Worker::Rest(uint32_t number) {
   fleet_[connection.server()].idle.push_back(number);
 }
 
+// INT64_MAX: none.
+void Worker::SetDeadline(uint32_t number, int64_t deadline_ns) {
+  deadline_count_ -= deadlines_[number] != INT64_MAX;
+  deadline_count_ += deadline_ns != INT64_MAX;
+  deadlines_[number] = deadline_ns;
+}
+
 void Worker::CheckDeadlines() {
-  if (now_ns_ - checked_ns_ < kTickNs) return;
+  if (deadline_count_ == 0 || now_ns_ - checked_ns_ < kTickNs) return;
   checked_ns_ = now_ns_;
   for (uint32_t number = 0; number < deadlines_.size(); ++number) {
     if (deadlines_[number] <= now_ns_) PassDeadline(number);

@@ -95,7 +95,7 @@ class Worker {
   void Close(uint32_t number);
   void Rest(uint32_t number);
   void Watch(uint32_t number);
-  void SetDeadline(uint32_t number, int64_t deadline_ns) { deadlines_[number] = deadline_ns; }
+  void SetDeadline(uint32_t number, int64_t deadline_ns);
   void CheckDeadlines();
   void PassDeadline(uint32_t number);
   void Report(ClientEvent::Kind kind, uint32_t server, std::string text);
@@ -112,6 +112,7 @@ class Worker {
   StampClock stamps_{&clocks_};
   std::vector<Slot> slots_;
   std::vector<int64_t> deadlines_;  // Of the connections; INT64_MAX: none.
+  size_t deadline_count_ = 0;
   std::vector<uint32_t> free_;
   std::deque<Request> pending_;
   std::vector<Request> taken_;

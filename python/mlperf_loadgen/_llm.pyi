@@ -154,7 +154,7 @@ class Client:
     def taker(self) -> Any:
         """What QueueSut.forward_to takes: queries go to this client."""
     def set_door(self, door: Any) -> None:
-        """Where answers go: _core.completion_door. Once, before the first query."""
+        """Where answers go: _core.completion_door. Before the first query."""
     def fileno(self) -> int:
         """Readable while there are events, or many rows."""
     def take_events(self) -> list[tuple[str, int, str]]:

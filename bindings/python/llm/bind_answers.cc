@@ -35,8 +35,6 @@ const char* NameOf(llm::TokenSource source) {
       return "usage";
     case llm::TokenSource::kTokenIds:
       return "token ids";
-    case llm::TokenSource::kTokenizer:
-      return "tokenizer";
     case llm::TokenSource::kEvents:
       return "events";
     case llm::TokenSource::kUnknown:

@@ -44,9 +44,12 @@ class BoundClient {
   }
 
   void SetDoor(const py::capsule& door) {
-    sink_ = std::make_unique<DoorSink>(door, count_tokens_);
-    const py::gil_scoped_release unlocked;
-    client_->SetSink(sink_.get());
+    auto sink = std::make_unique<DoorSink>(door, count_tokens_);
+    {
+      const py::gil_scoped_release unlocked;
+      client_->SetSink(sink.get());
+    }
+    std::swap(sink_, sink);
   }
 
   const std::shared_ptr<llm::Client>& client() const { return client_; }
@@ -79,10 +82,9 @@ py::capsule MakeTaker(const BoundClient& bound) {
   made->taker = {made->client.get(), &Issue};
   // The taker is the first member, so that their addresses are the same.
   const py::capsule capsule(made.get(), kQueryTakerName, [](PyObject* object) {
-    const std::unique_ptr<Taker> owned(
-        static_cast<Taker*>(PyCapsule_GetPointer(object, kQueryTakerName)));
+    auto* const owned = static_cast<Taker*>(PyCapsule_GetPointer(object, kQueryTakerName));
     const py::gil_scoped_release unlocked;  // It may be the client's last owner.
-    owned->client->Stop();
+    delete owned;
   });
   made.release();
   return capsule;
@@ -288,7 +290,7 @@ void BindClient(py::module_& module) {
           Unlocked(), "Drops what was prepared.")
       .def("taker", MakeTaker, "What QueueSut.forward_to takes: queries go to this client.")
       .def("set_door", &BoundClient::SetDoor, "door"_a,
-           "Where answers go: _core.completion_door. Once, before the first query.")
+           "Where answers go: _core.completion_door. Before the first query.")
       .def(
           "fileno", [](const BoundClient& bound) { return bound.client()->fd(); },
           "Readable while there are events, or many rows.")

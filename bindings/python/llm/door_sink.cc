@@ -14,8 +14,6 @@ TokenSource SourceOf(llm::TokenSource source) {
       return TokenSource::kUsage;
     case llm::TokenSource::kTokenIds:
       return TokenSource::kTokenIds;
-    case llm::TokenSource::kTokenizer:
-      return TokenSource::kTokenizer;
     case llm::TokenSource::kEvents:
       return TokenSource::kEvents;
     case llm::TokenSource::kUnknown:
