@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from .. import _core
+from ..interfaces import QuerySampleLibrary
+from ..run import ConfigWarning
 from .answers import check_dtype
 
+_LARGEST_LIBRARY = 2**32 - 1
+_LEAST_OF_A_SEARCH = 0.5
+"""The share of queries within the bound that a search for the peak can be for is larger."""
 _PROBE_PART = 5
 """The Offline run's probe takes one of so many parts of a run's duration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What all systems of a table have in common."""
+    """What all systems of a table have in common. Raises TypeError and ValueError for values that
+    cannot be used."""
 
     settings: _core.TestSettings
     """All but scenario, mode, durations and bound are used."""
@@ -27,16 +35,38 @@ class Plan:
     """The type of the numbers in a response; None: the system says it."""
 
     def __post_init__(self) -> None:
-        if not self.budget_s > 0 or self.budget_s == float("inf"):
-            raise ValueError(f"budget_s is {self.budget_s!r}: give a number of seconds above 0")
-        if self.bound_ns is not None and not 0 < self.bound_ns < 2**63:
-            raise ValueError(f"bound_ns is {self.bound_ns!r}: give a number of ns above 0, or None")
+        if not isinstance(self.settings, _core.TestSettings):
+            raise TypeError(f"settings is {self.settings!r:.200}: give a TestSettings, or None")
+        check_seconds("budget_s", self.budget_s)
+        if self.bound_ns is not None:
+            _check_bound(self.bound_ns)
         if self.dtype is not None:
             check_dtype(self.dtype, "dtype")
         if self.settings.use_token_latencies:
             raise ValueError(
                 "use_token_latencies is true, but the table has latencies of whole samples alone: "
                 "leave it out"
+            )
+
+    def check_runs(self, library: QuerySampleLibrary | None) -> None:
+        """Raises SettingsError if a run cannot be made with these settings. `library`: None if it
+        is still to be made."""
+        counts = _LARGEST_LIBRARY, _LARGEST_LIBRARY
+        if library is not None:
+            counts = library.total_sample_count, library.performance_sample_count
+        runs = [self.first_answer(), self.accuracy(), self.single_stream(1), self.offline()]
+        if self.bound_ns is not None:
+            runs.append(self.peak())
+        with warnings.catch_warnings():
+            # Settings that only one of the scenarios uses are given to all of them.
+            warnings.simplefilter("ignore", ConfigWarning)
+            for settings in runs:
+                _core.resolve_test(settings, "", *counts)
+        percentile = self.settings.server_target_latency_percentile
+        if self.bound_ns is not None and not percentile > _LEAST_OF_A_SEARCH:
+            raise ValueError(
+                f"server_target_latency_percentile is {percentile!r}: for the search for the peak "
+                "give a share between 0.5 and 1"
             )
 
     @property
@@ -80,3 +110,22 @@ class Plan:
         for name, value in (usual | values).items():
             setattr(settings, name, value)
         return settings
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Raises TypeError for what is no number, and ValueError for one that is no time above 0."""
+    if not _is_number(value, Real):
+        raise TypeError(f"{name} is {value!r}: give a number of seconds, such as 60.0")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value!r}: give a number of seconds above 0")
+
+
+def _check_bound(value: Any) -> None:
+    if not _is_number(value, Integral):
+        raise TypeError(f"bound_ns is {value!r}: give a whole number of ns, such as 20_000_000")
+    if not 0 < value < 2**63:
+        raise ValueError(f"bound_ns is {value!r}: give a number of ns above 0, or None")
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

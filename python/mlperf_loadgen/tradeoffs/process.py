@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -43,12 +45,14 @@ def require_sendable(value: object, name: str) -> None:
         ) from error
 
 
-def call_in_fresh_process(function: Callable[..., object], *arguments: object) -> None:
+def call_in_fresh_process(
+    function: Callable[..., object], *arguments: object, limit_s: float | None = None
+) -> None:
     """Calls `function(*arguments)` in a new process, and waits until it is done.
 
     Function and arguments are pickled. The process imports the program's main module, as those of
-    `multiprocessing` with the start method "spawn" do, and ends with this one. Raises
-    ProcessFailure if the function raises or its process dies.
+    `multiprocessing` with the start method "spawn" do, and ends with this one. After `limit_s` it
+    is killed. Raises ProcessFailure if the function raises, or its process dies or is killed.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -57,21 +61,28 @@ def call_in_fresh_process(function: Callable[..., object], *arguments: object) -
         with sender:
             process.start()
         try:
-            failure = _failure(receiver, process)
+            failure = _failure(receiver, process, limit_s)
         finally:
             _end(process)
     if failure is not None:
         raise ProcessFailure(*failure)
 
 
-def _failure(receiver: Connection, process: BaseProcess) -> tuple[str, str] | None:
+def _failure(
+    receiver: Connection, process: BaseProcess, limit_s: float | None
+) -> tuple[str, str] | None:
     """Waits for the end of the work. Returns the reason of a failure and its traceback, or None."""
     begun = False
+    end_s = time.monotonic() + (math.inf if limit_s is None else limit_s)
     while True:
         # Processes that the user's code started may hold the pipe open after this one has died.
-        while not receiver.poll(_LOOK_S):
+        while not receiver.poll(max(min(_LOOK_S, end_s - time.monotonic()), 0)):
             if process.exitcode is not None and not receiver.poll():
                 return _reason_of_death(process.exitcode, begun), ""
+            if time.monotonic() >= end_s:
+                process.kill()
+                after = f"its process was killed after {limit_s:g} s, the limit of a process"
+                return f"{after}: find out what it waits for, or raise the limit", ""
         try:
             message: str | tuple[str, str] | None = receiver.recv()
         except EOFError:

@@ -65,7 +65,11 @@ def front_columns(
 
 
 def check_columns(minimize: Sequence[str] | None, maximize: Sequence[str] | None) -> None:
-    """Raises ValueError for a column that is none, or is named twice, and if none is named."""
+    """Raises ValueError for a column that is none, or is named twice, and if none is named, and
+    TypeError for what is no list of names."""
+    for name, columns in (("minimize", minimize), ("maximize", maximize)):
+        if columns is not None and (isinstance(columns, str) or not isinstance(columns, Sequence)):
+            raise TypeError(f"{name} is {columns!r}: give a list of columns, as in ['disk_bytes']")
     chosen = [*(minimize or ()), *(maximize or ())]
     if not chosen and (minimize is not None or maximize is not None):
         raise ValueError(

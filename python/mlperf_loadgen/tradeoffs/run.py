@@ -7,7 +7,8 @@ import copy
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from .folder import (
 )
 from .measuring import measure
 from .models import ModelMaker
-from .plan import Plan
+from .plan import Plan, check_seconds
 from .process import ProcessFailure, call_in_fresh_process, require_sendable
 from .rows import Measured, check_columns, front_columns, rows_of
 from .source import Source, SystemMaker, name_of, source_of
@@ -48,6 +49,7 @@ def pareto(
     maximize: Sequence[str] | None = None,
     max_batch: int | None = None,
     threads: int | None = None,
+    limit_s: float | None = None,
     outdir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[str], object] | None = None,
@@ -81,24 +83,28 @@ def pareto(
     `kind`, "storage" or "kernels". `minimize`, `maximize`: the columns of the front, by the
     names of the fields of a row.
 
+    `limit_s`: how long a process may take, training included, before it is killed and its row is an
+    error. None: for ever.
+
     `outdir`: a folder for the logs, and for the table as pareto.json and pareto.csv, which are
     rewritten after each process. None: the logs are temporary. `resume`: keeps what an earlier call
     with the same arguments measured there; rows that failed are measured again, and variants may be
     added. `progress(line)` is called after each process; `print` is a suitable function.
 
     A variant whose process fails is a row with its `error`, and the others go on. Before the first
-    process, raises TypeError and ValueError for arguments that cannot be used or pickled, and for
-    an `outdir` to resume from that has another table, and OSError if it cannot be made. The
+    process, raises TypeError and ValueError for arguments that cannot be used or pickled, for
+    settings with which no run can be made, and for an `outdir` to resume from that has another
+    table, and OSError if it cannot be made. The
     attribute `table` of a KeyboardInterrupt, or of an exception of `progress`, is the table of the
     rows before.
     """
     if progress is not None and not callable(progress):
         raise TypeError(f"progress is {progress!r}: give a function of a line, such as print")
+    report = plain(progress, "progress") if progress is not None else _no_report
     if not isinstance(library, QuerySampleLibrary) and not callable(library):
         raise TypeError(
             f"library is {library!r:.200}: give a sample library, or a function that makes it"
         )
-    report = plain(progress, "progress") if progress is not None else _no_report
     repeats = int(_core.checked_option("repeats", repeats))
     source = source_of(make, max_batch, threads)
     named = source.variants(variants)
@@ -112,30 +118,26 @@ def pareto(
         budget_s=budget_s,
         dtype=dtype,
     )
-    asked = _identity(source, library, plan)
+    plan.check_runs(library if isinstance(library, QuerySampleLibrary) else None)
+    if limit_s is not None:
+        check_seconds("limit_s", limit_s)
+    asked = _Asked(source, library, plan, minimize, maximize, limit_s)
     measured = {variant: Measured() for variant in named}
 
-    def table() -> ParetoTable:
-        rows = rows_of(measured, minimize, maximize)
-        lowest, highest = front_columns(rows, minimize, maximize)
-        return ParetoTable(
-            title=name_of(make), asked=asked, rows=rows, minimize=lowest, maximize=highest
-        )
-
     with _folder_of_rows(outdir) as root:
-        _begin(root, asked, resume)
+        _begin(root, asked.identity(), resume)
         try:
-            table().save(root)
+            asked.table(measured).save(root)
             for repeat, variant in itertools.product(range(repeats), named):
                 folder = variant_folder(root, variant)
-                of_variant = measured[variant]
-                _measure_row(of_variant, source, named[variant], library, plan, folder, repeat)
-                table().save(root)
-                report(row_text(next(row for row in table().rows if row.variant == variant)))
+                asked.measure_row(measured[variant], named[variant], folder, repeat)
+                table = asked.table(measured)
+                table.save(root)
+                report(row_text(next(row for row in table.rows if row.variant == variant)))
         except BaseException as error:
-            error.table = table()  # type: ignore[attr-defined]
+            error.table = asked.table(measured)  # type: ignore[attr-defined]
             raise
-    return table()
+    return asked.table(measured)
 
 
 # ---- What is asked -------------------------------------------------------------------------------
@@ -148,27 +150,73 @@ def _no_report(line: str) -> None:
 def _settings(settings: _core.TestSettings | None, source: Source) -> _core.TestSettings:
     """Models answer the queries that are due at the same time in one batch."""
     asked = copy.copy(settings) if settings is not None else _core.TestSettings()
-    if source.makes_models:
+    if source.makes_models and isinstance(asked, _core.TestSettings):
         asked.server_coalesce_queries = source.max_batch > 1
     return asked
 
 
-def _identity(source: Source, library: object, plan: Plan) -> dict[str, Any]:
-    """The facts in which two tables must agree, so that the rows of one are rows of the other."""
-    settings = {n: getattr(v, "name", v) for n, v in plan.settings.to_dict().items()}
-    return {
-        "make": name_of(source.make),
-        "library": name_of(library),
-        "settings": settings,
-        "bound_ns": plan.bound_ns,
-        "budget_s": plan.budget_s,
-        "dtype": plan.dtype,
-        "max_batch": source.max_batch,
-        "threads": source.threads,
-    }
+@dataclass(frozen=True)
+class _Asked:
+    """What all rows of a table have in common."""
+
+    source: Source
+    library: QuerySampleLibrary | Callable[[], Any]
+    plan: Plan
+    minimize: Sequence[str] | None
+    maximize: Sequence[str] | None
+    limit_s: float | None
+    """How long a process may take; None: for ever."""
+
+    def identity(self) -> dict[str, Any]:
+        """The facts in which two tables must agree, so that the rows of one are rows of the
+        other."""
+        settings = {n: getattr(v, "name", v) for n, v in self.plan.settings.to_dict().items()}
+        return {
+            "make": name_of(self.source.make),
+            "library": name_of(self.library),
+            "settings": settings,
+            "bound_ns": self.plan.bound_ns,
+            "budget_s": self.plan.budget_s,
+            "dtype": self.plan.dtype,
+            "max_batch": self.source.max_batch,
+            "threads": self.source.threads,
+        }
+
+    def table(self, measured: Mapping[str, Measured]) -> ParetoTable:
+        """The table of what was measured of each variant."""
+        rows = rows_of(measured, self.minimize, self.maximize)
+        lowest, highest = front_columns(rows, self.minimize, self.maximize)
+        return ParetoTable(
+            title=name_of(self.source.make),
+            asked=self.identity(),
+            rows=rows,
+            minimize=lowest,
+            maximize=highest,
+        )
+
+    def measure_row(self, measured: Measured, variant: object, folder: Path, repeat: int) -> None:
+        """Adds what a process measures, or has measured before. `folder`: that of the variant."""
+        own = repeat_folder(folder, repeat)
+        found = read_measured(own)
+        if found is None:
+            try:
+                maker = self.source.maker(variant, folder, self.limit_s)
+                call_in_fresh_process(
+                    _measure_and_keep, maker, self.library, self.plan, own, limit_s=self.limit_s
+                )
+            except ProcessFailure as failure:
+                measured.errors.append(str(failure))
+                write_error(own, failure.details or str(failure))
+                return
+            found = read_measured(own)
+            assert found is not None  # The process was done.
+        measurement, right = found
+        measured.measurements.append(measurement)
+        if measured.right is None:
+            measured.right = right
 
 
-# ---- Rows ----------------------------------------------------------------------------------------
+# ---- The folder ----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -196,34 +244,6 @@ def _begin(root: Path, asked: dict[str, Any], resume: bool) -> None:
             f"outdir {root} has a table of other systems or settings ({', '.join(differ)}), which "
             "cannot be resumed: give another folder, or measure anew"
         )
-
-
-def _measure_row(
-    measured: Measured,
-    source: Source,
-    variant: object,
-    library: QuerySampleLibrary | Callable[[], Any],
-    plan: Plan,
-    folder: Path,
-    repeat: int,
-) -> None:
-    """Adds what a process measures, or has measured before. `folder`: that of the variant."""
-    own = repeat_folder(folder, repeat)
-    found = read_measured(own)
-    if found is None:
-        try:
-            maker = source.maker(variant, folder)
-            call_in_fresh_process(_measure_and_keep, maker, library, plan, own)
-        except ProcessFailure as failure:
-            measured.errors.append(str(failure))
-            write_error(own, failure.details or str(failure))
-            return
-        found = read_measured(own)
-        assert found is not None  # The process was done.
-    measurement, right = found
-    measured.measurements.append(measurement)
-    if measured.right is None:
-        measured.right = right
 
 
 def _measure_and_keep(

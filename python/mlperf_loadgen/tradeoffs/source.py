@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,8 +49,8 @@ class Source:
     def variants(self, variants: Sequence[object]) -> dict[str, object]:
         """The variants by their names. Raises ValueError for none, for two of one name, for a name
         that no folder can have, and for one that says of no model how to compress it."""
-        if isinstance(variants, str):
-            raise TypeError(f"variants is the text {variants!r}: give a list, as in [{variants!r}]")
+        if isinstance(variants, str) or not isinstance(variants, Iterable):
+            raise TypeError(f"variants is {variants!r}: give a list, as in [{variants!r}]")
         named: dict[str, object] = {}
         for variant in variants:
             name = str(variant)
@@ -64,14 +64,19 @@ class Source:
             raise ValueError("there are no variants to measure: give at least one")
         return named
 
-    def maker(self, variant: object, folder: Path) -> SystemMaker | ModelMaker:
+    def maker(
+        self, variant: object, folder: Path, limit_s: float | None
+    ) -> SystemMaker | ModelMaker:
         """What makes the system of a variant. A model is compressed first, in a process of its own,
-        unless its folder has it. Raises ProcessFailure if that fails."""
+        unless its folder has it. Raises ProcessFailure if that fails, or takes longer than
+        `limit_s`."""
         if not self.makes_models:
             return SystemMaker(self.make, variant, self.takes == "variant and library")
         found = prepared(folder, self.max_batch, self.threads)
         if found is None:
-            call_in_fresh_process(prepare_model, self.make, variant_of(str(variant)), folder)
+            call_in_fresh_process(
+                prepare_model, self.make, variant_of(str(variant)), folder, limit_s=limit_s
+            )
             found = prepared(folder, self.max_batch, self.threads)
             assert found is not None  # The process was done.
         return found

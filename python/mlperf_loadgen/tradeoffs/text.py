@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..text.columns import aligned, wrapped
+from ..text.columns import WIDTH, aligned, wrapped
 from ..text.units import counted, duration, rate, share
 from .cautions import megabytes, points
 from .metrics import Interval, ParetoRow, Table
@@ -59,12 +59,12 @@ def row_text(row: ParetoRow) -> str:
     return f"{row.variant}: {', '.join(filter(None, parts))}"
 
 
-def table_text(table: Table) -> str:
-    """The table; the front; and what there is to say of the rows."""
+def table_text(table: Table, width: int = WIDTH) -> str:
+    """The table, in `width` columns; the front; and what there is to say of the rows."""
     lines = [f"{table.title}: {counted(len(table.rows), 'variant')}"]
     if table.rows:
         headings, cells = table_of(table.rows)
-        lines += aligned([headings, *cells], "<<" + ">" * (len(headings) - 2))
+        lines += aligned([headings, *cells], "<<" + ">" * (len(headings) - 2), width)
     lines += wrapped(front_text(table))
     for row in table.rows:
         for kind, text in remarks_of(row):

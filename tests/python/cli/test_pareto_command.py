@@ -66,6 +66,20 @@ def test_the_table_for_people(folder):
     done("report", "out", "-o", "report.md")
 
 
+def test_a_wide_terminal_has_the_columns_beside_each_other(folder, monkeypatch):
+    words = (*TABLE, "-v", "wrong:2", "-o", "out")
+    call(*words)
+    for columns, blocks in (("80", 2), ("200", 1), ("40", 2)):
+        monkeypatch.setenv("COLUMNS", columns)
+        lines = call(*words, "--resume").stdout.splitlines()
+        assert sum(line.startswith("variant ") for line in lines) == blocks, lines
+
+
+def test_a_row_that_takes_too_long(folder):
+    result = done(*TABLE, "-v", "waits", "-o", "out", "--limit", "250ms", status=3)
+    assert "failed: waits: its process was killed after 0.25 s" in " ".join(result.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("rows", "status"),
     [
@@ -116,6 +130,10 @@ MISTAKES = {
     ("-v", "a", "--resume", "--force"): "--resume keeps what --force overwrites",
     ("-v", "a", "--set", "scenario=Server"): "has no effect here: each row has runs of several",
     ("-v", "a", "--set", "min_duration_ms=5"): "has no effect here: give --budget; leave it out",
+    ("-v", "a", "--limit", "60"): "--limit 60: give a number and its unit, as in 20ms",
+    (
+        *("-v", "a", "--set", "single_stream_target_latency_percentile=1.5"),
+    ): "single_stream_target_latency_percentile is 1.5: set it to a fraction between 0 and 1",
     ("-v", "a", "--set", "min_durations=5"): "there is no setting 'min_durations'",
     (
         "-v",

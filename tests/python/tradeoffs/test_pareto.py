@@ -194,6 +194,17 @@ def test_a_process_that_a_killed_one_left_behind_is_not_waited_for(tmp_path, mon
         os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
 
 
+def test_a_process_that_takes_longer_than_its_limit_is_killed(tmp_path):
+    """However busy the machine is: this one would wait for ever."""
+    found = row("waits", limit_s=0.25, outdir=tmp_path)
+    assert found.error == (
+        "its process was killed after 0.25 s, the limit of a process: find out what it waits for, "
+        "or raise the limit"
+    )
+    assert (tmp_path / "waits/repeat_0/error.txt").read_text() == found.error
+    assert row("wrong:2", limit_s=1e6, outdir=tmp_path, resume=True).accuracy == 0.5
+
+
 @pytest.mark.parametrize(
     ("library", "text"),
     [
@@ -220,6 +231,7 @@ def _of_three(variant, library, device):
     [
         ({"variants": []}, ValueError, "there are no variants"),
         ({"variants": "fast"}, TypeError, r"give a list, as in \['fast'\]"),
+        ({"variants": 5}, TypeError, r"variants is 5: give a list"),
         ({"variants": ["a", "a"]}, ValueError, "variant 'a' is there twice: use repeats"),
         ({"variants": [".."]}, ValueError, r"variant '\.\.' cannot be the name of a folder"),
         ({"make": lambda variant: None}, TypeError, "make cannot be handed to another process"),
@@ -239,7 +251,25 @@ def _of_three(variant, library, device):
         ({"minimize": ["size"]}, ValueError, "'size' is no column; these are: disk_bytes"),
         ({"minimize": ["accuracy"], "maximize": ["accuracy"]}, ValueError, "accuracy is there twi"),
         ({"budget_s": 0}, ValueError, "budget_s is 0: give a number of seconds above 0"),
+        ({"budget_s": "60s"}, TypeError, "budget_s is '60s': give a number of seconds, such as"),
+        ({"budget_s": float("nan")}, ValueError, "budget_s is nan: give a number of seconds abov"),
+        ({"limit_s": True}, TypeError, "limit_s is True: give a number of seconds"),
+        ({"limit_s": 0}, ValueError, "limit_s is 0: give a number of seconds above 0"),
         ({"bound_ns": -1}, ValueError, "bound_ns is -1"),
+        ({"bound_ns": True}, TypeError, "bound_ns is True: give a whole number of ns"),
+        ({"bound_ns": 2.5}, TypeError, "bound_ns is 2.5: give a whole number of ns"),
+        ({"settings": 5}, TypeError, "settings is 5: give a TestSettings, or None"),
+        ({"minimize": "disk_bytes"}, TypeError, r"minimize is 'disk_bytes': give a list of colu"),
+        (
+            {"settings": lg.TestSettings(single_stream_target_latency_percentile=1.5)},
+            ValueError,
+            "single_stream_target_latency_percentile is 1.5: set it to a fraction",
+        ),
+        (
+            {"settings": lg.TestSettings(server_target_latency_percentile=0.4), "bound_ns": 10**6},
+            ValueError,
+            "server_target_latency_percentile is 0.4: for the search for the peak give a share",
+        ),
         ({"repeats": 0}, ValueError, "repeats"),
         (
             {"settings": lg.TestSettings(use_token_latencies=True)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ... import _core
+from ...text.columns import WIDTH
 from ...text.units import counted
 from ..measurement import fresh_folder
 from ..options.durations import duration_ns
@@ -137,6 +139,15 @@ class Measured:
     budget: Annotated[
         str, typer.Option(metavar="DURATION", help="Time for the runs of a row, as a goal.")
     ] = "60s"
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Time after which a process is killed and its row is an error, such as 10min. A "
+            "process trains and compresses a model, or measures a row. Default: there is no limit.",
+            show_default=False,
+        ),
+    ] = None
     repeats: Annotated[
         int, typer.Option(metavar="N", help="How often to measure each row, in turns.")
     ] = 1
@@ -194,6 +205,21 @@ class Measured:
     ] = None
 
     @property
+    def bound_ns(self) -> int | None:
+        """The bound of the peak. Raises Mistake, as those below do."""
+        return None if self.bound is None else round(duration_ns("--bound", self.bound))
+
+    @property
+    def budget_s(self) -> float:
+        """The time for the runs of a row."""
+        return duration_ns("--budget", self.budget) / 1e9
+
+    @property
+    def limit_s(self) -> float | None:
+        """The time that a process may take."""
+        return None if self.limit is None else duration_ns("--limit", self.limit) / 1e9
+
+    @property
     def shows_progress(self) -> bool:
         """Whether to print a line for each row that is done."""
         return sys.stderr.isatty() if self.progress is None else self.progress
@@ -232,7 +258,6 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
     variants = _words(systems.variants)
     if not variants:
         raise Mistake("--variants: name what to measure, as in --variants small,large")
-    bound_ns = None if measured.bound is None else round(duration_ns("--bound", measured.bound))
     output = measured.output or fresh_folder(systems.make, "pareto")
     measured.check_output(output)
     if measured.plot is not None:
@@ -243,14 +268,15 @@ def pareto(systems: Systems, measured: Measured, shown: Shown) -> Outcome:
             library,
             variants,
             settings=settings,
-            bound_ns=bound_ns,
-            budget_s=duration_ns("--budget", measured.budget) / 1e9,
+            bound_ns=measured.bound_ns,
+            budget_s=measured.budget_s,
             repeats=measured.repeats,
             dtype=systems.dtype,
             minimize=_columns(measured.minimize),
             maximize=_columns(measured.maximize),
             max_batch=systems.max_batch,
             threads=systems.threads,
+            limit_s=measured.limit_s,
             outdir=output,
             resume=measured.resume,
             progress=say if measured.shows_progress else None,
@@ -306,8 +332,11 @@ def _outcome(table: ParetoTable, output: Path, plot: Path | None) -> Outcome:
     document = {**written, "output": output, "exit_status": status}
 
     def show() -> None:
-        print(table)
+        from ...tradeoffs.text import table_text
         from ..show.result_view import print_where_next
+
+        # Its columns beside each other are worth a wide terminal.
+        print(table_text(table, max(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)))
 
         print_where_next(output)
         if plot is not None:
