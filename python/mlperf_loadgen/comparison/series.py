@@ -70,8 +70,8 @@ def series_of(run: RunLogs) -> dict[str, Series]:
 
 
 def _gaps(run: RunLogs, same_if: npt.NDArray[np.int64]) -> dict[str, Series]:
-    """Between the tokens of each sample, one sample after another: a gap is the same as another
-    run's if it is at the same place of the same query."""
+    """Between the tokens of each sample, one sample after another: another run has the same ones if
+    its answers to the same queries have as many tokens."""
     if run.samples is None or run.token_events is None:
         return {}
     arrivals = arrivals_of(run.samples, run.token_events)
@@ -82,11 +82,10 @@ def _gaps(run: RunLogs, same_if: npt.NDArray[np.int64]) -> dict[str, Series]:
     place_of_row = np.empty(len(order), np.intp)
     place_of_row[order] = np.arange(len(order))
     by_query = np.argsort(place_of_row[gaps.row], kind="stable")
-    row, place = place_of_row[gaps.row[by_query]], gaps.place[by_query]
-    same = np.column_stack([same_if[row], place])
+    row = place_of_row[gaps.row[by_query]]
     answers = len(np.unique(row))
     values = gaps.gap_ns[by_query].astype(np.float64)
-    return {name: Series(values, same, answers)} if answers else {}
+    return {name: Series(values, same_if[row], answers)} if answers else {}
 
 
 def disturbed_share(run: RunLogs) -> float:

@@ -38,8 +38,6 @@ class Gaps:
 
     row: Ints
     """The row of the sample, shape (n,)."""
-    place: Ints
-    """How many gaps of the sample come before, shape (n,)."""
     at_ns: Ints
     """The end of the gap, in ns since the start of the first set, shape (n,)."""
     gap_ns: Ints
@@ -92,11 +90,8 @@ def gaps_between_tokens(arrivals: Arrivals) -> Gaps | None:
 def _gaps(arrivals: Arrivals, later: npt.NDArray[np.intp], times: Ints) -> Gaps:
     """`later`: the positions of the events at which gaps end; `times`: how often each counts."""
     gap_ns = (arrivals.at_ns[later] - arrivals.at_ns[later - 1]) // times
-    row = np.repeat(arrivals.row[later], times)
-    starts = np.flatnonzero(np.diff(row, prepend=-1))
-    lengths = np.diff(starts, append=len(row))
-    place = np.arange(len(row)) - np.repeat(starts, lengths)
-    return Gaps(row, place, np.repeat(arrivals.at_ns[later], times), np.repeat(gap_ns, times))
+    row, at_ns = arrivals.row[later], arrivals.at_ns[later]
+    return Gaps(np.repeat(row, times), np.repeat(at_ns, times), np.repeat(gap_ns, times))
 
 
 def _counts(events: TokenEvents) -> Ints:

@@ -35,7 +35,7 @@ def streamed_run(outdir, times_of, tokens_of, *, gap_ns=10_000_000, count=60):
         times, (tokens, total) = times_of(i), tokens_of(i)
         row["scheduled_ns"] = row["issued_ns"] = i * gap_ns
         row["first_token_ns"] = i * gap_ns + times[0]
-        row["completed_ns"] = i * gap_ns + times[-1] + 1000
+        row["completed_ns"] = i * gap_ns + times[-1]
         row["tokens"] = total
         events.append(list(zip(times, tokens, strict=True)))
     np.save(path, rows)

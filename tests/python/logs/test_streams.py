@@ -32,7 +32,6 @@ def test_a_gap_counts_once_for_each_token_of_its_second_event(tmp_path):
         for _ in range(k)
     ]
     assert list(zip(gaps.row, gaps.at_ns, gaps.gap_ns, strict=True)) == expected
-    assert gaps.place.tolist() == list(range(7)) * len(rows)
     between = gaps_between_events(arrivals)
     assert between.gap_ns.tolist() == [
         b[0] - a[0] for e in events for a, b in itertools.pairwise(e)
