@@ -12,6 +12,8 @@ from .. import _core
 from ..qdl.links.link import require_positive
 from .request import check_count
 
+_MOST_BYTES = 1 << 40
+_MOST_SECONDS = 1_000_000
 _BALANCES = ("least_outstanding", "round_robin")
 
 
@@ -42,10 +44,21 @@ class ClientOptions:
         check_count("warm_connections", self.warm_connections, least=0)
         check_count("max_answer_bytes", self.max_answer_bytes)
         check_count("client_threads", self.threads)
-        require_positive("connect_timeout_s", self.connect_timeout_s)
-        for name in ("request_timeout_s", "cancel_after_s"):
-            if getattr(self, name) is not None:
-                require_positive(name, getattr(self, name))
+        if self.threads > self.max_outstanding:
+            raise ValueError(
+                f"client_threads={self.threads} must be at most max_outstanding="
+                f"{self.max_outstanding}: each thread has requests of its own"
+            )
+        if self.max_answer_bytes > _MOST_BYTES:
+            raise ValueError(
+                f"max_answer_bytes must be at most {_MOST_BYTES}, not {self.max_answer_bytes}"
+            )
+        for name in ("connect_timeout_s", "request_timeout_s", "cancel_after_s"):
+            seconds = getattr(self, name)
+            if seconds is not None or name == "connect_timeout_s":
+                require_positive(name, seconds)
+                if seconds > _MOST_SECONDS:
+                    raise ValueError(f"{name} must be at most {_MOST_SECONDS}, not {seconds!r}")
         check_choice("balance", self.balance, _BALANCES)
         if self.warm_connections > self.max_outstanding:
             raise ValueError(

@@ -19,7 +19,9 @@ def served_model(
 ) -> ServedModel:
     """The model that all servers serve, with the smallest of their limits. Raises as `ask_models`
     and `choose_model` do."""
-    chosen = [choose_model(one, ask_models(one, caller), wanted) for one in addresses]
+    may_lack = wanted is not None
+    listed = [ask_models(one, caller, may_lack=may_lack) for one in addresses]
+    chosen = [choose_model(*pair, wanted) for pair in zip(addresses, listed, strict=True)]
     names = dict.fromkeys(model.name for model in chosen)
     if len(names) > 1:
         raise ValueError(f"the servers serve {', '.join(names)}; give the same model of each")

@@ -165,6 +165,9 @@ def _named(text: str, format: str | None) -> tuple[str, dict[str, int], str]:
         raise ValueError(f"format={format!r} is none of {', '.join(READERS)}")
     path = Path(text)
     if not path.is_file():
+        if format is None and Path(before).is_file():
+            known = ", ".join(READERS)
+            raise DatasetError(f"{text}: {behind!r} is no format; give one of {known}")
         what = "it is a folder; give a file" if path.is_dir() else "there is no such file"
         raise DatasetError(f"{text}: {what}")
     return text, {}, format or format_of(path)

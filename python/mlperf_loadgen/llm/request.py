@@ -76,7 +76,7 @@ class Request:
         """The JSON object of a request that is a whole body. Raises ValueError if it is none."""
         try:
             found = json.loads(bytes(self.content))  # type: ignore[arg-type]
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"a body must be JSON: {error}") from None
         if not isinstance(found, dict):
             raise ValueError(f"a body must be a JSON object, not {type(found).__name__}")

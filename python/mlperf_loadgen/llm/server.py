@@ -18,6 +18,8 @@ from .bodies import Headers
 
 _READ_BYTES = 1 << 16
 _SHOWN_CHARACTERS = 300
+_MOST_LIST_BYTES = 64 << 20
+_WITHOUT_LIST = (http.client.NOT_FOUND, http.client.METHOD_NOT_ALLOWED, http.client.NOT_IMPLEMENTED)
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,19 @@ class Caller:
             raise ValueError(f"ca_file={self.ca_file!r} cannot be used: {error}") from None
 
 
-def ask_models(address: EndpointAddress, caller: Caller) -> list[ServedModel] | None:
+def ask_models(
+    address: EndpointAddress, caller: Caller, *, may_lack: bool = False
+) -> list[ServedModel] | None:
     """The models that a server says it serves, in its order. None: it has no list of them.
 
+    `may_lack`: a server of another path than /v1 may have no list, as the deployments of Azure.
     Raises NetworkError if the server cannot be reached or refuses, and ValueError if the path of
     the address is wrong.
     """
     status, content = _get(address, caller)
-    if status == http.client.NOT_FOUND:
-        if not address.path.endswith("/v1"):
-            raise wrong_path(address)
+    if status == http.client.NOT_FOUND and not (may_lack or address.path.endswith("/v1")):
+        raise wrong_path(address)
+    if status in _WITHOUT_LIST:
         return None
     if status != http.client.OK:
         raise refused(address, status, content)
@@ -151,7 +156,7 @@ def _get(address: EndpointAddress, caller: Caller) -> tuple[int, bytes]:
     try:
         connection.request("GET", address.target("/models"), headers=caller.headers.items())
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.read(_MOST_LIST_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(address, error) from error
     finally:
@@ -164,6 +169,7 @@ def _exchange(
     """Sends a request and feeds the reader the answer. Returns the start of the answer."""
     start = b""
     context = caller.context() if address.tls else None
+    deadline = time.monotonic() + caller.timeout_s
     try:
         with socket.create_connection((address.host, address.port), caller.timeout_s) as plain:
             stream = context.wrap_socket(plain, server_hostname=address.host) if context else plain
@@ -174,6 +180,8 @@ def _exchange(
                     now_ns = time.monotonic_ns()
                     if reader.feed(data, now_ns, now_ns):
                         return start
+                    if time.monotonic() > deadline:  # Comments go on for ever.
+                        raise TimeoutError
             now_ns = time.monotonic_ns()
             reader.end(now_ns, now_ns)
     except OSError as error:

@@ -1,6 +1,8 @@
 """What is asked of a server before a test: its models and one answer, and each bad reply."""
 
+import contextlib
 import socket
+import threading
 
 import pytest
 from llm_wire import ANSWER, DONE, Wire, chunked, closed, document, event, token
@@ -8,9 +10,11 @@ from reply_server import models, reply_server
 
 from mlperf_loadgen.llm.address import EndpointAddress
 from mlperf_loadgen.llm.bodies import Headers
+from mlperf_loadgen.llm.preflight import served_model
 from mlperf_loadgen.llm.server import Caller, ServedModel, ask_models, choose_model, probe
 from mlperf_loadgen.qdl import NetworkError
 
+EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 CALLER = Caller(Headers({"X-A": "b"}, "key"))
 HTTP_ERROR = {"error": {"message": "some words"}}
 
@@ -83,6 +87,17 @@ def test_a_wrong_path():
                 ask_models(address, CALLER)
 
 
+@pytest.mark.parametrize(
+    ("status", "path"),
+    [("404 Not Found", "/openai/deployments/a"), ("405 Method Not Allowed", "/v1")],
+)
+def test_a_server_without_a_list_of_models(status, path):
+    with reply_server(models=document("none", status=status)) as server:
+        assert ask_models(asked(server, path), CALLER, may_lack=True) is None
+        address = asked(server, path)
+        assert served_model([address], CALLER, "a") == ServedModel("a")
+
+
 def test_nobody_there():
     with socket.socket() as reserved:  # It does not listen.
         reserved.bind(("127.0.0.1", 0))
@@ -105,6 +120,20 @@ def test_a_server_that_hangs():
             ask_models(address, caller)
         with pytest.raises(NetworkError, match="does not answer in time"):
             probe(address, b"x", caller)
+
+
+def test_comments_without_an_end():
+    def comments(listener):
+        with listener.accept()[0] as connection, contextlib.suppress(OSError):
+            connection.sendall(EVENT_STREAM)
+            while True:
+                connection.sendall(b": still there\n\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=comments, args=(listener,)).start()
+        address = EndpointAddress.parse(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+        with pytest.raises(NetworkError, match="does not answer in time"):
+            probe(address, b"x", Caller(CALLER.headers, timeout_s=0.05))
 
 
 def test_what_speaks_no_http():

@@ -68,6 +68,8 @@ class Source:
 
 Reader = Callable[[Source], Dataset]
 
+_GZIP = b"\x1f\x8b"
+
 
 @contextlib.contextmanager
 def at_place(path: Path, place: str) -> Iterator[None]:
@@ -86,4 +88,6 @@ def read_bytes(path: Path) -> bytes:
         raise refuse(path, "", f"it cannot be read: {error.strerror}") from None
     if not data.strip():
         raise refuse(path, "", "it is empty; give a file with at least one prompt")
+    if data.startswith(_GZIP):
+        raise refuse(path, "", "it is compressed; unpack it with gunzip")
     return data

@@ -49,7 +49,7 @@ def _of_lines(lines: list[bytes]) -> str:
     first: Any = None
     try:
         first = json.loads(next(line for line in lines if line.strip()))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "jsonl"
     if "body" in first and "custom_id" in first:
         return "openai-batch"

@@ -22,7 +22,7 @@ def objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         place = f"line {number}"
         try:
             row = json.loads(line)
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise refuse(path, place, f"it is no JSON ({error}); {_FIX}") from None
         if not isinstance(row, dict):
             raise refuse(path, place, f"it is no JSON object but {_shown(row)}; {_FIX}")

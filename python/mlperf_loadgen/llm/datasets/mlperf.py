@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _npz(path: Path) -> list[Any]:
             ends = file["ends"]
             ids = file["ids"] if "ids" in file.files else file["texts"]
             is_text = "ids" not in file.files
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise refuse(path, "", f"it is no file of convert_dataset: {error}") from None
     parts = np.split(ids, ends[:-1])
     return [part.tobytes().decode() for part in parts] if is_text else list(parts)
@@ -102,7 +103,7 @@ def _npz(path: Path) -> list[Any]:
 def _json(path: Path) -> list[Any]:
     try:
         rows = json.loads(read_bytes(path))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise refuse(path, "", f"it is no JSON ({error})") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise refuse(path, "", f"it must be a JSON list of objects with one of {_KNOWN}")

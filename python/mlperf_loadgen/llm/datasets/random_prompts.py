@@ -24,6 +24,8 @@ def parse_options(text: str) -> dict[str, int]:
             )
         if not (value.isascii() and value.isdigit()) or int(value) < _LEAST[name]:
             raise ValueError(f"random: {name} must be a number from {_LEAST[name]}, not {value!r}")
+        if name in found:
+            raise ValueError(f"random: {name} is given twice; leave one of them out")
         found[name] = int(value)
     return found
 

@@ -18,7 +18,7 @@ def read_sharegpt(source: Source) -> Dataset:
     that has text are left out, and counted in the notes."""
     try:
         rows = json.loads(read_bytes(source.path))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise refuse(source.path, "", f"it is no JSON ({error})") from None
     if not isinstance(rows, list):
         raise refuse(source.path, "", 'it must be a JSON list of {"conversations": [...]}')

@@ -18,6 +18,9 @@ from .token_text import TokenSource
 
 BLOCK_TOKENS = 512
 """The tokens that one of Mooncake's hash ids stands for."""
+_MOST_TOKENS = 100_000_000
+"""A longer prompt or answer is a mistake of the trace; its ids would not fit into the memory."""
+_SHOWN_CHARACTERS = 40
 _BLOCK_SEED = 2  # Prompts without hash ids have (seed, 0, index), as random ones.
 
 
@@ -85,7 +88,10 @@ def read_mooncake(source: Source) -> Dataset:
                 f"its {counted(len(hashes), 'hash id')} of {BLOCK_TOKENS} tokens do not cover "
                 f"input_length={length:g}",
             )
-        at_ns = round(ms * 1e6)
+        try:
+            at_ns = _whole_ns(ms * 1e6)
+        except ValueError:
+            raise refuse(source.path, place, f"timestamp={ms:g} is too large for ms") from None
         records.append(_Record(place, at_ns, int(length), int(output), tuple(hashes)))
     return _dataset(source, records)
 
@@ -110,35 +116,62 @@ def _read_csv(source: Source, columns: tuple[str, str, str], at_ns: Any) -> Data
     if missing:
         raise refuse(source.path, "line 1", f"it has no column {', '.join(missing)}")
     records = []
-    for row in reader:
-        place = f"line {reader.line_num}"
-        try:
-            length, output = (int(row[name]) for name in columns[1:])
-            time_ns = at_ns(row[columns[0]])
-        except (TypeError, ValueError):
-            shown = ", ".join(f"{name}={row[name]!r}" for name in columns)
-            raise refuse(source.path, place, f"it has no time and two counts: {shown}") from None
-        records.append(_Record(place, time_ns, length, output))
+    try:
+        for row in reader:
+            place = f"line {reader.line_num}"
+            records.append(_csv_record(source, place, {name: row[name] for name in columns}, at_ns))
+    except csv.Error as error:
+        raise refuse(source.path, f"line {reader.line_num}", f"it is no CSV: {error}") from None
     return _dataset(source, records)
+
+
+def _csv_record(source: Source, place: str, cells: dict[str, Any], at_ns: Any) -> _Record:
+    """`cells`: a time and two counts by the names of their columns."""
+    time, *counts = cells.values()
+    try:
+        length, output = map(int, counts)
+        time_ns = at_ns(time)
+    except (TypeError, ValueError):
+        length = output = time_ns = -1
+    if not (_is_token_count(length) and _is_token_count(output)):
+        shown = ", ".join(
+            f"{name}={repr(cell)[:_SHOWN_CHARACTERS]}" for name, cell in cells.items()
+        )
+        raise refuse(source.path, place, f"it has no time and two counts: {shown}")
+    return _Record(place, time_ns, length, output)
 
 
 def _date_ns(text: str) -> int:
     plain = text.strip().removesuffix("Z").removesuffix("+00:00")
-    return int(np.datetime64(plain, "ns").astype(np.int64))
+    date = np.datetime64(plain, "ns")
+    if np.isnat(date):
+        raise ValueError(text)
+    return int(date.astype(np.int64))
 
 
 def _seconds_ns(text: str) -> int:
-    return round(float(text) * 1e9)
+    return _whole_ns(float(text) * 1e9)
+
+
+def _whole_ns(time_ns: float) -> int:
+    """Raises ValueError for a time that does not fit into 64 bits."""
+    if not abs(time_ns) < 2**63:
+        raise ValueError(time_ns)
+    return round(time_ns)
 
 
 def _number(source: Source, place: str, row: dict[str, Any], name: str) -> float:
     value = row.get(name)
     whole = name != "timestamp"
-    good = _is_count(value) if whole else isinstance(value, (int, float)) and value >= 0
+    good = _is_token_count(value) if whole else isinstance(value, (int, float)) and value >= 0
     if not good or isinstance(value, bool):
-        what = "an integer" if whole else "a number"
-        raise refuse(source.path, place, f"{name} must be {what} from 0, not {value!r}")
+        what = f"an integer from 0 to {_MOST_TOKENS:,}" if whole else "a number from 0"
+        raise refuse(source.path, place, f"{name} must be {what}, not {value!r}")
     return float(value)  # type: ignore[arg-type]
+
+
+def _is_token_count(value: object) -> bool:
+    return _is_count(value) and value <= _MOST_TOKENS  # type: ignore[operator]
 
 
 def _is_count(value: object) -> bool:
