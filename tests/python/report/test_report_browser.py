@@ -1,14 +1,15 @@
 """A report in a browser: it renders from a file, says nothing to the console, and fits a phone.
 
-Method: Debian's Chromium, headless, opens the pages of a run, of two runs and of a sweep at 1280
-and 390 pixels, light and dark; what the page then holds is asked of the browser and compared with
-the sample log.
+Method: Debian's Chromium, headless, opens the pages of a run, of two runs, of a sweep and of
+streams at 1280 and 390 pixels, light and dark; what the page then holds is asked of the browser and
+compared with the sample log.
 """
 
 import numpy as np
 import pytest
 from chromium import PROGRAM, Chromium
 from runs import answer, run_in
+from token_logs import streamed_run
 
 import mlperf_loadgen as lg
 
@@ -36,7 +37,7 @@ def pages(tmp_path_factory):
     run = run_in(root / EVIL.replace("/", "_"), **asked)
     (root / "tokens").mkdir()
     other = run_in(root / "tokens", **asked, **tokens)
-    written = {name: root / f"{name}.html" for name in ("run", "runs", "sweep")}
+    written = {name: root / f"{name}.html" for name in ("run", "runs", "sweep", "streams")}
     lg.write_report(run.outdir, written["run"])
     lg.write_report([run.outdir, other.outdir], written["runs"])
     sut = lg.ConstructSUT(answer, lambda: None)
@@ -48,18 +49,22 @@ def pages(tmp_path_factory):
     lg.DestroySUT(sut)
     lg.DestroyQSL(qsl)
     lg.write_report(root / "swept", written["sweep"])
+    (root / "streamed").mkdir()
+    times, tokens = [20_000_000, 31_000_000, 40_000_000, 90_000_000], ([1, 2, 1, 3], 7)
+    streamed, _, _ = streamed_run(root / "streamed", lambda i: times, lambda i: tokens, count=200)
+    lg.write_report(streamed.outdir, written["streams"])
     return written, run
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["run", "runs", "sweep"])
+@pytest.mark.parametrize("name", ["run", "runs", "sweep", "streams"])
 def test_renders_without_a_word_and_without_scrolling_sideways(browser, pages, name, size, dark):
     browser.show(pages[0][name], width=SIZES[size], dark=dark)
     assert browser.messages == []
     assert browser.run("document.title") != "alert"
     charts = browser.run("document.querySelectorAll('[data-chart]').length")
-    assert charts >= {"run": 6, "runs": 12, "sweep": 1}[name]
+    assert charts >= {"run": 6, "runs": 12, "sweep": 1, "streams": 17}[name]
     drawn = "[...document.querySelectorAll('[data-chart]')].filter(c => c.querySelector('path'))"
     assert browser.run(f"{drawn}.length") == charts
     assert browser.run("document.documentElement.scrollWidth") <= SIZES[size]
