@@ -97,10 +97,8 @@ void Worker::AfterRead(uint32_t number, bool is_broken) {
   Connection& connection = *slots_[number].connection;
   AnswerReader& reader = connection.reader();
   if (connection.state() == Connection::State::kBusy) {
-    if (is_broken && connection.is_reused() && reader.is_untouched() &&
-        !connection.request.is_repeated) {
-      return Repeat(number);
-    }
+    // One that is repeated has a fresh connection, and so is not repeated again.
+    if (is_broken && connection.is_reused() && reader.is_untouched()) return Repeat(number);
     if (is_broken && !reader.is_over()) reader.End(stamps_.Read(0));
     if (!reader.is_over()) return;
     Finish(number, false);
