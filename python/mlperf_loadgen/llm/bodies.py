@@ -17,6 +17,9 @@ _OWN_HEADERS = (
     *("connection", "content-length", "content-type", "expect"),
     *("host", "te", "transfer-encoding", "upgrade"),
 )
+_HIDDEN = "..."
+_LEAST_SECRET = 8
+_LEAST_SHOWN = 4
 _OWN_MEMBERS = ("messages", "model", "prompt", "stream")
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _ROUTES = {"chat": "/chat/completions", "completions": "/completions"}
@@ -154,10 +157,23 @@ class Headers:
             if not _VALUE.fullmatch(api_key) or not api_key.strip():
                 raise ValueError("the API key has characters that a header must not have")
             self._lines["Authorization"] = f"Bearer {api_key}"
+        given = [value for name, value in self._lines.items() if name.lower() != "accept"]
+        parts = {part for value in given for part in (value, *value.split())}
+        self._secrets = sorted((one for one in parts if len(one) >= _LEAST_SECRET), key=len)[::-1]
 
     def items(self) -> dict[str, str]:
         """Names and values."""
         return dict(self._lines)
+
+    def hide(self, words: str) -> str:
+        """The words of a server without the secrets that it repeats, such as a wrong key. A secret
+        may be cut by the end of the words."""
+        for secret in self._secrets:
+            words = words.replace(secret, _HIDDEN)
+            for length in range(len(secret) - 1, _LEAST_SHOWN - 1, -1):
+                if words.endswith(secret[:length]):
+                    words = words[:-length] + _HIDDEN
+        return words
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self._lines)})"

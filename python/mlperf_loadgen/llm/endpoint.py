@@ -251,7 +251,7 @@ class OpenAIEndpoint(QueuedSystem):
 
     def _happened(self, kind: str, server: int, text: str) -> None:
         """Called in a thread of the client."""
-        self._events.append((kind, server, text))
+        self._events.append((kind, server, self._caller.headers.hide(text)))
         if kind == "lost" and self._ends_on_loss and self._lost is None:
             self._lost = NetworkError(f"{self.addresses[server]} is lost: {text}")
             _core.AbortTest()

@@ -62,7 +62,7 @@ def ask_models(
     if status in _WITHOUT_LIST:
         return None
     if status != http.client.OK:
-        raise refused(address, status, content)
+        raise refused(address, status, content, caller.headers)
     try:
         rows = json.loads(content)["data"]
         return [_served(row) for row in rows]
@@ -110,7 +110,8 @@ def probe(address: EndpointAddress, request: bytes, caller: Caller) -> Probed:
         raise wrong_path(address)
     if facts.failed:
         raise NetworkError(
-            f"{address} does not answer a first request: {facts.failed}{_hint(facts.status)}"
+            f"{address} does not answer a first request: {caller.headers.hide(facts.failed)}"
+            f"{_hint(facts.status)}"
         )
     return Probed(_is_stream(head), facts.token_source)
 
@@ -121,9 +122,12 @@ def wrong_path(address: EndpointAddress) -> ValueError:
     return ValueError(f"{address} answers 404: the path is wrong; did you mean {base}/v1?")
 
 
-def refused(address: EndpointAddress, status: int, content: bytes) -> NetworkError:
+def refused(
+    address: EndpointAddress, status: int, content: bytes, headers: Headers
+) -> NetworkError:
     """The error of a status other than 200."""
-    words = content.decode("utf-8", "replace").strip()[:_SHOWN_CHARACTERS]
+    shown = headers.hide(content.decode("utf-8", "replace"))
+    words = "".join(c if c.isprintable() else " " for c in shown).strip()[:_SHOWN_CHARACTERS]
     text = f"{status} {http.client.responses.get(status, '')}".rstrip()
     return NetworkError(
         f"{address} answers {text}{_hint(status)}" + (f": {words}" if words else "")

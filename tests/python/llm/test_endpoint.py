@@ -173,6 +173,22 @@ def test_secrets_are_in_no_log(client, run, tmp_path, monkeypatch):
     assert not any(b"secret" in path.read_bytes() for path in files)
 
 
+def test_secrets_that_a_server_repeats_are_not_shown(client, run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
+    words = {"error": {"message": "wrong: Bearer secret-key, secret-value, secre"}}
+    refusal = document(words, status="400 Bad Request")
+    with reply_server(answer=refusal) as server:
+        system = endpoint(server.url, headers={"X-A": "secret-value"}, probe=False)
+        with pytest.warns(lg.EndpointWarning, match=r"wrong: \.\.\., \.\.\., \.\.\.$"):
+            run(system)
+        probing = endpoint(server.url, headers={"X-A": "secret-value"})
+        with pytest.raises(NetworkError, match=r"first request: .* wrong: \.\.\., \.\.\., \.\.\.$"):
+            run(probing)
+    with reply_server(models=refusal) as server, pytest.raises(NetworkError) as refused:
+        run(endpoint(server.url, headers={"X-A": "secret-value"}))
+    assert "wrong: ..., ..., " in str(refused.value)
+
+
 def test_nothing_is_left_of_a_test(client, run):
     with reply_server() as server:
         system = endpoint(server.url)
