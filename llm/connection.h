@@ -60,6 +60,8 @@ class Connection {
   int fd() const { return socket_.get(); }
   State state() const { return state_; }
   bool wants_to_write() const { return state_ == State::kConnecting || !left_.empty(); }
+  // Whether nothing of the request is left to be sent.
+  bool is_sent() const { return left_.empty(); }
   // Whether it has served a request before this one.
   bool is_reused() const { return served_ > 1; }
   AnswerReader& reader() { return reader_; }

@@ -1,5 +1,7 @@
 #include "event_facts.h"
 
+#include <algorithm>
+
 #include "json_cursor.h"
 #include "json_text.h"
 
@@ -9,6 +11,25 @@ namespace {
 using Kind = JsonCursor::Kind;
 
 constexpr size_t kMostWords = 200;
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// The bytes of the character that `text` begins with; 0: they are not UTF-8.
+size_t CharacterSize(std::string_view text) {
+  const auto byte = [&](size_t place) { return static_cast<unsigned char>(text[place]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size_t size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (text.size() < size) return 0;
+  // Neither longer than needed, nor half a pair of UTF-16, nor above U+10FFFF.
+  const unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  const unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (byte(1) < least || byte(1) > most) return 0;
+  for (size_t place = 2; place < size; ++place) {
+    if (byte(place) < 0x80 || byte(place) > 0xbf) return 0;
+  }
+  return size;
+}
 
 // Calls `read(name)` for each member of the object that stands next, and passes what is none.
 template <typename Read>
@@ -213,7 +234,14 @@ std::string ErrorWords(std::string_view body) {
 }
 
 std::string OneLine(std::string_view text) {
-  std::string line(text.substr(0, kMostWords));
+  std::string line;
+  while (!text.empty()) {
+    const size_t size = CharacterSize(text);
+    const std::string_view character = size == 0 ? kReplacement : text.substr(0, size);
+    if (line.size() + character.size() > kMostWords) break;
+    line += character;
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }

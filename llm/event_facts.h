@@ -39,7 +39,7 @@ EventFacts ReadEvent(std::string_view json, TextKeeper keeper);
 // shown.
 std::string ErrorWords(std::string_view body);
 
-// `text` on one line, at most 200 bytes of it.
+// `text` on one line of UTF-8, at most 200 bytes: what is none becomes U+FFFD.
 std::string OneLine(std::string_view text);
 
 }  // namespace mlperf::llm

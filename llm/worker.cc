@@ -234,10 +234,20 @@ void Worker::Note(const Stamp& stamp) {
 
 // ---- Connections -------------------------------------------------------------------------------
 
+// Begins to connect, to the first address of the server's that there is a way to.
+Descriptor Worker::BeginConnectTo(FleetServer* server) {
+  Descriptor socket;
+  for (size_t tries = 0; !socket && tries < server->addresses.size(); ++tries) {
+    if (tries > 0) server->address = (server->address + 1) % server->addresses.size();
+    socket = BeginConnect(server->addresses[server->address]);
+  }
+  return socket;
+}
+
 // Begins to connect. The connection's number; none if `fault` says why not.
 uint32_t Worker::Open(uint32_t server, std::string* fault) {
   FleetServer& to = fleet_[server];
-  Descriptor socket = BeginConnect(to.addresses[to.address]);
+  Descriptor socket = BeginConnectTo(&to);
   if (!socket) {
     const int error = errno;
     *fault = "cannot connect: " + std::generic_category().message(error);

@@ -89,6 +89,7 @@ class Worker {
   void Record(const Request& request, uint32_t server, const Connection* connection);
 
   // ---- Connections
+  static Descriptor BeginConnectTo(FleetServer* server);
   uint32_t Open(uint32_t server, std::string* fault);
   void Lose(uint32_t number);
   bool TryAgain(const Connection& lost);

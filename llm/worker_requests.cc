@@ -78,9 +78,11 @@ void Worker::StartOn(uint32_t number, std::shared_ptr<const std::string> bytes) 
   if (connection.cancels) cancel_credit_ -= 1;
   connection.connected_ns = stamps_.NowNs();
   int64_t deadline_ns = INT64_MAX;
-  if (options_.request_timeout_ns > 0) deadline_ns = now_ns_ + options_.request_timeout_ns;
+  if (options_.request_timeout_ns > 0) {
+    deadline_ns = connection.connected_ns + options_.request_timeout_ns;
+  }
   if (connection.cancels) {
-    deadline_ns = std::min(deadline_ns, now_ns_ + options_.cancel_after_ns);
+    deadline_ns = std::min(deadline_ns, connection.connected_ns + options_.cancel_after_ns);
   }
   SetDeadline(number, deadline_ns);
   const bool is_broken =
@@ -103,8 +105,10 @@ void Worker::AfterRead(uint32_t number, bool is_broken) {
     if (!reader.is_over()) return;
     Finish(number, false);
   }
-  if (is_broken || (reader.is_at_end() && !reader.is_reusable())) return Close(number);
-  if (reader.is_reusable()) {
+  // A server may answer before it has the whole request, whose rest it would take for the next one.
+  const bool is_reusable = reader.is_reusable() && connection.is_sent();
+  if (is_broken || (reader.is_at_end() && !is_reusable)) return Close(number);
+  if (is_reusable) {
     Rest(number);
   } else if (connection.state() == Connection::State::kBusy) {
     connection.Drain();

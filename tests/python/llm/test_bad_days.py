@@ -13,10 +13,11 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import netns
 import pytest
-from llm_runs import read_answers, run_endpoint, stamp_error_ns
+from llm_runs import marked_prompts, read_answers, run_endpoint, stamp_error_ns
 from llm_wire import ANSWER, chunked
 from mock_llm import mock_llm
 from runs import HANG_LIMIT_S, HELPERS, until
@@ -25,6 +26,7 @@ from scripted_server import Script, scripted_server
 import mlperf_loadgen as lg
 
 MS = 1_000_000
+LONG_ERROR = 'data: {"error": {"message": "n' + 300 * "ж" + '"}}\n\n'
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,28 @@ def test_one_of_a_hundred_is_refused(clean, tmp_path):
     assert count == clean.stats()["refused"] == endpoint.report.statuses["429"]
     assert endpoint.report.statuses["200"] == clean.stats()["finished"]
     assert any("429" in text for text in result.reasons)
+
+
+@pytest.mark.parametrize(
+    "script, reason",
+    [
+        (
+            Script(chunked([LONG_ERROR.encode()]).data),
+            "the server sent an error: n" + 99 * "ж",
+        ),
+        (
+            Script(b"HTTP/1.1 500 Fehler \xfc\r\nContent-Length: 1\r\n\r\n\xff"),
+            "HTTP 500: Fehler \ufffd",
+        ),
+    ],
+    ids=["too long", "no UTF-8"],
+)
+def test_words_of_a_server_can_be_shown(script, reason, tmp_path):
+    with scripted_server([script]) as url, pytest.warns(lg.EndpointWarning):
+        _, result = run_endpoint(url, tmp_path, marked_prompts(1), min_query_count=2)
+    assert result.performance.failure_counts == {reason: 2}
+    assert reason in str(result)
+    assert reason in Path(result.logs.summary).read_text()
 
 
 def test_cut_streams_have_failed(clean, tmp_path):

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "event_facts.h"
 #include "json_text.h"
 
 namespace mlperf::llm {
@@ -365,6 +366,16 @@ TEST(AnswerReader, ArrivalsDoNotRunBack) {
   ASSERT_EQ(reader.answer().events.size(), 2u);
   EXPECT_EQ(reader.answer().events[1].at_ns, 100);
   EXPECT_EQ(reader.answer().completed_ns, 140);
+}
+
+TEST(OneLine, IsUtf8OfWholeCharacters) {
+  const std::string replaced = "\xef\xbf\xbd";
+  const std::string valid = "\u00e4 \u0416 \u20ac \U0001f600";
+  EXPECT_EQ(OneLine(valid), valid);
+  EXPECT_EQ(OneLine("Fehler \xfc\xff"), "Fehler " + replaced + replaced);
+  EXPECT_EQ(OneLine(std::string(199, 'a') + "\u00e4"), std::string(199, 'a'));
+  EXPECT_EQ(OneLine("\xc3"), replaced);
+  EXPECT_EQ(OneLine("\xed\xa0\x80"), replaced + replaced + replaced);  // Half a pair of UTF-16.
 }
 
 }  // namespace

@@ -36,7 +36,11 @@ void AnswerAll(ServedConnection* connection) {
 
 class KeepingSink : public AnswerSink {
  public:
-  bool WantsText() override { return wants_text; }
+  bool WantsText() override {
+    const int64_t begin_ns = SystemClockPair().MonotonicNs();
+    while (SystemClockPair().MonotonicNs() - begin_ns < begin_takes_ns) std::this_thread::yield();
+    return wants_text;
+  }
   void Complete(uint64_t id, int64_t sent_ns, const Answer& answer, bool cancelled) override {
     const std::lock_guard lock(mutex_);
     answers[id] = answer;
@@ -56,6 +60,7 @@ class KeepingSink : public AnswerSink {
   }
 
   std::atomic<bool> wants_text = false;
+  int64_t begin_takes_ns = 0;  // The least time that the begin of each request takes.
   std::map<uint64_t, Answer> answers;
   std::map<uint64_t, int64_t> sent;
   std::map<uint64_t, std::string> failures;
@@ -272,6 +277,21 @@ TEST_F(ClientTest, CancelledStreamsAreNoFailures) {
   EXPECT_EQ(client_->Counts().cancelled, 1u);
 }
 
+TEST_F(ClientTest, RequestsThatBeginAfterOthersAreCancelledAndDoNotFail) {
+  ScriptedServer server([](ServedConnection* connection) { connection->WaitForEnd(); });
+  ClientOptions options;
+  options.warm_connections = 2;
+  options.cancel_after_ns = 50'000'000;
+  options.cancel_share = 1;
+  sink_.begin_takes_ns = 20'000'000;
+  Open({server.port()}, options);
+  const Request requests[] = {{1, 0, 1}, {2, 0, 1}};
+  client_->Issue(requests, 2);
+  sink_.WaitFor(2);
+  EXPECT_TRUE(sink_.failures.empty());
+  EXPECT_EQ(client_->Counts().cancelled, 2u);
+}
+
 TEST_F(ClientTest, AServerThatLingersIsLeft) {
   std::promise<void> left;
   ScriptedServer server([&](ServedConnection* connection) {
@@ -373,6 +393,26 @@ TEST_F(ClientTest, LargeRequestsAreSentWhole) {
   EXPECT_EQ(sink_.answers.size(), 1u);
 }
 
+TEST_F(ClientTest, AConnectionIsNotUsedAgainBeforeItsRequestIsSent) {
+  constexpr size_t kSize = 20 << 20;
+  std::promise<void> handed_over;
+  ScriptedServer server([&](ServedConnection* connection) {
+    connection->ReadRequest();
+    connection->Send(connection->number() == 0 ? kRefusal : kAnswer);
+    if (connection->number() == 0) handed_over.get_future().wait();
+  });
+  Open({server.port()});
+  client_->prepared().Put(1, {"GET / HTTP/1.1\r\n\r\n" + std::string(kSize, 'x')});
+  Issue(1, 1);
+  sink_.WaitFor(++asked_);
+  Issue(2);
+  handed_over.set_value();
+  sink_.WaitFor(++asked_);
+  EXPECT_EQ(sink_.failures[1], "HTTP 429: Too Many Requests");
+  EXPECT_EQ(sink_.answers.size(), 1u);
+  EXPECT_EQ(client_->Counts().reused, 0u);
+}
+
 TEST_F(ClientTest, NothingIsHandedOverAfterTheEnd) {
   std::promise<void> asked, ceased;
   ScriptedServer server([&](ServedConnection* connection) {
@@ -416,6 +456,24 @@ TEST_F(ClientTest, ManyRequestsOfManyThreads) {
   EXPECT_EQ(client_->TakeRows().size(), 600u);
   EXPECT_EQ(sink_.answers.size(), counts.statuses.at(200));
   EXPECT_LE(counts.most_outstanding, 16u);
+}
+
+TEST(WorkerTest, AnAddressThatThereIsNoWayToIsPassedOver) {
+  ScriptedServer server(AnswerAll);
+  std::string fault;
+  FleetServer to;
+  // TCP cannot connect to a group, which is known at once.
+  to.addresses = Resolve("224.0.0.1", server.port(), &fault);
+  to.addresses.push_back(Resolve("127.0.0.1", server.port(), &fault).at(0));
+  PreparedRequests prepared;
+  prepared.Put(0, {"GET / HTTP/1.1\r\n\r\n"});
+  KeepingSink sink;
+  Worker worker({}, ServerFleet({to}, 1, false), &prepared, [] {});
+  worker.SetSink(&sink);
+  const Request request{1, 0, SystemClockPair().MonotonicNs()};
+  worker.Push(&request, 1);
+  sink.WaitFor(1);
+  EXPECT_EQ(sink.answers.size(), 1u);
 }
 
 }  // namespace
