@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..text.units import duration
+from ..qdl.dispatch.network_report import SystemReport
 from .client import ClientRecord
 
 METHOD = (
@@ -35,7 +32,7 @@ _PERCENTILES = {"p50_ns": 0.50, "p90_ns": 0.90, "p99_ns": 0.99, "p999_ns": 0.999
 
 
 @dataclass(frozen=True)
-class EndpointReport:
+class EndpointReport(SystemReport):
     """Where the time went, and what happened to the connections."""
 
     model: str
@@ -60,29 +57,10 @@ class EndpointReport:
     """Each server's first event that is no JSON, and its words for each status or error."""
     method: str = METHOD
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        lines = [f"{'component':<18} {'p50':>11} {'p90':>11} {'p99':>11} {'max':>11}"]
-        for name, values in self.components.items():
-            cells = [duration(values[key]) for key in ("p50_ns", "p90_ns", "p99_ns", "max_ns")]
-            lines.append(f"{name:<18} " + " ".join(f"{cell:>11}" for cell in cells))
-        for node in self.nodes:
-            lines.append(
-                f"{node['address']} ({node['name']}): {node['answered']} answered, "
-                f"{node['failed']} failed"
-            )
-            lines += [f"  was lost: {reason}" for reason in node["losses"]]
+    def _more_lines(self) -> list[str]:
         counts = ", ".join(f"{count} {what}" for what, count in self.connections.items())
-        lines.append(f"connections: {counts}")
-        lines += [f"failed ({count}): {reason}" for reason, count in self.failures.items()]
-        lines += [f"fault ({count}): {text}" for text, count in self.faults.items()]
-        return "\n".join(lines)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes it as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        failed = [f"failed ({count}): {reason}" for reason, count in self.failures.items()]
+        return [f"connections: {counts}", *failed]
 
 
 def report_of(

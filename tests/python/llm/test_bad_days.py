@@ -29,18 +29,6 @@ MS = 1_000_000
 LONG_ERROR = 'data: {"error": {"message": "n' + 300 * "ж" + '"}}\n\n'
 
 
-@pytest.fixture(scope="module")
-def mock():
-    with mock_llm(record=1) as running:
-        yield running
-
-
-@pytest.fixture
-def clean(mock):
-    mock.reset()
-    return mock
-
-
 def test_one_of_a_hundred_is_refused(clean, tmp_path):
     url = clean.url(ttft_us=0, itl_us=0, n=2, fail_every=100)
     with pytest.warns(lg.EndpointWarning, match="mock refuses"):

@@ -8,13 +8,6 @@ import http.client
 import json
 
 import pytest
-from mock_llm import mock_llm
-
-
-@pytest.fixture(scope="module")
-def mock():
-    with mock_llm(record=1) as running:
-        yield running
 
 
 def post(mock, shape, **body):

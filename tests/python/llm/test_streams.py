@@ -8,7 +8,6 @@ time is asserted, it is several times what a busy machine adds.
 import numpy as np
 import pytest
 from llm_runs import answers_of, marked_prompts, run_endpoint, stamp_error_ns
-from mock_llm import mock_llm
 
 import mlperf_loadgen as lg
 
@@ -16,18 +15,6 @@ MS = 1_000_000
 STAMP_MARGIN_NS = 10 * MS
 """Above the microseconds between the kernel's stamp and the call that sent, and a millisecond for
 what a correction of the wall clock may add between two comparisons of the clocks."""
-
-
-@pytest.fixture(scope="module")
-def mock():
-    with mock_llm(record=1) as running:
-        yield running
-
-
-@pytest.fixture
-def clean(mock):
-    mock.reset()
-    return mock
 
 
 def percentile(values, share):

@@ -26,20 +26,17 @@ _IMPOSSIBLE = (
 )
 
 
-@dataclass(frozen=True)
-class NetworkReport:
-    """Where the time went, and what happened to the nodes."""
+class SystemReport:
+    """What reports on systems that are asked over a network have in common. A subclass is a
+    dataclass."""
 
     components: dict[str, dict[str, Any]]
     """By component, in the order in which they pass: count, mean, percentiles and maximum, ns."""
     nodes: list[dict[str, Any]]
-    """Each node's address, name, counts, losses and clock."""
     faults: dict[str, int]
-    """The faults, and how often each happened."""
-    method: str = METHOD
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     def __str__(self) -> str:
         lines = [f"{'component':<18} {'p50':>11} {'p90':>11} {'p99':>11} {'max':>11}"]
@@ -52,12 +49,30 @@ class NetworkReport:
                 f"{node['failed']} failed"
             )
             lines += [f"  was lost: {reason}" for reason in node["losses"]]
+        lines += self._more_lines()
         lines += [f"fault ({count}): {text}" for text, count in self.faults.items()]
         return "\n".join(lines)
+
+    def _more_lines(self) -> list[str]:
+        """What the kind of system adds to the text."""
+        return []
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it as JSON."""
         Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class NetworkReport(SystemReport):
+    """Where the time went, and what happened to the nodes."""
+
+    components: dict[str, dict[str, Any]]
+    """By component, in the order in which they pass: count, mean, percentiles and maximum, ns."""
+    nodes: list[dict[str, Any]]
+    """Each node's address, name, counts, losses and clock."""
+    faults: dict[str, int]
+    """The faults, and how often each happened."""
+    method: str = METHOD
 
 
 def report_of(fleet: Fleet, faults: dict[str, int], timings: Timings) -> NetworkReport:
