@@ -75,13 +75,12 @@ def compare(
     runs = [*sides[0], *sides[1]]
     _refuse_unlike(runs)
     series = [[series_of(run) for run in side] for side in sides]
-    fractions = _fractions(runs[0])
     names = [name for name in series[0][0] if all(name in one for side in series for one in side)]
     disturbed = _more_disturbed(runs)
     found = []
     for name in names:
         each_a, each_b = ([one[name] for one in side] for side in series)
-        found += _statistics(name, each_a, each_b, fractions, disturbed)
+        found += _statistics(name, each_a, each_b, _fractions(runs[0], name), disturbed)
     of_a, of_b = (settings_in_effect(side[0].requested, side[0].settings) for side in sides)
     differ = settings_that_differ(of_a, of_b)
     failed, unanswered = (
@@ -155,9 +154,11 @@ def _nothing_to_compare(run: RunLogs) -> str | None:
     )
 
 
-def _fractions(run: RunLogs) -> tuple[float, ...]:
+def _fractions(run: RunLogs, name: str) -> tuple[float, ...]:
     target = run.number("effective_target_latency_percentile")
-    return tuple(sorted({*_FRACTIONS, *([target] if target else [])}))
+    # The shortest times between tokens are those of events that came at once, close to 0.
+    of_all = _FRACTIONS[1:] if name in OF_TOKENS else _FRACTIONS
+    return tuple(sorted({*of_all, *([target] if target else [])}))
 
 
 def _mean_share(side: Sequence[RunLogs], name: str) -> float:

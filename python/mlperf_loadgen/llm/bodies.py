@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .address import EndpointAddress
-from .request import Api, Request, check_count
+from .request import Api, Request, check_count, check_switch
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -49,6 +49,8 @@ class BodyOptions:
     def __post_init__(self) -> None:
         if self.api not in (None, *_ROUTES):
             raise ValueError(f"api must be chat or completions, not {self.api!r}")
+        for name in ("stream", "ignore_eos", "per_event_usage"):
+            check_switch(name, getattr(self, name))
         if self.max_tokens is not None:
             check_count("max_tokens", self.max_tokens)
         if self.max_tokens_field not in _LIMITS:
@@ -148,6 +150,8 @@ class Headers:
         self._lines: dict[str, str] = {"Accept": "text/event-stream, application/json"}
         if not isinstance(headers, Mapping):
             raise TypeError(f"headers must be a dict, not {type(headers).__name__}")
+        if api_key is not None and not isinstance(api_key, str):
+            raise TypeError(f"api_key must be a text, not {type(api_key).__name__}")
         for name, value in headers.items():
             _check_header(name, value)
             if name.lower() == "accept":

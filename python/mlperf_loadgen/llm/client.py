@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -65,6 +66,10 @@ class ClientOptions:
                 f"warm_connections={self.warm_connections} must be at most max_outstanding="
                 f"{self.max_outstanding}: no more requests are sent at a time"
             )
+        if self.ca_file is not None and not isinstance(self.ca_file, str):
+            raise TypeError(f"ca_file must be a path, not {self.ca_file!r}")
+        if not isinstance(self.cancel_share, Real):
+            raise TypeError(f"cancel_share must be a number, not {self.cancel_share!r}")
         if not 0 <= self.cancel_share <= 1:
             raise ValueError(f"cancel_share must be from 0 to 1, not {self.cancel_share!r}")
         if (self.cancel_share > 0) != (self.cancel_after_s is not None):

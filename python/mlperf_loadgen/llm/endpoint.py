@@ -22,7 +22,7 @@ from .limits import require_room
 from .preflight import probe_all, require_short_prompts, served_model
 from .prompts import Prompts
 from .report import EndpointReport, report_of
-from .request import Api, Request
+from .request import Api, Request, check_switch
 from .server import Caller, ServedModel, ask_models
 from .tokenizer import Tokenizer
 
@@ -117,6 +117,7 @@ class OpenAIEndpoint(QueuedSystem):
             per_event_usage=per_event_usage,
             extra_body=dict(extra_body) if isinstance(extra_body, Mapping) else extra_body or {},
         )
+        check_switch("probe", probe)
         check_choice("on_loss", on_loss, ("continue", "end"))
         self._options = ClientOptions(
             max_outstanding=max_outstanding,

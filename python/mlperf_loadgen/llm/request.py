@@ -93,6 +93,12 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
+def check_switch(name: str, value: object) -> None:
+    """Raises TypeError for what is neither True nor False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
 def _check_messages(messages: Any) -> None:
     if len(messages) == 0:
         raise ValueError("messages must not be empty")

@@ -603,6 +603,12 @@ def test_times_between_tokens_are_compared_token_by_token(tmp_path):
     assert comparison.paired
 
 
+def test_the_shortest_times_between_tokens_are_not_compared(tmp_path):
+    metrics = {row.metric for row in compare(*streamed_pair(tmp_path, 1.0)).rows}
+    assert "ITL p10" not in metrics
+    assert "TTFT p10" in metrics
+
+
 def test_answers_of_other_lengths_are_of_the_same_queries(tmp_path):
     assert compare(*streamed_pair(tmp_path, 1.0, lengths=(20, 15))).paired
 
