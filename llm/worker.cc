@@ -151,9 +151,9 @@ void Worker::Run() {
     if (is_stopping_) return;
     now_ns_ = stamps_.Check();
     ServeReady(count);
+    CheckDeadlines();  // It makes room for requests that wait.
     TakePushed();
     StartPending();
-    CheckDeadlines();
     waits_for_deadlines = deadline_count_ > 0;
   }
 }

@@ -277,6 +277,22 @@ TEST_F(ClientTest, CancelledStreamsAreNoFailures) {
   EXPECT_EQ(client_->Counts().cancelled, 1u);
 }
 
+TEST_F(ClientTest, RequestsThatTimeOutMakeRoomForThoseThatWait) {
+  ScriptedServer server([](ServedConnection* connection) {
+    if (connection->number() >= 2) return AnswerAll(connection);
+    connection->WaitForEnd();
+  });
+  ClientOptions options;
+  options.max_outstanding = 2;
+  options.request_timeout_ns = 500'000'000;
+  Open({server.port()}, options);
+  const Request requests[] = {{1, 0, 1}, {2, 0, 1}, {3, 0, 1}, {4, 0, 1}};
+  client_->Issue(requests, 4);
+  sink_.WaitFor(4);
+  EXPECT_EQ(sink_.failures.size(), 2u);
+  EXPECT_EQ(sink_.answers.size(), 2u);
+}
+
 TEST_F(ClientTest, RequestsThatBeginAfterOthersAreCancelledAndDoNotFail) {
   ScriptedServer server([](ServedConnection* connection) { connection->WaitForEnd(); });
   ClientOptions options;
