@@ -47,7 +47,7 @@ PYTEST := python -m pytest --timeout 600
 # Without restarts, pytest-xdist ends when a worker crashes; with them it waits for ever.
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # It has a target of its own, as it needs a server of 1.2 GB.
-ENGINE := tests/python/llm/test_engine.py
+ENGINE := tests/python/llm/test_real_engine.py
 # They look for milliseconds, which a neighbour at work would hide.
 NETWORKS := $(addprefix tests/python/qdl/,test_netns.py test_qdl_netns.py)
 test-python: $(STAMPS)/package browser  ## Install the package and run the Python tests

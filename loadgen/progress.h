@@ -32,10 +32,9 @@ struct RecentLateness {
 // How many durations lie between bounds.
 struct DurationHistogram {
   static constexpr std::array<int64_t, 19> kBoundsNs = {
-      100'000,        200'000,        500'000,        1'000'000,      2'000'000,
-      5'000'000,      10'000'000,     20'000'000,     50'000'000,     100'000'000,
-      200'000'000,    500'000'000,    1'000'000'000,  2'000'000'000,  5'000'000'000,
-      10'000'000'000, 20'000'000'000, 50'000'000'000, 100'000'000'000};
+      100000,     200000,      500000,      1000000,     2000000,     5000000,    10000000,
+      20000000,   50000000,    100000000,   200000000,   500000000,   1000000000, 2000000000,
+      5000000000, 10000000000, 20000000000, 50000000000, 100000000000};
 
   // Up to each bound and above the one before it; the last one is above all bounds.
   std::array<uint64_t, kBoundsNs.size() + 1> counts{};

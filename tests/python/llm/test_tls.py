@@ -147,5 +147,6 @@ def test_answers_come_with_the_kernels_stamps(port, certificate, tmp_path):
     client.stop()
     assert counts["failures"] == {}
     assert counts["opened"] == 1
-    assert counts["stamps"]["read"] == 0
+    # A comparison of the clocks that was disturbed leaves a read with the time of the read.
+    assert counts["stamps"]["kernel"] > counts["stamps"]["read"]
     assert counts["statuses"] == {200: result.performance.query_count}
