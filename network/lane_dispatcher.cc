@@ -207,7 +207,7 @@ void LaneDispatcher::FlushNodes() {
   for (LaneNode& node : fleet_.nodes()) {
     if (node.is_usable) node.connection->AddFlush();
   }
-  prepared_.Clear();
+  if (!keeps_payloads_) prepared_.Clear();
 }
 
 // ---- Payloads ----------------------------------------------------------------------------------
@@ -225,13 +225,13 @@ std::vector<uint64_t> LaneDispatcher::Wanted(size_t most) const {
   return wanted;
 }
 
-void LaneDispatcher::Prepare(uint64_t index, std::string_view layout,
+bool LaneDispatcher::Prepare(uint64_t index, std::string_view layout,
                              const std::vector<PreparedSamples::Part>& parts,
                              uint64_t payload_bytes) {
   const std::shared_ptr<Arena> shared = arena(false);
   auto sample = PreparedSamples::Make(layout, parts, payload_bytes, shared.get());
   Lock lock(mutex_);
-  prepared_.Put(index, std::move(sample));
+  return prepared_.Put(index, std::move(sample));
 }
 
 std::shared_ptr<Arena> LaneDispatcher::arena(bool make) {
@@ -247,6 +247,17 @@ std::shared_ptr<Arena> LaneDispatcher::arena(bool make) {
 void LaneDispatcher::Refuse(uint64_t index, std::string reason) {
   Lock lock(mutex_);
   prepared_.Refuse(index, std::move(reason));
+}
+
+void LaneDispatcher::KeepPayloads() {
+  Lock lock(mutex_);
+  keeps_payloads_ = true;
+}
+
+void LaneDispatcher::ForgetPayloads() {
+  Lock lock(mutex_);
+  keeps_payloads_ = false;
+  prepared_.Clear();
 }
 
 // ---- Reports -----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class LaneDispatcher {
   // ---- Queries
   void Issue(const QuerySample* samples, size_t count);
   // No more queries follow for now: nodes hear of it after those that were issued before. The
-  // payloads are forgotten, as other samples may be loaded then.
+  // payloads are forgotten, as other samples may be loaded then, unless KeepPayloads was called.
   void Flush();
   // Sends what waits, as far as nodes have room and payloads are prepared.
   void Dispatch();
@@ -65,10 +65,14 @@ class LaneDispatcher {
   // The indices of samples that wait for their payloads, at most `most`: each is to be prepared or
   // refused, and then dispatched.
   std::vector<uint64_t> Wanted(size_t most) const;
-  // `layout` and parts as in lane_wire.h; `payload_bytes` is what limits count.
-  void Prepare(uint64_t index, std::string_view layout,
+  // `layout` and parts as in lane_wire.h; `payload_bytes` is what limits count. False if it is
+  // there for one use alone, because the payloads that are kept leave no room for it.
+  bool Prepare(uint64_t index, std::string_view layout,
                const std::vector<PreparedSamples::Part>& parts, uint64_t payload_bytes);
   void Refuse(uint64_t index, std::string reason);
+  // Samples were loaded: payloads stay at a flush until ForgetPayloads, when they are unloaded.
+  void KeepPayloads();
+  void ForgetPayloads();
   // The memory for large payloads, for nodes that can read it; null if there is none, and it is
   // not to be made or cannot be.
   std::shared_ptr<Arena> arena(bool make);
@@ -133,6 +137,7 @@ class LaneDispatcher {
   bool is_blocked_ = false;     // The backlog waits for room,
   bool wants_payload_ = false;  // or for payloads.
   bool is_flushing_ = false;
+  bool keeps_payloads_ = false;  // At a flush.
   bool has_ceased_ = false;
   bool is_stopping_ = false;
   bool reader_sleeps_ = false;

@@ -42,10 +42,12 @@ std::shared_ptr<PreparedSample> PreparedSamples::Make(std::string_view layout,
   return sample;
 }
 
-void PreparedSamples::Put(uint64_t index, std::shared_ptr<PreparedSample> sample) {
+bool PreparedSamples::Put(uint64_t index, std::shared_ptr<PreparedSample> sample) {
   sample->kept = kept_bytes_ + sample->nbytes <= most_bytes_;
-  if (sample->kept) kept_bytes_ += sample->nbytes;
+  const bool kept = sample->kept;
+  if (kept) kept_bytes_ += sample->nbytes;
   samples_.insert_or_assign(index, std::move(sample));
+  return kept;
 }
 
 void PreparedSamples::Refuse(uint64_t index, std::string reason) {

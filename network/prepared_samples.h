@@ -43,7 +43,8 @@ class PreparedSamples {
 
   // Null if it is not there.
   std::shared_ptr<const PreparedSample> Find(uint64_t index) const;
-  void Put(uint64_t index, std::shared_ptr<PreparedSample> sample);
+  // Returns whether it is kept.
+  bool Put(uint64_t index, std::shared_ptr<PreparedSample> sample);
   // The sample cannot be sent.
   void Refuse(uint64_t index, std::string reason);
   // It was used once.

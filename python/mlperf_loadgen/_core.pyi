@@ -1060,7 +1060,9 @@ class LaneDispatcher:
         """How many samples a node has answered."""
 
     def flush(self) -> None:
-        """Passes a flush on after the queries before it, and forgets the payloads."""
+        """Passes a flush on after the queries before it, and forgets the payloads, unless
+        `keep_payloads` was called.
+        """
 
     def dispatch(self) -> None:
         """Sends what waits, as far as nodes have room and payloads are prepared."""
@@ -1070,11 +1072,19 @@ class LaneDispatcher:
 
     def prepare(
         self, index: int, layout: bytes | str, parts: Sequence[Buffer], payload_bytes: int
-    ) -> None:
-        """Copies the payload of a sample: the text of its layout, and the bytes of its parts."""
+    ) -> bool:
+        """Copies the payload of a sample: the text of its layout, and the bytes of its parts.
+        Returns False if it is there for one use alone, because no room is left to keep it.
+        """
 
     def refuse(self, index: int, reason: str) -> None:
         """A sample cannot be sent: its queries fail."""
+
+    def keep_payloads(self) -> None:
+        """Samples were loaded: payloads stay at a flush until `forget_payloads`."""
+
+    def forget_payloads(self) -> None:
+        """The samples were unloaded."""
 
     def fileno(self) -> int:
         """Readable while there are events, many rows, or payloads are wanted."""

@@ -195,7 +195,7 @@ def native_qsl(
             qsl.total_sample_count, qsl.performance_sample_count, load, unload, name
         )
     if isinstance(qsl, int):
-        if prepares_samples(sut):
+        if prepares_samples(sut) and not sut._prepares_on_demand:
             raise TypeError(
                 f"qsl must be a QuerySampleLibrary for {type(sut).__name__}, and not a handle"
             )

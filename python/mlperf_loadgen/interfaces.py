@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     class Preparing(Queued, Protocol):
         """A queued system that prepares what it sends when samples are loaded. Its class has
-        `_prepares_samples = True`."""
+        `_prepares_samples = True`, and `_prepares_on_demand = True` if it can do without."""
+
+        _prepares_on_demand: bool
 
         def samples_loaded(self, indices: list[int]) -> None: ...
         def samples_unloaded(self) -> None: ...

@@ -77,7 +77,7 @@ py::list TakeEvents(LaneDispatcher* dispatcher) {
 }
 
 // `parts`: contiguous buffers of bytes.
-void Prepare(LaneDispatcher* dispatcher, uint64_t index, std::string_view layout,
+bool Prepare(LaneDispatcher* dispatcher, uint64_t index, std::string_view layout,
              const std::vector<py::buffer>& parts, uint64_t payload_bytes) {
   std::vector<py::buffer_info> infos;
   std::vector<network::PreparedSamples::Part> spans;
@@ -87,7 +87,7 @@ void Prepare(LaneDispatcher* dispatcher, uint64_t index, std::string_view layout
                        static_cast<size_t>(infos.back().size * infos.back().itemsize));
   }
   const py::gil_scoped_release unlocked;
-  dispatcher->Prepare(index, layout, spans, payload_bytes);
+  return dispatcher->Prepare(index, layout, spans, payload_bytes);
 }
 
 }  // namespace
@@ -114,16 +114,22 @@ void BindLanes(py::module_& module) {
       .def("answered_by", &LaneDispatcher::AnsweredBy, Unlocked(), py::arg("node"),
            "How many samples a node has answered.")
       .def("flush", &LaneDispatcher::Flush, Unlocked(),
-           "Passes a flush on after the queries before it, and forgets the payloads.")
+           "Passes a flush on after the queries before it, and forgets the payloads, unless "
+           "`keep_payloads` was called.")
       .def("dispatch", &LaneDispatcher::Dispatch, Unlocked(),
            "Sends what waits, as far as nodes have room and payloads are prepared.")
       .def("wanted", &LaneDispatcher::Wanted, Unlocked(), py::arg("most"),
            "Indices of samples that wait for their payloads, at most `most`.")
       .def("prepare", Prepare, py::arg("index"), py::arg("layout"), py::arg("parts"),
            py::arg("payload_bytes"),
-           "Copies the payload of a sample: the text of its layout, and the bytes of its parts.")
+           "Copies the payload of a sample: the text of its layout, and the bytes of its parts. "
+           "Returns False if it is there for one use alone, because no room is left to keep it.")
       .def("refuse", &LaneDispatcher::Refuse, Unlocked(), py::arg("index"), py::arg("reason"),
            "A sample cannot be sent: its queries fail.")
+      .def("keep_payloads", &LaneDispatcher::KeepPayloads, Unlocked(),
+           "Samples were loaded: payloads stay at a flush until `forget_payloads`.")
+      .def("forget_payloads", &LaneDispatcher::ForgetPayloads, Unlocked(),
+           "The samples were unloaded.")
       .def("fileno", &LaneDispatcher::fd,
            "Readable while there are events, many rows, or payloads are wanted.")
       .def("take_events", TakeEvents,

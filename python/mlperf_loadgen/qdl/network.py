@@ -91,7 +91,8 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     invalid address or option, and TypeError for one of the wrong type.
 
     `qsl[index]` is a sample's payload: bytes, str, an array, or a list or dict of arrays. It is
-    called for loaded samples only, in a different thread from `load_samples`.
+    called for loaded samples only, in a different thread from `load_samples`: over lanes
+    (docs/network.md) before the first query, if the library of the test is no handle.
 
     `balance`: "least_outstanding" or "round_robin". `max_outstanding`, `max_outstanding_bytes`: how
     many samples, and bytes of payloads, may be outstanding at a node. Samples beyond that wait
@@ -107,6 +108,9 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
     `mlperf_log_network.json` has the same beside the other logs, and `mlperf_log_network.npy` has
     the times of each sample.
     """
+
+    _prepares_samples = True
+    _prepares_on_demand = True
 
     def __init__(
         self,
@@ -196,6 +200,14 @@ class NetworkQDL(QueuedSystem, QueryDispatchLibrary):
             raise
         names = (node.info.name for node in self._network_run.fleet.nodes)
         self._name = ", ".join(dict.fromkeys(names))
+
+    def samples_loaded(self, indices: Iterable[int]) -> None:
+        """Prepares the payloads of samples that the library has just loaded."""
+        self._network_run.samples_loaded(indices)
+
+    def samples_unloaded(self) -> None:
+        """Forgets the payloads."""
+        self._network_run.samples_unloaded()
 
     def _check_options(self) -> None:
         """Makes links that are not begun: what they refuse, they refuse before they connect. What

@@ -24,6 +24,8 @@ class QueuedSystem(SystemUnderTest):
 
     _is_queued = True  # For `is_queued`; a system may have methods of the names below.
 
+    _prepares_on_demand = False  # For systems that prepare samples: `interfaces.Preparing`.
+
     fail_samples: Callable[[Any, str], None] | None = None
     """Set by a node that hosts the system. It takes response ids (None: all samples), some of which
     may already be completed, and the reason why the others never will be."""

@@ -6,10 +6,12 @@ is compared in test_qdl.py, what breaks is in test_qdl_faults.py and tests/unit/
 """
 
 import collections
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
-from qdl_node import NUMBERS, FakeNode, Library, Node, digest, free_port
+from qdl_node import NUMBERS, FakeNode, Library, Node, digest, free_port, reasons_of
 from runs import errors_of
 
 import mlperf_loadgen as lg
@@ -30,15 +32,40 @@ NODE = "tcp://node:8001"
 
 
 class Counting(Library):
-    """Counts how often each payload is asked for."""
+    """Counts how often each payload is asked for, and how often each sample is loaded."""
+
+    performance_sample_count = 24  # Accuracy has several sets.
 
     def __init__(self, payloads):
         super().__init__(payloads)
         self.asked = collections.Counter()
+        self.loaded = collections.Counter()
+        self.threads = set()
+
+    def load_samples(self, indices):
+        self.loaded.update(indices)
+        self.threads.add(threading.current_thread().name)
 
     def __getitem__(self, index):
         self.asked[index] += 1
+        assert threading.current_thread().name not in self.threads
         return super().__getitem__(index)
+
+
+class Recording(qdl.NetworkQDL):
+    """Records which payloads were asked for when a set was ready, and when it was unloaded."""
+
+    def begin_test(self):
+        self.at_load, self.at_unload = [], []
+        super().begin_test()
+
+    def samples_loaded(self, indices):
+        super().samples_loaded(indices)
+        self.at_load.append(self.qsl.asked.copy())
+
+    def samples_unloaded(self):
+        self.at_unload.append(self.qsl.asked.copy())
+        super().samples_unloaded()
 
 
 def lanes_of(system):
@@ -138,20 +165,87 @@ def test_an_offer_that_is_none_is_not_taken(offer, run):
     assert lanes_of(system)[0].startswith("off")
 
 
-def test_a_payload_is_fetched_once_for_the_queries_of_a_set(nodes, run):
+@pytest.mark.parametrize("mode", ["PerformanceOnly", "AccuracyOnly", "SubmissionRun"])
+def test_payloads_are_fetched_before_the_first_query_of_a_set(mode, nodes, run):
+    """Once, although a flush follows the queries that warm up; and anew when they are loaded
+    again."""
     library = Counting(NUMBERS.payloads)
-    system = qdl.NetworkQDL(nodes("Digest"), library)
-    assert errors_of(run(system, library, min_query_count=1000)) == []
-    assert max(library.asked.values()) == 1
-    assert errors_of(run(system, library, min_query_count=1000)) == []
-    assert max(library.asked.values()) == 2
+    system = Recording(nodes("Digest"), library)
+    for _ in range(2):
+        warmup = {} if mode == "AccuracyOnly" else {"warmup_query_count": 20}
+        result = run(system, library, mode=mode, min_query_count=500, **warmup)
+        assert errors_of(result) == []
+        assert len(system.at_load) == {"PerformanceOnly": 1, "AccuracyOnly": 3}.get(mode, 4)
+        assert system.at_load == system.at_unload
+        assert library.asked == library.loaded
+
+
+def test_unloading_makes_room_for_the_payloads_of_the_next_set(nodes, run, monkeypatch):
+    monkeypatch.setattr(lanes, "_MOST_PREPARED_BYTES", 24 * 1200)  # One set, and not two.
+
+    class Changing(Counting):
+        def __getitem__(self, index):
+            super().__getitem__(index)
+            return bytes([self.loaded[index]]) * 1000
+
+    library = Changing(NUMBERS.payloads)
+    result = run(qdl.NetworkQDL(nodes("Digest"), library), library, mode="SubmissionRun")
+    assert errors_of(result) == []
+    assert library.asked == library.loaded
+    answers = set(lg.read_accuracy(result.logs.accuracy).payloads)
+    assert answers <= {digest(bytes([times]) * 1000) for times in (1, 2)}
+
+
+def test_a_payload_that_cannot_be_sent_fails_its_sample_alone(nodes, run):
+    library = Counting([np.array([None]) if i == 3 else b"x" for i in range(24)])
+    system = Recording(nodes("Digest"), library)
+    result = run(system, library, min_query_count=200)
+    assert "an array of dtype object cannot be sent" in reasons_of(result)
+    failed = result.samples["failed"]
+    assert set(result.samples["sample_index"][failed].tolist()) == {3}
+    assert system.at_load == system.at_unload
+
+
+def test_what_raises_before_the_first_query_is_asked_for_again_if_a_query_wants_it(nodes, run):
+    class Once(Counting):
+        def __getitem__(self, index):
+            payload = super().__getitem__(index)
+            if index == 3 and self.asked[3] == 1:
+                raise LookupError("not yet")
+            return payload
+
+    library = Once([b"x"] * 24)
+    system = Recording(nodes("Digest"), library)
+    assert errors_of(run(system, library, min_query_count=200)) == []
+    assert library.asked == library.loaded + collections.Counter([3])
+    library.payloads[3] = LookupError("never")
+    with pytest.raises(LookupError, match="never"):
+        run(system, library, min_query_count=200)
+    assert system.report is not None
+
+
+def test_where_the_library_is_a_handle_payloads_are_fetched_for_their_queries(nodes, run):
+    library = Counting(NUMBERS.payloads)
+    system = Recording(nodes("Digest"), library)
+    handle = lg.ConstructQSL(64, 24, library.load_samples, library.unload_samples)
+    try:
+        for tests in (1, 2):
+            assert errors_of(run(system, handle, min_query_count=500)) == []
+            assert system.at_load == []
+            assert max(library.asked.values()) == tests
+    finally:
+        lg.DestroyQSL(handle)
 
 
 def test_payloads_beyond_the_bound_are_fetched_each_time(nodes, run, monkeypatch):
     monkeypatch.setattr(lanes, "_MOST_PREPARED_BYTES", 1000)
     library = Counting(NUMBERS.payloads)
-    system = qdl.NetworkQDL(nodes("Digest"), library)
+    library.performance_sample_count = 64
+    system = Recording(nodes("Digest"), library)
     result = run(system, library, mode="AccuracyOnly")
+    *kept, _ = system.at_load[0].elements()  # All but the first that found no room.
+    assert len(set(kept)) == len(kept) > 0
+    assert sum(len(NUMBERS.payloads[i]) for i in kept) <= 1000
     log = lg.read_accuracy(result.logs.accuracy)
     answers = dict(zip(log.indices.tolist(), log.payloads, strict=True))
     assert answers == {i: digest(p) for i, p in enumerate(NUMBERS.payloads)}

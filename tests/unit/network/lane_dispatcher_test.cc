@@ -248,6 +248,19 @@ TEST_F(LaneDispatcherTest, APayloadBeyondTheBoundIsWantedEachTime) {
   EXPECT_EQ(dispatcher_->Wanted(8), (std::vector<uint64_t>{1}));
 }
 
+TEST_F(LaneDispatcherTest, PayloadsOfLoadedSamplesStayAtAFlushUntilTheyAreUnloaded) {
+  Begin(1);
+  dispatcher_->KeepPayloads();
+  Prepare(1, "one");
+  dispatcher_->Flush();
+  EXPECT_EQ(nodes_[0]->Next()->kind, SampleKind::kFlush);
+  Issue({1});
+  EXPECT_EQ(nodes_[0]->Next()->index, 1u);
+  dispatcher_->ForgetPayloads();
+  Issue({11});
+  EXPECT_EQ(dispatcher_->Wanted(8), (std::vector<uint64_t>{1}));
+}
+
 TEST_F(LaneDispatcherTest, AFlushComesAfterTheQueriesBeforeItAndForgetsPayloads) {
   Begin(2);
   Prepare(1, "one");

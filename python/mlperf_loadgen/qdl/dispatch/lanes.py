@@ -1,8 +1,8 @@
 """A test whose samples travel over lanes: what is left to Python of it.
 
 Queries go out and answers come back in C++ (`_core.LaneDispatcher`). Here payloads are fetched when
-a sample is first sent, and what is rare is passed on: samples that fail, faults, lost nodes. All of
-it happens in the event loop of the links.
+samples are loaded, or wait for them, and what is rare is passed on: samples that fail, faults, lost
+nodes. All of it happens in the event loop of the links.
 """
 
 from __future__ import annotations
@@ -86,6 +86,24 @@ class Lanes:
         if not self._fetching:
             self._fetch()
 
+    def prepare_loaded(self, indices: list[int]) -> list[int]:
+        """Prepares payloads for as long as a turn of the loop may take. Returns the samples that
+        are left: none if no more fit.
+        """
+        turn_ends_ns = time.monotonic_ns() + _LONGEST_TURN_NS
+        for place, index in enumerate(indices):
+            if self._test.over:
+                return []
+            if time.monotonic_ns() > turn_ends_ns:
+                return indices[place:]
+            try:
+                kept, _ = self._prepare(index)
+            except Exception:  # It ends the test if a query wants the sample, which raises again.
+                continue
+            if not kept:
+                return []
+        return []
+
     def end(self) -> None:
         """Called when nothing is sent any more, in any thread."""
         self.dispatcher.stop()
@@ -120,7 +138,8 @@ class Lanes:
                 return
             fetched_bytes = 0
             for index in wanted:
-                fetched_bytes += self._prepare(index)
+                _, size = self._prepare(index)
+                fetched_bytes += size
                 if fetched_bytes >= _MOST_FETCHED_BYTES or time.monotonic_ns() > turn_ends_ns:
                     break
             self.dispatcher.dispatch()
@@ -133,14 +152,13 @@ class Lanes:
         self._fetching = False
         self._fetch()
 
-    def _prepare(self, index: int) -> int:
-        """Returns the bytes of a sample's payload."""
+    def _prepare(self, index: int) -> tuple[bool, int]:
+        """Returns whether a sample's payload is kept, and its bytes."""
         payload = self._library[index]
         size = parcels.payload_bytes(payload)
         try:
             layout, parts = flatten(payload)
         except (TypeError, ValueError) as error:
             self.dispatcher.refuse(index, str(error))
-        else:
-            self.dispatcher.prepare(index, layout.to_json(), parts, size)
-        return size
+            return True, size
+        return self.dispatcher.prepare(index, layout.to_json(), parts, size), size

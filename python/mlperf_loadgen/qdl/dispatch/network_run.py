@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from ... import _core
@@ -60,6 +60,24 @@ class NetworkRun:
     def begin(self, make_links: Callable[[LinkEvents], list[Link]], run: Run) -> None:
         """Waits for the nodes. Raises NetworkError if one is not there in time."""
         self._thread.run(self._begin(make_links, run))
+
+    def samples_loaded(self, indices: Iterable[int]) -> None:
+        """Prepares their payloads, if samples travel over lanes. Queries that want what is not
+        prepared in the end wait for it.
+        """
+        if self._lanes is None:
+            return
+        self._lanes.dispatcher.keep_payloads()
+        left = list(dict.fromkeys(indices))
+        while left:
+            try:
+                left = self._thread.run(self._prepare(self._lanes, left), _LONGEST_END_S)
+            except TimeoutError:
+                return  # A query that wants it stalls, which ends the test.
+
+    def samples_unloaded(self) -> None:
+        if self._lanes is not None:
+            self._lanes.dispatcher.forget_payloads()
 
     def flush(self) -> None:
         if self._lanes is not None:
@@ -133,6 +151,10 @@ class NetworkRun:
         infos = await _all([link.begin(run) for link in links])
         for node, info in zip(self.fleet.nodes, infos, strict=True):
             node.info = info
+
+    async def _prepare(self, lanes: Lanes, indices: list[int]) -> list[int]:
+        """A turn of it. Returns those that are left."""
+        return lanes.prepare_loaded(indices)
 
     def _room_made(self) -> None:
         if self._lanes is not None:
