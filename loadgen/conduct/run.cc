@@ -21,6 +21,7 @@
 #include "progress.h"
 #include "settings/count_text.h"
 #include "settings/settings_table.h"
+#include "settings/utf8_text.h"
 #include "traffic/loadable_set.h"
 #include "write/run_logs.h"
 
@@ -132,7 +133,7 @@ void AwaitIssueThreads(uint64_t wanted, std::chrono::milliseconds timeout, const
 TestSubject AskCounts(QuerySampleLibrary* qsl, CallbackGate* gate) {
   const GateScope inside(gate);
   TestSubject subject;
-  subject.qsl_name = qsl->Name();
+  subject.qsl_name = ValidUtf8(qsl->Name());
   subject.qsl_total_count = qsl->TotalSampleCount();
   subject.qsl_performance_count = qsl->PerformanceSampleCount();
   return subject;
@@ -142,7 +143,7 @@ void AskName(const Actors& actors, TestSubject* subject) {
   const GateScope inside(actors.gate);
   const int64_t start_ns = actors.clock->NowNs();
   try {
-    subject->sut_name = actors.sut->Name();
+    subject->sut_name = ValidUtf8(actors.sut->Name());
     LeaveIfForked(*actors.control);
   } catch (...) {
     LeaveIfForked(*actors.control);

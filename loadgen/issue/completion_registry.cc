@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "settings/utf8_text.h"
+
 namespace mlperf::loadgen {
 namespace {
 
@@ -168,7 +170,7 @@ uint64_t TakeLateCompletions() { return late_completions.exchange(0, std::memory
 void NoteLateFailure(const std::string& text) {
   ReportStrayCompletion();
   std::lock_guard<std::mutex> lock(failures_mutex);
-  if (late_failures.size() < kMostLateFailures) late_failures.push_back(text);
+  if (late_failures.size() < kMostLateFailures) late_failures.push_back(ValidUtf8(text));
 }
 
 std::vector<std::string> TakeLateFailures() {

@@ -15,6 +15,7 @@
 #include "record/sample_slots.h"
 #include "record/stop_condition.h"
 #include "record/token_record.h"
+#include "settings/utf8_text.h"
 
 namespace mlperf::loadgen {
 
@@ -66,23 +67,24 @@ struct ViolationRecord {
   }
   // Why `count` samples failed, which are counted one by one elsewhere.
   void AddFailureText(const std::string& text, uint64_t count) {
-    failure_counts[AddText(text, &failures) ? Said(text) : kOtherReasons] += count;
+    const std::string said = Said(text);
+    failure_counts[AddText(said, &failures) ? said : kOtherReasons] += count;
   }
   void AddFault(const std::string& text) {
     ++counts[static_cast<size_t>(Violation::kFault)];
-    AddText(text, &faults);
+    AddText(Said(text), &faults);
   }
   uint64_t operator[](Violation kind) const { return counts[static_cast<size_t>(kind)]; }
 
  private:
   static inline const std::string kNoText = "no reason was given";
-  static const std::string& Said(const std::string& text) {
+  // What can be shown of a system's text, which may hold any bytes.
+  static std::string Said(const std::string& text) {
     const bool is_blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
-    return is_blank ? kNoText : text;
+    return is_blank ? kNoText : ValidUtf8(text);
   }
-  // False if there is no room for the text.
-  static bool AddText(const std::string& text, std::vector<std::string>* texts) {
-    const std::string& said = Said(text);
+  // False if there is no room for what was said.
+  static bool AddText(const std::string& said, std::vector<std::string>* texts) {
     if (std::find(texts->begin(), texts->end(), said) != texts->end()) return true;
     if (texts->size() == kFailureTexts) return false;
     texts->push_back(said);

@@ -8,32 +8,17 @@
 #include <cstdio>
 #include <utility>
 
+#include "settings/utf8_text.h"
+
 namespace mlperf::loadgen {
 namespace {
 
 constexpr size_t kRememberedTexts = 10;
-constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 template <typename Number>
 void AppendNumber(Number value, std::string* out) {
   char digits[24];
   out->append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
-}
-
-// The length of the well-formed UTF-8 sequence that `bytes` starts with; 0 if it starts with none.
-size_t Utf8SequenceLength(std::string_view bytes) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || bytes.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xED && byte(1) > 0x9F;
-  const bool beyond_unicode = lead == 0xF4 && byte(1) > 0x8F;
-  return overlong || surrogate || beyond_unicode ? 0 : length;
 }
 
 void AppendEscaped(char c, std::string* out) {
@@ -68,15 +53,7 @@ void AppendEscaped(char c, std::string* out) {
 
 void AppendQuoted(std::string_view value, std::string* out) {
   *out += '"';
-  while (!value.empty()) {
-    const size_t length = Utf8SequenceLength(value);
-    if (length == 1) {
-      AppendEscaped(value[0], out);
-    } else {
-      *out += length == 0 ? kReplacementCharacter : value.substr(0, length);
-    }
-    value.remove_prefix(length == 0 ? 1 : length);
-  }
+  for (const char c : ValidUtf8(value)) AppendEscaped(c, out);
   *out += '"';
 }
 
@@ -108,7 +85,7 @@ JsonText ToJson(bool value) { return {value ? "true" : "false"}; }
 JsonText ToJson(double value) { return {std::isfinite(value) ? StreamDouble(value) : "null"}; }
 
 JsonText ToJson(std::string_view value) {
-  JsonText json{{}, std::string(value)};
+  JsonText json{{}, ValidUtf8(value)};
   AppendQuoted(value, &json.text);
   return json;
 }

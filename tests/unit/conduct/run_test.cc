@@ -15,6 +15,7 @@
 #include <exception>
 #include <functional>
 #include <latch>
+#include <map>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -608,6 +609,31 @@ TEST_F(TestRunTest, FailuresBeforeThePerformancePhaseSpoilTheTestAndNotItsNumber
     EXPECT_TRUE(HasRecord(logs_, "error_runtime", reason));
     EXPECT_NE(logs_.Read("mlperf_log_summary.txt").find("Result is : INVALID"), std::string::npos);
   }
+}
+
+// They may hold any bytes, and who reads a result or a log need not know.
+TEST_F(TestRunTest, TextsOfTheSystemAndTheLibraryAreShownAsUtf8) {
+  bool first = true;
+  sut_.name = "system \xFC";
+  qsl_.name = "library \xFC";
+  sut_.on_issue = [&](const std::vector<QuerySample>& samples) {
+    if (!std::exchange(first, false)) return CompleteAll(samples);
+    FailSamples(&samples[0].id, 1, "reason \xFC");
+    FailSamples(nullptr, 0, "fault \xFC");
+  };
+  const TestResult result = Run(Settings(TestScenario::SingleStream));
+  EXPECT_EQ(result.sut_name, "system \uFFFD");
+  ASSERT_TRUE(result.performance);
+  EXPECT_EQ(result.performance->failure_counts,
+            (std::map<std::string, uint64_t>{{"reason \uFFFD", 1}}));
+  EXPECT_TRUE(result.reasons.front().ends_with(": reason \uFFFD")) << result.reasons.front();
+  EXPECT_TRUE(result.reasons.back().ends_with(": fault \uFFFD")) << result.reasons.back();
+  EXPECT_TRUE(HasRecord(logs_, "qsl_name", "library \uFFFD"));
+  const std::string summary = logs_.Read("mlperf_log_summary.txt");
+  for (const char* text : {"system \uFFFD", "reason \uFFFD"}) {
+    EXPECT_NE(summary.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(summary.find('\xFC'), std::string::npos);
 }
 
 // With the age of the oldest sample; what shows the progress there says it in its own way.

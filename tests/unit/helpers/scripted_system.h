@@ -65,7 +65,7 @@ class ScriptedSut final : public SystemUnderTest {
 
   const std::string& Name() override {
     if (on_name) on_name();
-    return name_;
+    return name;
   }
   void IssueQuery(const std::vector<QuerySample>& samples) override {
     {
@@ -95,10 +95,10 @@ class ScriptedSut final : public SystemUnderTest {
 
   std::function<void(const std::vector<QuerySample>&)> on_issue = CompleteAll;
   std::function<void()> on_flush;
+  std::string name = "scripted \"SUT\"";
   std::function<void()> on_name;
 
  private:
-  const std::string name_ = "scripted \"SUT\"";
   Journal* journal_;
   mutable std::mutex mutex_;
   std::vector<IssuedQuery> queries_;
@@ -111,7 +111,7 @@ class ScriptedLibrary final : public QuerySampleLibrary {
 
   const std::string& Name() override {
     if (on_name) on_name();
-    return name_;
+    return name;
   }
   size_t TotalSampleCount() override {
     if (on_count) on_count();
@@ -132,10 +132,10 @@ class ScriptedLibrary final : public QuerySampleLibrary {
   const std::vector<std::vector<QuerySampleIndex>>& loaded() const { return loaded_; }
   const std::vector<std::vector<QuerySampleIndex>>& unloaded() const { return unloaded_; }
 
+  std::string name = "scripted QSL";
   std::function<void()> on_name, on_count, on_load, on_unload;
 
  private:
-  const std::string name_ = "scripted QSL";
   Journal* journal_;
   size_t total_count_;
   size_t performance_count_;

@@ -272,6 +272,8 @@ TEST(FailSamplesTest, WithoutATestNothingIsFailed) {
   // Kept for the set that may just have ended.
   EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"not asked for"});
   EXPECT_TRUE(TakeLateFailures().empty());
+  FailSamples(&id, 1, "Fehler \xFC");
+  EXPECT_EQ(TakeLateFailures(), std::vector<std::string>{"Fehler \uFFFD"});
 }
 
 struct FailingRun {
