@@ -32,6 +32,7 @@ struct ClientOptions {
   double cancel_share = 0;      // for this share of them.
   bool round_robin = false;     // Else the server with the fewest outstanding requests is next.
   size_t threads = 1;
+  std::vector<std::string> secrets;  // Never shown, even if a server says them; longest first.
 };
 
 }  // namespace mlperf::llm

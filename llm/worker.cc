@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "secrets.h"
+
 namespace mlperf::llm {
 namespace {
 
@@ -154,7 +156,8 @@ void Worker::Run() {
     CheckDeadlines();  // It makes room for requests that wait.
     TakePushed();
     StartPending();
-    waits_for_deadlines = deadline_count_ > 0;
+    // A server that was lost is tried again after a time, and no event says so.
+    waits_for_deadlines = deadline_count_ > 0 || (!pending_.empty() && !has_ceased_);
   }
 }
 
@@ -354,7 +357,7 @@ void Worker::CheckDeadlines() {
 }
 
 void Worker::Report(ClientEvent::Kind kind, uint32_t server, std::string text) {
-  events_.push_back({kind, server, std::move(text)});
+  events_.push_back({kind, server, WithoutSecrets(std::move(text), options_.secrets)});
   has_news_();
 }
 

@@ -84,7 +84,7 @@ class Worker {
   void Repeat(uint32_t number);
   void Finish(uint32_t number, bool cancelled);
   void Refuse(const Request& request, uint32_t server, const std::string& reason);
-  void HandFailure(const Request& request, const std::string& reason);
+  void HandFailure(const Request& request, const std::string& words);
   void EndRequest(Connection* connection);
   void Record(const Request& request, uint32_t server, const Connection* connection);
 

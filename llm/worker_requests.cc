@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "secrets.h"
 #include "worker.h"
 
 namespace mlperf::llm {
@@ -165,7 +166,8 @@ void Worker::Refuse(const Request& request, uint32_t server, const std::string& 
   HandFailure(request, reason);
 }
 
-void Worker::HandFailure(const Request& request, const std::string& reason) {
+void Worker::HandFailure(const Request& request, const std::string& words) {
+  const std::string reason = WithoutSecrets(words, options_.secrets);
   const bool is_new = counts_.failures.size() < kMostReasons || counts_.failures.contains(reason);
   ++counts_.failures[is_new ? reason : "other reasons"];
   if (!has_ceased_ && sink_ != nullptr) sink_->Fail(request.id, reason);

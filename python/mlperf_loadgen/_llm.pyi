@@ -123,7 +123,8 @@ class Client:
     long after it had its connection fails; None: never. `cancel_share`: this share of the streams
     is closed `cancel_after_s` after its request had its connection. `keep_text`: answers are handed
     over also where no log asks for them. `count_tokens`: counts the tokens of the UTF-8 text of an
-    answer where the server does not.
+    answer where the server does not. `secrets`, the longest first, are in no reason and no event,
+    even if a server says them.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Client:
         round_robin: bool = False,
         threads: int = 1,
         count_tokens: Callable[[bytes], int] | None = None,
+        secrets: Sequence[str] = ...,
     ) -> None: ...
     def open(self) -> None:
         """Resolves the servers and opens `warm_connections` to each. Raises RuntimeError, which

@@ -107,7 +107,8 @@ ClientOptions MakeOptions(std::vector<llm::Server> servers, int64_t max_outstand
                           int64_t warm_connections, std::optional<double> request_timeout_s,
                           double connect_timeout_s, uint64_t max_answer_bytes, bool keep_text,
                           bool keep_token_ids, std::optional<double> cancel_after_s,
-                          double cancel_share, bool round_robin, int64_t threads) {
+                          double cancel_share, bool round_robin, int64_t threads,
+                          std::vector<std::string> secrets) {
   if (servers.empty()) throw py::value_error("servers is empty; name at least one");
   RequireAtLeast("threads", 1, threads);
   RequireAtLeast("max_outstanding", threads, max_outstanding);
@@ -131,6 +132,7 @@ ClientOptions MakeOptions(std::vector<llm::Server> servers, int64_t max_outstand
   options.cancel_share = cancel_share;
   options.round_robin = round_robin;
   options.threads = static_cast<size_t>(threads);
+  options.secrets = std::move(secrets);
   return options;
 }
 
@@ -261,24 +263,27 @@ void BindClient(py::module_& module) {
       "share of the streams is closed `cancel_after_s` after its request had its connection. "
       "`keep_text`: answers are handed over also where no log asks for them. `count_tokens`: "
       "counts "
-      "the tokens of the UTF-8 text of an answer where the server does not.")
+      "the tokens of the UTF-8 text of an answer where the server does not. `secrets`, the "
+      "longest first, are in no reason and no event, even if a server says them.")
       .def(py::init([](std::vector<llm::Server> servers, int64_t max_outstanding,
                        int64_t warm_connections, std::optional<double> request_timeout_s,
                        double connect_timeout_s, uint64_t max_answer_bytes, bool keep_text,
                        bool keep_token_ids, std::optional<double> cancel_after_s,
                        double cancel_share, bool round_robin, int64_t threads,
-                       py::object count_tokens) {
+                       py::object count_tokens, std::vector<std::string> secrets) {
              return std::make_unique<BoundClient>(
                  MakeOptions(std::move(servers), max_outstanding, warm_connections,
                              request_timeout_s, connect_timeout_s, max_answer_bytes, keep_text,
-                             keep_token_ids, cancel_after_s, cancel_share, round_robin, threads),
+                             keep_token_ids, cancel_after_s, cancel_share, round_robin, threads,
+                             std::move(secrets)),
                  std::move(count_tokens));
            }),
            py::kw_only(), "servers"_a, "max_outstanding"_a, "warm_connections"_a = 0,
            "request_timeout_s"_a = py::none(), "connect_timeout_s"_a = 30.0,
            "max_answer_bytes"_a = llm::AnswerOptions().max_answer_bytes, "keep_text"_a = false,
            "keep_token_ids"_a = false, "cancel_after_s"_a = py::none(), "cancel_share"_a = 0.0,
-           "round_robin"_a = false, "threads"_a = 1, "count_tokens"_a = py::none())
+           "round_robin"_a = false, "threads"_a = 1, "count_tokens"_a = py::none(),
+           "secrets"_a = std::vector<std::string>())
       .def(
           "open", [](const BoundClient& bound) { bound.client()->Open(); }, Unlocked(),
           "Resolves the servers and opens `warm_connections` to each. Raises RuntimeError, which "

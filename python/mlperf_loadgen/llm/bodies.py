@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,6 +142,17 @@ def _json(members: dict[str, Any]) -> bytes:
         raise ValueError(f"a body cannot be written as JSON: {error}") from None
 
 
+def without_secrets(words: str, secrets: Sequence[str]) -> str:
+    """The words without the secrets, the longest of which come first. A secret may be cut by the
+    end of the words."""
+    for secret in secrets:
+        words = words.replace(secret, _HIDDEN)
+        for length in range(len(secret) - 1, _LEAST_SHOWN - 1, -1):
+            if words.endswith(secret[:length]):
+                words = words[:-length] + _HIDDEN
+    return words
+
+
 class Headers:
     """The header lines of each request, whose values may be secret."""
 
@@ -163,21 +174,15 @@ class Headers:
             self._lines["Authorization"] = f"Bearer {api_key}"
         given = [value for name, value in self._lines.items() if name.lower() != "accept"]
         parts = {part for value in given for part in (value, *value.split())}
-        self._secrets = sorted((one for one in parts if len(one) >= _LEAST_SECRET), key=len)[::-1]
+        self.secrets = sorted((one for one in parts if len(one) >= _LEAST_SECRET), key=len)[::-1]
 
     def items(self) -> dict[str, str]:
         """Names and values."""
         return dict(self._lines)
 
     def hide(self, words: str) -> str:
-        """The words of a server without the secrets that it repeats, such as a wrong key. A secret
-        may be cut by the end of the words."""
-        for secret in self._secrets:
-            words = words.replace(secret, _HIDDEN)
-            for length in range(len(secret) - 1, _LEAST_SHOWN - 1, -1):
-                if words.endswith(secret[:length]):
-                    words = words[:-length] + _HIDDEN
-        return words
+        """The words of a server without the secrets that it repeats, such as a wrong key."""
+        return without_secrets(words, self.secrets)
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self._lines)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Protocol
 
@@ -39,6 +39,8 @@ class ClientOptions:
     ca_file: str | None
     threads: int
     keep_token_ids: bool
+    secrets: Sequence[str] = field(default=(), repr=False)
+    """What no reason may show; the longest first."""
 
     def __post_init__(self) -> None:
         check_count("max_outstanding", self.max_outstanding)

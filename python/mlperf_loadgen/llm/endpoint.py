@@ -119,6 +119,8 @@ class OpenAIEndpoint(QueuedSystem):
         )
         check_switch("probe", probe)
         check_choice("on_loss", on_loss, ("continue", "end"))
+        key = os.environ.get("OPENAI_API_KEY") if api_key is None else api_key
+        self._caller = Caller(Headers(headers or {}, key), ca_file, connect_timeout_s)
         self._options = ClientOptions(
             max_outstanding=max_outstanding,
             warm_connections=warm_connections,
@@ -131,9 +133,8 @@ class OpenAIEndpoint(QueuedSystem):
             ca_file=ca_file,
             threads=client_threads,
             keep_token_ids=self._bodies.asks_for_token_ids,
+            secrets=self._caller.headers.secrets,
         )
-        key = os.environ.get("OPENAI_API_KEY") if api_key is None else api_key
-        self._caller = Caller(Headers(headers or {}, key), ca_file, connect_timeout_s)
         self._tokenizer = Tokenizer.of(tokenizer)
         self._wanted = _wanted_model(self.addresses, model)
         self._probes = probe

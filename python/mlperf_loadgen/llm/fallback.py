@@ -16,6 +16,7 @@ from .. import _core, _llm
 from ..qdl.links.link import NetworkError
 from ..systems.event_loop import EventLoopThread
 from .address import EndpointAddress
+from .bodies import without_secrets
 from .client import ClientOptions, ClientRecord, Happened
 from .fallback_connection import Connection, Exchange
 
@@ -265,6 +266,7 @@ class FallbackClient:
 
     def _fail(self, exchange: Exchange, reason: str) -> None:
         if not exchange.over:
+            reason = without_secrets(reason, self._options.secrets)
             self._failures[reason] += 1
             _core.fail([exchange.id], reason)
             self._over(exchange, 0)

@@ -42,6 +42,7 @@ class NativeClient:
             cancel_share=options.cancel_share,
             round_robin=options.balance == "round_robin",
             threads=options.threads,
+            secrets=options.secrets,
         )
         self._rows: list[npt.NDArray[Any]] = []
         self._queue: _core.QueueSut | None = None

@@ -189,6 +189,27 @@ def test_secrets_that_a_server_repeats_are_not_shown(client, run, monkeypatch):
     assert "wrong: ..., ..., " in str(refused.value)
 
 
+@pytest.mark.parametrize("where", ["event", "status"])
+def test_secrets_are_in_no_reason_of_a_failure(client, run, tmp_path, where):
+    said = "bad key-of-a-user, value-of-a-header"
+    if where == "event":
+        answer = chunked([event({"error": {"message": said}})])
+    else:
+        answer = document({}, status=f"400 {said}")
+    with reply_server(answer=answer) as server:
+        system = endpoint(
+            server.url, api_key="key-of-a-user", headers={"X": "value-of-a-header"}, probe=False
+        )
+        with pytest.warns(lg.EndpointWarning):
+            result = run(system)
+    assert any("bad ..., ..." in reason for reason in result.performance.failure_counts)
+    assert any("bad ..., ..." in reason for reason in system.report.failures)
+    logs = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"bad ..., ..." in logs
+    assert b"key-of-a-user" not in logs
+    assert b"value-of-a-header" not in logs
+
+
 def test_nothing_is_left_of_a_test(client, run):
     with reply_server() as server:
         system = endpoint(server.url)

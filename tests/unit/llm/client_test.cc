@@ -2,7 +2,10 @@
 // its connections. Method: servers that follow scripts, and a sink that keeps what it is given.
 #include "client.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -355,6 +358,26 @@ TEST_F(ClientTest, AnotherServerTakesWhatALostOneCannot) {
   Open({FreePort(), server.port()});
   for (uint64_t id = 1; id <= 10; ++id) Ask(id);
   EXPECT_EQ(sink_.answers.size(), 10u);
+}
+
+TEST_F(ClientTest, ALostServerIsTriedAgainWhileTheOtherIsFullAndSilent) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const Descriptor returning(socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(bind(returning.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(returning.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ScriptedServer silent([](ServedConnection* connection) { connection->WaitForEnd(); });
+  ClientOptions options;
+  options.max_outstanding = 2;
+  Open({ntohs(address.sin_port), silent.port()}, options);
+  for (uint64_t id = 1; id <= 4; ++id) Issue(id);
+  while (client_->TakeEvents().empty()) std::this_thread::yield();
+  ASSERT_EQ(listen(returning.get(), 8), 0);
+  // No byte comes from anywhere: two wait for the silent server, and the others for this one.
+  pollfd connected{returning.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&connected, 1, 20'000), 1);
 }
 
 TEST_F(ClientTest, ServersTakeTurns) {
