@@ -14,6 +14,7 @@
 #include "evaluate/lateness_caution.h"
 #include "evaluate/metrics.h"
 #include "evaluate/violation_words.h"
+#include "evaluate/whole_answers.h"
 #include "record/failed_samples.h"
 #include "record/missing_samples.h"
 #include "settings/count_text.h"
@@ -312,6 +313,16 @@ bool JudgeClient(const RunPlan& plan, const RunRecord& record, PerformanceResult
   return false;
 }
 
+// False if there is no time per token to judge.
+bool JudgeStreaming(const RunPlan& plan, const RunRecord& record, PerformanceResult* result) {
+  WholeAnswerFinding found = JudgeWholeAnswers(plan, record);
+  if (!found.caution.empty()) result->cautions.push_back(std::move(found.caution));
+  if (found.reason.empty()) return true;
+  Object("The answers came whole: see the result.", result);
+  result->reasons.push_back(std::move(found.reason));
+  return false;
+}
+
 // What the reference lets pass: a system that breaks the rules has no valid result.
 void JudgeConduct(const RunRecord& record, PerformanceResult* result) {
   std::vector<std::string> broken;
@@ -385,6 +396,7 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
     JudgeConfidence(result.early_stopping, "", &result);
   }
   const bool in_time = JudgeClient(plan, record, &result);
+  const bool streamed = JudgeStreaming(plan, record, &result);
   JudgeConduct(record, &result);
   if (std::string caution = LatenessCaution(plan, record); !caution.empty()) {
     result.cautions.push_back(std::move(caution));
@@ -392,7 +404,7 @@ PerformanceResult EvaluatePerformance(const RunPlan& plan, const RunRecord& reco
   const std::vector<std::string> broken = ContractReasons(record);
   result.reasons.insert(result.reasons.end(), broken.begin(), broken.end());
   result.valid = result.perf_constraints_met && result.min_duration_met && result.min_queries_met &&
-                 result.early_stopping_met && in_time && record.samples_failed == 0 &&
+                 result.early_stopping_met && in_time && streamed && record.samples_failed == 0 &&
                  broken.empty();
   return result;
 }

@@ -527,6 +527,43 @@ def test_the_whole_latency_needs_as_much_confidence_as_any(tmp_path):
     assert f"early stopping of the latency needs {missing} more queries" in run.result.reasons
 
 
+def whole(tokens):
+    """Answers of so many tokens in one event."""
+
+    def draw(sample_id, now_ns):
+        return Answer(
+            sample_id,
+            now_ns + 1000,
+            tokens,
+            now_ns + 1000,
+            [(now_ns + 1000, tokens, 0)],
+            first_token_lag_ns=0,
+            completed_lag_ns=0,
+            source="usage",
+        )
+
+    return draw
+
+
+def test_answers_that_come_whole_have_no_time_per_token_to_judge(tmp_path):
+    run, _ = timed_run(tmp_path, whole(3))
+    assert [text for text in run.result.reasons if "the answers came whole" in text]
+    assert not run.result.performance.valid
+
+
+def test_some_answers_that_come_whole_are_a_caution(tmp_path):
+    calls = iter(range(1000))
+    draws = [whole(3), steady(1000), steady(1000)]
+    run, _ = timed_run(tmp_path, lambda *at: draws[next(calls) % 3](*at))
+    assert reasons_of(run) == []
+    assert any("33.3 % of the answers came whole" in text for text in run.result.cautions)
+
+
+def test_answers_of_one_token_are_no_whole_ones(tmp_path):
+    run, _ = timed_run(tmp_path, whole(1), allow_short_answers=True)
+    assert not any("came whole" in t for t in [*run.result.reasons, *run.result.cautions])
+
+
 def test_without_tokens_of_events_a_bound_on_itl_is_not_kept(tmp_path):
     run, _ = timed_run(tmp_path, random_answers(14, known=False), itl_latency=FAR)
     assert any("p99 ITL is unknown" in reason for reason in run.result.reasons)

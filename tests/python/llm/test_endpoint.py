@@ -162,15 +162,15 @@ def test_several_servers_share_the_requests(client, run, balance):
 
 
 def test_secrets_are_in_no_log(client, run, tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
+    monkeypatch.setenv("OPENAI_API_KEY", "hushed-key")
     with reply_server() as server:
-        system = endpoint(f"{server.url}?token=secret-token", headers={"X-A": "secret-value"})
+        system = endpoint(f"{server.url}?token=hushed-token", headers={"X-A": "hushed-value"})
         run(system, mode=lg.TestMode.AccuracyOnly)
-        assert server.requests[0][1]["authorization"] == "Bearer secret-key"
-        assert "token=secret-token" in server.requests[0][0]
+        assert server.requests[0][1]["authorization"] == "Bearer hushed-key"
+        assert "token=hushed-token" in server.requests[0][0]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 3
-    assert not any(b"secret" in path.read_bytes() for path in files)
+    assert not any(b"hushed" in path.read_bytes() for path in files)
 
 
 def test_secrets_that_a_server_repeats_are_not_shown(client, run, monkeypatch):
