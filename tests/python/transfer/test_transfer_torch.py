@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch")
 LIMIT_S = 120
 
 START = """
+    import os
     import sys
 
     import torch
@@ -44,11 +45,19 @@ START = """
 """
 
 
+# A thread of gloo that wants the interpreter's lock while the interpreter ends aborts the process.
+END = """
+    sys.stdout.flush()
+    os._exit(0)
+"""
+
+
 def run_ranks(tmp_path, size, program):
+    text = "".join(map(textwrap.dedent, (START, program, END)))
     ranks = [
         subprocess.Popen(
             [
-                *(sys.executable, "-c", textwrap.dedent(START) + textwrap.dedent(program)),
+                *(sys.executable, "-c", text),
                 *(str(rank), str(size), str(tmp_path / "store")),
             ],
             stdout=subprocess.PIPE,
